@@ -1,0 +1,53 @@
+# One door for people and for CI. The virtual environment is made when first needed and renewed when pyproject.toml changes.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# Installed first, or a dependency could pull in another build. `make demo TORCH=torch==2.13.0` says which one.
+TORCH ?= torch==2.13.0
+EXTRAS ?= transformers,sentencepiece,tiktoken,dev
+ARGS ?=
+
+export HF_HUB_OFFLINE ?= 1
+export TOKENIZERS_PARALLELISM ?= false
+
+.PHONY: setup demo test test-all lint fmt types bench wheel clean
+
+setup: $(STAMP)  ## the virtual environment with everything the other targets need
+
+$(STAMP): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet "$(TORCH)"
+	$(BIN)/python -m pip install --quiet --editable ".[$(EXTRAS)]"
+	touch $(STAMP)
+
+demo: $(STAMP)  ## three real examples on the bundled model
+	$(BIN)/python -m structgen.cli demo $(ARGS)
+
+test: $(STAMP)  ## the suite, offline, on the CPU
+	$(BIN)/python -m pytest $(ARGS)
+
+test-all: $(STAMP)  ## with the slow tests and the comparisons with other libraries (needs the bench extra)
+	$(BIN)/python -m pip install --quiet --editable ".[$(EXTRAS),bench]"
+	$(BIN)/python -m pytest -m "not network and not gpu" $(ARGS)
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+
+fmt: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+bench: $(STAMP)
+	$(BIN)/python -m pip install --quiet --editable ".[$(EXTRAS),bench]"
+	$(BIN)/python -m benchmarks $(ARGS)
+
+wheel: $(STAMP)  ## dist/*.whl and dist/*.tar.gz
+	$(BIN)/python -m build --no-isolation
+
+clean:  ## what was built; the virtual environment stays
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +

@@ -1,0 +1,69 @@
+"""From a configuration to words: what may come next, for error messages and `explain`."""
+
+from __future__ import annotations
+
+from structgen.automata.configurations import Configurations
+
+_MOST = 12
+
+
+def _spell(byte: int) -> str:
+    return {0x20: "space", 0x0A: "newline", 0x0D: "carriage return", 0x09: "tab"}.get(
+        byte, repr(chr(byte)) if 0x20 < byte < 0x7F else f"byte 0x{byte:02x}"
+    )
+
+
+def describe_bytes(members: list[int]) -> str:
+    """`'a'..'z', space`: runs of bytes, at most a dozen."""
+    runs: list[list[int]] = []
+    for byte in members:
+        if runs and byte == runs[-1][1] + 1:
+            runs[-1][1] = byte
+        else:
+            runs.append([byte, byte])
+    words = [_spell(a) if a == b else f"{_spell(a)}..{_spell(b)}" for a, b in runs]
+    return ", ".join(words[:_MOST] + (["..."] if len(words) > _MOST else []))
+
+
+def expected_at(configurations: Configurations, state: int) -> tuple[str, ...]:
+    """One entry per way on: a literal in quotes, or the rule's name with the bytes it may take; "the end" if complete."""
+    network, names = configurations.networks.arrays, configurations.networks.names
+    literals: dict[str, None] = {}
+    by_rule: dict[str, set[int]] = {}
+    for node, _, _ in configurations.items(state):
+        taken: set[int] = set()
+        if network.chain[node] >= 0:
+            taken.add(int(network.chain[node]))
+        for arc in range(network.arc_start[node], network.arc_start[node + 1]):
+            bits = int.from_bytes(network.sets[network.arc_set[arc]].tobytes(), "little")
+            taken.update(b for b in range(256) if bits >> b & 1)
+            if bits.bit_count() == 1 and (text := _literal_after(network, int(network.arc_to[arc]))):
+                literals[repr((bytes([bits.bit_length() - 1]) + text).decode("utf-8", "replace"))] = None
+                taken.discard(bits.bit_length() - 1)
+        if taken and network.chain[node] < 0:
+            by_rule.setdefault(names[network.rule_of[node]], set()).update(taken)
+        elif taken:
+            text = _literal_after(network, node)
+            literals[repr(text.decode("utf-8", "replace"))] = None
+    words = list(literals) + [f"{name}: {describe_bytes(sorted(taken))}" for name, taken in by_rule.items()]
+    if configurations.is_accepting(state):
+        words.append("the end")
+    return tuple(words[: 4 * _MOST])
+
+
+def _literal_after(network, node: int) -> bytes:  # type: ignore[no-untyped-def]
+    """The bytes a node must take one after the other: its chain, and the single arc that ends it."""
+    out = bytearray()
+    while len(out) < 80:
+        if network.chain[node] >= 0:
+            out.append(network.chain[node])
+            node += 1
+            continue
+        arcs = range(network.arc_start[node], network.arc_start[node + 1])
+        if len(arcs) != 1 or not out or network.call_start[node] != network.call_start[node + 1]:
+            break
+        bits = int.from_bytes(network.sets[network.arc_set[arcs[0]]].tobytes(), "little")
+        if bits.bit_count() == 1:
+            out.append(bits.bit_length() - 1)
+        break
+    return bytes(out)

@@ -1,0 +1,72 @@
+"""From the bytes of a vocabulary to its byte trie (layout.Trie), built in one pass over the sorted tokens.
+
+Cost: sorting n tokens, then linear in their bytes (128,256 tokens: about 0.1 s, 11 MB).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from structgen.errors import InvariantError, VocabularyError
+from structgen.kernels.layout import Trie
+from structgen.kernels.trie import build_trie as fill_trie
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TokenTrie:
+    """The trie's arrays, the length of the longest token and the size of the vocabulary (bits in a mask).
+
+    Invariants: T1 byte, depth, skip have n entries, token_start n + 1;  T2 depth[0] = 0, every other depth is at most one
+    more than its predecessor's;  T3 i < skip[i] <= n, and everything in between is deeper;  T4 token_start ascends.
+    """
+
+    arrays: Trie
+    longest: int
+    size: int
+
+    @property
+    def words(self) -> int:
+        """uint32 words of a mask row."""
+        return (self.size + 31) // 32
+
+    def validate(self) -> None:
+        """Raise InvariantError if the arrays break their contract (always called on load)."""
+        a, n = self.arrays, len(self.arrays.byte)
+        if not (len(a.depth) == len(a.skip) == n and len(a.token_start) == n + 1):
+            raise InvariantError("T1", "lengths")
+        depth = a.depth.astype(np.int64)
+        if depth[0] != 0 or (depth[1:] < 1).any() or (np.diff(depth) > 1).any():
+            raise InvariantError("T2", "depths")
+        ids = np.arange(n)
+        if (a.skip <= ids).any() or (a.skip > n).any():
+            raise InvariantError("T3", "subtree ends")
+        ends = a.skip[a.skip < n]
+        if (depth[ends] > depth[ids[a.skip < n]]).any():
+            raise InvariantError("T3", "a subtree ends inside itself")
+        if a.token_start[0] != 0 or a.token_start[-1] != len(a.token) or (np.diff(a.token_start) < 0).any():
+            raise InvariantError("T4", "token lists")
+        if len(a.token) and not (0 <= a.token.min() and a.token.max() < self.size):
+            raise InvariantError("T4", "token ids")
+
+
+def build_trie(data: bytes, offsets: NDArray[np.int64], skip_ids: frozenset[int] = frozenset()) -> TokenTrie:
+    """Trie of the tokens `data[offsets[t]:offsets[t + 1]]`; ids in `skip_ids` and tokens without bytes stay out."""
+    size = len(offsets) - 1
+    bounds = offsets.tolist()
+    tokens = [data[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
+    order = sorted((t for t in range(size) if tokens[t] and t not in skip_ids), key=tokens.__getitem__)
+    longest = max((len(tokens[t]) for t in order), default=0)
+    if longest > 60_000:
+        raise VocabularyError(f"a token of {longest} bytes; at most 60,000 are supported")
+    room = int(sum(len(tokens[t]) for t in order)) + 1
+    byte, depth = np.zeros(room, np.uint8), np.zeros(room, np.uint16)
+    skip, token_start = np.zeros(room, np.int32), np.zeros(room + 1, np.int32)
+    ids = np.array(order, np.int32)
+    raw = np.frombuffer(data, np.uint8) if data else np.zeros(0, np.uint8)
+    path = np.zeros(longest + 1, np.int64)
+    n = fill_trie(raw, offsets.astype(np.int64), ids, byte, depth, skip, token_start, path)
+    arrays = Trie(byte[:n].copy(), depth[:n].copy(), skip[:n].copy(), token_start[: n + 1].copy(), ids)
+    return TokenTrie(arrays, longest, size)

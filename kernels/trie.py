@@ -1,0 +1,36 @@
+"""From tokens sorted by their bytes to the arrays of a byte trie in depth-first order.
+
+Cost: linear in the bytes of all tokens. Reference: a dictionary of prefixes, tests/automata/test_trie.py.
+"""
+
+from __future__ import annotations
+
+from structgen.kernels._jit import jit
+
+
+@jit
+def build_trie(data, offsets, order, byte, depth, skip, token_start, path):  # type: ignore[no-untyped-def]
+    """Fill the node arrays (see layout.Trie); returns the number of nodes.
+
+    data u8, offsets i64 (t+1,): bytes of all tokens; order i32: ids of the tokens with a text, sorted by bytes.
+    The token list of the trie is `order` itself, since both are in depth-first order.
+    """
+    nodes, open_depth = 1, 0
+    path[0], byte[0], depth[0], token_start[0] = 0, 0, 0, 0
+    for rank in range(order.shape[0]):
+        token = order[rank]
+        start, length = offsets[token], offsets[token + 1] - offsets[token]
+        shared = 0
+        while shared < open_depth and shared < length and byte[path[shared + 1]] == data[start + shared]:
+            shared += 1
+        for d in range(open_depth, shared, -1):
+            skip[path[d]] = nodes
+        for d in range(shared, length):
+            byte[nodes], depth[nodes], token_start[nodes] = data[start + d], d + 1, rank
+            path[d + 1] = nodes
+            nodes += 1
+        open_depth = length
+    for d in range(open_depth, -1, -1):
+        skip[path[d]] = nodes
+    token_start[nodes] = order.shape[0]
+    return nodes

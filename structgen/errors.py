@@ -1,0 +1,143 @@
+"""The one tree of errors. Each carries its data as attributes; the message is derived from the data.
+
+StructgenError
+├── SourceError                what the user wrote cannot be read
+│   ├── SchemaError            .pointer .keyword .reason      not a JSON Schema
+│   ├── RegexError             .pattern .position .reason
+│   └── GrammarError           .line .column .excerpt .reason
+├── UnsupportedSchema          .pointer .keyword .reason      a schema, but one this version cannot enforce exactly
+├── Unsatisfiable              .pointer .reason .conflict     nothing can satisfy it
+├── LimitExceeded              .limit .allowed .reason        a bound against hostile input was hit
+├── VocabularyError            .reason                        tokenizer and model, or tokenizer and bytes, disagree
+├── TokenRejected              .token_id .text .expected      a token the constraint forbids here
+├── BudgetTooSmall             .needed .budget                the shortest valid output needs more tokens
+├── ModelError                 .reason                        the model returned something unusable (NaN, wrong shape)
+├── OptionError                .option .reason                an unknown or contradictory option
+└── InvariantError             .invariant .detail             our own arrays break their contract: a bug here
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BudgetTooSmall",
+    "GrammarError",
+    "InvariantError",
+    "LimitExceeded",
+    "ModelError",
+    "OptionError",
+    "RegexError",
+    "SchemaError",
+    "SourceError",
+    "StructgenError",
+    "TokenRejected",
+    "Unsatisfiable",
+    "UnsupportedSchema",
+    "VocabularyError",
+]
+
+
+class StructgenError(Exception):
+    """Root of every error this library raises on purpose."""
+
+
+class SourceError(StructgenError):
+    """A constraint's source text cannot be read."""
+
+
+class SchemaError(SourceError):
+    """The document is not a valid JSON Schema. `pointer` is the JSON pointer of the offending place ("" = root)."""
+
+    def __init__(self, reason: str, *, pointer: str = "", keyword: str | None = None) -> None:
+        super().__init__(f"{pointer or '#'}: {reason}")
+        self.pointer, self.keyword, self.reason = pointer, keyword, reason
+
+
+class RegexError(SourceError):
+    """A regular expression cannot be read. `position` is a character offset into `pattern`."""
+
+    def __init__(self, reason: str, *, pattern: str, position: int = 0) -> None:
+        start = max(0, position - 30)
+        excerpt = pattern[start : position + 30]
+        super().__init__(f"{reason}\n  {excerpt}\n  {' ' * (position - start)}^")
+        self.pattern, self.position, self.reason = pattern, position, reason
+
+
+class GrammarError(SourceError):
+    """A grammar cannot be read. `line` and `column` count from 1; `excerpt` is the offending line."""
+
+    def __init__(self, reason: str, *, line: int, column: int, excerpt: str = "") -> None:
+        super().__init__(f"line {line}, column {column}: {reason}\n  {excerpt}\n  {' ' * (column - 1)}^")
+        self.line, self.column, self.excerpt, self.reason = line, column, excerpt, reason
+
+
+class UnsupportedSchema(StructgenError):
+    """A valid schema that cannot be enforced exactly; nothing is ever ignored instead."""
+
+    def __init__(self, reason: str, *, pointer: str = "", keyword: str | None = None) -> None:
+        super().__init__(f"{pointer or '#'}: {keyword or 'schema'}: {reason}")
+        self.pointer, self.keyword, self.reason = pointer, keyword, reason
+
+
+class Unsatisfiable(StructgenError):
+    """No output can satisfy the constraint. `conflict` names the places that contradict each other."""
+
+    def __init__(self, reason: str, *, pointer: str = "", conflict: tuple[str, ...] = ()) -> None:
+        places = f" (between {' and '.join(conflict)})" if conflict else ""
+        super().__init__(f"{pointer or '#'}: {reason}{places}")
+        self.pointer, self.reason, self.conflict = pointer, reason, conflict
+
+
+class LimitExceeded(StructgenError):
+    """A bound against hostile input was hit. `limit` is the option's name, `allowed` its value."""
+
+    def __init__(self, reason: str, *, limit: str, allowed: float) -> None:
+        super().__init__(f"{reason} (limit {limit} = {allowed})")
+        self.limit, self.allowed, self.reason = limit, allowed, reason
+
+
+class VocabularyError(StructgenError):
+    """A tokenizer cannot be turned into exact bytes, or does not belong to the model."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class TokenRejected(StructgenError):
+    """A token was forced on a matcher that forbids it. `expected` says what could have come."""
+
+    def __init__(self, token_id: int, *, text: bytes = b"", expected: tuple[str, ...] = ()) -> None:
+        super().__init__(f"token {token_id} ({text!r}) is not allowed here; expected {', '.join(expected) or 'the end'}")
+        self.token_id, self.text, self.expected = token_id, text, expected
+
+
+class BudgetTooSmall(StructgenError):
+    """`budget` tokens cannot hold a valid output; `needed` tokens (stop token included) can."""
+
+    def __init__(self, *, needed: int, budget: int) -> None:
+        super().__init__(f"a valid output needs {needed} tokens (with its stop token), the budget is {budget}")
+        self.needed, self.budget = needed, budget
+
+
+class ModelError(StructgenError):
+    """The model returned something no sampler can use, such as NaN."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class OptionError(StructgenError, TypeError):
+    """An option that does not exist, or options that contradict each other."""
+
+    def __init__(self, reason: str, *, option: str = "") -> None:
+        super().__init__(reason)
+        self.option, self.reason = option, reason
+
+
+class InvariantError(StructgenError):
+    """An array breaks its written contract. Always a bug of this library."""
+
+    def __init__(self, invariant: str, detail: str = "") -> None:
+        super().__init__(f"{invariant}: {detail}")
+        self.invariant, self.detail = invariant, detail

@@ -1,0 +1,198 @@
+"""One sequence under a constraint: its state is one integer, so fork, rollback and snapshot copy ints.
+
+`Constraint` is compiled and shared (every matcher of it profits from what the others explored); `Matcher` is running and
+owned by one sequence. Costs: `accept` and `mask` of a state met before are a dictionary look-up; new ones cost what
+automata/configurations.py and automata/masks.py say.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from structgen.automata.configurations import Configurations
+from structgen.automata.describe import expected_at
+from structgen.automata.masks import MaskTable
+from structgen.automata.network import RuleNetworks, build_network
+from structgen.automata.trie import TokenTrie
+from structgen.errors import LimitExceeded
+from structgen.grammars.ir import Grammar
+from structgen.kernels.layout import DEAD, FINISHED, START
+from structgen.kernels.masks import fewest_tokens
+
+if TYPE_CHECKING:
+    from structgen.vocabulary import Vocabulary
+
+__all__ = ["Constraint", "Matcher"]
+
+_FORCED_LIMIT = 1 << 16
+
+
+class Constraint:
+    """A grammar compiled for a vocabulary: immutable in what it accepts, shared by threads, picklable.
+
+    Attributes: `vocabulary`, `grammar`, `fingerprint` (hash of both), `networks` (the compiled arrays).
+    Raises Unsatisfiable when the grammar has no finite text, LimitExceeded when it is too large.
+    """
+
+    def __init__(self, grammar: Grammar, vocabulary: Vocabulary, trie: TokenTrie) -> None:
+        self.grammar, self.vocabulary, self.trie = grammar, vocabulary, trie
+        self.networks: RuleNetworks = build_network(grammar)
+        self.configurations = Configurations(self.networks)
+        self.masks = MaskTable(self.configurations, trie, vocabulary.stop_ids)
+        self._stops = frozenset(vocabulary.stop_ids)
+        self._next: dict[tuple[int, int], int] = {}
+
+    @property
+    def fingerprint(self) -> str:
+        """Content hash: equal for equal grammars over equal vocabularies."""
+        return hashlib.sha256(f"{self.vocabulary.fingerprint}|{self.grammar!r}".encode()).hexdigest()
+
+    def matcher(self) -> Matcher:
+        """A new matcher before the first byte."""
+        return Matcher(self)
+
+    def next_state(self, state: int, token: int) -> int:
+        """The state after `token`, DEAD if it is not allowed. Remembers what it computed."""
+        key = (state, token)
+        known = self._next.get(key)
+        if known is None:
+            known = self._next_state(state, token)
+            if len(self._next) > 1_000_000:
+                self._next.clear()
+            self._next[key] = known
+        return known
+
+    def _next_state(self, state: int, token: int) -> int:
+        if token in self._stops:
+            return FINISHED if self.configurations.is_accepting(state) else DEAD
+        vocabulary = self.vocabulary
+        if not 0 <= token < vocabulary.size or token in vocabulary.special_ids:
+            return DEAD
+        text = vocabulary.token_bytes(token)
+        return self.configurations.advance(state, text) if text else DEAD
+
+    def accepts(self, text: str | bytes) -> bool:
+        """Whether `text` as a whole satisfies the constraint (no tokens involved)."""
+        data = text.encode() if isinstance(text, str) else text
+        return self.configurations.is_accepting(self.configurations.advance(START, data))
+
+    def __reduce__(self) -> Any:
+        return Constraint, (self.grammar, self.vocabulary, self.trie)
+
+
+class Matcher:
+    """Follows one sequence. Not thread-safe; fork() for another sequence.
+
+    Law: bit t of mask() is set if and only if accept(t) would succeed.
+    """
+
+    __slots__ = ("_states", "constraint")
+
+    def __init__(self, constraint: Constraint, states: Sequence[int] = (START,)) -> None:
+        self.constraint = constraint
+        self._states = list(states)
+
+    @property
+    def state(self) -> int:
+        """The whole state of the constraint, as one int."""
+        return self._states[-1]
+
+    def __len__(self) -> int:
+        """How many accepts can be rolled back."""
+        return len(self._states) - 1
+
+    def mask(self) -> NDArray[np.uint32]:
+        """Read-only u32 (ceil(V / 32),): bit t % 32 of word t // 32 set = token t may come next.
+
+        Stop tokens are set exactly when the text is complete. All zero once finished.
+        """
+        return self.constraint.masks.row(self._states[-1])
+
+    def fill_mask(self, row: Any) -> None:
+        """Write the mask into a caller's row: numpy or torch, uint32 or int32, at least ceil(V / 32) words; the rest is cleared."""
+        target = row if isinstance(row, np.ndarray) else row.numpy()
+        words, mask = target.view(np.uint32), self.mask()
+        words[: len(mask)] = mask
+        words[len(mask) :] = 0
+
+    def accept(self, token: int) -> bool:
+        """Take one token. False, and nothing changed, when it is not allowed."""
+        after = self.constraint.next_state(self._states[-1], int(token))
+        if after == DEAD:
+            return False
+        self._states.append(after)
+        return True
+
+    def allows(self, tokens: Iterable[int]) -> NDArray[np.bool_]:
+        """Which of `tokens` could come next, without computing a mask."""
+        state = self._states[-1]
+        return np.array([self.constraint.next_state(state, int(token)) != DEAD for token in tokens], np.bool_)
+
+    def accept_bytes(self, data: bytes) -> bool:
+        """Take bytes, however they split into tokens; one step for rollback. False, and nothing changed, if impossible."""
+        after = self.constraint.configurations.advance(self._states[-1], data)
+        if after == DEAD:
+            return False
+        self._states.append(after)
+        return True
+
+    def rollback(self, n: int = 1) -> None:
+        """Undo the last n accepts. Raises ValueError when there are fewer."""
+        if not 0 <= n < len(self._states):
+            raise ValueError(f"cannot roll back {n} of {len(self)} steps")
+        if n:
+            del self._states[-n:]
+
+    def fork(self) -> Matcher:
+        """An independent matcher at the same place, with the same history."""
+        return Matcher(self.constraint, self._states)
+
+    def is_accepting(self) -> bool:
+        """The text so far is complete: a stop token is allowed."""
+        return self.constraint.configurations.is_accepting(self._states[-1])
+
+    def is_finished(self) -> bool:
+        """A stop token was accepted: nothing may follow."""
+        return self._states[-1] == FINISHED
+
+    def forced_bytes(self) -> bytes:
+        """The bytes that must come next whatever the model says: as long as one byte alone is possible and the text may
+        not end. At most 65,536 of them."""
+        configurations, state, out = self.constraint.configurations, self._states[-1], bytearray()
+        while len(out) < _FORCED_LIMIT and not configurations.is_accepting(state):
+            live = configurations.live_bytes(state)
+            if len(live) != 1:
+                break
+            out.append(live[0])
+            state = configurations.advance(state, bytes(live))
+        return bytes(out)
+
+    def shortest_completion(self) -> list[int]:
+        """Fewest tokens that spell a byte-shortest completion (no stop token); [] when already complete.
+
+        Raises LimitExceeded when that completion has more than a million bytes or no tokens spell it.
+        """
+        if self.is_finished():
+            return []
+        data = np.frombuffer(self.constraint.configurations.shortest(self._states[-1]), np.uint8)
+        best, choice = np.zeros(len(data) + 1, np.int64), np.zeros(len(data), np.int32)
+        if not fewest_tokens(self.constraint.trie.arrays, data, best, choice):
+            raise LimitExceeded("the vocabulary cannot spell the shortest completion", limit="vocabulary", allowed=0)
+        tokens, at = [], 0
+        while at < len(data):
+            tokens.append(int(choice[at]))
+            at += len(self.constraint.vocabulary.token_bytes(tokens[-1]))
+        return tokens
+
+    def tokens_to_accept(self) -> int:
+        """How many tokens shortest_completion() takes: a number that can always be reached (stop token not counted)."""
+        return len(self.shortest_completion())
+
+    def expected(self) -> tuple[str, ...]:
+        """What may come next, in words, for messages."""
+        return expected_at(self.constraint.configurations, self._states[-1])
