@@ -13,43 +13,25 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from structgen.automata.network import RuleNetworks
 from structgen.errors import InvariantError, LimitExceeded
 from structgen.kernels import earley
-from structgen.kernels.layout import CROWDED, DEAD, GROW, N_CONFIGS, START, Memo, Work
+from structgen.kernels.layout import ACCEPTING, CROWDED, DEAD, DISTANCE, GROW, N_CONFIGS, SCANS, START, Memo, Work
 
 MAX_ITEMS = 1 << 20  # items of one configuration
 
 
 def _empty_memo(configs: int) -> Memo:
-    def i32(n: int) -> NDArray[np.int32]:
-        return np.zeros(n, np.int32)
-
-    def i64(n: int) -> NDArray[np.int64]:
-        return np.zeros(n, np.int64)
-
+    rows = 4 * configs
     memo = Memo(
-        counts=i64(4),
+        counts=np.zeros(4, np.int64),
         trans=np.zeros((configs, 256), np.int32),
-        accepting=np.zeros(configs, np.uint8),
-        distance=i64(configs),
-        item_start=i32(configs + 1),
-        item_node=i32(4 * configs),
-        item_origin=i32(4 * configs),
-        item_attr=i64(4 * configs),
-        scan_start=i32(configs + 1),
-        scan_node=i32(4 * configs),
-        scan_origin=i32(4 * configs),
-        scan_attr=i64(4 * configs),
-        caller_start=i32(configs + 1),
-        caller_rule=i32(4 * configs),
-        caller_to=i32(4 * configs),
-        caller_origin=i32(4 * configs),
-        caller_attr=i64(4 * configs),
-        caller_far=i64(4 * configs),
-        table=i32(4 * configs),
+        configs=np.zeros((configs + 1, 5), np.int64),
+        items=np.zeros((rows, 3), np.int64),
+        scans=np.zeros((rows, 3), np.int64),
+        callers=np.zeros((rows, 5), np.int64),
+        table=np.zeros(rows, np.int32),
     )
     memo.counts[N_CONFIGS] = START  # DEAD and FINISHED: no items, no way on
     return memo
@@ -57,12 +39,9 @@ def _empty_memo(configs: int) -> Memo:
 
 def _work(items: int, rules: int) -> Work:
     return Work(
-        node=np.zeros(items, np.int32),
-        origin=np.zeros(items, np.int32),
-        attr=np.zeros(items, np.int64),
-        slot=np.zeros(4 * items, np.int32),
-        stamp=np.zeros(4 * items, np.int64),
-        rule_stamp=np.zeros(rules, np.int64),
+        agenda=np.zeros((items, 3), np.int64),
+        seen=np.zeros((4 * items, 2), np.int64),
+        predicted=np.zeros(rules, np.int64),
         clock=np.zeros(1, np.int64),
     )
 
@@ -78,7 +57,7 @@ class Configurations:
         self.lock = threading.RLock()
         self._limit_bytes = limit_bytes
         self._memo = _empty_memo(64)
-        self._work = _work(256, len(networks.arrays.rule_start))
+        self._work = _work(256, len(networks.arrays.rules))
         start = self.call(earley.begin)
         if start != START:
             raise InvariantError("START", f"the first configuration got id {start}")
@@ -105,11 +84,11 @@ class Configurations:
 
     def is_accepting(self, state: int) -> bool:
         """Whether the text so far is complete."""
-        return bool(self._memo.accepting[state])
+        return bool(self._memo.configs[state, ACCEPTING])
 
     def distance(self, state: int) -> int:
         """Fewest bytes from here to a complete text."""
-        return int(self._memo.distance[state])
+        return int(self._memo.configs[state, DISTANCE])
 
     def live_bytes(self, state: int) -> list[int]:
         """The bytes that may come next, ascending."""
@@ -127,9 +106,8 @@ class Configurations:
     def items(self, state: int) -> list[tuple[int, int, int]]:
         """Closure items with byte edges as (node, origin, attr): what may be read next."""
         memo = self._memo
-        span = slice(memo.scan_start[state], memo.scan_start[state + 1])
-        columns = (memo.scan_node[span], memo.scan_origin[span], memo.scan_attr[span])
-        return [(int(a), int(b), int(c)) for a, b, c in zip(*columns, strict=True)]
+        span = memo.scans[memo.configs[state, SCANS] : memo.configs[state + 1, SCANS]]
+        return [(a, b, c) for a, b, c in span.tolist()]
 
     def __len__(self) -> int:
         return int(self._memo.counts[N_CONFIGS])
@@ -145,17 +123,14 @@ class Configurations:
             raise LimitExceeded(
                 f"{len(self)} parser configurations", limit="memo_bytes", allowed=self._limit_bytes
             )
-        configs, items, scans, callers = self._memo.counts.tolist()
-        used = {"item": items, "scan": scans, "caller": callers}
+        used = dict(zip(("configs", "items", "scans", "callers"), self._memo.counts.tolist(), strict=True))
+        used["trans"] = used["configs"]
         grown = {}
-        for name, array in self._memo._asdict().items():
-            prefix = name.split("_")[0]
-            full = used[prefix] if prefix in used and not name.endswith("_start") else configs
-            if name in ("counts", "table") or 2 * full < len(array):
-                continue
-            wider = np.zeros((2 * len(array), *array.shape[1:]), array.dtype)
-            wider[: len(array)] = array
-            grown[name] = wider
+        for name, count in used.items():
+            array = getattr(self._memo, name)
+            if 2 * count >= len(array):
+                grown[name] = np.zeros((2 * len(array), *array.shape[1:]), array.dtype)
+                grown[name][: len(array)] = array
         if "trans" in grown:
             grown["table"] = np.zeros(2 * len(self._memo.table), np.int32)
         self._memo = self._memo._replace(**grown)
@@ -163,7 +138,7 @@ class Configurations:
             earley.rehash(self._memo)
 
     def _widen(self) -> None:
-        items = 2 * len(self._work.node)
+        items = 2 * len(self._work.agenda)
         if items > MAX_ITEMS:
             raise LimitExceeded("a configuration holds too many items", limit="items", allowed=MAX_ITEMS)
-        self._work = _work(items, len(self._work.rule_stamp))
+        self._work = _work(items, len(self._work.predicted))

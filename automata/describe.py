@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from structgen.automata.configurations import Configurations
+from structgen.kernels.layout import ARC_TO, ARCS, CALLS, CHAIN, RULE, SET
 
 _MOST = 12
 
@@ -32,16 +33,16 @@ def expected_at(configurations: Configurations, state: int) -> tuple[str, ...]:
     by_rule: dict[str, set[int]] = {}
     for node, _, _ in configurations.items(state):
         taken: set[int] = set()
-        if network.chain[node] >= 0:
-            taken.add(int(network.chain[node]))
-        for arc in range(network.arc_start[node], network.arc_start[node + 1]):
-            bits = int.from_bytes(network.sets[network.arc_set[arc]].tobytes(), "little")
+        if network.nodes[node, CHAIN] >= 0:
+            taken.add(int(network.nodes[node, CHAIN]))
+        for arc in range(network.nodes[node, ARCS], network.nodes[node + 1, ARCS]):
+            bits = int.from_bytes(network.sets[network.arcs[arc, SET]].tobytes(), "little")
             taken.update(b for b in range(256) if bits >> b & 1)
-            if bits.bit_count() == 1 and (text := _literal_after(network, int(network.arc_to[arc]))):
+            if bits.bit_count() == 1 and (text := _literal_after(network, int(network.arcs[arc, ARC_TO]))):
                 literals[repr((bytes([bits.bit_length() - 1]) + text).decode("utf-8", "replace"))] = None
                 taken.discard(bits.bit_length() - 1)
-        if taken and network.chain[node] < 0:
-            by_rule.setdefault(names[network.rule_of[node]], set()).update(taken)
+        if taken and network.nodes[node, CHAIN] < 0:
+            by_rule.setdefault(names[network.nodes[node, RULE]], set()).update(taken)
         elif taken:
             text = _literal_after(network, node)
             literals[repr(text.decode("utf-8", "replace"))] = None
@@ -55,14 +56,14 @@ def _literal_after(network, node: int) -> bytes:  # type: ignore[no-untyped-def]
     """The bytes a node must take one after the other: its chain, and the single arc that ends it."""
     out = bytearray()
     while len(out) < 80:
-        if network.chain[node] >= 0:
-            out.append(network.chain[node])
+        if network.nodes[node, CHAIN] >= 0:
+            out.append(network.nodes[node, CHAIN])
             node += 1
             continue
-        arcs = range(network.arc_start[node], network.arc_start[node + 1])
-        if len(arcs) != 1 or not out or network.call_start[node] != network.call_start[node + 1]:
+        arcs = range(network.nodes[node, ARCS], network.nodes[node + 1, ARCS])
+        if len(arcs) != 1 or not out or network.nodes[node, CALLS] != network.nodes[node + 1, CALLS]:
             break
-        bits = int.from_bytes(network.sets[network.arc_set[arcs[0]]].tobytes(), "little")
+        bits = int.from_bytes(network.sets[network.arcs[arcs[0], SET]].tobytes(), "little")
         if bits.bit_count() == 1:
             out.append(bits.bit_length() - 1)
         break

@@ -19,7 +19,10 @@ from structgen.errors import InvariantError, LimitExceeded, Unsatisfiable
 from structgen.grammars.ir import Alt, ByteSet, Expr, Grammar, Graph, Literal, Ref, Repeat, Seq, Unordered
 from structgen.kernels import layout
 from structgen.kernels.analysis import measure_network
-from structgen.kernels.layout import FAR, Network
+from structgen.kernels.layout import (
+    ARC_TO, ARCS, ARG, CALL_TO, CALLED, CALLS, CHAIN, EXTRA, FAR, FIRST, KIND, LEAST, MEMBERS, MINIMUM, OP, RULE,
+    RULE_LEAST, SEGMENT, SET, SILENT, SILENT_TO, SORT, Network,
+)  # fmt: skip
 
 MAX_MEMBERS = 62  # bits of an item's register
 MAX_EXPRESSION_DEPTH = 400
@@ -45,22 +48,22 @@ class RuleNetworks:
     def validate(self) -> None:
         """Raise InvariantError if the arrays break their contract."""
         a = self.arrays
-        n, rules = len(a.chain), len(a.rule_start)
-        for start, values in ((a.arc_start, a.arc_to), (a.call_start, a.call_to), (a.eps_start, a.eps_to)):
-            if start[0] != 0 or start[-1] != len(values) or (np.diff(start) < 0).any() or len(start) != n + 1:
-                raise InvariantError("I1", "CSR starts")
-            if len(values) and (values.min() < 0 or values.max() >= n):
+        n, nodes = len(a.nodes) - 1, a.nodes
+        for column, edges, to in ((ARCS, a.arcs, ARC_TO), (CALLS, a.calls, CALL_TO), (SILENT, a.silent, SILENT_TO)):
+            start = nodes[:, column]
+            if start[0] != 0 or start[-1] != len(edges) or (np.diff(start) < 0).any():
+                raise InvariantError("I1", f"starts of column {column}")
+            if len(edges) and (edges[:, to].min() < 0 or edges[:, to].max() >= n):
                 raise InvariantError("I2", "edge target")
-            if len(values) and (a.least[values] >= FAR).any():
-                raise InvariantError("I3", f"edge to a dead node {values[a.least[values] >= FAR][0]}")
-        if len(a.call_rule) and not (0 <= a.call_rule.min() and a.call_rule.max() < rules):
-            raise InvariantError("I2", "called rule")
-        if len(a.arc_set) and not (0 <= a.arc_set.min() and a.arc_set.max() < len(a.sets)):
-            raise InvariantError("I2", "byte set")
-        chained = np.flatnonzero(a.chain >= 0)
-        if len(chained) and (chained[-1] + 1 >= n or np.isin(chained + 1, a.rule_start).any()):
+            if (nodes[edges[:, to], LEAST] >= FAR).any():
+                raise InvariantError("I3", "an edge to a dead node")
+        for values, bound, what in ((a.calls[:, CALLED], len(a.rules), "rule"), (a.arcs[:, SET], len(a.sets), "set")):
+            if len(values) and not (values.min() >= 0 and values.max() < bound):
+                raise InvariantError("I2", f"{what} called")
+        chained = np.flatnonzero(nodes[:n, CHAIN] >= 0)
+        if len(chained) and (chained[-1] + 1 >= n or np.isin(chained + 1, a.rules[:, FIRST]).any()):
             raise InvariantError("I4", "chain runs out of its rule")
-        if (a.segment >= len(a.seg_kind)).any():
+        if (nodes[:n, SEGMENT] >= len(a.segments) - 1).any():
             raise InvariantError("I5", "segment")
 
 
@@ -339,119 +342,86 @@ def build_network(grammar: Grammar) -> RuleNetworks:
     arrays, extra = _to_arrays(builder)
     measure_network(arrays, *extra)
     arrays = _settle_minimums(builder, arrays, extra)
-    if arrays.rule_least[0] >= FAR:
+    if arrays.rules[0, RULE_LEAST] >= FAR:
         raise Unsatisfiable("no finite text satisfies it")
-    return RuleNetworks(_prune(builder, arrays), tuple(names))
+    return RuleNetworks(_prune(arrays), tuple(names))
 
 
-def _csr(n: int, edges: list[tuple[int, ...]], width: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+def _by_source(n: int, edges: list[tuple[int, ...]], width: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Edges sorted by source as (starts (n+1,), columns (edges, width - 1)); equal sources keep their order."""
     table = np.array(edges, np.int64).reshape(len(edges), width)
     table = table[np.argsort(table[:, 0], kind="stable")]
-    starts = np.zeros(n + 1, np.int32)
+    starts = np.zeros(n + 1, np.int64)
     np.cumsum(np.bincount(table[:, 0], minlength=n), out=starts[1:])
-    return starts, table[:, 1:]
+    return starts, table[:, 1:].copy()
 
 
-def _to_arrays(builder: _Builder) -> tuple[Network, tuple[NDArray[np.int32], ...]]:
+def _to_arrays(builder: _Builder) -> tuple[Network, tuple[NDArray[np.int64], ...]]:
     n, segments = len(builder.chain), builder.segments
-    arc_start, arcs = _csr(n, builder.arcs, 3)  # type: ignore[arg-type]
-    call_start, calls = _csr(n, builder.calls, 4)  # type: ignore[arg-type]
-    eps_start, eps = _csr(n, builder.eps, 4)  # type: ignore[arg-type]
+    nodes = np.full((n + 1, 8), -1, np.int64)
+    nodes[:n, CHAIN], nodes[:n, SEGMENT], nodes[:, KIND] = builder.chain, builder.segment, 0
+    nodes[:, ARCS], arcs = _by_source(n, builder.arcs, 3)  # type: ignore[arg-type]
+    nodes[:, CALLS], calls = _by_source(n, builder.calls, 4)  # type: ignore[arg-type]
+    nodes[:, SILENT], silent = _by_source(n, builder.eps, 4)  # type: ignore[arg-type]
+    first = np.array(builder.rule_first, np.int64)
+    nodes[first, RULE] = np.arange(len(first))
+    nodes[:n, RULE] = np.maximum.accumulate(nodes[:n, RULE])
+    nodes[builder.rule_end[1:], KIND] = layout.ENDS
+    nodes[builder.rule_end[0], KIND] = layout.FINAL
     words = b"".join(mask.to_bytes(32, "little") for mask in builder.sets or {0: 0})
-    rule_start = np.array(builder.rule_first, np.int32)
-    rule_of = np.zeros(n, np.int32)
-    rule_of[rule_start[1:]] = 1
-    chain = np.array(builder.chain, np.int16)
-    kind = np.zeros(n, np.uint8)
-    kind[builder.rule_end[1:]] = layout.ENDS
-    kind[builder.rule_end[0]] = layout.FINAL
+    table = np.zeros((len(segments) + 1, 6), np.int64)
+    table[:, EXTRA] = FAR
+    for row, segment in zip(table, segments, strict=False):
+        row[SORT], row[MINIMUM] = segment.kind, segment.minimum
+    table[1:, MEMBERS] = np.cumsum([len(s.members) for s in segments])
     members = [m for s in segments for m in s.members]
-    arrays = Network(
-        chain=chain,
-        arc_start=arc_start,
-        arc_set=arcs[:, 0].astype(np.int32),
-        arc_to=arcs[:, 1].astype(np.int32),
-        sets=np.frombuffer(words, np.uint64).reshape(-1, 4).copy(),
-        call_start=call_start,
-        call_rule=calls[:, 0].astype(np.int32),
-        call_to=calls[:, 1].astype(np.int32),
-        call_solid=calls[:, 2].astype(np.uint8),
-        eps_start=eps_start,
-        eps_to=eps[:, 0].astype(np.int32),
-        eps_op=eps[:, 1].astype(np.uint8),
-        eps_arg=eps[:, 2].copy(),
-        kind=kind,
-        rule_of=np.cumsum(rule_of, dtype=np.int32),
-        rule_start=rule_start,
-        rule_least=np.zeros(len(rule_start), np.int64),
-        least=np.zeros(n, np.int64),
-        segment=np.array(builder.segment, np.int32),
-        seg_kind=np.array([s.kind for s in segments], np.uint8),
-        seg_min=np.array([s.minimum for s in segments], np.int64),
-        seg_body=np.zeros(len(segments), np.int64),
-        seg_exit=np.zeros(len(segments), np.int64),
-        seg_extra=np.full(len(segments), FAR, np.int64),
-        member_start=np.cumsum([0, *(len(s.members) for s in segments)]).astype(np.int32),
-        member_least=np.zeros(len(members), np.int64),
-    )
-    fields = [[getattr(s, name) for s in segments] for name in ("enter", "body", "leave")]
-    fields += [members, [s.extra for s in segments], [s.separator for s in segments]]
-    return arrays, tuple(np.array(values, np.int32) for values in fields)
+    rules = np.stack([first, np.full(len(first), FAR)], axis=1)
+    sets = np.frombuffer(words, np.uint64).reshape(-1, 4).copy()
+    arrays = Network(nodes, arcs, sets, calls, silent, rules, table, np.zeros(len(members), np.int64))
+    places = [[getattr(s, name) for s in segments] for name in ("enter", "body", "leave")]
+    places += [members, [s.extra for s in segments], [s.separator for s in segments]]
+    return arrays, tuple(np.array(values, np.int64) for values in places)
 
 
-def _settle_minimums(builder: _Builder, arrays: Network, extra: tuple[NDArray[np.int32], ...]) -> Network:
+def _settle_minimums(builder: _Builder, arrays: Network, places: tuple[NDArray[np.int64], ...]) -> Network:
     """A counted body that may be empty needs no minimum; a separator must find a member that can be written."""
-    again = False
+    enter, separator, silent, again = places[0], places[5], arrays.silent, False
     for segment, rule in builder.solid_bodies:
-        if arrays.rule_least[rule] == 0 and arrays.seg_min[segment] > 0:
-            arrays.seg_min[segment] = 0
-            hub = extra[0][segment]
-            edges = np.arange(arrays.eps_start[hub], arrays.eps_start[hub + 1])
-            arrays.eps_arg[edges[arrays.eps_op[edges] == layout.ENOUGH]] = 0
+        if arrays.rules[rule, RULE_LEAST] == 0 and arrays.segments[segment, MINIMUM] > 0:
+            arrays.segments[segment, MINIMUM] = 0
+            edges = silent[arrays.nodes[enter[segment], SILENT] : arrays.nodes[enter[segment] + 1, SILENT]]
+            edges[edges[:, OP] == layout.ENOUGH, ARG] = 0
             again = True
     if again:
-        measure_network(arrays, *extra)
-        return _settle_minimums(builder, arrays, extra)
-    for g in np.flatnonzero(arrays.seg_kind == layout.MEMBER):
-        least = arrays.member_least[arrays.member_start[g] : arrays.member_start[g + 1]]
-        alive = sum(1 << k for k in np.flatnonzero(least < FAR).tolist())
-        separator = (arrays.eps_to == extra[5][g]) & (arrays.eps_op == layout.LACKS)
-        arrays.eps_arg[separator] = alive
-        if arrays.seg_extra[g] < FAR:
-            arrays.eps_op[separator] = layout.PLAIN
+        measure_network(arrays, *places)
+        return _settle_minimums(builder, arrays, places)
+    for g in np.flatnonzero(arrays.segments[:-1, SORT] == layout.MEMBER):
+        least = arrays.members[arrays.segments[g, MEMBERS] : arrays.segments[g + 1, MEMBERS]]
+        rows = (silent[:, SILENT_TO] == separator[g]) & (silent[:, OP] == layout.LACKS)
+        silent[rows, ARG] = sum(1 << k for k in np.flatnonzero(least < FAR).tolist())
+        if arrays.segments[g, EXTRA] < FAR:
+            silent[rows, OP] = layout.PLAIN
     return arrays
 
 
-def _prune(builder: _Builder, arrays: Network) -> Network:
+def _prune(arrays: Network) -> Network:
     """Drop every edge to a node, rule or byte set that cannot finish, then mark what kind of node each is."""
-    n, dead = len(arrays.chain), arrays.least >= FAR
-    chain = arrays.chain.copy()
-    chain[:-1][dead[1:]] = -1
+    nodes, n = arrays.nodes, len(arrays.nodes) - 1
+    dead = nodes[:, LEAST] >= FAR
+    nodes[:n, CHAIN][dead[1:]] = -1
 
-    def keep(start: NDArray[np.int32], good: NDArray[np.bool_]) -> NDArray[np.int32]:
-        return np.concatenate(([0], np.cumsum(good)))[start].astype(np.int32)
+    def keep(column: int, edges: NDArray[np.int64], good: NDArray[np.bool_]) -> NDArray[np.int64]:
+        nodes[:, column] = np.concatenate(([0], np.cumsum(good)))[nodes[:, column]]
+        return edges[good]
 
-    arcs = ~dead[arrays.arc_to]
-    calls = ~dead[arrays.call_to] & (arrays.rule_least[arrays.call_rule] < FAR)
-    eps = ~dead[arrays.eps_to]
-    arrays = arrays._replace(
-        chain=chain,
-        arc_start=keep(arrays.arc_start, arcs),
-        arc_set=arrays.arc_set[arcs],
-        arc_to=arrays.arc_to[arcs],
-        call_start=keep(arrays.call_start, calls),
-        call_rule=arrays.call_rule[calls],
-        call_to=arrays.call_to[calls],
-        call_solid=arrays.call_solid[calls],
-        eps_start=keep(arrays.eps_start, eps),
-        eps_to=arrays.eps_to[eps],
-        eps_op=arrays.eps_op[eps],
-        eps_arg=arrays.eps_arg[eps],
+    callable_ = arrays.rules[arrays.calls[:, CALLED], RULE_LEAST] < FAR
+    pruned = arrays._replace(
+        arcs=keep(ARCS, arrays.arcs, ~dead[arrays.arcs[:, ARC_TO]]),
+        calls=keep(CALLS, arrays.calls, ~dead[arrays.calls[:, CALL_TO]] & callable_),
+        silent=keep(SILENT, arrays.silent, ~dead[arrays.silent[:, SILENT_TO]]),
     )
-    stays = (chain >= 0) | (np.diff(arrays.arc_start) > 0) | (np.diff(arrays.call_start) > 0)
-    silent = np.diff(arrays.eps_start) > 0
-    arrays.kind[stays] |= layout.STAYS
-    arrays.kind[(arrays.kind == layout.ENDS) & ~silent & (arrays.segment < 0)] |= layout.TAIL
-    assert len(arrays.kind) == n
-    return arrays
+    edges = np.diff(nodes[:, ARCS]) + np.diff(nodes[:, CALLS]) > 0
+    kind, inner = nodes[:n, KIND], nodes[:n, SEGMENT] >= 0
+    kind[edges | (nodes[:n, CHAIN] >= 0)] |= layout.STAYS
+    kind[(kind == layout.ENDS) & (np.diff(nodes[:, SILENT]) == 0) & ~inner] |= layout.TAIL
+    return pruned

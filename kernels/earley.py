@@ -15,28 +15,11 @@ import numpy as np
 
 from structgen.kernels._jit import jit
 from structgen.kernels.layout import (
-    ADD,
-    BELOW,
-    COUNTED,
-    CROWDED,
-    ENDS,
-    ENOUGH,
-    FAR,
-    FINAL,
-    GROW,
-    HAS,
-    LACKS,
-    LONG,
-    MEMBER,
-    N_CALLERS,
-    N_CONFIGS,
-    N_ITEMS,
-    N_SCANS,
-    STAYS,
-    TAIL,
-    UNKNOWN,
-    UPTO,
-)
+    ACCEPTING, ADD, ARC_TO, ARCS, ARG, ATTR, BACK_ATTR, BACK_FAR, BACK_ORIGIN, BACK_TO, BELOW, BODY, BY_RULE, CALL_TO,
+    CALLED, CALLERS, CALLS, CHAIN, COUNTED, CROWDED, DISTANCE, ENDS, ENOUGH, EXIT, EXTRA, FAR, FINAL, FIRST, GROW, HAS,
+    ITEMS, KIND, LACKS, LEAST, LONG, MEMBER, MEMBERS, MINIMUM, N_CALLERS, N_CONFIGS, N_ITEMS, N_SCANS, NODE, OP, ORIGIN,
+    RULE, RULE_LEAST, SCANS, SEGMENT, SET, SILENT, SILENT_TO, SLOT, SOLID, SORT, STAMP, STAYS, TAIL, UNKNOWN, UPTO,
+)  # fmt: skip
 
 
 @jit
@@ -51,19 +34,19 @@ def _mix(node, origin, attr):  # type: ignore[no-untyped-def]
 @jit
 def _push(work, n, node, origin, attr):  # type: ignore[no-untyped-def]
     """Add an item to the agenda unless it is there; returns the new length, CROWDED when full."""
-    mask = np.uint64(work.slot.shape[0] - 1)
+    mask = np.uint64(work.seen.shape[0] - 1)
     place = _mix(node, origin, attr) & mask
     clock = work.clock[0]
-    while work.stamp[place] == clock:
-        at = work.slot[place]
-        if work.node[at] == node and work.origin[at] == origin and work.attr[at] == attr:
+    while work.seen[place, STAMP] == clock:
+        at = work.seen[place, SLOT]
+        if work.agenda[at, NODE] == node and work.agenda[at, ORIGIN] == origin and work.agenda[at, ATTR] == attr:
             return n
         place = (place + np.uint64(1)) & mask
-    if n >= work.node.shape[0]:
+    if n >= work.agenda.shape[0]:
         return CROWDED
-    work.stamp[place] = clock
-    work.slot[place] = n
-    work.node[n], work.origin[n], work.attr[n] = node, origin, attr
+    work.seen[place, STAMP] = clock
+    work.seen[place, SLOT] = n
+    work.agenda[n, NODE], work.agenda[n, ORIGIN], work.agenda[n, ATTR] = node, origin, attr
     return n + 1
 
 
@@ -89,15 +72,15 @@ def _apply(op, arg, attr):  # type: ignore[no-untyped-def]
 @jit
 def _silent(net, work, n, node, origin, attr):  # type: ignore[no-untyped-def]
     """Push what an item reaches without a byte: epsilon edges and calls of rules that may be empty."""
-    for e in range(net.eps_start[node], net.eps_start[node + 1]):
-        after = _apply(net.eps_op[e], net.eps_arg[e], attr)
+    for e in range(net.nodes[node, SILENT], net.nodes[node + 1, SILENT]):
+        after = _apply(net.silent[e, OP], net.silent[e, ARG], attr)
         if after >= 0:
-            n = _push(work, n, net.eps_to[e], origin, after)
+            n = _push(work, n, net.silent[e, SILENT_TO], origin, after)
             if n < 0:
                 return n
-    for e in range(net.call_start[node], net.call_start[node + 1]):
-        if net.rule_least[net.call_rule[e]] == 0 and net.call_solid[e] == 0:
-            n = _push(work, n, net.call_to[e], origin, attr)
+    for e in range(net.nodes[node, CALLS], net.nodes[node + 1, CALLS]):
+        if net.rules[net.calls[e, CALLED], RULE_LEAST] == 0 and net.calls[e, SOLID] == 0:
+            n = _push(work, n, net.calls[e, CALL_TO], origin, attr)
             if n < 0:
                 return n
     return n
@@ -106,10 +89,10 @@ def _silent(net, work, n, node, origin, attr):  # type: ignore[no-untyped-def]
 @jit
 def _first_caller(memo, config, rule):  # type: ignore[no-untyped-def]
     """Index of the first caller of `rule` in `config` (callers are sorted by rule)."""
-    low, high = memo.caller_start[config], memo.caller_start[config + 1]
+    low, high = memo.configs[config, CALLERS], memo.configs[config + 1, CALLERS]
     while low < high:
         middle = (low + high) // 2
-        if memo.caller_rule[middle] < rule:
+        if memo.callers[middle, BY_RULE] < rule:
             low = middle + 1
         else:
             high = middle
@@ -119,11 +102,11 @@ def _first_caller(memo, config, rule):  # type: ignore[no-untyped-def]
 @jit
 def _complete(net, memo, work, n, node, origin):  # type: ignore[no-untyped-def]
     """Push the returns of everyone who called this node's rule in `origin`."""
-    rule = net.rule_of[node]
-    for e in range(_first_caller(memo, origin, rule), memo.caller_start[origin + 1]):
-        if memo.caller_rule[e] != rule:
+    rule = net.nodes[node, RULE]
+    for e in range(_first_caller(memo, origin, rule), memo.configs[origin + 1, CALLERS]):
+        if memo.callers[e, BY_RULE] != rule:
             break
-        n = _push(work, n, memo.caller_to[e], memo.caller_origin[e], memo.caller_attr[e])
+        n = _push(work, n, memo.callers[e, BACK_TO], memo.callers[e, BACK_ORIGIN], memo.callers[e, BACK_ATTR])
         if n < 0:
             return n
     return n
@@ -132,43 +115,43 @@ def _complete(net, memo, work, n, node, origin):  # type: ignore[no-untyped-def]
 @jit
 def rest_of_segment(net, node, attr):  # type: ignore[no-untyped-def]
     """Fewest bytes from an item's node to the end of its rule."""
-    g = net.segment[node]
+    g = net.nodes[node, SEGMENT]
     if g < 0:
-        return net.least[node]
-    total = net.least[node] + net.seg_exit[g]
-    if net.seg_kind[g] == COUNTED:
-        left = net.seg_min[g] - attr - 1
+        return net.nodes[node, LEAST]
+    total = net.nodes[node, LEAST] + net.segments[g, EXIT]
+    if net.segments[g, SORT] == COUNTED:
+        left = net.segments[g, MINIMUM] - attr - 1
         if left > 0:
-            total += min(left, LONG // (net.seg_body[g] + 1)) * net.seg_body[g]
+            total += min(left, LONG // (net.segments[g, BODY] + 1)) * net.segments[g, BODY]
         return min(total, LONG)
-    separators, best = 0, net.seg_extra[g]
-    for k in range(net.member_start[g + 1] - net.member_start[g]):
+    separators, best = 0, net.segments[g, EXTRA]
+    for k in range(net.segments[g + 1, MEMBERS] - net.segments[g, MEMBERS]):
         bit = np.int64(1) << k
         if attr & bit == 0:
-            cost = net.member_least[net.member_start[g] + k]
+            cost = net.members[net.segments[g, MEMBERS] + k]
             best = min(best, cost)
-            if net.seg_min[g] & bit:
+            if net.segments[g, MINIMUM] & bit:
                 total += cost
                 separators += 1
-    if net.seg_kind[g] == MEMBER:
-        total += separators * net.seg_body[g]
+    if net.segments[g, SORT] == MEMBER:
+        total += separators * net.segments[g, BODY]
     elif separators == 0:
         total += best
     else:
-        total += (separators - 1) * net.seg_body[g]
+        total += (separators - 1) * net.segments[g, BODY]
     return min(total, LONG)
 
 
 @jit
 def _far_beyond(net, memo, node, origin):  # type: ignore[no-untyped-def]
     """Fewest bytes still to write once the rule of `node`, called in `origin`, is complete."""
-    if net.kind[node] & FINAL or net.rule_of[node] == 0:
+    if net.nodes[node, KIND] & FINAL or net.nodes[node, RULE] == 0:
         return 0
-    rule, best = net.rule_of[node], FAR
-    for e in range(_first_caller(memo, origin, rule), memo.caller_start[origin + 1]):
-        if memo.caller_rule[e] != rule:
+    rule, best = net.nodes[node, RULE], FAR
+    for e in range(_first_caller(memo, origin, rule), memo.configs[origin + 1, CALLERS]):
+        if memo.callers[e, BY_RULE] != rule:
             break
-        best = min(best, memo.caller_far[e])
+        best = min(best, memo.callers[e, BACK_FAR])
     return best
 
 
@@ -180,20 +163,20 @@ def _sort_items(work, n):  # type: ignore[no-untyped-def]
         gap = 3 * gap + 1
     while gap > 0:
         for i in range(gap, n):
-            node, origin, attr = work.node[i], work.origin[i], work.attr[i]
+            node, origin, attr = work.agenda[i, NODE], work.agenda[i, ORIGIN], work.agenda[i, ATTR]
             j = i
             while j >= gap:
                 k = j - gap
-                if work.node[k] < node:
+                if work.agenda[k, NODE] < node:
                     break
-                if work.node[k] == node:
-                    if work.origin[k] < origin:
+                if work.agenda[k, NODE] == node:
+                    if work.agenda[k, ORIGIN] < origin:
                         break
-                    if work.origin[k] == origin and work.attr[k] <= attr:
+                    if work.agenda[k, ORIGIN] == origin and work.agenda[k, ATTR] <= attr:
                         break
-                work.node[j], work.origin[j], work.attr[j] = work.node[k], work.origin[k], work.attr[k]
+                work.agenda[j, NODE], work.agenda[j, ORIGIN], work.agenda[j, ATTR] = work.agenda[k, NODE], work.agenda[k, ORIGIN], work.agenda[k, ATTR]
                 j = k
-            work.node[j], work.origin[j], work.attr[j] = node, origin, attr
+            work.agenda[j, NODE], work.agenda[j, ORIGIN], work.agenda[j, ATTR] = node, origin, attr
         gap //= 3
 
 
@@ -202,19 +185,19 @@ def _lookup(memo, work, n):  # type: ignore[no-untyped-def]
     """(configuration or 0, table place) of the kernel in the first n agenda slots."""
     h = np.uint64(n)
     for i in range(n):
-        h = h * np.uint64(0x100000001B3) ^ _mix(work.node[i], work.origin[i], work.attr[i])
+        h = h * np.uint64(0x100000001B3) ^ _mix(work.agenda[i, NODE], work.agenda[i, ORIGIN], work.agenda[i, ATTR])
     mask = np.uint64(memo.table.shape[0] - 1)
     place = (h ^ (h >> np.uint64(32))) & mask
     while memo.table[place] != 0:
         c = memo.table[place]
-        start = memo.item_start[c]
-        if memo.item_start[c + 1] - start == n:
+        start = memo.configs[c, ITEMS]
+        if memo.configs[c + 1, ITEMS] - start == n:
             same = True
             for i in range(n):
                 if (
-                    memo.item_node[start + i] != work.node[i]
-                    or memo.item_origin[start + i] != work.origin[i]
-                    or memo.item_attr[start + i] != work.attr[i]
+                    memo.items[start + i, NODE] != work.agenda[i, NODE]
+                    or memo.items[start + i, ORIGIN] != work.agenda[i, ORIGIN]
+                    or memo.items[start + i, ATTR] != work.agenda[i, ATTR]
                 ):
                     same = False
                     break
@@ -227,35 +210,35 @@ def _lookup(memo, work, n):  # type: ignore[no-untyped-def]
 @jit
 def _add_caller(net, memo, at, base, rule, to, origin, attr):  # type: ignore[no-untyped-def]
     """Insert a caller keeping [base, at) sorted by rule and free of duplicates; returns the new end, GROW when full."""
-    if at >= memo.caller_rule.shape[0]:
+    if at >= memo.callers.shape[0]:
         return GROW
     place = at
-    while place > base and memo.caller_rule[place - 1] > rule:
+    while place > base and memo.callers[place - 1, BY_RULE] > rule:
         place -= 1
     i = place
-    while i > base and memo.caller_rule[i - 1] == rule:
+    while i > base and memo.callers[i - 1, BY_RULE] == rule:
         i -= 1
-        if memo.caller_to[i] == to and memo.caller_origin[i] == origin and memo.caller_attr[i] == attr:
+        if memo.callers[i, BACK_TO] == to and memo.callers[i, BACK_ORIGIN] == origin and memo.callers[i, BACK_ATTR] == attr:
             return at
     for i in range(at, place, -1):
-        memo.caller_rule[i], memo.caller_to[i] = memo.caller_rule[i - 1], memo.caller_to[i - 1]
-        memo.caller_origin[i], memo.caller_attr[i] = memo.caller_origin[i - 1], memo.caller_attr[i - 1]
-    memo.caller_rule[place], memo.caller_to[place] = rule, to
-    memo.caller_origin[place], memo.caller_attr[place] = origin, attr
+        memo.callers[i, BY_RULE], memo.callers[i, BACK_TO] = memo.callers[i - 1, BY_RULE], memo.callers[i - 1, BACK_TO]
+        memo.callers[i, BACK_ORIGIN], memo.callers[i, BACK_ATTR] = memo.callers[i - 1, BACK_ORIGIN], memo.callers[i - 1, BACK_ATTR]
+    memo.callers[place, BY_RULE], memo.callers[place, BACK_TO] = rule, to
+    memo.callers[place, BACK_ORIGIN], memo.callers[place, BACK_ATTR] = origin, attr
     return at + 1
 
 
 @jit
 def _record_call(net, memo, config, at, base, rule, to, origin, attr):  # type: ignore[no-untyped-def]
     """Add a caller; a tail call hands down the callers of its own rule instead (Leo 1991)."""
-    if not (net.kind[to] & TAIL) or origin == config or net.rule_of[to] == 0:
+    if not (net.nodes[to, KIND] & TAIL) or origin == config or net.nodes[to, RULE] == 0:
         return _add_caller(net, memo, at, base, rule, to, origin, attr)
-    outer = net.rule_of[to]
-    for e in range(_first_caller(memo, origin, outer), memo.caller_start[origin + 1]):
-        if memo.caller_rule[e] != outer:
+    outer = net.nodes[to, RULE]
+    for e in range(_first_caller(memo, origin, outer), memo.configs[origin + 1, CALLERS]):
+        if memo.callers[e, BY_RULE] != outer:
             break
         at = _add_caller(
-            net, memo, at, base, rule, memo.caller_to[e], memo.caller_origin[e], memo.caller_attr[e]
+            net, memo, at, base, rule, memo.callers[e, BACK_TO], memo.callers[e, BACK_ORIGIN], memo.callers[e, BACK_ATTR]
         )
         if at < 0:
             return at
@@ -272,24 +255,24 @@ def _predict(net, memo, work, n, config):  # type: ignore[no-untyped-def]
     kernel = n
     i = 0
     while i < n:
-        node, origin, attr = work.node[i], work.origin[i], work.attr[i]
+        node, origin, attr = work.agenda[i, NODE], work.agenda[i, ORIGIN], work.agenda[i, ATTR]
         if i >= kernel:
             n = _silent(net, work, n, node, origin, attr)
             if n < 0:
                 return n, callers
-        if net.chain[node] >= 0 or net.arc_start[node] < net.arc_start[node + 1]:
-            if scans >= memo.scan_node.shape[0]:
+        if net.nodes[node, CHAIN] >= 0 or net.nodes[node, ARCS] < net.nodes[node + 1, ARCS]:
+            if scans >= memo.scans.shape[0]:
                 return GROW, callers
-            memo.scan_node[scans], memo.scan_origin[scans], memo.scan_attr[scans] = node, origin, attr
+            memo.scans[scans, NODE], memo.scans[scans, ORIGIN], memo.scans[scans, ATTR] = node, origin, attr
             scans += 1
-        for e in range(net.call_start[node], net.call_start[node + 1]):
-            rule = net.call_rule[e]
-            callers = _record_call(net, memo, config, callers, base, rule, net.call_to[e], origin, attr)
+        for e in range(net.nodes[node, CALLS], net.nodes[node + 1, CALLS]):
+            rule = net.calls[e, CALLED]
+            callers = _record_call(net, memo, config, callers, base, rule, net.calls[e, CALL_TO], origin, attr)
             if callers < 0:
                 return callers, callers
-            if work.rule_stamp[rule] != clock:
-                work.rule_stamp[rule] = clock
-                n = _push(work, n, net.rule_start[rule], config, 0)
+            if work.predicted[rule] != clock:
+                work.predicted[rule] = clock
+                n = _push(work, n, net.rules[rule, FIRST], config, 0)
                 if n < 0:
                     return n, callers
         i += 1
@@ -300,15 +283,15 @@ def _predict(net, memo, work, n, config):  # type: ignore[no-untyped-def]
 def _measure(net, memo, config, base, callers):  # type: ignore[no-untyped-def]
     """Distances of a new configuration's callers to a complete text; a fixpoint, since callers may lie here too."""
     for e in range(base, callers):
-        memo.caller_far[e] = FAR
+        memo.callers[e, BACK_FAR] = FAR
     changed = True
     while changed:
         changed = False
         for e in range(base, callers):
-            to, origin = memo.caller_to[e], memo.caller_origin[e]
-            far = rest_of_segment(net, to, memo.caller_attr[e]) + _far_beyond(net, memo, to, origin)
-            if far < memo.caller_far[e]:
-                memo.caller_far[e] = min(far, LONG)
+            to, origin = memo.callers[e, BACK_TO], memo.callers[e, BACK_ORIGIN]
+            far = rest_of_segment(net, to, memo.callers[e, BACK_ATTR]) + _far_beyond(net, memo, to, origin)
+            if far < memo.callers[e, BACK_FAR]:
+                memo.callers[e, BACK_FAR] = min(far, LONG)
                 changed = True
 
 
@@ -317,13 +300,13 @@ def _open_row(net, memo, config):  # type: ignore[no-untyped-def]
     """Fill the transition row: UNKNOWN where some scan item has the byte, DEAD elsewhere."""
     row = memo.trans[config]
     row[:] = 0
-    for i in range(memo.scan_start[config], memo.scan_start[config + 1]):
-        node = memo.scan_node[i]
-        if net.chain[node] >= 0:
-            row[net.chain[node]] = UNKNOWN
-        for a in range(net.arc_start[node], net.arc_start[node + 1]):
+    for i in range(memo.configs[config, SCANS], memo.configs[config + 1, SCANS]):
+        node = memo.scans[i, NODE]
+        if net.nodes[node, CHAIN] >= 0:
+            row[net.nodes[node, CHAIN]] = UNKNOWN
+        for a in range(net.nodes[node, ARCS], net.nodes[node + 1, ARCS]):
             for w in range(4):
-                bits = net.sets[net.arc_set[a], w]
+                bits = net.sets[net.arcs[a, SET], w]
                 b = 64 * w
                 while bits:
                     if bits & np.uint64(1):
@@ -340,28 +323,28 @@ def intern(net, memo, work, n):  # type: ignore[no-untyped-def]
     if known:
         return known
     config, items = memo.counts[N_CONFIGS], memo.counts[N_ITEMS]
-    if config + 2 >= memo.trans.shape[0] or items + n > memo.item_node.shape[0]:
+    if config + 2 >= memo.trans.shape[0] or items + n > memo.items.shape[0]:
         return GROW
     base = memo.counts[N_CALLERS]
-    memo.item_start[config], memo.item_start[config + 1] = items, items + n
-    memo.scan_start[config], memo.caller_start[config] = memo.counts[N_SCANS], base
+    memo.configs[config, ITEMS], memo.configs[config + 1, ITEMS] = items, items + n
+    memo.configs[config, SCANS], memo.configs[config, CALLERS] = memo.counts[N_SCANS], base
     accepting = 0
     for i in range(n):
-        memo.item_node[items + i] = work.node[i]
-        memo.item_origin[items + i] = work.origin[i]
-        memo.item_attr[items + i] = work.attr[i]
-        if net.kind[work.node[i]] & FINAL:
+        memo.items[items + i, NODE] = work.agenda[i, NODE]
+        memo.items[items + i, ORIGIN] = work.agenda[i, ORIGIN]
+        memo.items[items + i, ATTR] = work.agenda[i, ATTR]
+        if net.nodes[work.agenda[i, NODE], KIND] & FINAL:
             accepting = 1
     scans, callers = _predict(net, memo, work, n, config)
     if scans < 0:
         return scans
-    memo.scan_start[config + 1], memo.caller_start[config + 1] = scans, callers
+    memo.configs[config + 1, SCANS], memo.configs[config + 1, CALLERS] = scans, callers
     _measure(net, memo, config, base, callers)
     best = FAR
     for i in range(items, items + n):
-        node, origin = memo.item_node[i], memo.item_origin[i]
-        best = min(best, rest_of_segment(net, node, memo.item_attr[i]) + _far_beyond(net, memo, node, origin))
-    memo.distance[config], memo.accepting[config] = min(best, LONG), accepting
+        node, origin = memo.items[i, NODE], memo.items[i, ORIGIN]
+        best = min(best, rest_of_segment(net, node, memo.items[i, ATTR]) + _far_beyond(net, memo, node, origin))
+    memo.configs[config, DISTANCE], memo.configs[config, ACCEPTING] = min(best, LONG), accepting
     _open_row(net, memo, config)
     memo.counts[N_CONFIGS], memo.counts[N_ITEMS] = config + 1, items + n
     memo.counts[N_SCANS], memo.counts[N_CALLERS] = scans, callers
@@ -374,8 +357,8 @@ def settle(net, memo, work, n):  # type: ignore[no-untyped-def]
     """Close the agenda under epsilon edges, empty calls and completion, then intern what stays."""
     i = 0
     while i < n:
-        node, origin, attr = work.node[i], work.origin[i], work.attr[i]
-        if net.kind[node] & ENDS:
+        node, origin, attr = work.agenda[i, NODE], work.agenda[i, ORIGIN], work.agenda[i, ATTR]
+        if net.nodes[node, KIND] & ENDS:
             n = _complete(net, memo, work, n, node, origin)
             if n < 0:
                 return n
@@ -385,8 +368,8 @@ def settle(net, memo, work, n):  # type: ignore[no-untyped-def]
         i += 1
     kept = 0
     for i in range(n):
-        if net.kind[work.node[i]] & (STAYS | FINAL):
-            work.node[kept], work.origin[kept], work.attr[kept] = work.node[i], work.origin[i], work.attr[i]
+        if net.nodes[work.agenda[i, NODE], KIND] & (STAYS | FINAL):
+            work.agenda[kept, NODE], work.agenda[kept, ORIGIN], work.agenda[kept, ATTR] = work.agenda[i, NODE], work.agenda[i, ORIGIN], work.agenda[i, ATTR]
             kept += 1
     if kept == 0:
         return 0
@@ -402,13 +385,13 @@ def step(net, memo, work, config, byte):  # type: ignore[no-untyped-def]
     work.clock[0] += 1
     n = 0
     word, bit = byte >> 6, np.uint64(byte & 63)
-    for i in range(memo.scan_start[config], memo.scan_start[config + 1]):
-        node, origin, attr = memo.scan_node[i], memo.scan_origin[i], memo.scan_attr[i]
-        if net.chain[node] == byte:
+    for i in range(memo.configs[config, SCANS], memo.configs[config + 1, SCANS]):
+        node, origin, attr = memo.scans[i, NODE], memo.scans[i, ORIGIN], memo.scans[i, ATTR]
+        if net.nodes[node, CHAIN] == byte:
             n = _push(work, n, np.int32(node + 1), origin, attr)
-        for a in range(net.arc_start[node], net.arc_start[node + 1]):
-            if (net.sets[net.arc_set[a], word] >> bit) & np.uint64(1):
-                n = _push(work, n, net.arc_to[a], origin, attr)
+        for a in range(net.nodes[node, ARCS], net.nodes[node + 1, ARCS]):
+            if (net.sets[net.arcs[a, SET], word] >> bit) & np.uint64(1):
+                n = _push(work, n, net.arcs[a, ARC_TO], origin, attr)
                 if n < 0:
                     return n
         if n < 0:
@@ -433,7 +416,7 @@ def advance(net, memo, work, config, data):  # type: ignore[no-untyped-def]
 def begin(net, memo, work):  # type: ignore[no-untyped-def]
     """Intern the START configuration: the first node of rule 0, called from nowhere."""
     work.clock[0] += 1
-    n = _push(work, 0, net.rule_start[0], np.int32(0), np.int64(0))
+    n = _push(work, 0, net.rules[0, FIRST], np.int32(0), np.int64(0))
     return settle(net, memo, work, n)
 
 
@@ -444,15 +427,15 @@ def shortest(net, memo, work, config, out):  # type: ignore[no-untyped-def]
     Of equally short completions the one with the smallest bytes; `out` must hold distance[config] bytes.
     """
     n = 0
-    while memo.distance[config] > 0:
-        left = memo.distance[config]
+    while memo.configs[config, DISTANCE] > 0:
+        left = memo.configs[config, DISTANCE]
         for byte in range(256):
             if memo.trans[config, byte] == 0:
                 continue
             after = step(net, memo, work, config, byte)
             if after < 0:
                 return after
-            if memo.distance[after] == left - 1:
+            if memo.configs[after, DISTANCE] == left - 1:
                 out[n] = byte
                 n += 1
                 config = after
@@ -465,10 +448,10 @@ def rehash(memo):  # type: ignore[no-untyped-def]
     """Rebuild the hash table from the items (after it was replaced by a larger, zeroed one)."""
     mask = np.uint64(memo.table.shape[0] - 1)
     for c in range(2, memo.counts[N_CONFIGS]):
-        start, n = memo.item_start[c], memo.item_start[c + 1] - memo.item_start[c]
+        start, n = memo.configs[c, ITEMS], memo.configs[c + 1, ITEMS] - memo.configs[c, ITEMS]
         h = np.uint64(n)
         for i in range(start, start + n):
-            h = h * np.uint64(0x100000001B3) ^ _mix(memo.item_node[i], memo.item_origin[i], memo.item_attr[i])
+            h = h * np.uint64(0x100000001B3) ^ _mix(memo.items[i, NODE], memo.items[i, ORIGIN], memo.items[i, ATTR])
         place = (h ^ (h >> np.uint64(32))) & mask
         while memo.table[place] != 0:
             place = (place + np.uint64(1)) & mask

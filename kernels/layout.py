@@ -37,66 +37,49 @@ NEXT = 8  # nothing (marks the end of a separator)
 COUNTED, MEMBER, SEPARATOR = 1, 2, 3
 
 
-class Network(NamedTuple):
-    """Rule networks.  n nodes, r rules, s byte sets, g segments.  Edges are CSR by source node.
+# Columns. One row per thing, as i64, so that a kernel takes few arrays and one row is one cache line.
+CHAIN, ARCS, CALLS, SILENT, KIND, RULE, LEAST, SEGMENT = range(8)  # Network.nodes
+SET, ARC_TO = range(2)  # Network.arcs
+CALLED, CALL_TO, SOLID = range(3)  # Network.calls
+SILENT_TO, OP, ARG = range(3)  # Network.silent
+FIRST, RULE_LEAST = range(2)  # Network.rules
+SORT, MINIMUM, BODY, EXIT, EXTRA, MEMBERS = range(6)  # Network.segments
 
-    field         dtype  shape    meaning
-    chain         i16    (n,)     the only edge of this node: byte -> node + 1; -1 = none
-    arc_start     i32    (n+1,)   byte-set edges ...
-    arc_set       i32    (arcs,)  ... row of `sets`
-    arc_to        i32    (arcs,)  ... target node
-    sets          u64    (s, 4)   256-bit byte sets
-    call_start    i32    (n+1,)   call edges ...
-    call_rule     i32    (calls,) ... rule called
-    call_to       i32    (calls,) ... node to return to
-    call_solid    u8     (calls,) ... 1 = the empty string does not count as a call
-    eps_start     i32    (n+1,)   epsilon edges ...
-    eps_to        i32    (eps,)
-    eps_op        u8     (eps,)   ... one of PLAIN..NEXT
-    eps_arg       i64    (eps,)
-    kind          u8     (n,)     bit 0: end of its rule; bit 1: has byte or call edges (stays in a configuration);
-                                  bit 2: end of its rule and nothing else (a return to it is a tail call);
-                                  bit 3: the end of the whole grammar
-    rule_of       i32    (n,)     rule a node belongs to
-    rule_start    i32    (r,)     first node of a rule
-    rule_least    i64    (r,)     fewest bytes of a rule; 0 = nullable
-    least         i64    (n,)     fewest bytes from here to the end of the node's segment, or of its rule outside segments
-    segment       i32    (n,)     segment number or -1
-    seg_kind      u8     (g,)     COUNTED, MEMBER or SEPARATOR
-    seg_min       i64    (g,)     COUNTED: repetitions required;  else: bit set of required members
-    seg_body      i64    (g,)     COUNTED: fewest bytes of one repetition;  else: fewest bytes of a separator
-    seg_exit      i64    (g,)     fewest bytes after the segment up to the rule's end
-    seg_extra     i64    (g,)     fewest bytes of an extra member, FAR if there is none
-    member_start  i32    (g+1,)   members of MEMBER and SEPARATOR segments ...
-    member_least  i64    (m,)     ... fewest bytes of each, by bit number
+
+class Network(NamedTuple):
+    """Rule networks.  n nodes, r rules, s byte sets, g segments.  Row n of nodes and row g of segments only end spans.
+
+    nodes     i64 (n+1, 8)
+        CHAIN       the only byte edge of this node: byte -> node + 1; -1 = none
+        ARCS        first row in `arcs`, which ends where the next node's begins; CALLS and SILENT likewise
+        KIND        bits ENDS end of its rule; STAYS has byte or call edges, so items here identify a configuration;
+                    TAIL end of its rule and nothing else (returning to it is a tail call); FINAL end of the grammar
+        RULE        the rule it belongs to
+        LEAST       fewest bytes from here to the end of the node's segment, or of its rule outside segments
+        SEGMENT     segment number or -1
+    arcs      i64 (arcs, 2)     byte-set edges: SET row of `sets`, ARC_TO target node
+    sets      u64 (s, 4)        256-bit byte sets
+    calls     i64 (calls, 3)    CALLED rule, CALL_TO node to return to, SOLID 1 = the empty string is no call
+    silent    i64 (silent, 3)   epsilon edges: SILENT_TO target, OP one of PLAIN..NEXT, ARG its argument
+    rules     i64 (r, 2)        FIRST node, RULE_LEAST fewest bytes (0 = nullable)
+    segments  i64 (g+1, 6)
+        SORT        COUNTED, MEMBER or SEPARATOR
+        MINIMUM     COUNTED: repetitions required;  else bit set of required members
+        BODY        COUNTED: fewest bytes of one repetition;  else of a separator
+        EXIT        fewest bytes after the segment up to the rule's end
+        EXTRA       fewest bytes of an extra member, FAR if there is none
+        MEMBERS     first row in `members`
+    members   i64 (m,)          fewest bytes of each member, by bit number
     """
 
-    chain: NDArray[np.int16]
-    arc_start: NDArray[np.int32]
-    arc_set: NDArray[np.int32]
-    arc_to: NDArray[np.int32]
+    nodes: NDArray[np.int64]
+    arcs: NDArray[np.int64]
     sets: NDArray[np.uint64]
-    call_start: NDArray[np.int32]
-    call_rule: NDArray[np.int32]
-    call_to: NDArray[np.int32]
-    call_solid: NDArray[np.uint8]
-    eps_start: NDArray[np.int32]
-    eps_to: NDArray[np.int32]
-    eps_op: NDArray[np.uint8]
-    eps_arg: NDArray[np.int64]
-    kind: NDArray[np.uint8]
-    rule_of: NDArray[np.int32]
-    rule_start: NDArray[np.int32]
-    rule_least: NDArray[np.int64]
-    least: NDArray[np.int64]
-    segment: NDArray[np.int32]
-    seg_kind: NDArray[np.uint8]
-    seg_min: NDArray[np.int64]
-    seg_body: NDArray[np.int64]
-    seg_exit: NDArray[np.int64]
-    seg_extra: NDArray[np.int64]
-    member_start: NDArray[np.int32]
-    member_least: NDArray[np.int64]
+    calls: NDArray[np.int64]
+    silent: NDArray[np.int64]
+    rules: NDArray[np.int64]
+    segments: NDArray[np.int64]
+    members: NDArray[np.int64]
 
 
 ENDS, STAYS, TAIL, FINAL = 1, 2, 4, 8  # bits of Network.kind
@@ -105,61 +88,46 @@ ENDS, STAYS, TAIL, FINAL = 1, 2, 4, 8  # bits of Network.kind
 N_CONFIGS, N_ITEMS, N_SCANS, N_CALLERS = 0, 1, 2, 3
 
 
-class Memo(NamedTuple):
-    """Interned configurations.  Ids are dense; slabs double when full.  An item is (node, origin, attr).
+ACCEPTING, DISTANCE, ITEMS, SCANS, CALLERS = range(5)  # Memo.configs
+NODE, ORIGIN, ATTR = range(3)  # Memo.items, Memo.scans, Work.agenda
+BY_RULE, BACK_TO, BACK_ORIGIN, BACK_ATTR, BACK_FAR = range(5)  # Memo.callers
+SLOT, STAMP = range(2)  # Work.seen
 
-    field          dtype  shape    meaning
-    counts         i64    (4,)     configurations, items, scans, callers in use
-    trans          i32    (C, 256) next configuration, DEAD or UNKNOWN
-    accepting      u8     (C,)     the text so far is complete
-    distance       i64    (C,)     fewest bytes to a complete text
-    item_start     i32    (C+1,)   the kernel: what identifies a configuration, sorted ...
-    item_*                         ... node i32, origin i32, attr i64
-    scan_start     i32    (C+1,)   closure items with byte edges ...
-    scan_*                         ... node i32, origin i32, attr i64
-    caller_start   i32    (C+1,)   who called which rule here, sorted by rule ...
-    caller_rule    i32             ... the rule that was called
-    caller_to      i32             ... node to return to
-    caller_origin  i32             ... origin of the calling item
-    caller_attr    i64             ... its register
-    caller_far     i64             ... fewest bytes from that return to a complete text
-    table          i32    (H,)     open-addressing hash of kernels, 0 = free; H is a power of two >= 2 C
+
+class Memo(NamedTuple):
+    """Interned configurations.  Ids are dense; slabs double when full.  An item is (NODE, ORIGIN, ATTR).
+
+    counts    i64 (4,)        configurations, items, scans, callers in use
+    trans     i32 (C, 256)    next configuration, DEAD or UNKNOWN
+    configs   i64 (C+1, 5)    ACCEPTING the text so far is complete; DISTANCE fewest bytes to a complete text;
+                              ITEMS, SCANS, CALLERS first rows, ending where the next configuration's begin
+    items     i64 (., 3)      the kernel: what identifies a configuration, sorted
+    scans     i64 (., 3)      closure items with byte edges
+    callers   i64 (., 5)      who called which rule here, sorted by rule: BY_RULE the rule called, BACK_TO node to return
+                              to, BACK_ORIGIN and BACK_ATTR of the calling item, BACK_FAR fewest bytes from that return
+                              to a complete text
+    table     i32 (H,)        open-addressing hash of kernels, 0 = free; H is a power of two >= 2 C
     """
 
     counts: NDArray[np.int64]
     trans: NDArray[np.int32]
-    accepting: NDArray[np.uint8]
-    distance: NDArray[np.int64]
-    item_start: NDArray[np.int32]
-    item_node: NDArray[np.int32]
-    item_origin: NDArray[np.int32]
-    item_attr: NDArray[np.int64]
-    scan_start: NDArray[np.int32]
-    scan_node: NDArray[np.int32]
-    scan_origin: NDArray[np.int32]
-    scan_attr: NDArray[np.int64]
-    caller_start: NDArray[np.int32]
-    caller_rule: NDArray[np.int32]
-    caller_to: NDArray[np.int32]
-    caller_origin: NDArray[np.int32]
-    caller_attr: NDArray[np.int64]
-    caller_far: NDArray[np.int64]
+    configs: NDArray[np.int64]
+    items: NDArray[np.int64]
+    scans: NDArray[np.int64]
+    callers: NDArray[np.int64]
     table: NDArray[np.int32]
 
 
 class Work(NamedTuple):
-    """Scratch of one kernel call at a time.  W items at most; the set of seen items is stamped, never cleared.
+    """Scratch of one kernel call at a time, room for W items; what was seen is stamped, never cleared.
 
-    node i32, origin i32, attr i64 (W,) the agenda;  slot i32, stamp i64 (4 W,) hash of the agenda;
-    rule_stamp i64 (r,) rules already predicted;  clock i64 (1,) the current stamp;  order i64 (W,) for sorting.
+    agenda i64 (W, 3);  seen i64 (4 W, 2) hash of the agenda: SLOT in it, STAMP of the call;
+    predicted i64 (r,) stamp of the last prediction of a rule;  clock i64 (1,) the current stamp.
     """
 
-    node: NDArray[np.int32]
-    origin: NDArray[np.int32]
-    attr: NDArray[np.int64]
-    slot: NDArray[np.int32]
-    stamp: NDArray[np.int64]
-    rule_stamp: NDArray[np.int64]
+    agenda: NDArray[np.int64]
+    seen: NDArray[np.int64]
+    predicted: NDArray[np.int64]
     clock: NDArray[np.int64]
 
 
