@@ -15,7 +15,7 @@ from structgen.kernels.layout import Trie
 from structgen.kernels.trie import build_trie as fill_trie
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class TokenTrie:
     """The trie's arrays, the length of the longest token and the size of the vocabulary (bits in a mask).
 

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from structgen.api.compile import compile
     from structgen.api.generate import agenerate, agenerate_result, generate, generate_result
-    from structgen.api.result import Partial, Result
+    from structgen.api.result import Result
     from structgen.api.types import json_schema
     from structgen.batch import fill_masks
-    from structgen.compiler import Constraint
-    from structgen.engines.processor import LogitsProcessor
+    from structgen.engines.logits_processor import LogitsProcessor
     from structgen.errors import (
         BudgetTooSmall,
         GrammarError,
@@ -32,10 +31,11 @@ if TYPE_CHECKING:
         TokenRejected,
         Unsatisfiable,
         UnsupportedSchema,
+        ValueRejected,
         VocabularyError,
     )
     from structgen.grammars.json_schema.style import JsonStyle
-    from structgen.matcher import Matcher
+    from structgen.matcher import Constraint, Matcher
     from structgen.options import Limits
     from structgen.vocabulary import Vocabulary
 
@@ -53,7 +53,6 @@ __all__ = [
     "Matcher",
     "ModelError",
     "OptionError",
-    "Partial",
     "RegexError",
     "Result",
     "SchemaError",
@@ -62,6 +61,7 @@ __all__ = [
     "TokenRejected",
     "Unsatisfiable",
     "UnsupportedSchema",
+    "ValueRejected",
     "Vocabulary",
     "VocabularyError",
     "agenerate",
@@ -76,13 +76,12 @@ __all__ = [
 _HOMES = {
     "structgen.api.compile": ("compile",),
     "structgen.api.generate": ("agenerate", "agenerate_result", "generate", "generate_result"),
-    "structgen.api.result": ("Partial", "Result"),
+    "structgen.api.result": ("Result",),
     "structgen.api.types": ("json_schema",),
     "structgen.batch": ("fill_masks",),
-    "structgen.compiler": ("Constraint",),
-    "structgen.engines.processor": ("LogitsProcessor",),
+    "structgen.engines.logits_processor": ("LogitsProcessor",),
     "structgen.grammars.json_schema.style": ("JsonStyle",),
-    "structgen.matcher": ("Matcher",),
+    "structgen.matcher": ("Constraint", "Matcher"),
     "structgen.options": ("Limits",),
     "structgen.vocabulary": ("Vocabulary",),
 }

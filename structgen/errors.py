@@ -11,6 +11,7 @@ StructgenError
 ├── VocabularyError            .reason                        tokenizer and model, or tokenizer and bytes, disagree
 ├── TokenRejected              .token_id .text .expected      a token the constraint forbids here
 ├── BudgetTooSmall             .needed .budget                the shortest valid output needs more tokens
+├── ValueRejected          .text .reason                  the text satisfies the schema, the type's own validators refuse it
 ├── ModelError                 .reason                        the model returned something unusable (NaN, wrong shape)
 ├── OptionError                .option .reason                an unknown or contradictory option
 └── InvariantError             .invariant .detail             our own arrays break their contract: a bug here
@@ -32,6 +33,7 @@ __all__ = [
     "TokenRejected",
     "Unsatisfiable",
     "UnsupportedSchema",
+    "ValueRejected",
     "VocabularyError",
 ]
 
@@ -117,6 +119,14 @@ class BudgetTooSmall(StructgenError):
     def __init__(self, *, needed: int, budget: int) -> None:
         super().__init__(f"a valid output needs {needed} tokens (with its stop token), the budget is {budget}")
         self.needed, self.budget = needed, budget
+
+
+class ValueRejected(StructgenError):
+    """`text` satisfies everything that can be enforced; a validator function written by the user refuses the value."""
+
+    def __init__(self, reason: str, *, text: str) -> None:
+        super().__init__(f"{reason} (in {text[:200]})")
+        self.reason, self.text = reason, text
 
 
 class ModelError(StructgenError):

@@ -1,4 +1,4 @@
-"""Options shared by the whole library: bounds against hostile input.
+"""Options shared by the whole library: bounds against hostile input, and how tokens are drawn.
 
 Each bound is generous for real inputs and small enough that hitting it takes seconds, not minutes. Exceeding one raises
 `LimitExceeded` with the field's name.
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Limits"]
+from structgen.errors import OptionError
+
+__all__ = ["Limits", "SamplingOptions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +36,30 @@ class Limits:
     number_digits: int = 2_000
     number_states: int = 20_000
     object_states: int = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingOptions:
+    """How a token is drawn. The mask comes first, then temperature, then top-k, then top-p.
+
+    field        meaning
+    temperature  divides the logits; 0 takes the likeliest allowed token
+    top_k        keep the k likeliest tokens; None keeps all
+    top_p        keep the fewest likeliest tokens that together have this probability; None keeps all
+    seed         together with a row's stream number it decides every draw of that row
+    """
+
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.temperature < float("inf"):
+            raise OptionError(f"temperature must be finite and at least 0, not {self.temperature}", option="temperature")
+        if self.top_k is not None and self.top_k < 1:
+            raise OptionError(f"top_k must be at least 1, not {self.top_k}", option="top_k")
+        if self.top_p is not None and not 0 < self.top_p <= 1:
+            raise OptionError(f"top_p must be in (0, 1], not {self.top_p}", option="top_p")
+        if self.seed < 0:
+            raise OptionError(f"seed must not be negative, not {self.seed}", option="seed")

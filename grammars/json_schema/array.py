@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from structgen.errors import UnsupportedSchema
 from structgen.grammars.ir import EPSILON, NOTHING, Expr, Graph, Literal, Repeat, joined, optional, seq
 from structgen.grammars.json_schema.keywords import BOOLEAN, NATURAL, SCHEMA, SCHEMA_OR_SCHEMAS, SCHEMAS, keyword
-from structgen.grammars.json_schema.terms import FALSE, TRUE, Term
+from structgen.grammars.json_schema.terms import FALSE, TRUE, Term, implies
 
 if TYPE_CHECKING:
     from structgen.grammars.json_schema.algebra import Algebra, Scope
@@ -38,6 +38,17 @@ class ArrayShape:
     def at(self, index: int) -> Term:
         """What the element at `index` must satisfy."""
         return self.prefix[index] if index < len(self.prefix) else self.rest
+
+    def covers(self, other: ArrayShape) -> bool:
+        """Whether every array of `other` visibly is one of this shape."""
+        if self.minimum > other.minimum or (self.unique and not other.unique):
+            return False
+        if self.maximum is not None and (other.maximum is None or other.maximum > self.maximum):
+            return False
+        if self.some and not (len(self.prefix) == len(other.prefix) and set(self.some) <= set(other.some)):
+            return False
+        length = max(len(self.prefix), len(other.prefix))
+        return all(implies(other.at(i), self.at(i)) for i in range(length)) and implies(other.rest, self.rest)
 
 
 ANY_ARRAY = ArrayShape()
@@ -187,6 +198,10 @@ def _contains_bounds(value: int, scope: Scope) -> ArrayShape:
 
 def lower(shape: ArrayShape, to: Lowering) -> Expr:
     """The texts of the arrays of a shape."""
+    fitting = normal(shape, to.algebra)
+    if fitting is None:
+        return NOTHING
+    shape = fitting
     if shape.unique is not None:
         reason = "comparing open items with each other needs more than a grammar"
         raise UnsupportedSchema(reason, pointer=shape.unique, keyword="uniqueItems")

@@ -6,6 +6,7 @@ pointer), where subschemas sit inside the value, and what it means: `apply(value
     on="string"   a Language              on="array"   an ArrayShape
     on="number"   a NumberSet             on="object"  an ObjectShape
     on="any"      a Term (a boolean combination of other schemas, or of values)
+    on="types"    the Shapes of the named types (`type` alone)
     on="place"    nothing; the keyword only holds subschemas others refer to, or identifies the schema
 
 for what its kind of value may be; other kinds are not restricted. The schema's meaning is the meet of all of them.
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["DRAFTS", "Form", "Keyword", "keyword", "keywords_of"]
 
 DRAFTS = (4, 6, 7, 2019, 2020)
-On = OneOf["string", "number", "array", "object", "any", "place"]
+On = OneOf["string", "number", "array", "object", "any", "types", "place"]
 Place = tuple[tuple[str, ...], Any]  # where inside a keyword's value a subschema sits, and the subschema
 
 
@@ -51,7 +52,7 @@ class Keyword:
     form: Form
     drafts: tuple[int, ...]
     apply: Apply
-    before_siblings: int  # folding order inside a schema; declared order of properties depends on it
+    order: int  # of folding inside a schema; the declared order of properties depends on it
 
 
 _REGISTRY: dict[tuple[str, int], Keyword] = {}
@@ -74,9 +75,8 @@ def keyword(
 
 
 def keywords_of(draft: int) -> dict[str, Keyword]:
-    """The keywords of a draft by name, in folding order."""
-    entries = [entry for (_, of), entry in _REGISTRY.items() if of == draft]
-    return {entry.name: entry for entry in sorted(entries, key=lambda entry: entry.before_siblings)}
+    """The keywords of a draft by name."""
+    return {name: entry for (name, of), entry in _REGISTRY.items() if of == draft}
 
 
 # ------------------------------------------------------------------------------------------------ forms of values

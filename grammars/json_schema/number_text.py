@@ -286,8 +286,6 @@ def _trimmed(n_states: int, accepts: list[int], arrows: dict[tuple[int, int], in
 
 def _scientific(cell: Cell, canonical: bool, max_states: int) -> Expr:
     """Normalised scientific spellings of the numbers > 0 in `cell`."""
-    if canonical and (cell.multiple is not None or cell.never):
-        return NOTHING
     mark = Literal(b"e") if canonical else ByteSet.of(b"eE")
     low = None if not cell.low else _normalised(cell.low)
     high = None if cell.high is None else _normalised(cell.high)

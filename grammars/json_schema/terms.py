@@ -3,6 +3,7 @@
     TRUE  FALSE                     everything, nothing
     SchemaTerm(node)                what a schema location accepts
     ValuesTerm(values)              exactly these JSON values (compared as JSON: 1 is 1.0, true is not 1)
+    ShapesTerm(shapes)              what an expansion says (implications about properties)
     MeetTerm  UnionTerm  NotTerm    combinations
     ExactlyOneTerm                  accepted by one and only one part (oneOf)
 
@@ -27,10 +28,12 @@ __all__ = [
     "MeetTerm",
     "NotTerm",
     "SchemaTerm",
+    "ShapesTerm",
     "Term",
     "Terms",
     "UnionTerm",
     "ValuesTerm",
+    "implies",
 ]
 
 
@@ -53,6 +56,13 @@ class ValuesTerm:
     """Exactly these values, in the order written."""
 
     values: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ShapesTerm:
+    """Values given by an `algebra.Shapes`."""
+
+    shapes: Any
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,7 +93,7 @@ class NotTerm:
     part: Term
 
 
-Term: TypeAlias = Constant | SchemaTerm | ValuesTerm | MeetTerm | UnionTerm | ExactlyOneTerm | NotTerm
+Term: TypeAlias = Constant | SchemaTerm | ValuesTerm | ShapesTerm | MeetTerm | UnionTerm | ExactlyOneTerm | NotTerm
 
 TRUE = Constant(True)
 FALSE = Constant(False)
@@ -107,6 +117,10 @@ class Terms:
         if not distinct:
             return FALSE
         return self._once(("values", frozenset(distinct)), ValuesTerm, tuple(distinct.values()))
+
+    def shapes(self, shapes: Hashable) -> Term:
+        """The term of an `algebra.Shapes`."""
+        return self._once(("shapes", shapes), ShapesTerm, shapes)
 
     def meet(self, *parts: Term) -> Term:
         """Everything all parts accept."""
@@ -159,6 +173,17 @@ class Terms:
         if term is None:
             term = self.table[key] = kind(content)
         return term
+
+
+def implies(a: Term, b: Term) -> bool:
+    """Whether `a` visibly accepts nothing that `b` does not. True is always right."""
+    if a is b or b is TRUE or a is FALSE:
+        return True
+    if isinstance(b, MeetTerm):
+        return all(implies(a, part) for part in b.parts)
+    if isinstance(a, MeetTerm):
+        return b in a.parts
+    return isinstance(b, UnionTerm) and a in b.parts
 
 
 def value_key(value: Any) -> Hashable:

@@ -124,7 +124,6 @@ def _gaps(ranges: Ranges) -> Iterator[tuple[int, int]]:
 
 NONE = CharSet(())
 ANY = CharSet.span(0, LAST)
-_ANY_RANGES = ANY.ranges
 
 
 # ------------------------------------------------------------------------------------------------ numbers as digits
@@ -132,11 +131,11 @@ _ANY_RANGES = ANY.ranges
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One digit of `bits` bits: digit d is any byte of `masks[d]`, and the bytes `before` precede it."""
+    """One digit of `bits` bits: digit d is any byte of `masks[d]`, and `before` precedes it."""
 
     bits: int
     masks: tuple[int, ...]
-    before: bytes = b""
+    before: Expr = EPSILON
 
 
 Places = tuple[Place, ...]
@@ -169,7 +168,7 @@ def positional(ranges: Iterable[tuple[int, int]], places: Places) -> Expr:
     for digit, inner in partial.items():
         tail = positional(inner, rest)
         tails[tail] = tails.get(tail, 0) | first.masks[digit]
-    return alt(*(seq(Literal(first.before), byte_set(mask), tail) for tail, mask in tails.items()))
+    return alt(*(seq(first.before, byte_set(mask), tail) for tail, mask in tails.items()))
 
 
 def _by_digit(low: int, high: int, below: int) -> Iterator[tuple[int, int, int]]:
@@ -187,7 +186,7 @@ def _all_digits(places: Places) -> Expr:
         mask = 0
         for member in place.masks:
             mask |= member
-        parts += [Literal(place.before), byte_set(mask)]
+        parts += [place.before, byte_set(mask)]
     return seq(*parts)
 
 

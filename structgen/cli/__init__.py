@@ -1,2 +1,45 @@
-"""Command line."""
-def main(): ...
+"""The command line: `structgen generate | check | explain | compile | warmup | demo`.
+
+Exit codes: 0 success, 1 a run that failed (or a text or schema that does not qualify), 2 a mistake in what was asked.
+Errors are one line on stderr; `--debug` shows the traceback.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    from structgen.cli.parser import build_parser
+    from structgen.errors import OptionError, SourceError, Unsatisfiable, UnsupportedSchema
+
+    arguments = build_parser().parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads any more: no second complaint
+        return 1
+    except Exception as error:  # noqa: BLE001 - a command answers with a line, not with a traceback
+        if arguments.debug:
+            raise
+        print(f"structgen: {one_line(error)}", file=sys.stderr)
+        return 2 if isinstance(error, (SourceError, UnsupportedSchema, Unsatisfiable, OptionError)) else 1
+
+
+def one_line(error: BaseException) -> str:
+    """What went wrong, in one line; an error this library did not expect says its type."""
+    from structgen.errors import InvariantError, RegexError, StructgenError
+
+    text = str(error).splitlines()[0].strip() if str(error) else type(error).__name__
+    if isinstance(error, RegexError):
+        return f"error: the regex, at position {error.position}: {text}"
+    if isinstance(error, InvariantError) or not isinstance(error, (StructgenError, OSError)):
+        return f"internal error: {type(error).__name__}: {text} (--debug shows where)"
+    return f"error: {text}"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import islice
@@ -32,8 +33,14 @@ __all__ = ["by_hand", "main", "report", "score"]
 
 SORTS: Final = ("extraction", "record", "list", "tool")
 _MISSING: Final = object()
-_TYPES: Final = {"s": {"type": "string"}, "i": {"type": "integer"}, "n": {"type": "number"}, "b": {"type": "boolean"},
-                 "d": {"type": "string", "format": "date"}, "a": {"type": "array", "items": {"type": "string"}}}  # fmt: skip
+_TYPES: Final[dict[str, dict[str, Any]]] = {
+    "s": {"type": "string"},
+    "i": {"type": "integer"},
+    "n": {"type": "number"},
+    "b": {"type": "boolean"},
+    "d": {"type": "string", "format": "date"},
+    "a": {"type": "array", "items": {"type": "string"}},
+}
 
 # (fields as name:type, text, value)
 _BY_HAND: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
@@ -169,7 +176,7 @@ def evaluate(folder: Path, count: int, seed: str, constrained: bool, show: int) 
                 scored.append((sort, *score(one, text)))
                 if scored[-1][2] < scored[-1][3] and shown < show:
                     shown += 1
-                    print(f"{one.prompt}\n  wanted  {one.answer}\n  written {text}")
+                    sys.stdout.write(f"{one.prompt}\n  wanted  {one.answer}\n  written {text}\n")
     return {"constrained": constrained, "seed": seed, "sorts": report(scored)}
 
 
@@ -183,10 +190,10 @@ def main() -> None:
     parser.add_argument("--show", type=int, default=0, help="print so many outputs with wrong fields per sort")
     arguments = parser.parse_args()
     result = evaluate(arguments.model, arguments.count, arguments.seed, arguments.constrained, arguments.show)
-    print(json.dumps(result))
+    sys.stdout.write(json.dumps(result) + "\n")
     for sort, row in result["sorts"].items():
         shares = "  ".join(f"{name} {row[name]:7.1%}" for name in ("valid", "fields_right", "all_right"))
-        print(f"{sort:12} {row['exercises']:5} exercises  {shares}")
+        sys.stdout.write(f"{sort:12} {row['exercises']:5} exercises  {shares}\n")
 
 
 if __name__ == "__main__":

@@ -16,9 +16,17 @@ from typing import Any, Final, NamedTuple
 from structgen.nano.families import FAMILIES, LISTS, TOOLS, Family, ItemList, Slot, Tool
 from structgen.nano.prompts import prompt_text, schema_text, tool_prompt, tools_schema, tools_text
 from structgen.nano.values import Drawn, Source, draw, join_words
-from structgen.nano.words import POOLS, made_up, pick
+from structgen.nano.words import made_up, pick
 
-__all__ = ["Exercise", "exercises", "plain_texts", "prompt_text", "schema_text", "tool_prompt", "tools_schema", "tools_text"]
+__all__ = [
+    "Exercise",
+    "exercises",
+    "prompt_text",
+    "schema_text",
+    "tool_prompt",
+    "tools_schema",
+    "tools_text",
+]
 
 
 class Exercise(NamedTuple):
@@ -183,6 +191,8 @@ def _extraction(src: Source, size: int) -> Exercise:
         wanted = rng.sample(wanted, len(wanted) - 1)
     elif rng.random() < 0.5:
         wanted = rng.sample(wanted, len(wanted))
+    if len(wanted) == 1 and rng.random() < 0.25:
+        return _finish(src, "extraction", wanted[0].drawn, text)
     if rng.random() < 0.15:
         names = {fact.name for fact in facts}
         spare = [_state(src, slot) for slot in rng.sample(family.slots, 2) if not names & set(slot.names)]
@@ -288,11 +298,3 @@ def exercises(seed: int | str, held_out: bool = False, size: int = 6, sort: str 
         exercise = src.rng.choices(makers, weights)[0](src, size)
         if sort is None or exercise.sort == sort:
             yield exercise
-
-
-def plain_texts(seed: int | str, count: int) -> Iterator[str]:
-    """Text for the tokenizer: exercises, and every word of every pool so that ordinary words get tokens."""
-    for exercise, _ in zip(exercises(seed), range(count), strict=False):
-        yield exercise.prompt + exercise.answer
-    for words in POOLS.values():
-        yield from words

@@ -2,11 +2,16 @@
 
 A row is `names | kind | phrases`; `{}` in a phrase stands for the value. Phrases are parts of a sentence that follow
 the subject ("lives in {}"); one that starts with `~` stands between commas right after the subject ("~aged {}").
-A boolean row has a fourth part, the phrases that mean "false". Parsing costs O(length of the table), once.
+A boolean row has a fourth part, the phrases that mean "false". Parsing costs O(length of the tables), once.
+
+A block of rows begins with `#`. For a family: `# noun: pronouns`, and its first row is the subject. For a list of
+things: `# names of the array`, `>` sentences about the whole, `<` phrases for one item, by position of its rows. For a
+tool: `# names`, `<` requests, by position of its parameters.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 __all__ = ["FAMILIES", "LISTS", "TOOLS", "Family", "ItemList", "Slot", "Tool"]
@@ -47,33 +52,13 @@ class Tool(NamedTuple):
     requests: tuple[str, ...]
 
 
-def _parts(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split("/") if part.strip())
-
-
-def _slot(row: str) -> Slot:
-    names, kind, *rest = (cell.strip() for cell in row.rstrip(" |").split(" | "))
-    return Slot(tuple(names.split()), kind, *(_parts(cell) for cell in rest or [""]))
-
-
-def _family(noun: str, pronouns: str, table: str) -> Family:
-    subject, *slots = (_slot(row) for row in table.strip().splitlines())
-    return Family(noun, subject, tuple(slots), tuple(pronouns.split()))
-
-
-def _list(names: str, leads: str, phrases: str, table: str) -> ItemList:
-    return ItemList(tuple(names.split()), _parts(leads), tuple(map(_slot, table.strip().splitlines())), _parts(phrases))
-
-
-def _tool(names: str, requests: str, table: str) -> Tool:
-    return Tool(tuple(names.split()), tuple(map(_slot, table.strip().splitlines())), _parts(requests))
-
-
-FAMILIES: Final = (
-    _family("person", "He She", """
-name full_name person | person | {}
-age years age_years | int 16 99 | is {} years old / is {} / ~{} / ~aged {} / ~{} years old / turned {} this year
-city home_city town location | city | lives in {} / is based in {} / comes from {} / ~from {} / moved to {}
+_FAMILIES = """
+# person: He She
+name full_name person | person | {} / {} / {} / {} / My friend {} / My neighbour {} / Our colleague {}
+age years age_years | int 16 99 | is {} years old / is {} / ~{} / ~aged {} / ~who is {} / ~{} years old \
+/ turned {} this year
+city home_city town location | city | lives in {} / is based in {} / comes from {} / ~from {} \
+/ ~who lives in {} / moved to {}
 country nationality | pool country | was born in {} / is a citizen of {}
 job occupation profession role | pool job | works as a {} / is a {} by profession / ~a {}
 employer company workplace | company | works for {} / works at {} / is employed by {}
@@ -83,21 +68,22 @@ married is_married | bool | is married / has a spouse | is not married / is sing
 birth_date born date_of_birth birthday | date | was born on {} / ~born on {}
 height height_m | number 1 2 | is {} metres tall / is {} m tall
 children kids num_children | int 0 6 | has {} children / has {} kids
-"""),
-    _family("contact", "He She", """
+
+# contact: He She
 name contact full_name | person | {}
-phone phone_number tel mobile | phone | has the phone number {} / can be called on {} / answers on {} / phone {}
+phone phone_number tel mobile | phone | has the phone number {} / has the number {} / can be called on {} \
+/ answers on {} / phone {}
 email mail email_address | email | can be reached at {} / writes from {} / email {} / has the address {}
 company organization org | company | works for {} / represents {} / ~of {} / ~from {}
 street address_line | street | lives at {} / has an office at {} / resides at {}
 city town | city | lives in {} / is in {} / ~in {}
 zip zip_code postal_code postcode | zip | has the zip code {} / postal code {}
 title position job_title | pool job | is a {} / ~{} / holds the post of {}
-subscribed newsletter opted_in | bool | wants the newsletter / is subscribed | does not want the newsletter / is not subscribed
+subscribed newsletter opted_in | bool | wants the newsletter / is subscribed | wants no newsletter / is not subscribed
 notes note comment | phrase | left the note {} / says {}
-"""),
-    _family("product", "It", """
-name product product_name item title | product | {}
+
+# product: It
+name product product_name item title | product | {} / {} / The {} / A {} / Our {} / This {}
 price cost unit_price amount | price | costs {} / is priced at {} / sells for {} / has a price of {} / ~{}
 color colour | enum red|blue|green|black|white|grey|yellow|silver | comes in {} / is {} / has the colour {} / ~in {}
 brand maker manufacturer | company | is made by {} / comes from {} / is a product of {} / ~by {}
@@ -108,9 +94,9 @@ stock quantity units_left | int 0 900 | has {} units left / has {} in the wareho
 tags categories keywords labels | words adjective | is tagged {} / has the tags {} / belongs to {}
 rating stars score | number 1 5 | is rated {} / has a rating of {} stars / scored {}
 released release_date | date | was released on {} / appeared on {}
-"""),
-    _family("event", "It", """
-title event name event_name | title | {}
+
+# event: It
+title event name event_name | title | {} / {} / {} / The event {}
 date day event_date on | date | takes place on {} / is on {} / happens on {} / ~on {}
 time start start_time begins_at | time | starts at {} / begins at {} / ~at {}
 city place location venue | city | takes place in {} / is held in {} / happens in {} / ~in {}
@@ -120,31 +106,32 @@ attendees guests capacity seats | int 5 9000 | expects {} guests / has {} seats 
 online is_online virtual | bool | is online / is held online | is not online / is held in person
 speakers performers | people | features {} / has the speakers {}
 kind type category | enum concert|workshop|conference|meeting|festival|exhibition|lecture | is a {} / ~a {}
-"""),
-    _family("booking", "They", """
-guest name guest_name customer | person | {}
+
+# booking: They
+guest name guest_name customer | person | {} / {} / {} / Our guest {}
 check_in arrival from_date start_date | date | checks in on {} / arrives on {}
 check_out departure end_date | date | checks out on {} / leaves on {}
 nights num_nights length | int 1 21 | stays {} nights / books {} nights / stays for {} nights
 guests adults party_size people | int 1 9 | comes with {} people / books for {} guests
 room room_type | enum single|double|twin|suite|family | wants a {} room / books a {} room / takes the {} room
 hotel property | company | stays at {} / books at {} / chose {}
-breakfast breakfast_included | bool | wants breakfast / takes breakfast | does not want breakfast / skips breakfast
+breakfast breakfast_included | bool | wants breakfast / takes breakfast \
+/ ~with breakfast | does not want breakfast / skips breakfast / ~without breakfast
 reference booking_id code | code | has the reference {} / booking {}
 total price total_price | price | pays {} / pays {} in total
 requests special_requests notes | phrase | asks for {} / wrote {}
-"""),
-    _family("weather", "It", """
-city location place station | city | {}
+
+# weather: It
+city location place station | city | {} / {} / {} / Today {}
 temperature temp temperature_c degrees | int -25 42 | reports {} degrees / has {} °C / is at {} degrees / ~{} degrees
 humidity humidity_percent | int 5 100 | has a humidity of {} percent / has {}% humidity / ~humidity {}%
 wind wind_speed wind_kmh | number 0 120 | has wind of {} km/h / sees winds at {} km/h
 sky condition conditions weather | enum sunny|cloudy|rainy|snowy|foggy|windy|stormy | is {} / expects {} weather / ~{}
 rain rain_expected raining | bool | expects rain / has rain | expects no rain / stays dry
 date day | date | was measured on {} / sent this on {}
-"""),
-    _family("book", "It", """
-title book name | title | {}
+
+# book: It
+title book name | title | {} / {} / The book {}
 author writer written_by | person | was written by {} / is by {} / ~by {} / ~written by {}
 year published publication_year | year | was published in {} / appeared in {} / ~{} / ~published in {}
 pages page_count num_pages length | int 40 1200 | has {} pages / is {} pages long / ~{} pages
@@ -153,8 +140,8 @@ publisher house | company | was published by {} / is sold by {}
 isbn id code | zip | has the number {} / is listed as {}
 available in_print | bool | is still in print / is available | is no longer in print / is not available
 characters | people | is about {} / tells of {}
-"""),
-    _family("flight", "It", """
+
+# flight: It
 flight flight_number number | code | Flight {} / {}
 origin from departure_city source | city | leaves from {} / departs from {} / starts in {}
 destination to arrival_city | city | flies to {} / goes to {} / lands in {} / arrives in {}
@@ -164,8 +151,8 @@ gate | code | boards at gate {} / uses gate {}
 airline carrier | company | is run by {} / is operated by {} / ~operated by {}
 delayed is_delayed late | bool | is delayed / is late | is on time / is not delayed
 passengers seats | int 4 500 | carries {} passengers / has {} seats
-"""),
-    _family("ticket", "It", """
+
+# ticket: It
 id ticket ticket_id number | code | Ticket {} / Issue {} / {}
 priority severity urgency | enum low|medium|high|critical|normal|urgent | has {} priority / is {} / is marked {} / ~{}
 status state | enum open|closed|pending|resolved|blocked | is {} / has the status {}
@@ -176,9 +163,9 @@ tags labels components | words noun | is labelled {} / has the tags {}
 created opened created_on | date | was opened on {} / was created on {}
 hours estimate estimated_hours | number 0.5 40 | needs {} hours / is estimated at {} hours
 public is_public | bool | is public / is visible to all | is not public / is private
-"""),
-    _family("company", "It", """
-name company company_name | company | {}
+
+# company: It
+name company company_name | company | {} / {} / {} / The company {} / Our client {}
 founded year founded_in | year | was founded in {} / started in {} / ~founded in {}
 city headquarters hq location | city | is based in {} / has its office in {} / ~from {}
 employees staff headcount size | int 2 90000 | has {} employees / employs {} people / has a staff of {}
@@ -188,9 +175,9 @@ industry sector field | pool noun | works in {} / sells {}
 public listed is_public | bool | is listed / is publicly traded | is not listed / is privately held
 products services | words thing | makes {} / sells {} / offers {}
 website url domain | email | can be reached at {} / has the contact {}
-"""),
-    _family("movie", "It", """
-title movie film name | title | {}
+
+# movie: It
+title movie film name | title | {} / {} / The movie {}
 director directed_by | person | was directed by {} / is by {} / ~directed by {}
 year released release_year | year | came out in {} / was released in {} / ~{}
 minutes runtime duration | int 50 240 | lasts {} minutes / runs {} minutes
@@ -198,9 +185,9 @@ rating score stars | number 1 10 | is rated {} / has a score of {}
 cast actors starring | people | stars {} / features {}
 genre kind | enum comedy|drama|action|horror|thriller|western|documentary | is a {} / ~a {}
 seen watched | bool | has been watched / was seen | has not been watched / was not seen
-"""),
-    _family("vehicle", "It", """
-model car vehicle name | product | {}
+
+# vehicle: It
+model car vehicle name | product | {} / {} / The {} / My {}
 year built model_year | year | was built in {} / dates from {} / ~{}
 plate license_plate registration | code | has the plate {} / is registered as {}
 owner driver | person | belongs to {} / is owned by {} / is driven by {}
@@ -209,8 +196,8 @@ color colour paint | enum red|blue|green|black|white|grey|yellow|silver | is {} 
 fuel fuel_type engine | enum petrol|diesel|electric|hybrid|gas | runs on {} / uses {} / ~{}
 price value asking_price | price | costs {} / is offered for {} / is worth {}
 electric automatic | bool | is automatic / has an automatic gearbox | is not automatic / has a manual gearbox
-"""),
-    _family("pet", "He She It", """
+
+# pet: He She It
 name pet pet_name | made | {}
 species animal kind | enum dog|cat|rabbit|horse|parrot|hamster|turtle|fish | is a {} / ~a {}
 age years | int 0 30 | is {} years old / ~{} years old / is {}
@@ -219,8 +206,8 @@ weight weight_kg | number 0.1 60 | weighs {} kg
 vaccinated is_vaccinated | bool | is vaccinated / has been vaccinated | is not vaccinated / has not been vaccinated
 color colour fur | pool adjective | is {} / looks {}
 toys favorites | words thing | plays with {} / loves {}
-"""),
-    _family("payment", "It", """
+
+# payment: It
 id payment invoice invoice_number transaction | code | Invoice {} / Payment {} / {}
 amount total sum value | price | is for {} / amounts to {} / comes to {}
 currency | enum USD|EUR|GBP|JPY|CHF | is in {} / uses {}
@@ -230,9 +217,9 @@ due due_date pay_by | date | is due on {} / is payable by {}
 paid is_paid settled | bool | has been paid / is paid | has not been paid / is still unpaid
 method paid_with | enum card|cash|transfer|cheque | was paid by {} / uses {}
 lines positions count | int 1 40 | has {} lines / lists {} positions
-"""),
-    _family("course", "It", """
-title course name subject | title | {}
+
+# course: It
+title course name subject | title | {} / {} / The course {}
 teacher instructor lecturer | person | is taught by {} / is given by {} / ~with {}
 weeks duration duration_weeks | int 1 30 | lasts {} weeks / takes {} weeks / runs for {} weeks
 level difficulty | enum beginner|intermediate|advanced|expert | is for {} learners / has the level {} / ~{}
@@ -241,71 +228,168 @@ starts start_date begins | date | starts on {} / begins on {}
 topics subjects covers | words noun | covers {} / teaches {} / deals with {}
 students enrolled | int 1 400 | has {} students / is attended by {} students
 room location | code | meets in room {} / is in {}
-certificate | bool | gives a certificate / ends with a certificate | gives no certificate / comes without a certificate
-"""),
-)
+certificate | bool | gives a certificate / ends with a certificate | gives no certificate \
+/ comes without a certificate
+"""
 
-_AMOUNT = "quantity qty count amount | int 1 60 |"
-_ITEM = "name product item sku | product |"
+_LISTS = """
+# items lines order_items products
+> ordered {} / bought {} / wants {} / Order: {} / added {} to the cart
+< {1} x {0} / {1} {0} / {0} ({1}) / {0}: {1} / {1} of {0}
+name product item sku | product
+quantity qty count amount | int 1 60
 
-LISTS: Final = (
-    _list("items lines order_items products", "ordered {} / bought {} / wants {} / Order: {} / added {} to the cart",
-          "{1} x {0} / {1} {0} / {0} ({1}) / {0}: {1} / {1} of {0}", f"{_ITEM}\n{_AMOUNT}"),
-    _list("items lines purchases", "bought {} / ordered {} / The bill lists {} / paid for {}",
-          "{1} x {0} at {2} / {1} {0} for {2} each / {0} ({1}, {2}) / {1} {0} at {2}",
-          f"{_ITEM}\n{_AMOUNT}\nprice unit_price cost | price |"),
-    _list("people members team users", "The team is {} / knows {} / met {} / People: {}",
-          "{0} ({1}) / {0}, {1} / {0} is {1} / {0} aged {1}", "name person | person |\nage years | int 16 99 |"),
-    _list("people staff employees", "The staff: {} / works with {} / hired {}",
-          "{0} the {1} / {0} ({1}) / {0} as {1}", "name person | person |\nrole job | pool job |"),
-    _list("ingredients parts materials", "needs {} / The recipe takes {} / uses {}",
-          "{1} g of {0} / {1} g {0} / {0} ({1} g)", "name ingredient | word |\ngrams amount weight | int 1 900 |"),
-    _list("stops legs cities visits", "travels to {} / visits {} / Stops: {}",
-          "{0} for {1} days / {0} ({1} days) / {1} days in {0}", "city place | city |\ndays nights | int 1 30 |"),
-    _list("scores results players", "Results: {} / The scores are {}",
-          "{0} {1} / {0} with {1} points / {0}: {1}", "player name | person |\nscore points | int 0 120 |"),
-    _list("readings sensors values", "Readings: {} / The log shows {}",
-          "{0} = {1} / {0}: {1} / {0} at {1}", "sensor id name | code |\nvalue reading | number -50 500 |"),
-)
+# items lines purchases
+> bought {} / ordered {} / The bill lists {} / paid for {}
+< {1} x {0} at {2} / {1} {0} for {2} each / {0} ({1}, {2}) / {1} {0} at {2}
+name product item sku | product
+quantity qty count amount | int 1 60
+price unit_price cost | price
 
-TOOLS: Final = (
-    _tool("get_weather weather forecast check_weather",
-          "What is the weather in {0} on {1}? / Weather for {0}, {1} / How warm is it in {0} on {1}?",
-          "city location place | city |\ndate day | date |"),
-    _tool("send_email email send_mail write_email",
-          "Send an email to {0} saying {1} / Email {0}: {1} / Write {1} to {0}",
-          "to recipient address | email |\nbody text message | phrase |"),
-    _tool("set_alarm alarm create_alarm wake_me",
-          "Wake me at {0} / Set an alarm for {0} / I need an alarm at {0}", "time at | time |"),
-    _tool("add_event create_event schedule",
-          "Put {0} in my calendar on {1} at {2} / Schedule {0} on {1}, {2} / Plan {0} for {1} at {2}",
-          "title name event | phrase |\ndate day | date |\ntime start at | time |"),
-    _tool("convert_currency convert exchange",
-          "Convert {0} {1} to {2} / How much is {0} {1} in {2}? / Change {0} {1} into {2}",
-          "amount value | number 1 900 |\nfrom source from_currency | enum USD|EUR|GBP|JPY|CHF |\n"
-          "to target to_currency | enum USD|EUR|GBP|JPY|CHF |"),
-    _tool("book_table reserve_table reserve",
-          "Book a table for {0} at {1} on {2} / Reserve {1} for {0} people, {2}",
-          "people guests party_size | int 1 12 |\nrestaurant place | company |\ndate day | date |"),
-    _tool("search find search_web lookup",
-          "Search for {0} / Look up {0} / Find {0}", "query q text | phrase |"),
-    _tool("search_products find_products shop",
-          "Find a {0} under {1} / I want a {0} for at most {1} / Show me a {0} below {1}",
-          "query product | product |\nmax_price limit | price |"),
-    _tool("call_contact call phone dial", "Call {0} / Ring {0} please / Phone {0}", "name contact who | person |"),
-    _tool("play_music play start_music",
-          "Play {0} by {1} / Put on {0} from {1} / I want to hear {0} by {1}",
-          "title song track | title |\nartist by | person |"),
-    _tool("set_light light switch_light",
-          "Turn the {0} light {1} / Switch {1} the light in the {0}", "room where | word |\nstate to | enum on|off |"),
-    _tool("book_flight flights find_flight",
-          "Book a flight from {0} to {1} on {2} / Fly me from {0} to {1}, {2} / I need to get from {0} to {1} on {2}",
-          "from origin | city |\nto destination | city |\ndate day | date |"),
-    _tool("create_user add_user register",
-          "Register {0} with the address {1} / Create an account for {0}, {1} / Add the user {0} ({1})",
-          "name user | person |\nemail mail | email |"),
-    _tool("set_timer timer countdown",
-          "Set a timer for {0} minutes / Count down {0} minutes / Timer: {0} minutes", "minutes length | int 1 120 |"),
-    _tool("transfer_money pay send_money transfer",
-          "Send {0} to {1} / Pay {1} {0} / Transfer {0} to {1}", "amount sum | price |\nto recipient | person |"),
-)
+# people members team users
+> The team is {} / knows {} / met {} / People: {}
+< {0} ({1}) / {0}, {1} / {0} is {1} / {0} aged {1}
+name person | person
+age years | int 16 99
+
+# people staff employees
+> The staff: {} / works with {} / hired {}
+< {0} the {1} / {0} ({1}) / {0} as {1}
+name person | person
+role job | pool job
+
+# ingredients parts materials
+> needs {} / The recipe takes {} / uses {}
+< {1} g of {0} / {1} g {0} / {0} ({1} g)
+name ingredient | word
+grams amount weight | int 1 900
+
+# stops legs cities visits
+> travels to {} / visits {} / Stops: {}
+< {0} for {1} days / {0} ({1} days) / {1} days in {0}
+city place | city
+days nights | int 1 30
+
+# scores results players
+> Results: {} / The scores are {}
+< {0} {1} / {0} with {1} points / {0}: {1}
+player name | person
+score points | int 0 120
+
+# readings sensors values
+> Readings: {} / The log shows {}
+< {0} = {1} / {0}: {1} / {0} at {1}
+sensor id name | code
+value reading | number -50 500
+"""
+
+_TOOLS = """
+# get_weather weather forecast check_weather
+< What is the weather in {0} on {1}? / Weather for {0}, {1} / How warm is it in {0} on {1}?
+city location place | city
+date day | date
+
+# send_email email send_mail write_email
+< Send an email to {0} saying {1} / Email {0}: {1} / Write {1} to {0}
+to recipient address | email
+body text message | phrase
+
+# set_alarm alarm create_alarm wake_me
+< Wake me at {0} / Set an alarm for {0} / I need an alarm at {0}
+time at | time
+
+# add_event create_event schedule
+< Put {0} in my calendar on {1} at {2} / Schedule {0} on {1}, {2} / Plan {0} for {1} at {2}
+title name event | phrase
+date day | date
+time start at | time
+
+# convert_currency convert exchange
+< Convert {0} {1} to {2} / How much is {0} {1} in {2}? / Change {0} {1} into {2}
+amount value | number 1 900
+from source from_currency | enum USD|EUR|GBP|JPY|CHF
+to target to_currency | enum USD|EUR|GBP|JPY|CHF
+
+# book_table reserve_table reserve
+< Book a table for {0} at {1} on {2} / Reserve {1} for {0} people, {2}
+people guests party_size | int 1 12
+restaurant place | company
+date day | date
+
+# search find search_web lookup
+< Search for {0} / Look up {0} / Find {0}
+query q text | phrase
+
+# search_products find_products shop
+< Find a {0} under {1} / I want a {0} for at most {1} / Show me a {0} below {1}
+query product | product
+max_price limit | price
+
+# call_contact call phone dial
+< Call {0} / Ring {0} please / Phone {0}
+name contact who | person
+
+# play_music play start_music
+< Play {0} by {1} / Put on {0} from {1} / I want to hear {0} by {1}
+title song track | title
+artist by | person
+
+# set_light light switch_light
+< Turn the {0} light {1} / Switch {1} the light in the {0}
+room where | word
+state to | enum on|off
+
+# book_flight flights find_flight
+< Book a flight from {0} to {1} on {2} / Fly me from {0} to {1}, {2} / I need to get from {0} to {1} on {2}
+from origin | city
+to destination | city
+date day | date
+
+# create_user add_user register
+< Register {0} with the address {1} / Create an account for {0}, {1} / Add the user {0} ({1})
+name user | person
+email mail | email
+
+# set_timer timer countdown
+< Set a timer for {0} minutes / Count down {0} minutes / Timer: {0} minutes
+minutes length | int 1 120
+
+# transfer_money pay send_money transfer
+< Send {0} to {1} / Pay {1} {0} / Transfer {0} to {1}
+amount sum | price
+to recipient | person
+"""
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split("/") if part.strip())
+
+
+def _slot(row: str) -> Slot:
+    names, kind, *rest = (cell.strip() for cell in row.split(" | "))
+    return Slot(tuple(names.split()), kind, *(_parts(cell) for cell in rest or [""]))
+
+
+def _blocks(text: str) -> Iterator[list[str]]:
+    """The lines of each block, markers removed."""
+    for block in text.split("# ")[1:]:
+        yield [line.lstrip("<> ") for line in block.strip().splitlines()]
+
+
+def _family(header: str, *rows: str) -> Family:
+    noun, pronouns = header.split(": ")
+    subject, *slots = map(_slot, rows)
+    return Family(noun, subject, tuple(slots), tuple(pronouns.split()))
+
+
+def _list(names: str, leads: str, phrases: str, *rows: str) -> ItemList:
+    return ItemList(tuple(names.split()), _parts(leads), tuple(map(_slot, rows)), _parts(phrases))
+
+
+def _tool(names: str, requests: str, *rows: str) -> Tool:
+    return Tool(tuple(names.split()), tuple(map(_slot, rows)), _parts(requests))
+
+
+FAMILIES: Final = tuple(_family(*block) for block in _blocks(_FAMILIES))
+LISTS: Final = tuple(_list(*block) for block in _blocks(_LISTS))
+TOOLS: Final = tuple(_tool(*block) for block in _blocks(_TOOLS))

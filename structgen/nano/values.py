@@ -14,10 +14,10 @@ from structgen.nano.words import made_up, pick
 
 __all__ = ["KINDS", "Drawn", "Source", "draw", "join_words"]
 
-_UNITS: Final = "zero one two three four five six seven eight nine ten eleven twelve".split()
-_MONTHS: Final = (
-    "January February March April May June July August September October November December".split()
-)
+_UNIT_NAMES = "zero one two three four five six seven eight nine ten eleven twelve"
+_UNITS: Final = _UNIT_NAMES.split()
+_MONTH_NAMES = "January February March April May June July August September October November December"
+_MONTHS: Final = _MONTH_NAMES.split()
 
 
 class Source(NamedTuple):
@@ -55,7 +55,9 @@ def _person(src: Source) -> Drawn:
     first, last = _name_part(src, "first"), _name_part(src, "last")
     if shape < 0.25:
         return _text(first)
-    if shape < 0.32:
+    if shape < 0.28:
+        return _text(f"{src.rng.choice(('Mr.', 'Mrs.', 'Ms.', 'Dr.', 'Prof.'))} {last}")
+    if shape < 0.33:
         return _text(f"{first} {src.rng.choice('ABCDEFGHJKLMPRST')}. {last}")
     if shape < 0.38:
         return _text(f"{first} {_name_part(src, 'first')} {last}")
@@ -228,6 +230,8 @@ def _words(src: Source, pool: str = "") -> Drawn:
     """An array of strings."""
     rng = src.rng
     words = [pick(*_any(src, pool)) if pool and rng.random() < 0.5 else _word(src) for _ in range(rng.randint(1, 4))]
+    if rng.random() < 0.3:
+        words = [f"{pick(*_any(src, 'adjective'))} {word}" if rng.random() < 0.5 else word for word in words]
     words = list(dict.fromkeys(words))
     return Drawn({"type": "array", "items": {"type": "string"}}, words, join_words(rng, words))
 
@@ -254,7 +258,7 @@ KINDS: Final[dict[str, Callable[..., Drawn]]] = {
     "title": _title,
     "phrase": _phrase,
     "word": lambda src: _text(_word(src)),
-    "made": lambda src: _text(made_up(*src, capital=src.rng.random() < 0.5)),
+    "made": lambda src: _text(made_up(src.rng, src.held_out, src.rng.random() < 0.5)),
     "int": _integer,
     "year": _year,
     "number": _number,
@@ -279,5 +283,3 @@ def draw(src: Source, kind: str) -> Drawn:
     """Draw a value of this kind."""
     name, *arguments = kind.split(" ")
     return KINDS[name](src, *arguments)
-
-

@@ -105,7 +105,7 @@ listen look lose make meet move need open paint pay plan play print pull push re
 search sell send share show sing sleep speak stand start stay stop study swim take talk teach tell think throw touch
 travel turn visit wait walk wash watch wear win work write
 """
-_SMALL = "a about after all and as at before but by for from in into near new no not of off on our over that the to with"
+_SMALL = "a about after all and as at before but by for from in into near new no not of off on our over to with"
 _COMPANY_END = "Inc Ltd Group Labs Systems Works Partners Foods Energy Motors Studio Bank Media Logistics Robotics"
 _STREET_END = "Street Road Avenue Lane Square Way Drive Court"
 _DOMAIN_END = "com org net io de fr co eu"
@@ -130,10 +130,17 @@ POOLS: Final[dict[str, tuple[str, ...]]] = {
 }
 _SPLIT: Final = {"first", "last", "city"}  # the pools of which a share is held out
 
-_ONSET = """b c d f g h j k l m n p r s t v w z b c d f g h j k l m n p r s t v w z
-br bl ch cl cr dr fl fr gl gr kh kr pl pr qu sc sh sk sl sm sn sp st str sw th tr tw vl wh zh y""".split()
-_NUCLEUS = "a e i o u a e i o u a e i o u ai au ea ee ei ia ie io oa oo ou ue y".split()
-_CODA = "      n r s l t m d k x n r s l nd rt st ck ll ng nt rd sh th ss mp lk b g p".split(" ")
+_SPLICED: Final = ("first", "last", "city", "country", "job", "adjective", "thing", "noun", "verb")
+
+_ONSET = """
+b c d f g h j k l m n p r s t v w z b c d f g h j k l m n p r s t v w z
+br bl ch cl cr dr fl fr gl gr kh kr pl pr qu sc sh sk sl sm sn sp st str sw th tr tw vl wh zh y
+"""
+_NUCLEUS = "a e i o u a e i o u a e i o u ai au ea ee ei ia ie io oa oo ou ue y"
+_CODA = "n r s l t m d k x n r s l nd rt st ck ll ng nt rd sh th ss mp lk b g p"
+_ONSETS: Final = _ONSET.split()
+_NUCLEI: Final = _NUCLEUS.split()
+_CODAS: Final = [*[""] * 6, *_CODA.split()]
 _ACCENTED = str.maketrans("aeiouncszly", "áéîöüñçšžłý")
 _SCRIPTS = ((0x3B1, 0x3C9), (0x430, 0x44F), (0x4E00, 0x4FFF), (0x3042, 0x3093), (0x5D0, 0x5EA), (0xAC00, 0xACFF))
 
@@ -145,7 +152,7 @@ def is_held_out(word: str) -> bool:
 
 def _syllables(rng: random.Random) -> str:
     count = rng.choice((1, 2, 2, 2, 2, 3, 3))
-    word = "".join(rng.choice(_ONSET) + rng.choice(_NUCLEUS) + rng.choice(_CODA) for _ in range(count))
+    word = "".join(rng.choice(_ONSETS) + rng.choice(_NUCLEI) + rng.choice(_CODAS) for _ in range(count))
     shape = rng.random()
     if shape < 0.15:
         word = word[rng.randrange(0, 2) :]
@@ -160,10 +167,16 @@ def _syllables(rng: random.Random) -> str:
     return word
 
 
+def _spliced(rng: random.Random) -> str:
+    """The head of one word and the tail of another, so that every piece of an ordinary word turns up in new places."""
+    head, tail = (rng.choice(POOLS[rng.choice(_SPLICED)]).lower() for _ in range(2))
+    return head[: rng.randint(1, len(head))] + tail[rng.randrange(len(tail)) :]
+
+
 def made_up(rng: random.Random, held_out: bool, capital: bool = True) -> str:
-    """A word of random syllables from the chosen split."""
+    """A word of random syllables, or spliced from two others, from the chosen split."""
     while True:
-        word = _syllables(rng)
+        word = _spliced(rng) if rng.random() < 0.35 else _syllables(rng)
         if len(word) > 1 and is_held_out(word) == held_out:
             return word[0].upper() + word[1:] if capital else word
 

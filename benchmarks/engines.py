@@ -1,0 +1,132 @@
+"""The engines under measurement behind one small interface, so that all walk the same tokens the same way.
+
+compile(schema) may raise: the schema is refused. start() gives a fresh sequence; mask() computes the mask and returns
+nothing; allowed(t) reads a bit of the last mask; commit(t) advances; complete() says whether the text may end.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Protocol
+
+import numpy as np
+
+
+class Engine(Protocol):
+    """What the runner needs."""
+
+    name: str
+
+    def compile(self, schema: Any) -> Any: ...
+    def start(self, compiled: Any) -> None: ...
+    def mask(self) -> None: ...
+    def allowed(self, token: int) -> bool: ...
+    def commit(self, token: int) -> bool: ...
+    def complete(self) -> bool: ...
+
+
+class Structgen:
+    """This library, in its default style or under the full standard (`style="any"`)."""
+
+    def __init__(self, tokenizer: Any, style: str = "default") -> None:
+        from structgen.compiler import compile_grammar, trie_of
+        from structgen.grammars.json_schema import compile_schema
+        from structgen.grammars.json_schema.style import JsonStyle
+        from structgen.vocabulary import Vocabulary
+
+        self.name = "structgen"
+        self._vocabulary = Vocabulary.from_tokenizer(tokenizer)
+        self._style = JsonStyle.any() if style == "any" else JsonStyle()
+        self._schema, self._grammar = compile_schema, compile_grammar
+        self._trie = trie_of(self._vocabulary)
+
+    def compile(self, schema: Any) -> Any:
+        compiled = self._schema(schema, style=self._style)
+        return self._grammar(getattr(compiled, "grammar", compiled), self._vocabulary)
+
+    def start(self, compiled: Any) -> None:
+        self._matcher = compiled.matcher()
+
+    def mask(self) -> None:
+        self._mask = self._matcher.mask()
+
+    def allowed(self, token: int) -> bool:
+        return bool(self._mask[token >> 5] >> np.uint32(token & 31) & np.uint32(1))
+
+    def commit(self, token: int) -> bool:
+        return bool(self._matcher.accept(token))
+
+    def complete(self) -> bool:
+        return bool(self._matcher.is_accepting())
+
+
+class Llguidance:
+    """llguidance's Python matcher."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        import llguidance
+        import llguidance.hf
+        import llguidance.numpy
+
+        self.name = "llguidance"
+        self._lib = llguidance
+        self._tokenizer = llguidance.hf.from_tokenizer(tokenizer)
+        self._fill = llguidance.numpy.fill_next_token_bitmask
+        self._mask = llguidance.numpy.allocate_token_bitmask(1, self._tokenizer.vocab_size)
+
+    def compile(self, schema: Any) -> Any:
+        grammar = self._lib.LLMatcher.grammar_from_json_schema(json.dumps(schema))
+        matcher = self._lib.LLMatcher(self._tokenizer, grammar)
+        if matcher.is_error():
+            raise ValueError(matcher.get_error())
+        return matcher
+
+    def start(self, compiled: Any) -> None:
+        self._matcher = compiled.deep_copy()
+
+    def mask(self) -> None:
+        self._fill(self._matcher, self._mask, 0)
+
+    def allowed(self, token: int) -> bool:
+        return bool(self._mask[0, token >> 5].view(np.uint32) >> np.uint32(token & 31) & np.uint32(1))
+
+    def commit(self, token: int) -> bool:
+        return bool(self._matcher.consume_token(token))
+
+    def complete(self) -> bool:
+        return bool(self._matcher.is_accepting())
+
+
+class Xgrammar:
+    """xgrammar's matcher, one compile thread, its compile cache off."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        import xgrammar
+
+        self.name = "xgrammar"
+        self._lib = xgrammar
+        info = xgrammar.TokenizerInfo.from_huggingface(tokenizer, vocab_size=len(tokenizer))
+        self._compiler = xgrammar.GrammarCompiler(info, max_threads=1, cache_enabled=False)
+        self._mask = xgrammar.allocate_token_bitmask(1, info.vocab_size)
+        self._words = self._mask.numpy().view(np.uint32)
+
+    def compile(self, schema: Any) -> Any:
+        return self._compiler.compile_json_schema(json.dumps(schema))
+
+    def start(self, compiled: Any) -> None:
+        self._matcher = self._lib.GrammarMatcher(compiled, terminate_without_stop_token=True)
+
+    def mask(self) -> None:
+        self._matcher.fill_next_token_bitmask(self._mask)
+
+    def allowed(self, token: int) -> bool:
+        return bool(self._words[0, token >> 5] >> np.uint32(token & 31) & np.uint32(1))
+
+    def commit(self, token: int) -> bool:
+        return bool(self._matcher.accept_token(token))
+
+    def complete(self) -> bool:
+        return bool(self._matcher.is_terminated() or self._matcher.is_completed())
+
+
+ENGINES = {"structgen": Structgen, "llguidance": Llguidance, "xgrammar": Xgrammar}

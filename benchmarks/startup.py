@@ -1,0 +1,60 @@
+"""How long a process takes: `import structgen`, the first compile of the kernels on a machine, a later process to its first mask.
+
+Every figure is a fresh process; the first compile runs with an empty cache folder.
+
+    python -m benchmarks startup
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any
+
+from benchmarks.data import ROOT, summary, write_results
+
+IMPORT = "import structgen"
+MASK = """
+from structgen.compiler import compile_grammar
+from structgen.grammars.json_schema import compile_schema
+from structgen.vocabulary import Vocabulary
+schema = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+vocabulary = Vocabulary.from_bytes([b"", *(bytes([b]) for b in range(256)), b'{"', b'":'], eos=[0])
+matcher = compile_grammar(getattr(g := compile_schema(schema), "grammar", g), vocabulary).matcher()
+assert matcher.mask().any()
+"""
+
+
+def seconds(code: str, cache: str) -> float:
+    """Wall seconds of a fresh interpreter running `code`, less those of one doing nothing."""
+
+    def run(text: str) -> float:
+        started = time.perf_counter()
+        environment = {**os.environ, "STRUCTGEN_CACHE_DIR": cache, "PYTHONPATH": str(ROOT)}
+        subprocess.run([sys.executable, "-c", text], check=True, env=environment, stderr=subprocess.DEVNULL)
+        return time.perf_counter() - started
+
+    return run(code) - run("pass")
+
+
+def main() -> None:
+    """Measure, print, write benchmarks/results/startup.jsonl."""
+
+    records: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as cache:
+        first = seconds(MASK, cache)
+        later = summary([seconds(MASK, cache) for _ in range(9)])
+        imports = summary([seconds(IMPORT, cache) for _ in range(9)])
+    records.append({"figure": "first process on a machine (kernels compile)", "seconds": {"p50": first, "max": first}})
+    records.append({"figure": "later process to its first mask", "seconds": later})
+    records.append({"figure": "warm import structgen", "seconds": imports})
+    for record in records:
+        print(f"{record['figure']:48} p50 {record['seconds']['p50']:.2f} s, max {record['seconds']['max']:.2f} s")
+    write_results("startup", records)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""JSON Schema (drafts 4, 6, 7, 2019-09, 2020-12) to grammar IR: exact, or refused by name.
+
+`compile_schema` reads a schema, combines what it says by the algebra of `algebra`, and writes a grammar whose texts are the
+valid values in the spelling of a `JsonStyle`. A keyword that cannot be enforced raises `UnsupportedSchema`; a schema that
+accepts nothing raises `Unsatisfiable`; a document that is not a schema raises `SchemaError`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from structgen.grammars.ir import Grammar
+from structgen.grammars.json_schema import combinators as _combinators  # noqa: F401  (registers its keywords)
+from structgen.grammars.json_schema.algebra import Algebra
+from structgen.grammars.json_schema.lowering import Lowering
+from structgen.grammars.json_schema.reader import Reader, load
+from structgen.grammars.json_schema.report import CompiledSchema, conflict_of
+from structgen.grammars.json_schema.style import JsonStyle
+from structgen.options import Limits
+
+if TYPE_CHECKING:
+    from referencing import Registry
+
+__all__ = ["CompiledSchema", "JsonStyle", "compile_schema"]
+
+
+def compile_schema(
+    schema: object,
+    *,
+    style: JsonStyle | None = None,
+    registry: Registry[Any] | None = None,
+    limits: Limits | None = None,
+) -> CompiledSchema:
+    """The grammar of the JSON texts valid under `schema` (Python values or JSON text), and a report on its keywords.
+
+    Other documents are found only in `registry`; nothing is fetched.
+    """
+    limits = limits or Limits()
+    reader = Reader(limits)
+    root = reader.read(load(schema))
+    algebra = Algebra(reader, limits, registry)
+    term = algebra.terms.schema(root)
+    if algebra.is_empty(term):
+        raise conflict_of(term, algebra)
+    lowering = Lowering(algebra, style or JsonStyle())
+    start = lowering.document(term)
+    return CompiledSchema(lowering.builder.build(start), reader)

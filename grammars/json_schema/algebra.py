@@ -1,0 +1,481 @@
+"""The algebra: expand a term into what each kind of value may be.
+
+`Shapes` holds, per kind of JSON value, a set closed under the operations (null, booleans, numbers, strings) or a union of
+shapes (arrays, objects) whose children are terms. Expansion goes through everything that applies to one and the same value
+(references, allOf, not, ...) and stops at children, so recursive schemas are finite here. Results are memoised by term.
+
+Emptiness is searched to a bounded depth through required children. "Empty" is always right; a deeper emptiness is left to
+the grammar, where a rule that produces nothing disappears.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache, reduce
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from structgen.errors import LimitExceeded, Unsatisfiable
+from structgen.grammars.json_schema import array, number, object, string
+from structgen.grammars.json_schema.array import ANY_ARRAY, ArrayShape
+from structgen.grammars.json_schema.keywords import Form, Keyword, is_number, keyword, keywords_of
+from structgen.grammars.json_schema.number import ALL_NUMBERS, NO_NUMBERS, NumberSet
+from structgen.grammars.json_schema.object import ANY_OBJECT, ObjectShape
+from structgen.grammars.json_schema.reader import Node, Reader, exact
+from structgen.grammars.json_schema.references import resolve
+from structgen.grammars.json_schema.string import ALL_STRINGS, NO_STRINGS
+from structgen.grammars.json_schema.terms import (
+    FALSE,
+    TRUE,
+    Constant,
+    ExactlyOneTerm,
+    MeetTerm,
+    NotTerm,
+    SchemaTerm,
+    ShapesTerm,
+    Term,
+    Terms,
+    UnionTerm,
+    ValuesTerm,
+)
+from structgen.grammars.regular.language import Language
+from structgen.options import Limits
+
+if TYPE_CHECKING:
+    from referencing import Registry
+
+__all__ = ["ANYTHING", "NOTHING", "Algebra", "Scope", "Shapes", "only", "table"]
+
+EMPTINESS_DEPTH = 12
+Shape = TypeVar("Shape", ArrayShape, ObjectShape)
+Meet: TypeAlias = Callable[[Shape, Shape, "Algebra"], tuple[Shape, ...]]
+Negate: TypeAlias = Callable[[Shape, "Algebra"], tuple[Shape, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Shapes:
+    """A set of JSON values, kind by kind."""
+
+    null: bool = False
+    booleans: frozenset[bool] = frozenset()
+    numbers: NumberSet = NO_NUMBERS
+    strings: Language = NO_STRINGS
+    arrays: tuple[ArrayShape, ...] = ()
+    objects: tuple[ObjectShape, ...] = ()
+
+
+BOTH = frozenset((True, False))
+ALL_ARRAYS, ALL_OBJECTS = (ANY_ARRAY,), (ANY_OBJECT,)
+ANYTHING = Shapes(True, BOTH, ALL_NUMBERS, ALL_STRINGS, ALL_ARRAYS, ALL_OBJECTS)
+NOTHING = Shapes()
+
+
+@cache
+def _of_types(types: frozenset[str], draft: int) -> Shapes:
+    numbers = NO_NUMBERS
+    if "number" in types:
+        numbers = ALL_NUMBERS
+    elif "integer" in types:
+        numbers = number.integers(by_spelling=draft == 4)
+    return Shapes(
+        "null" in types,
+        BOTH if "boolean" in types else frozenset(),
+        numbers,
+        ALL_STRINGS if "string" in types else NO_STRINGS,
+        ALL_ARRAYS if "array" in types else (),
+        ALL_OBJECTS if "object" in types else (),
+    )
+
+
+TYPES = frozenset(("null", "boolean", "integer", "number", "string", "array", "object"))
+
+
+def _wrong_type(value: Any) -> str | None:
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        return "must be a type name or a non-empty array of type names"
+    unknown = [name for name in names if name not in TYPES]
+    return f"{unknown[0]!r} is not a type" if unknown else None
+
+
+@keyword("type", on="types", form=Form(_wrong_type))
+def _type(value: Any, scope: Scope) -> Shapes:
+    return _of_types(frozenset((value,) if isinstance(value, str) else value), scope.draft)
+
+
+FOLDED = frozenset(("any", "string", "number", "array", "object"))
+
+
+def only(on: str, value: Any) -> dict[str, Any]:
+    """The field of `Shapes` that a keyword about one kind of value restricts, with what its function returned."""
+    return {on + "s": (value,) if on in ("array", "object") else value}
+
+
+def _order(entry: Keyword) -> int:
+    return entry.order
+
+
+@cache
+def table(draft: int) -> dict[str, Keyword]:
+    """The keywords of a draft."""
+    return keywords_of(draft)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a keyword's function may look at: the schema around it, and the algebra."""
+
+    node: Node
+    algebra: Algebra
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The schema the keyword stands in."""
+        schema: dict[str, Any] = self.node.schema
+        return schema
+
+    @property
+    def draft(self) -> int:
+        """The draft the schema is written in."""
+        return self.node.draft
+
+    @property
+    def limits(self) -> Limits:
+        """The bounds of this compilation."""
+        return self.algebra.limits
+
+    @property
+    def terms(self) -> Terms:
+        """Makes terms."""
+        return self.algebra.terms
+
+    def at(self, *tokens: str) -> str:
+        """The pointer of something in this schema."""
+        return self.node.at(*tokens)
+
+    def term(self, subschema: Any) -> Term:
+        """The term of a subschema of this schema."""
+        if isinstance(subschema, bool):
+            return TRUE if subschema else FALSE
+        return self.algebra.terms.schema(self.algebra.reader.nodes[id(subschema), self.node.base])
+
+    def resolve(self, reference: str, name: str) -> Term:
+        """The term of what a reference names."""
+        algebra = self.algebra
+        return algebra.terms.schema(resolve(reference, self.node, algebra.reader, algebra.registry, name))
+
+    def dependency(self, name: str, needed: Any) -> Term:
+        """If property `name` is there, so are the `needed` names; or the value satisfies the `needed` schema."""
+        algebra = self.algebra
+        absent = algebra.shaped(ObjectShape(known=((name, False, FALSE),)))
+        if isinstance(needed, list):
+            if not needed:
+                return TRUE
+            known = tuple((other, True, TRUE) for other in dict.fromkeys((name, *needed)))
+            return algebra.terms.union(absent, algebra.shaped(ObjectShape(known=known)))
+        then = algebra.terms.meet(algebra.shaped(ObjectShape(known=((name, True, TRUE),))), self.term(needed))
+        return algebra.terms.union(absent, then)
+
+
+def _cycle(term: Term, path: list[Term]) -> Unsatisfiable:
+    place = next((t.node.pointer for t in reversed(path) if isinstance(t, SchemaTerm)), "#")
+    start = term.node.pointer if isinstance(term, SchemaTerm) else place
+    return Unsatisfiable("the reference leads back to itself", pointer=place, conflict=(start, place))
+
+
+@dataclass(slots=True)
+class Algebra:
+    """The state of one compilation: terms, their expansions, and the documents they come from."""
+
+    reader: Reader
+    limits: Limits
+    registry: Registry[Any] | None = None
+    terms: Terms = field(default_factory=Terms)
+    expanded: dict[Term, Shapes] = field(default_factory=dict)
+    empties: dict[Term, bool] = field(default_factory=dict)
+    read: dict[Node, tuple[Shapes, tuple[Term, ...]]] = field(default_factory=dict)
+    inline: list[Term] = field(default_factory=list)  # being expanded, outermost first
+    floor: int = 0  # where in `inline` the present value begins; before it are its ancestors
+    depth: int = 0  # of the search for emptiness
+    steps: int = 0
+
+    def step(self) -> None:
+        """Count one meet of shapes."""
+        self.steps += 1
+        if self.steps > self.limits.algebra_steps:
+            reason = "the schema's combinations are too many"
+            raise LimitExceeded(reason, limit="algebra_steps", allowed=self.limits.algebra_steps)
+
+    def shaped(self, shape: ObjectShape) -> Term:
+        """The term of the values that are not objects, or objects of this shape."""
+        return self.terms.shapes(Shapes(True, BOTH, ALL_NUMBERS, ALL_STRINGS, ALL_ARRAYS, (shape,)))
+
+    # -------------------------------------------------------------------------------------------- expansion
+
+    def expand(self, term: Term) -> Shapes:
+        """What each kind of value may be under the term."""
+        shapes = self.expanded.get(term)
+        if shapes is None:
+            if term in self.inline[self.floor :]:
+                raise _cycle(term, self.inline)
+            self._check_depth(len(self.inline))
+            self.inline.append(term)
+            try:
+                shapes = self._expansion(term)
+            finally:
+                self.inline.pop()
+            self.expanded[term] = shapes
+        return shapes
+
+    def _check_depth(self, depth: int) -> None:
+        if depth >= self.limits.inline_depth:
+            reason = "too many schemas apply to one value through each other"
+            raise LimitExceeded(reason, limit="inline_depth", allowed=self.limits.inline_depth)
+
+    def _expansion(self, term: Term) -> Shapes:
+        match term:
+            case Constant(holds):
+                return ANYTHING if holds else NOTHING
+            case SchemaTerm() | MeetTerm():
+                return self._conjunction(term)
+            case ValuesTerm(values):
+                return self._values(values)
+            case ShapesTerm(shapes):
+                return shapes
+            case UnionTerm(parts):
+                return reduce(self.union, map(self.expand, parts))
+            case NotTerm(part):
+                return self.complement(self.expand(part))
+            case ExactlyOneTerm(parts):
+                return self._exactly_one([self.expand(part) for part in parts])
+
+    def _conjunction(self, term: Term) -> Shapes:
+        """Everything that applies together, gathered through references and allOf.
+
+        Exclusive choices (oneOf) come last and see what else applies: that often tells their members apart.
+        """
+        own: list[Shapes] = []
+        leaves: dict[Term, None] = {}
+        self._gather(term, own, leaves, [])
+        shapes = reduce(self.meet, own, ANYTHING)
+        if shapes is ANYTHING and len(leaves) == 1:
+            return self.expand(next(iter(leaves)))
+        choices = [leaf for leaf in leaves if isinstance(leaf, ExactlyOneTerm)]
+        for leaf in leaves:
+            if not isinstance(leaf, ExactlyOneTerm):
+                shapes = self.meet(shapes, self.expand(leaf))
+        for choice in choices:
+            shapes = self._exactly_one([self.meet(shapes, self.expand(part)) for part in choice.parts])
+        return shapes
+
+    def _gather(self, term: Term, own: list[Shapes], leaves: dict[Term, None], path: list[Term]) -> None:
+        if isinstance(term, MeetTerm):
+            for part in term.parts:
+                self._gather(part, own, leaves, path)
+        elif isinstance(term, SchemaTerm):
+            if term in path:
+                raise _cycle(term, path)
+            self._check_depth(len(path) + len(self.inline))
+            shapes, terms = self._keywords(term.node)
+            if shapes is not ANYTHING:
+                own.append(shapes)
+            path.append(term)
+            for part in terms:
+                self._gather(part, own, leaves, path)
+            path.pop()
+        elif term is FALSE:
+            own.append(NOTHING)
+        elif term is not TRUE:
+            leaves[term] = None
+
+    def _keywords(self, node: Node) -> tuple[Shapes, tuple[Term, ...]]:
+        """What a schema's own keywords say: shapes, and terms that apply as well."""
+        found = self.read.get(node)
+        if found is None:
+            found = self.read[node] = self._fold(node)
+        return found
+
+    def _fold(self, node: Node) -> tuple[Shapes, tuple[Term, ...]]:
+        schema, known, scope = node.schema, table(node.draft), Scope(node, self)
+        if node.draft <= 7 and "$ref" in schema:
+            return ANYTHING, (scope.resolve(schema["$ref"], "$ref"),)
+        base = _type(schema["type"], scope) if "type" in schema else ANYTHING
+        numbers, strings, arrays, objects = base.numbers, base.strings, base.arrays, base.objects
+        entries = [entry for name in schema if (entry := known.get(name)) is not None and entry.on in FOLDED]
+        entries.sort(key=_order)
+        terms = []
+        for entry in entries:
+            value = schema[entry.name]
+            if entry.on == "any":
+                terms.append(entry.apply(value, scope))
+            elif entry.on == "object" and objects:
+                objects = self._meet_all(objects, (entry.apply(value, scope),), object.meet)
+            elif entry.on == "array" and arrays:
+                arrays = self._meet_all(arrays, (entry.apply(value, scope),), array.meet)
+            elif entry.on == "string" and strings is not NO_STRINGS:
+                strings = string.meet(strings, entry.apply(value, scope))
+            elif entry.on == "number" and numbers:
+                numbers = number.meet(numbers, entry.apply(value, scope))
+        if len(terms) < len(entries):
+            base = Shapes(base.null, base.booleans, numbers, strings, arrays, objects)
+        return base, tuple(terms)
+
+    def _values(self, values: tuple[Any, ...]) -> Shapes:
+        """Each value as a shape of its own kind; members and properties become sets of one value."""
+        texts = [value for value in values if isinstance(value, str)]
+        numbers = [exact(value, self.limits) for value in values if is_number(value)]
+        arrays, objects = [], []
+        for value in values:
+            if isinstance(value, list):
+                items = tuple(self.terms.values((item,)) for item in value)
+                arrays.append(ArrayShape(items, FALSE, len(items), len(items)))
+            elif isinstance(value, dict):
+                known = tuple((name, True, self.terms.values((item,))) for name, item in value.items())
+                objects.append(ObjectShape(known, ((None, FALSE),)))
+        return Shapes(
+            None in values,
+            frozenset(value for value in values if isinstance(value, bool)),
+            number.points(numbers),
+            string.literal_strings(frozenset(texts)) if texts else NO_STRINGS,
+            tuple(arrays),
+            tuple(objects),
+        )
+
+    # ------------------------------------------------------------------------------------------- operations
+
+    def meet(self, a: Shapes, b: Shapes) -> Shapes:
+        """Values in both."""
+        if a is ANYTHING or a is b:
+            return b
+        if b is ANYTHING:
+            return a
+        return Shapes(
+            a.null and b.null,
+            a.booleans & b.booleans,
+            number.meet(a.numbers, b.numbers),
+            string.meet(a.strings, b.strings),
+            self._meet_all(a.arrays, b.arrays, array.meet),
+            self._meet_all(a.objects, b.objects, object.meet),
+        )
+
+    def union(self, a: Shapes, b: Shapes) -> Shapes:
+        """Values in either."""
+        return Shapes(
+            a.null or b.null,
+            a.booleans | b.booleans,
+            number.union(a.numbers, b.numbers),
+            string.union(a.strings, b.strings),
+            ALL_ARRAYS if ANY_ARRAY in a.arrays + b.arrays else self._bounded(a.arrays + b.arrays),
+            ALL_OBJECTS if ANY_OBJECT in a.objects + b.objects else self._bounded(a.objects + b.objects),
+        )
+
+    def complement(self, a: Shapes) -> Shapes:
+        """Every other value."""
+        return Shapes(
+            not a.null,
+            BOTH - a.booleans,
+            number.complement(a.numbers),
+            string.complement(a.strings),
+            self._complement_all(a.arrays, ALL_ARRAYS, array.complement, array.meet),
+            self._complement_all(a.objects, ALL_OBJECTS, object.complement, object.meet),
+        )
+
+    def _exactly_one(self, parts: list[Shapes]) -> Shapes:
+        numbers, strings = NO_NUMBERS, NO_STRINGS
+        seen_numbers, seen_strings = NO_NUMBERS, NO_STRINGS
+        for part in parts:
+            if part.numbers:
+                fresh = number.meet(part.numbers, number.complement(seen_numbers))
+                numbers = number.union(number.meet(numbers, number.complement(part.numbers)), fresh)
+                seen_numbers = number.union(seen_numbers, part.numbers)
+            if part.strings is not NO_STRINGS:
+                fresh_strings = string.meet(part.strings, string.complement(seen_strings))
+                strings = string.union(string.meet(strings, string.complement(part.strings)), fresh_strings)
+                seen_strings = string.union(seen_strings, part.strings)
+        return Shapes(
+            sum(part.null for part in parts) == 1,
+            frozenset(value for value in BOTH if sum(value in part.booleans for part in parts) == 1),
+            numbers,
+            strings,
+            self._one_of([part.arrays for part in parts], ALL_ARRAYS, array.complement, array.meet),
+            self._one_of([part.objects for part in parts], ALL_OBJECTS, object.complement, object.meet),
+        )
+
+    def _one_of(
+        self, parts: list[tuple[Shape, ...]], everything: tuple[Shape, ...], negate: Negate[Shape], meet: Meet[Shape]
+    ) -> tuple[Shape, ...]:
+        """Shapes of one part without those it overlaps with; parts that are disjoint need no complement."""
+        parts = [part for part in parts if part]
+        complements: dict[int, tuple[Shape, ...]] = {}
+        overlaps: dict[int, set[int]] = {i: set() for i in range(len(parts))}
+        for i, part in enumerate(parts):
+            for j in range(i):
+                if self._meet_all(parts[j], part, meet):
+                    overlaps[i].add(j)
+                    overlaps[j].add(i)
+        result: list[Shape] = []
+        for i, part in enumerate(parts):
+            for j in overlaps[i]:
+                if j not in complements:
+                    complements[j] = self._complement_all(parts[j], everything, negate, meet)
+                part = self._meet_all(part, complements[j], meet)
+            result.extend(part)
+        return self._bounded(tuple(result))
+
+    def _meet_all(self, a: tuple[Shape, ...], b: tuple[Shape, ...], meet: Meet[Shape]) -> tuple[Shape, ...]:
+        if a == b:
+            return a
+        shapes = self._bounded(tuple(shape for x in a for y in b for shape in meet(x, y, self)))
+        return _absorbed(shapes) if len(shapes) > max(len(a), len(b)) else shapes
+
+    def _complement_all(
+        self, shapes: tuple[Shape, ...], everything: tuple[Shape, ...], negate: Negate[Shape], meet: Meet[Shape]
+    ) -> tuple[Shape, ...]:
+        result = everything
+        for shape in shapes:
+            result = self._meet_all(result, negate(shape, self), meet)
+        return result
+
+    def _bounded(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        if len(shapes) > 1:
+            shapes = tuple(dict.fromkeys(shapes))
+        if len(shapes) > self.limits.shapes:
+            raise LimitExceeded("too many alternatives for one value", limit="shapes", allowed=self.limits.shapes)
+        return shapes
+
+    # -------------------------------------------------------------------------------------------- emptiness
+
+    def is_empty(self, term: Term) -> bool:
+        """Whether no value fits, as far as can be seen within a few levels; True is always right."""
+        known = self.empties.get(term)
+        if known is not None:
+            return known
+        if term is TRUE or self.depth >= EMPTINESS_DEPTH or len(self.inline) * 2 > self.limits.inline_depth:
+            return False
+        self.empties[term] = False  # what a recursive schema meets on its way: another finite value may exist
+        floor, self.floor = self.floor, len(self.inline)
+        self.depth += 1
+        try:
+            empty = self._is_empty(self.expand(term))
+        finally:
+            self.depth -= 1
+            self.floor = floor
+        self.empties[term] = empty
+        return empty
+
+    def _is_empty(self, shapes: Shapes) -> bool:
+        if shapes.null or shapes.booleans or shapes.numbers or shapes.strings is not NO_STRINGS:
+            return False
+        if any(array.normal(shape, self) is not None for shape in shapes.arrays):
+            return False
+        return all(object.normal(shape, self) is None for shape in shapes.objects)
+
+
+def _absorbed(shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
+    """The union without members that another one visibly covers."""
+    kept: list[Shape] = []
+    for shape in shapes:
+        if not any(other.covers(shape) for other in kept):
+            kept = [other for other in kept if not shape.covers(other)]
+            kept.append(shape)
+    return tuple(kept)

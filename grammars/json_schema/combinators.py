@@ -1,0 +1,121 @@
+"""Keywords that combine schemas or list values: each becomes a term.
+
+`allOf` and references are meets, `anyOf` a union, `not` a complement, `if` and the dependencies implications.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from structgen.errors import UnsupportedSchema
+from structgen.grammars.json_schema.keywords import (
+    ANYTHING,
+    DEPENDENCIES,
+    LIST,
+    SCHEMA,
+    SCHEMA_MAP,
+    SCHEMAS,
+    STRING,
+    STRING_LISTS,
+    keyword,
+)
+from structgen.grammars.json_schema.terms import TRUE, Term
+
+if TYPE_CHECKING:
+    from structgen.grammars.json_schema.algebra import Scope
+
+__all__: list[str] = []
+
+LATE = 2  # after the schema's own properties, so that those come first in the declared order
+
+
+@keyword("enum", on="any", form=LIST)
+def _enum(value: list[Any], scope: Scope) -> Term:
+    return scope.terms.values(value)
+
+
+@keyword("const", on="any", form=ANYTHING, drafts=(6, 7, 2019, 2020))
+def _const(value: Any, scope: Scope) -> Term:
+    return scope.terms.values((value,))
+
+
+@keyword("allOf", on="any", form=SCHEMAS, order=LATE)
+def _all_of(value: list[Any], scope: Scope) -> Term:
+    return scope.terms.meet(*map(scope.term, value))
+
+
+@keyword("anyOf", on="any", form=SCHEMAS, order=LATE)
+def _any_of(value: list[Any], scope: Scope) -> Term:
+    return scope.terms.union(*map(scope.term, value))
+
+
+@keyword("oneOf", on="any", form=SCHEMAS, order=LATE)
+def _one_of(value: list[Any], scope: Scope) -> Term:
+    return scope.terms.exactly_one(map(scope.term, value))
+
+
+@keyword("not", on="any", form=SCHEMA, order=LATE)
+def _not(value: Any, scope: Scope) -> Term:
+    return scope.terms.negate(scope.term(value))
+
+
+@keyword("if", on="any", form=SCHEMA, drafts=(7, 2019, 2020), order=LATE)
+def _if(value: Any, scope: Scope) -> Term:
+    terms, schema, condition = scope.terms, scope.schema, scope.term(value)
+    then = scope.term(schema["then"]) if "then" in schema else TRUE
+    otherwise = scope.term(schema["else"]) if "else" in schema else TRUE
+    return terms.union(terms.meet(condition, then), terms.meet(terms.negate(condition), otherwise))
+
+
+@keyword("then", on="place", form=SCHEMA, drafts=(7, 2019, 2020))
+@keyword("else", on="place", form=SCHEMA, drafts=(7, 2019, 2020))
+@keyword("$defs", on="place", form=SCHEMA_MAP)
+@keyword("definitions", on="place", form=SCHEMA_MAP)
+@keyword("$id", on="place", form=STRING, drafts=(6, 7, 2019, 2020))
+@keyword("id", on="place", form=STRING, drafts=(4,))
+@keyword("$schema", on="place", form=STRING)
+@keyword("$anchor", on="place", form=STRING, drafts=(2019, 2020))
+def _place(value: Any, scope: Scope) -> None:
+    return None
+
+
+@keyword("$ref", on="any", form=STRING, order=LATE)
+def _reference(value: str, scope: Scope) -> Term:
+    return scope.resolve(value, "$ref")
+
+
+@keyword("dependentRequired", on="any", form=STRING_LISTS, drafts=(2019, 2020), order=LATE)
+def _dependent_required(value: dict[str, list[str]], scope: Scope) -> Term:
+    return scope.terms.meet(*(scope.dependency(name, needed) for name, needed in value.items()))
+
+
+@keyword("dependentSchemas", on="any", form=SCHEMA_MAP, drafts=(2019, 2020), order=LATE)
+@keyword("dependencies", on="any", form=DEPENDENCIES, drafts=(4, 6, 7), order=LATE)
+def _dependencies(value: dict[str, Any], scope: Scope) -> Term:
+    return scope.terms.meet(*(scope.dependency(name, needed) for name, needed in value.items()))
+
+
+@keyword("$dynamicRef", on="any", form=STRING, drafts=(2020,), order=LATE)
+def _dynamic_reference(value: str, scope: Scope) -> Term:
+    raise UnsupportedSchema("dynamic references are not resolved", pointer=scope.at("$dynamicRef"), keyword="$dynamicRef")
+
+
+@keyword("$recursiveRef", on="any", form=STRING, drafts=(2019,), order=LATE)
+def _recursive_reference(value: str, scope: Scope) -> Term:
+    pointer = scope.at("$recursiveRef")
+    raise UnsupportedSchema("recursive references are not resolved", pointer=pointer, keyword="$recursiveRef")
+
+
+@keyword("unevaluatedProperties", on="object", form=SCHEMA, drafts=(2019, 2020), order=LATE)
+def _unevaluated_properties(value: Any, scope: Scope) -> Any:
+    raise UnsupportedSchema(
+        "which properties were evaluated is not tracked",
+        pointer=scope.at("unevaluatedProperties"),
+        keyword="unevaluatedProperties",
+    )
+
+
+@keyword("unevaluatedItems", on="array", form=SCHEMA, drafts=(2019, 2020), order=LATE)
+def _unevaluated_items(value: Any, scope: Scope) -> Any:
+    reason = "which items were evaluated is not tracked"
+    raise UnsupportedSchema(reason, pointer=scope.at("unevaluatedItems"), keyword="unevaluatedItems")

@@ -1,0 +1,254 @@
+"""Objects: shapes, their meet and complement, and the keywords about objects.
+
+A shape says: for each `known` name whether it must be there and what its value satisfies; for every other key in the language
+of an entry of `others` what its value satisfies; for each entry of `some` that there is another key of that language with
+such a value; and how many properties there are. (A language of None is every key.) Known names are in the order to be written.
+
+Meet works name by name, a name known to one side only being looked up in the other side's `others`. The complement is a
+union over the ways one condition fails. Both are linear in the number of names, times the entries of `others`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from structgen.grammars.json_schema import string
+from structgen.grammars.json_schema.keywords import NATURAL, SCHEMA, SCHEMA_MAP, STRINGS, keyword
+from structgen.grammars.json_schema.terms import FALSE, TRUE, Term, implies
+from structgen.grammars.regular.language import Language
+
+if TYPE_CHECKING:
+    from structgen.grammars.json_schema.algebra import Algebra, Scope
+
+__all__ = ["ANY_OBJECT", "ObjectShape", "complement", "meet", "normal", "regions"]
+
+Property: TypeAlias = tuple[str, bool, Term]  # name, required, value
+Keys: TypeAlias = tuple[Language | None, Term]  # keys of this language, and their value
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectShape:
+    """A set of objects; see the module."""
+
+    known: tuple[Property, ...] = ()
+    others: tuple[Keys, ...] = ()
+    some: tuple[Keys, ...] = ()
+    minimum: int = 0
+    maximum: int | None = None
+
+    def covers(self, other: ObjectShape) -> bool:
+        """Whether every object of `other` visibly is one of this shape."""
+        if self.minimum > other.minimum or not set(self.some) <= set(other.some):
+            return False
+        if self.maximum is not None and (other.maximum is None or other.maximum > self.maximum):
+            return False
+        if not set(self.others) <= set(other.others):
+            return False
+        theirs = {name: (required, term) for name, required, term in other.known}
+        for name, required, term in self.known:
+            their_required, their_term = theirs.pop(name, (False, TRUE))
+            if (required and not their_required) or not implies(their_term, term):
+                return False
+        if self.some and len(self.known) != len(other.known):
+            return False
+        # Names only the other shape knows: here they fall under `others`, there perhaps not; and under `some` only here.
+        return not theirs or not (self.others or self.some)
+
+
+ANY_OBJECT = ObjectShape()
+
+
+def _contains(language: Language | None, name: str) -> bool:
+    return language is None or language.contains(name)
+
+
+def _other_at(shape: ObjectShape, name: str, algebra: Algebra) -> Term:
+    """What a name the shape does not know must satisfy."""
+    if not shape.others:
+        return TRUE
+    return algebra.terms.meet(*(term for language, term in shape.others if _contains(language, name)))
+
+
+def meet(a: ObjectShape, b: ObjectShape, algebra: Algebra) -> tuple[ObjectShape, ...]:
+    """What fits both: one shape, or several where a `some` may be met by a name the other side knows."""
+    if a == ANY_OBJECT or b == ANY_OBJECT:
+        return (b if a == ANY_OBJECT else a,)
+    algebra.step()
+    meet_terms = algebra.terms.meet
+    of_b = {name: (required, term) for name, required, term in b.known}
+    known: list[Property] = []
+    for name, required, term in a.known:
+        other = of_b.pop(name, None)
+        if other is None:
+            known.append((name, required, meet_terms(term, _other_at(b, name, algebra)) if b.others else term))
+        else:
+            both = meet_terms(term, other[1])
+            if both is not term and both is not other[1] and algebra.is_empty(both):
+                both = FALSE  # so that equal shapes look equal
+            known.append((name, required or other[0], both))
+    for name, (required, term) in of_b.items():
+        known.append((name, required, meet_terms(_other_at(a, name, algebra), term) if a.others else term))
+    maxima = [maximum for maximum in (a.maximum, b.maximum) if maximum is not None]
+    others = a.others if not b.others else tuple(dict.fromkeys(a.others + b.others))
+    shape = ObjectShape(tuple(known), others, (), max(a.minimum, b.minimum), min(maxima, default=None))
+    shapes = [shape]
+    for owner in (a, b):
+        names = {name for name, _, _ in owner.known} if owner.some else set()
+        for keys in owner.some:
+            shapes = [split for each in shapes for split in _with_some(each, keys, names, algebra)]
+    found = (normal(each, algebra) for each in shapes)
+    return tuple(dict.fromkeys(each for each in found if each is not None))
+
+
+def _with_some(shape: ObjectShape, keys: Keys, excluded: set[str], algebra: Algebra) -> list[ObjectShape]:
+    """A key outside `excluded` fits `keys`: one of the names known now, or another."""
+    language, wanted = keys
+    splits = []
+    for index, (name, _, term) in enumerate(shape.known):
+        if name not in excluded and _contains(language, name):
+            witness = (name, True, algebra.terms.meet(term, wanted))
+            splits.append(replace(shape, known=(*shape.known[:index], witness, *shape.known[index + 1 :])))
+    return [*splits, replace(shape, some=tuple(dict.fromkeys((*shape.some, keys))))]
+
+
+def normal(shape: ObjectShape, algebra: Algebra) -> ObjectShape | None:
+    """The shape, or None when it is seen that no object fits."""
+    n_required = 0
+    for _, required, term in shape.known:
+        if required:
+            n_required += 1
+            if algebra.is_empty(term):
+                return None
+    n_required += bool(shape.some)
+    maximum = shape.maximum
+    if maximum is not None and (maximum < n_required or maximum < shape.minimum):
+        return None
+    if shape.minimum > n_required and _is_closed(shape):
+        possible = sum(required or not algebra.is_empty(term) for _, required, term in shape.known)
+        if possible < shape.minimum:
+            return None
+    for language, wanted in shape.some:
+        if all(algebra.is_empty(term) for _, term in regions(shape, algebra, language, wanted)):
+            return None
+    return shape
+
+
+def _is_closed(shape: ObjectShape) -> bool:
+    return any(language is None and term is FALSE for language, term in shape.others)
+
+
+def regions(
+    shape: ObjectShape, algebra: Algebra, within: Language | None = None, value: Term = TRUE
+) -> list[tuple[Language, Term]]:
+    """The unknown keys (of `within`) in disjoint languages, each with what its values satisfy; empty parts left out."""
+    names = frozenset(name for name, _, _ in shape.known)
+    keys = string.ALL_STRINGS if within is None else within
+    if names:
+        keys = string.meet(keys, _all_but(names))
+    parts: list[tuple[Language, Term]] = [] if keys is string.NO_STRINGS else [(keys, value)]
+    for language, term in shape.others:
+        split: list[tuple[Language, Term]] = []
+        for part, so_far in parts:
+            both = part if language is None else string.meet(part, language)
+            if both is not string.NO_STRINGS:
+                split.append((both, algebra.terms.meet(so_far, term)))
+            if language is not None:
+                rest = string.meet(part, string.complement(language))
+                if rest is not string.NO_STRINGS:
+                    split.append((rest, so_far))
+        parts = [(part, so_far) for part, so_far in split if so_far is not FALSE]
+    return parts
+
+
+def _all_but(names: frozenset[str]) -> Language:
+    return string.complement(string.literal_strings(names))
+
+
+def complement(shape: ObjectShape, algebra: Algebra) -> tuple[ObjectShape, ...]:
+    """Every other object, as a union over the ways the shape can fail."""
+    negate = algebra.terms.negate
+    ways = []
+    for name, required, term in shape.known:
+        if required:  # absent, or there with another value
+            ways.append(ObjectShape(known=((name, False, negate(term)),)))
+        elif term is not TRUE:
+            ways.append(ObjectShape(known=((name, True, negate(term)),)))
+    names = tuple((name, False, TRUE) for name, _, _ in shape.known)
+    for language, term in shape.others:
+        if term is not TRUE:
+            ways.append(ObjectShape(names, some=((language, negate(term)),)))
+    for language, term in shape.some:
+        ways.append(ObjectShape(names, others=((language, negate(term)),)))
+    if shape.minimum > 0:
+        ways.append(ObjectShape(maximum=shape.minimum - 1))
+    if shape.maximum is not None:
+        ways.append(ObjectShape(minimum=shape.maximum + 1))
+    found = (normal(way, algebra) for way in ways)
+    return tuple(way for way in found if way is not None)
+
+
+# ------------------------------------------------------------------------------------------------------- keywords
+
+
+@keyword("properties", on="object", form=SCHEMA_MAP, order=0)
+def _properties(value: dict[str, Any], scope: Scope) -> ObjectShape:
+    required = scope.schema.get("required", ())
+    needed = frozenset(required) if isinstance(required, list) else frozenset()
+    return ObjectShape(known=tuple((name, name in needed, scope.term(item)) for name, item in value.items()))
+
+
+@keyword("required", on="object", form=STRINGS)
+def _required(value: list[str], scope: Scope) -> ObjectShape:
+    declared = scope.schema.get("properties", ())  # its function reads `required` too
+    return ObjectShape(known=tuple((name, True, TRUE) for name in value if name not in declared))
+
+
+def _patterns(scope: Scope) -> list[Language]:
+    patterns = scope.schema.get("patternProperties", ())
+    pointer = scope.at("patternProperties")
+    return [string.pattern_language(pattern, f"{pointer}/{pattern}", "patternProperties") for pattern in patterns]
+
+
+@keyword("patternProperties", on="object", form=SCHEMA_MAP)
+def _pattern_properties(value: dict[str, Any], scope: Scope) -> ObjectShape:
+    return _for_keys(zip(_patterns(scope), map(scope.term, value.values()), strict=True))
+
+
+@keyword("additionalProperties", on="object", form=SCHEMA)
+def _additional_properties(value: Any, scope: Scope) -> ObjectShape:
+    term = scope.term(value)
+    if term is TRUE:
+        return ANY_OBJECT
+    covered = string.NO_STRINGS
+    for language in _patterns(scope):
+        covered = string.union(covered, language)
+    known = tuple((name, False, TRUE) for name in scope.schema.get("properties", ()))
+    return replace(_for_keys([(string.complement(covered), term)]), known=known)
+
+
+@keyword("propertyNames", on="object", form=SCHEMA, drafts=(6, 7, 2019, 2020))
+def _property_names(value: Any, scope: Scope) -> ObjectShape:
+    allowed = scope.algebra.expand(scope.term(value)).strings
+    return _for_keys([(string.complement(allowed), FALSE)])
+
+
+def _for_keys(entries: Iterable[tuple[Language, Term]]) -> ObjectShape:
+    """Keys of each language have such values; nothing is known by name."""
+    others = [
+        (None if language is string.ALL_STRINGS else language, term)
+        for language, term in entries
+        if language is not string.NO_STRINGS and term is not TRUE
+    ]
+    return ObjectShape(others=tuple(others))
+
+
+@keyword("minProperties", on="object", form=NATURAL)
+def _min_properties(value: int, scope: Scope) -> ObjectShape:
+    return ObjectShape(minimum=int(value))
+
+
+@keyword("maxProperties", on="object", form=NATURAL)
+def _max_properties(value: int, scope: Scope) -> ObjectShape:
+    return ObjectShape(maximum=int(value))

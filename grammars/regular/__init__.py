@@ -1,0 +1,1 @@
+"""Regular languages over Unicode code points: from patterns, formats and finite sets to grammar IR."""

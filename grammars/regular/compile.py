@@ -1,0 +1,195 @@
+"""Terms to machines, and the questions that walking a machine answers: membership, emptiness, a shortest member."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from functools import lru_cache
+
+from structgen.errors import LimitExceeded
+from structgen.grammars.regular import machine as machines
+from structgen.grammars.regular.alphabet import Alphabet, alphabet_of
+from structgen.grammars.regular.bounds import clipped
+from structgen.grammars.regular.charset import CharSet
+from structgen.grammars.regular.lookaround import Threads
+from structgen.grammars.regular.machine import ALL, Budget, Machine, State
+from structgen.grammars.regular.syntax import Cat, Char, Choice, Edge, Look, Loop, Node, assertions, lengths
+from structgen.grammars.regular.terms import Complement, Meet, Regex, Strings, Term, Union
+
+
+def machine_of(term: Term, budget: Budget) -> tuple[Machine, Alphabet]:
+    """A machine for a term, over the coarsest alphabet that serves."""
+    alphabet = alphabet_of(_sets(term))
+    return _build(term, alphabet, budget), alphabet
+
+
+def _sets(term: Term) -> Iterator[CharSet]:
+    match term:
+        case Strings(members):
+            for character in set().union(*members):
+                yield CharSet.of(character)
+        case Regex(node):
+            yield from _node_sets(node)
+        case Complement(inner):
+            yield from _sets(inner)
+        case Meet(parts) | Union(parts):
+            for part in parts:
+                yield from _sets(part)
+
+
+def _node_sets(node: Node) -> Iterator[CharSet]:
+    match node:
+        case Char(charset):
+            yield charset
+        case Cat(parts) | Choice(parts):
+            for part in parts:
+                yield from _node_sets(part)
+        case Loop(body) | Look(body):
+            yield from _node_sets(body)
+        case Edge():
+            return
+
+
+def _build(term: Term, alphabet: Alphabet, budget: Budget) -> Machine:
+    match term:
+        case Strings(members):
+            return machines.Trie(members, alphabet)
+        case Complement(inner):
+            return machines.Not(_build(inner, alphabet, budget), alphabet.everything)
+        case Meet(parts):
+            return machines.All([_build(part, alphabet, budget) for part in parts], budget)
+        case Union(parts):
+            return machines.Any([_build(part, alphabet, budget) for part in parts], alphabet.everything, budget)
+        case Regex(Loop(Char(charset), minimum, maximum)):
+            return machines.Counter(alphabet.masks[charset], minimum, maximum, alphabet.everything)
+        case Regex(node):
+            return Threads(node, alphabet, budget) if assertions(node) else machines.Positions(node, alphabet, budget)
+
+
+# ------------------------------------------------------------------------------------------------------- membership
+
+
+def contains(term: Term, text: str) -> bool:
+    """Whether a text is in the language."""
+    match term:
+        case Strings(members):
+            return text in members
+        case Complement(inner):
+            return _is_scalar(text) and not contains(inner, text)
+        case Meet(parts):
+            return all(contains(part, text) for part in parts)
+        case Union(parts):
+            return any(contains(part, text) for part in parts)
+        case Regex(node):
+            low, high = lengths(node)
+            if len(text) < low or (high is not None and len(text) > high):
+                return False
+            return _runner(term, text).accepts(text)
+
+
+def _is_scalar(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+class _Runner:
+    """Runs one expression over texts; what it has stepped through once it remembers."""
+
+    def __init__(self, term: Regex) -> None:
+        self.machine, self.alphabet = machine_of(term, Budget(work=50_000_000))
+        self.steps: dict[tuple[State, int], State | None] = {}
+
+    def accepts(self, text: str) -> bool:
+        state = self.machine.start
+        for character in text:
+            symbol = self.alphabet.classify(character)
+            if state is None or not symbol:
+                return False
+            if state == ALL:
+                continue
+            if (state, symbol) not in self.steps:
+                self._step(state)
+            state = self.steps.get((state, symbol))
+        return state is not None and (state == ALL or self.machine.accepts(state))
+
+    def _step(self, state: State) -> None:
+        if len(self.steps) > 200_000:
+            self.steps.clear()
+        for number in range(len(self.alphabet.classes)):
+            self.steps[state, 1 << number] = None
+        for mask, target in self.machine.edges(state):
+            while mask:
+                bit = mask & -mask
+                self.steps[state, bit] = target
+                mask ^= bit
+
+
+@lru_cache(maxsize=4096)
+def _runner_of(term: Regex) -> _Runner:
+    return _Runner(term)
+
+
+def _runner(term: Regex, text: str) -> _Runner:
+    try:
+        return _runner_of(term)
+    except LimitExceeded:
+        return _Runner(Regex(clipped(term.node, len(text))))
+
+
+# -------------------------------------------------------------------------------------------------------- emptiness
+
+
+def shortest(term: Term, budget: Budget) -> str | None:
+    """A shortest member, of the lowest code points on its way; None if there is none."""
+    machine, alphabet = machine_of(term, budget)
+    if machine.start is None:
+        return None
+    came: dict[State, tuple[State, int] | None] = {machine.start: None}
+    queue = deque([machine.start])
+    while queue:
+        state = queue.popleft()
+        if state == ALL or machine.accepts(state):
+            return _spelled(state, came, alphabet)
+        for mask, target in machine.edges(state):
+            if target not in came:
+                came[target] = (state, mask)
+                queue.append(target)
+                budget.check_states(len(came))
+    return None
+
+
+def _spelled(state: State, came: dict[State, tuple[State, int] | None], alphabet: Alphabet) -> str:
+    letters: list[str] = []
+    while (step := came[state]) is not None:
+        state, mask = step
+        letters.append(chr(alphabet.charset(mask).ranges[0][0]))
+    return "".join(reversed(letters))
+
+
+def is_empty(term: Term, budget: Budget) -> bool:
+    """Whether the language has no members. Depth first: where there are members it rarely takes long to find one."""
+    match term:
+        case Strings(members):
+            return not members
+        case Regex(node) if not assertions(node):
+            return False
+        case Complement(Strings()):
+            return False
+        case Complement(Regex(node)) if lengths(node)[1] is not None:
+            return False
+        case Union(parts):
+            return all(is_empty(part, budget) for part in parts)
+    machine, _ = machine_of(term, budget)
+    if machine.start is None:
+        return True
+    seen = {machine.start}
+    stack = [machine.start]
+    while stack:
+        state = stack.pop()
+        if state == ALL or machine.accepts(state):
+            return False
+        for _, target in machine.edges(state):
+            if target not in seen:
+                seen.add(target)
+                stack.append(target)
+                budget.check_states(len(seen))
+    return True

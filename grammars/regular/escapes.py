@@ -1,0 +1,195 @@
+"""Reading characters, escapes and bracketed classes of a regular expression: source text to `CharSet`.
+
+`Reader` holds the cursor and the flags in force; `parse.Parser` adds groups, loops and assertions on top of it.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from structgen.errors import RegexError
+from structgen.grammars.regular import unicode_sets as sets
+from structgen.grammars.regular.charset import CharSet
+from structgen.grammars.regular.dialects import Dialect
+
+_HEX = {"x": re.compile(r"[0-9a-fA-F]{2}"), "u": re.compile(r"[0-9a-fA-F]{4}"), "U": re.compile(r"[0-9a-fA-F]{8}")}
+_BRACED = re.compile(r"\{([0-9a-fA-F]{1,10})\}")
+_OCTAL = re.compile(r"0[0-7]{0,2}|[0-3][0-7]{2}")
+_LOW_SURROGATE = re.compile(r"\\u([dD][c-fC-F][0-9a-fA-F]{2})")
+_PROPERTY = re.compile(r"\{([A-Za-z0-9_=]+)\}")
+_NAME = re.compile(r"\{([^}]+)\}")
+
+
+class Reader:
+    """A cursor over the source. `flags` holds the letters of the inline flags in force."""
+
+    def __init__(self, source: str, dialect: Dialect) -> None:
+        """Start at the beginning with no flags."""
+        self.source, self.dialect = source, dialect
+        self.position = 0
+        self.flags: frozenset[str] = frozenset()
+
+    def error(self, reason: str, position: int | None = None) -> RegexError:
+        """The error to raise for the construct at `position` (the cursor by default)."""
+        return RegexError(reason, pattern=self.source, position=self.position if position is None else position)
+
+    def peek(self) -> str:
+        """The character at the cursor, "" at the end."""
+        return self.source[self.position : self.position + 1]
+
+    def take(self, text: str) -> bool:
+        """Step over `text` if it is next."""
+        if self.source.startswith(text, self.position):
+            self.position += len(text)
+            return True
+        return False
+
+    def take_match(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+        """Step over a match of `pattern` if there is one at the cursor."""
+        found = pattern.match(self.source, self.position)
+        if found is not None:
+            self.position = found.end()
+        return found
+
+    def cased(self, charset: CharSet) -> CharSet:
+        """The set as the flag `i` widens it."""
+        if "i" not in self.flags:
+            return charset
+        return sets.ignore_case_ascii(charset) if "a" in self.flags else self.dialect.ignore_case(charset)
+
+    def word(self) -> CharSet:
+        """What `\\w` means here."""
+        return sets.ASCII_WORD if "a" in self.flags else self.dialect.word()
+
+    def class_escape(self, letter: str) -> CharSet | None:
+        """The set that `\\letter` names, the cursor being behind the letter; None if it names no set."""
+        kind = letter.lower()
+        if kind == "p" and self.dialect.name == "ecma":
+            found = self._property()
+        elif kind in ("d", "w", "s"):
+            found = self._shorthand(kind)
+        else:
+            return None
+        return ~found if letter.isupper() else found
+
+    def _shorthand(self, kind: str) -> CharSet:
+        if kind == "w":
+            return self.word()
+        if "a" in self.flags:
+            return sets.ASCII_DIGIT if kind == "d" else sets.ASCII_SPACE
+        return self.dialect.digit() if kind == "d" else self.dialect.space()
+
+    def _property(self) -> CharSet:
+        start = self.position - 2
+        name = self.take_match(_PROPERTY)
+        if name is None:
+            raise self.error("a property escape needs a name in braces", start)
+        found = sets.prop(name[1])
+        if found is None:
+            raise self.error(f"the Unicode property {name[1]!r} is not supported (general categories are)", start)
+        return found
+
+    def character_escape(self, *, in_class: bool) -> int:
+        """The code point of an escaped character, the cursor being behind the backslash; it may be a lone surrogate."""
+        start = self.position - 1
+        letter = self.peek()
+        if not letter:
+            raise self.error("the pattern ends in a backslash", start)
+        if letter.isascii() and letter.isdigit():
+            return self._numeric_escape(start, in_class=in_class)
+        self.position += 1
+        if letter == "b" and in_class:
+            return 0x08
+        if letter in self.dialect.controls:
+            return self.dialect.controls[letter]
+        if not (letter.isascii() and letter.isalpha()):
+            return ord(letter)
+        return self._named_escape(letter, start)
+
+    def _named_escape(self, letter: str, start: int) -> int:
+        ecma = self.dialect.name == "ecma"
+        if letter in "xu" or (letter == "U" and not ecma):
+            return self._hex_escape(letter, start)
+        if letter == "c" and ecma and self.peek().isascii() and self.peek().isalpha():
+            self.position += 1
+            return ord(self.source[self.position - 1]) % 32
+        if letter == "N" and not ecma:
+            name = self.take_match(_NAME)
+            try:
+                return ord(unicodedata.lookup(name[1] if name else ""))
+            except KeyError:
+                raise self.error("unknown character name", start) from None
+        if letter == "k" and ecma:
+            raise self.error("backreferences are not regular", start)
+        raise self.error(f"\\{letter} has no meaning in the {self.dialect.name} dialect", start)
+
+    def _hex_escape(self, letter: str, start: int) -> int:
+        if letter == "u" and self.dialect.name == "ecma" and (braced := self.take_match(_BRACED)):
+            return self._point(int(braced[1], 16), start)
+        digits = self.take_match(_HEX[letter])
+        if digits is None:
+            raise self.error(f"\\{letter} needs hexadecimal digits", start)
+        point = int(digits[0], 16)
+        if 0xD800 <= point <= 0xDBFF and letter == "u" and (low := self.take_match(_LOW_SURROGATE)):
+            point = 0x10000 + ((point - 0xD800) << 10) + int(low[1], 16) - 0xDC00
+        return self._point(point, start)
+
+    def _point(self, point: int, start: int) -> int:
+        if point > 0x10FFFF:
+            raise self.error("no such code point", start)
+        return point
+
+    def _numeric_escape(self, start: int, *, in_class: bool) -> int:
+        if self.dialect.name == "python" and (octal := self.take_match(_OCTAL)):
+            return int(octal[0], 8)
+        if self.take("0") and not self.peek().isdigit():
+            return 0
+        raise self.error("no such escape in a class" if in_class else "backreferences are not regular", start)
+
+    def bracketed(self) -> CharSet:
+        """A class, the cursor being behind the opening bracket."""
+        start = self.position - 1
+        negated = self.take("^")
+        members: list[tuple[int, int]] = []
+        first = self.dialect.name == "python"
+        while first or not self.take("]"):
+            if not self.peek():
+                raise self.error("the class is not closed", start)
+            first = False
+            members.extend(self._class_item().ranges)
+        found = self.cased(CharSet.spans(members))
+        return ~found if negated else found
+
+    def _class_item(self) -> CharSet:
+        """One member of a class: a character, a range or a named set."""
+        start = self.position
+        low = self._class_atom()
+        if self.peek() != "-" or self.source[self.position + 1 : self.position + 2] in ("]", ""):
+            return _as_set(low)
+        self.position += 1
+        high = self._class_atom()
+        if isinstance(low, CharSet) or isinstance(high, CharSet):
+            if self.dialect.name == "python":
+                raise self.error("a range needs single characters at both ends", start)
+            return _as_set(low) | CharSet.of("-") | _as_set(high)
+        if low > high:
+            raise self.error("the range is out of order", start)
+        return CharSet.span(low, high)
+
+    def _class_atom(self) -> int | CharSet:
+        letter = self.peek()
+        self.position += 1
+        if letter != "\\":
+            return ord(letter)
+        escaped = self.peek()
+        self.position += 1
+        named = self.class_escape(escaped) if escaped else None
+        if named is not None:
+            return named
+        self.position -= 1
+        return self.character_escape(in_class=True)
+
+
+def _as_set(member: int | CharSet) -> CharSet:
+    return member if isinstance(member, CharSet) else CharSet.span(member, member)

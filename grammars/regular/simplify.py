@@ -1,0 +1,190 @@
+"""Meet, union and complement of terms, with the simplifications that cost next to nothing.
+
+Negation is kept at the leaves (de Morgan), so a term is a tree of meets and unions over finite sets, expressions and
+complements of these. Finite sets are merged and filtered; character loops and length bounds merge; bounds are pushed
+into expressions where that needs no counting (`bounds.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from structgen.grammars.regular.bounds import bounded, clipped
+from structgen.grammars.regular.charset import ANY, CharSet
+from structgen.grammars.regular.compile import contains
+from structgen.grammars.regular.syntax import VOID, Char, Loop, Node, assertions, char, choice, lengths, loop
+from structgen.grammars.regular.terms import (
+    EVERYTHING, NOTHING, Complement, Meet, Regex, Strings, Term, Union, length_bounds, regex,
+)  # fmt: skip
+
+MANY = 256  # more strings than this are not filtered one by one when a union is built
+
+
+def complement(term: Term) -> Term:
+    """Every other text."""
+    match term:
+        case Complement(inner):
+            return inner
+        case Meet(parts):
+            return union(complement(part) for part in parts)
+        case Union(parts):
+            return meet(complement(part) for part in parts)
+        case Strings() | Regex():
+            bounds = length_bounds(term)
+            if term == NOTHING:
+                return EVERYTHING
+            if bounds is None:
+                return Complement(term)
+            minimum, maximum = bounds
+            shorter = loop(Char(ANY), 0, minimum - 1) if minimum else VOID
+            longer = VOID if maximum is None else loop(Char(ANY), maximum + 1, None)
+            return regex(choice(shorter, longer))
+
+
+def meet(terms: Iterable[Term]) -> Term:
+    """What is in all of them."""
+    parts = _flat(terms, Meet)
+    parts.pop(EVERYTHING, None)
+    if any(isinstance(part, Strings) for part in parts):
+        return _filtered(parts)
+    if any(isinstance(part, Complement) and part.inner in parts for part in parts):
+        return NOTHING
+    excluded = [part.inner.members for part in parts if isinstance(part, Complement) and isinstance(part.inner, Strings)]
+    if len(excluded) > 1:
+        parts = {part: None for part in parts if not (isinstance(part, Complement) and isinstance(part.inner, Strings))}
+        parts[Complement(Strings(frozenset().union(*excluded)))] = None
+    low, high = _length_range(parts)
+    if high is not None and low > high:
+        return NOTHING
+    members = _merged_loops(list(parts), low, high)
+    if NOTHING in members:
+        return NOTHING
+    if any(isinstance(part, Strings) for part in members):
+        return _filtered(dict.fromkeys(members))
+    return members[0] if len(members) == 1 else Meet(tuple(members)) if members else EVERYTHING
+
+
+def _flat(terms: Iterable[Term], kind: type[Meet] | type[Union]) -> dict[Term, None]:
+    flat: dict[Term, None] = {}
+    for term in terms:
+        flat.update(dict.fromkeys(term.parts if isinstance(term, kind) else (term,)))
+    return flat
+
+
+def _filtered(parts: dict[Term, None]) -> Term:
+    """A meet with a finite set is finite."""
+    finite = [part.members for part in parts if isinstance(part, Strings)]
+    others = [part for part in parts if not isinstance(part, Strings)]
+    members = frozenset.intersection(*finite)
+    return Strings(frozenset(text for text in members if all(contains(part, text) for part in others)))
+
+
+def length_range(term: Term) -> tuple[int, int | None]:
+    """Bounds on the length of members, never too tight."""
+    match term:
+        case Strings(members):
+            sizes = [len(member) for member in members]
+            return min(sizes, default=0), max(sizes, default=0)
+        case Regex(node):
+            return lengths(node)
+        case Complement():
+            return 0, None
+        case Meet(parts):
+            return _length_range(parts)
+        case Union(parts):
+            ranges = [length_range(part) for part in parts]
+            highs = [high for _, high in ranges if high is not None]
+            return min(low for low, _ in ranges), max(highs) if len(highs) == len(ranges) else None
+
+
+def _length_range(parts: Iterable[Term]) -> tuple[int, int | None]:
+    ranges = [length_range(part) for part in parts]
+    highs = [high for _, high in ranges if high is not None]
+    return max((low for low, _ in ranges), default=0), min(highs, default=None)
+
+
+def _merged_loops(parts: list[Term], low: int, high: int | None) -> list[Term]:
+    """Merge the loops over single characters, then push the length bounds into the one expression that can take them."""
+    loops = [part for part in parts if _loop(part) is not None]
+    others = [_clipped(part, high) for part in parts if _loop(part) is None]
+    charset, minimum, maximum = ANY, 0, None
+    for part in loops:
+        single, least, most = _loop(part) or (ANY, 0, None)
+        charset, minimum = charset & single, max(minimum, least)
+        maximum = most if maximum is None else maximum if most is None else min(maximum, most)
+    merged = [regex(loop(char(charset), max(minimum, low), maximum if maximum is not None else high))] if loops else []
+    if not merged or length_bounds(merged[0]) is None:
+        return merged + others
+    for at, part in enumerate(others):
+        if isinstance(part, Regex) and not assertions(part.node):
+            inside = bounded(part.node, max(minimum, low), high)
+            if inside is not None:
+                return [*others[:at], regex(inside), *others[at + 1 :]]
+    return merged + others
+
+
+def _clipped(term: Term, high: int | None) -> Term:
+    """An expression without the counts that the others' lengths make pointless."""
+    if not isinstance(term, Regex) or high is None or assertions(term.node):
+        return term
+    most = lengths(term.node)[1]
+    return term if most is None or most <= high else Regex(clipped(term.node, high))
+
+
+def _loop(term: Term) -> tuple[CharSet, int, int | None] | None:
+    """(set, m, n) if the term is a loop over one character set."""
+    match term:
+        case Regex(Loop(Char(charset), minimum, maximum)):
+            return charset, minimum, maximum
+        case Regex(Char(charset)):
+            return charset, 1, 1
+    return None
+
+
+def union(terms: Iterable[Term]) -> Term:
+    """What is in any of them."""
+    parts = _flat(terms, Union)
+    parts.pop(NOTHING, None)
+    if EVERYTHING in parts or any(isinstance(part, Complement) and part.inner in parts for part in parts):
+        return EVERYTHING
+    finite = frozenset().union(*(part.members for part in parts if isinstance(part, Strings)))
+    excluded = [part.inner.members for part in parts if isinstance(part, Complement) and isinstance(part.inner, Strings)]
+    plain = [part.node for part in parts if isinstance(part, Regex) and not assertions(part.node)]
+    others = [part for part in parts if not _is_merged(part)]
+    if excluded:
+        missing = frozenset.intersection(*excluded) - finite
+        nodes = [Regex(node) for node in plain]
+        rest = frozenset(text for text in missing if not any(contains(part, text) for part in (*nodes, *others)))
+        return complement(Strings(rest))
+    if plain:
+        others = [regex(_joined(plain)), *others]
+    if others and len(finite) <= MANY:
+        finite = frozenset(text for text in finite if not any(contains(part, text) for part in others))
+    if finite:
+        others = [Strings(finite), *others]
+    return others[0] if len(others) == 1 else Union(tuple(others)) if others else NOTHING
+
+
+def _is_merged(term: Term) -> bool:
+    """Whether `union` gathers terms of this kind into one."""
+    if isinstance(term, Complement):
+        return isinstance(term.inner, Strings)
+    return isinstance(term, Strings) or (isinstance(term, Regex) and not assertions(term.node))
+
+
+def _joined(nodes: list[Node]) -> Node:
+    """One expression for several; loops over the same characters whose counts touch become one loop."""
+    if len(nodes) == 1:
+        return nodes[0]
+    merged: list[Node] = []
+    for node in nodes:
+        last = merged[-1] if merged else None
+        if isinstance(last, Loop) and isinstance(node, Loop) and last.body == node.body and isinstance(last.body, Char):
+            low, high = (last, node) if last.minimum <= node.minimum else (node, last)
+            if low.maximum is None or low.maximum + 1 >= high.minimum:
+                bounded_above = low.maximum is not None and high.maximum is not None
+                most = max(low.maximum or 0, high.maximum or 0) if bounded_above else None
+                merged[-1] = loop(last.body, low.minimum, most)
+                continue
+        merged.append(node)
+    return choice(*merged)

@@ -1,0 +1,92 @@
+"""The commands that look without generating: check, explain, compile, warmup."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Mapping
+
+from structgen.cli.reading import schema_argument, source_argument, style_argument, text_argument
+
+__all__ = ["check", "compile", "explain", "warmup"]
+
+
+def check(arguments: argparse.Namespace) -> int:
+    """Print what `structgen.api.check` finds; 0 when the schema is supported."""
+    from structgen.api.check import check as findings_of
+
+    found = findings_of(schema_argument(arguments.schema), style=style_argument(arguments))
+    if arguments.json:
+        print(json.dumps(dataclasses.asdict(found)))
+        return 0 if found.supported else 1
+    draft = f"draft {found.draft}" if found.draft < 2019 else {2019: "2019-09", 2020: "2020-12"}[found.draft]
+    print("supported     " + ("yes, exactly" if found.supported else f"no: {found.reason}"))
+    print(f"dialect       {draft}")
+    print(f"enforced      {_counts(found.enforced)}")
+    print(f"annotations   {_counts(found.annotations)}")
+    if found.supported:
+        print(f"automaton     {_sizes(found.size)}; compiled in {1e3 * found.seconds:.1f} ms")
+    for pointer, warning in found.warnings:
+        print(f"warning       {pointer}: {warning}")
+    return 0 if found.supported else 1
+
+
+def explain(arguments: argparse.Namespace) -> int:
+    """Print where a text leaves the language; 0 when it is complete."""
+    from structgen.api.explain import explain as explanation_of
+
+    found = explanation_of(source_argument(arguments).lower().grammar, text_argument(arguments.text))
+    print(found)
+    return 0 if found.complete else 1
+
+
+def compile(arguments: argparse.Namespace) -> int:
+    """Compile for a vocabulary; print fingerprint, sizes and times."""
+    from structgen.api.compile import compile_source
+    from structgen.api.models import vocabulary_at
+    from structgen.warmup import ensure_compiled
+
+    ensure_compiled()
+    source = source_argument(arguments)
+    vocabulary = vocabulary_at(arguments.model)
+    started = time.perf_counter()
+    constraint, _ = compile_source(source, vocabulary)
+    compiled = time.perf_counter()
+    constraint.matcher().mask()
+    masked = time.perf_counter()
+    arrays = constraint.networks.arrays
+    found = {
+        "fingerprint": constraint.fingerprint,
+        "vocabulary": vocabulary.size,
+        "rules": len(constraint.networks.names),
+        "nodes": len(arrays.nodes) - 1,
+        "compile_ms": round(1e3 * (compiled - started), 3),
+        "first_mask_ms": round(1e3 * (masked - compiled), 3),
+    }
+    if arguments.json:
+        print(json.dumps(found))
+    else:
+        for name, value in found.items():
+            print(f"{name.replace('_', ' '):<14}{value}")
+    return 0
+
+
+def warmup(arguments: argparse.Namespace) -> int:
+    """Compile the kernels if they are not."""
+    from structgen.warmup import ensure_compiled
+
+    started = time.perf_counter()
+    ensure_compiled()
+    print(f"kernels are ready ({time.perf_counter() - started:.1f} s)", file=sys.stderr)
+    return 0
+
+
+def _counts(names: Mapping[str, int]) -> str:
+    return ", ".join(name if count == 1 else f"{name} ({count})" for name, count in names.items()) or "none"
+
+
+def _sizes(sizes: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in sizes.items())

@@ -1,0 +1,131 @@
+"""The options of every command. Commands are imported when they run, so that `--help` is instant."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Callable
+
+import structgen
+
+__all__ = ["build_parser"]
+
+
+def _command(module: str, name: str) -> Callable[[argparse.Namespace], int]:
+    def run(arguments: argparse.Namespace) -> int:
+        return int(getattr(importlib.import_module(f"structgen.cli.{module}"), name)(arguments))
+
+    return run
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser; the namespace it makes has `run`, the command to call with it."""
+    parser = argparse.ArgumentParser(
+        prog="structgen", description="Structured generation: output that satisfies a schema, a regex or a list of choices."
+    )
+    parser.add_argument("--version", action="version", version=f"structgen {structgen.__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    _add_generate(commands, shared)
+    _add_check(commands, shared)
+    _add_explain(commands, shared)
+    _add_compile(commands, shared)
+    _add_warmup(commands, shared)
+    _add_demo(commands, shared)
+    return parser
+
+
+Commands = argparse._SubParsersAction  # type: ignore[type-arg]  # argparse has no public name for it
+
+
+def _constraint(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("constraint (one of)").add_mutually_exclusive_group(required=True)
+    group.add_argument("--schema", metavar="FILE", help="JSON Schema: a file, - for stdin, or the JSON text itself")
+    group.add_argument("--regex", metavar="PATTERN", help="regular expression the whole output matches (Python syntax)")
+    group.add_argument("--choice", metavar="TEXT", action="append", help="one allowed output; repeat for more")
+    _style(parser)
+
+
+def _style(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--whitespace",
+        choices=["flexible", "compact", "json_dumps", "any"],
+        help="blanks in JSON: flexible (what json.dumps writes in any layout; the default), compact (none), "
+        "json_dumps (one after : and ,), any (the full standard)",
+    )
+
+
+def _add_generate(commands: Commands, shared: argparse.ArgumentParser) -> None:
+    parser = commands.add_parser(
+        "generate", parents=[shared], help="generate a value", description="Generate a value and print it."
+    )
+    parser.set_defaults(run=_command("generate", "run"))
+    _constraint(parser)
+    parser.add_argument("--prompt", metavar="TEXT", default="", help="the prompt; - reads it from stdin")
+    parser.add_argument("--model", metavar="PATH", help="folder of a transformers model; without it the bundled nano model")
+    parser.add_argument("--n", type=int, default=1, metavar="N", help="how many values (default 1)")
+    parser.add_argument("--seed", type=int, metavar="N", help="makes sampling repeatable")
+    parser.add_argument("--max-tokens", type=int, metavar="N", help="most tokens of one output, stop token included")
+    parser.add_argument("--temperature", type=float, metavar="T", help="0 takes the likeliest token; 1 samples the model")
+    parser.add_argument("--top-p", type=float, metavar="P", help="sample from the likeliest tokens that hold this probability")
+    parser.add_argument("--top-k", type=int, metavar="K", help="sample from the K likeliest tokens")
+    parser.add_argument("--json", action="store_true", help="a line of JSON per output: value, text, tokens, probabilities")
+    parser.add_argument("--stats", action="store_true", help="counts and times on stderr")
+
+
+def _add_check(commands: Commands, shared: argparse.ArgumentParser) -> None:
+    parser = commands.add_parser(
+        "check",
+        parents=[shared],
+        help="is this schema supported?",
+        description="Say whether a schema is enforced exactly, which keywords do something, how large its automaton is, "
+        "and what in it invites trouble. Exit code 1 when it is not supported.",
+    )
+    parser.set_defaults(run=_command("inspect", "check"))
+    parser.add_argument("schema", metavar="FILE", help="JSON Schema: a file, - for stdin, or the JSON text itself")
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    _style(parser)
+
+
+def _add_explain(commands: Commands, shared: argparse.ArgumentParser) -> None:
+    parser = commands.add_parser(
+        "explain",
+        parents=[shared],
+        help="where does a text leave the language?",
+        description="Read a text under a constraint: where it stops being possible and what was allowed there. "
+        "Exit code 0 when the text is complete, 1 otherwise.",
+    )
+    parser.set_defaults(run=_command("inspect", "explain"))
+    _constraint(parser)
+    parser.add_argument("--text", metavar="TEXT", required=True, help="the text to read; - reads it from stdin")
+
+
+def _add_compile(commands: Commands, shared: argparse.ArgumentParser) -> None:
+    parser = commands.add_parser(
+        "compile",
+        parents=[shared],
+        help="compile for a model's vocabulary and time it",
+        description="Compile a constraint for a vocabulary: its fingerprint, size and times. Leaves the caches warm.",
+    )
+    parser.set_defaults(run=_command("inspect", "compile"))
+    _constraint(parser)
+    parser.add_argument("--model", metavar="PATH", help="folder with the tokenizer; without it that of the nano model")
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+
+
+def _add_warmup(commands: Commands, shared: argparse.ArgumentParser) -> None:
+    parser = commands.add_parser(
+        "warmup", parents=[shared], help="compile the kernels now", description="Compile the kernels for this machine."
+    )
+    parser.set_defaults(run=_command("inspect", "warmup"))
+
+
+def _add_demo(commands: Commands, shared: argparse.ArgumentParser) -> None:
+    parser = commands.add_parser(
+        "demo",
+        parents=[shared],
+        help="three examples on the bundled model",
+        description="A person from a sentence, a tool call, and a nested order, generated by the bundled nano model.",
+    )
+    parser.set_defaults(run=_command("demo", "run"))

@@ -1,0 +1,8 @@
+"""Where constraints meet models. torch and transformers are imported by these modules only, never by the core.
+
+masking            packed mask rows onto logits, any device and dtype
+sampling           logits -> laws -> tokens
+decode             our decode loop: batches of differently constrained rows, always complete within the budget
+transformers       a transformers model behind that loop
+logits_processor   the same constraints inside transformers' own `generate`
+"""

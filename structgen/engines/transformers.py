@@ -1,0 +1,116 @@
+"""A transformers model and its tokenizer behind the decode loop.
+
+Prompts come in as text, token ids or chat messages (written by the tokenizer's own template) and are padded on the left;
+every step is one `forward` over a DynamicCache with explicit position ids, so padding changes nothing but float noise.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import torch
+from transformers import DynamicCache
+
+from structgen.errors import ModelError, OptionError, VocabularyError
+from structgen.vocabulary import Vocabulary, check_model
+
+__all__ = ["Prompt", "TransformersEngine"]
+
+Message: TypeAlias = Mapping[str, Any]
+Prompt: TypeAlias = str | Sequence[int] | Sequence[Message]
+
+
+@dataclass(slots=True)
+class Context:
+    """A batch being read: the cache (which the model extends in place) and which of its positions are not padding."""
+
+    cache: DynamicCache
+    attention: torch.Tensor
+
+
+class TransformersEngine:
+    """A decoder-only transformers model.
+
+    Attributes: `model`, `tokenizer`, `vocabulary` (the tokenizer's, as wide as the model; stop ids are those of the
+    tokenizer and of the model's generation config together). Raises VocabularyError when the two do not belong together.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any) -> None:
+        if getattr(model.config, "is_encoder_decoder", False):
+            raise ModelError(f"{type(model).__name__} is an encoder-decoder model; this engine runs decoder-only ones")
+        self.model, self.tokenizer = model, tokenizer
+        self.vocabulary = _vocabulary_of(model, tokenizer)
+        self._parameters = frozenset(inspect.signature(model.forward).parameters)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model's inputs go."""
+        return torch.device(self.model.device)
+
+    def encode(self, prompt: Prompt) -> list[int]:
+        """Token ids of a prompt: text (with the tokenizer's usual special tokens), ids as they are, or chat messages."""
+        if isinstance(prompt, str):
+            return self._started([int(i) for i in self.tokenizer(prompt)["input_ids"]])
+        if prompt and isinstance(prompt[0], Mapping):
+            ids = self.tokenizer.apply_chat_template(list(prompt), add_generation_prompt=True, return_dict=False)
+            return [int(i) for i in ids]
+        ids = [int(i) for i in prompt if not isinstance(i, Mapping)]
+        for token_id in ids:
+            if not 0 <= token_id < self.vocabulary.size:
+                raise VocabularyError(f"prompt token {token_id} is outside the vocabulary of {self.vocabulary.size}")
+        return self._started(ids)
+
+    def prefill(self, prompts: Sequence[Sequence[int]], reserve: int) -> tuple[torch.Tensor, Context]:
+        """Logits (rows, vocabulary) after each prompt, and the context to extend by at most `reserve` tokens."""
+        longest = max(len(prompt) for prompt in prompts)
+        if min(len(prompt) for prompt in prompts) == 0:
+            raise OptionError("a prompt has no tokens", option="prompt")
+        self._check_length(longest + reserve)
+        pad = self.vocabulary.stop_ids[0]  # masked out by the attention mask: any id of the vocabulary will do
+        ids = torch.tensor([[pad] * (longest - len(prompt)) + list(prompt) for prompt in prompts], device=self.device)
+        attention = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts])
+        context = Context(DynamicCache(config=self.model.config), attention.to(self.device))
+        positions = (context.attention.cumsum(dim=1) - 1).clamp(min=0)
+        return self.forward(ids, positions, context), context
+
+    def extend(self, tokens: Sequence[int], context: Context) -> torch.Tensor:
+        """Append one token to every row; logits (rows, vocabulary) after each."""
+        ids = torch.tensor(list(tokens), device=self.device).unsqueeze(1)
+        context.attention = torch.nn.functional.pad(context.attention, (0, 1), value=1)
+        return self.forward(ids, context.attention.sum(dim=1, keepdim=True) - 1, context)
+
+    @torch.no_grad()
+    def forward(self, ids: torch.Tensor, positions: torch.Tensor, context: Context) -> torch.Tensor:
+        """One call of the model; logits of the last position."""
+        inputs = {"input_ids": ids, "attention_mask": context.attention, "past_key_values": context.cache}
+        optional = {"position_ids": positions, "logits_to_keep": 1, "use_cache": True, "return_dict": True}
+        inputs |= {name: value for name, value in optional.items() if name in self._parameters}
+        logits = self.model(**inputs).logits
+        if logits is None or logits.ndim != 3 or logits.shape[0] != ids.shape[0]:
+            raise ModelError(f"the model returned logits of shape {None if logits is None else tuple(logits.shape)}")
+        return logits[:, -1, :]
+
+    def _started(self, ids: list[int]) -> list[int]:
+        """A prompt the model can read: an empty one becomes the token that begins a text."""
+        if ids:
+            return ids
+        begin = self.tokenizer.bos_token_id
+        return [self.vocabulary.stop_ids[0] if begin is None else int(begin)]
+
+    def _check_length(self, tokens: int) -> None:
+        limit = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+        if limit is not None and tokens > limit:
+            raise ModelError(f"prompt and budget together are {tokens} tokens, the model reads {limit}")
+
+
+def _vocabulary_of(model: Any, tokenizer: Any) -> Vocabulary:
+    """The tokenizer's vocabulary as wide as the model, after checking that the two belong together."""
+    declared = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
+    stops = [] if declared is None else [declared] if isinstance(declared, int) else list(declared)
+    own = [] if tokenizer.eos_token_id is None else [int(tokenizer.eos_token_id)]
+    check_model(Vocabulary.from_tokenizer(tokenizer, stop_ids=own or stops), model)
+    rows = model.get_output_embeddings().weight.shape[0]
+    return Vocabulary.from_tokenizer(tokenizer, size=int(rows), stop_ids=sorted({*own, *stops}))

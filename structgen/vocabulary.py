@@ -1,0 +1,170 @@
+"""Token id -> exact bytes, for every tokenizer library, as two flat arrays.
+
+A constraint is over bytes and a model speaks in token ids; this table is all that connects them. It is exact or it is
+not made: a tokenizer whose tokens have no bytes of their own raises VocabularyError. Tokens without a text (special,
+unknown, unused, padding) hold b"" and no mask ever allows them; stop ids are among the special ones.
+
+Cost: linear in the vocabulary; 128k tokens in about 0.2 s. Imports numpy and the standard library only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from structgen.errors import VocabularyError
+from structgen.tokenizers.pieces import read_processor, read_wrapped
+from structgen.tokenizers.pipeline import read_tokenizer
+from structgen.tokenizers.ranks import read_encoding
+from structgen.tokenizers.table import TokenTable
+
+__all__ = ["Vocabulary", "check_model"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Vocabulary:
+    """All tokens of a tokenizer.   V tokens, N bytes in total
+
+    field        shape/type       meaning
+    size         int              V, padding ids included
+    data         bytes (N,)       the tokens' bytes, one after the other
+    offsets      i64 (V + 1,)     token t is data[offsets[t] : offsets[t + 1]]; read-only
+    special_ids  frozenset        ids that stand for no text on purpose; their bytes are b""
+    stop_ids     tuple            ids that end an output, ascending; all of them special
+    notes        tuple of str     how the tokenizer's *encoding* departs from the bytes of its input
+    fingerprint  str              sha256 of the bytes, the special and the stop ids; equality and hash go by it
+    """
+
+    size: int
+    data: bytes
+    offsets: NDArray[np.int64]
+    special_ids: frozenset[int]
+    stop_ids: tuple[int, ...]
+    notes: tuple[str, ...]
+    fingerprint: str
+
+    @classmethod
+    def from_tokenizer(
+        cls, tokenizer: Any, *, size: int | None = None, stop_ids: Iterable[int] | None = None
+    ) -> Vocabulary:
+        """Read a transformers, `tokenizers`, tiktoken or sentencepiece tokenizer.
+
+        `size` larger than the tokenizer adds padding ids, as models that round their embedding up have. `stop_ids`
+        replaces what the tokenizer says ends a text.
+        """
+        table = _read(tokenizer)
+        stops = table.stops if stop_ids is None else tuple(stop_ids)
+        if not stops:
+            raise VocabularyError("the tokenizer does not say which token ends a text: pass stop_ids=[...]")
+        if size is not None and size < len(table.tokens):
+            raise VocabularyError(f"size={size} is smaller than the tokenizer's {len(table.tokens)} tokens")
+        padding = 0 if size is None else size - len(table.tokens)
+        return _build(table.tokens + [b""] * padding, table.special, stops, table.notes)
+
+    @classmethod
+    def from_bytes(cls, tokens: Sequence[bytes], *, eos: Iterable[int], special: Iterable[int] = ()) -> Vocabulary:
+        """A vocabulary from its tokens' bytes; whatever `eos` and `special` ids hold there is not text."""
+        return _build(list(tokens), frozenset(special), tuple(eos), ())
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Vocabulary) and self.fingerprint == other.fingerprint
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
+
+    def __repr__(self) -> str:
+        return f"Vocabulary(size={self.size}, stop_ids={self.stop_ids}, fingerprint={self.fingerprint[:12]}...)"
+
+    def token_bytes(self, token_id: int) -> bytes:
+        """The bytes of one token; b"" when it stands for no text."""
+        if not 0 <= token_id < self.size:
+            raise VocabularyError(f"token {token_id} is outside the vocabulary of {self.size}")
+        return self.data[self.offsets[token_id] : self.offsets[token_id + 1]]
+
+    def decode(self, token_ids: Iterable[int]) -> bytes:
+        """The bytes of several tokens, joined; special ones write nothing."""
+        return b"".join(map(self.token_bytes, token_ids))
+
+
+def check_model(vocabulary: Vocabulary, model: Any) -> None:
+    """Raise VocabularyError when a transformers `model` cannot be speaking this vocabulary."""
+    rows = _model_rows(model)
+    used = max((i for i in (*vocabulary.special_ids, _last_text_id(vocabulary))), default=-1) + 1
+    if used > rows:
+        raise VocabularyError(
+            f"the tokenizer uses {used} token ids and the model has {rows}: they do not belong together"
+        )
+    for stop in _declared_stops(model):
+        if stop >= used:
+            raise VocabularyError(f"the model stops at token {stop}, which this tokenizer does not have")
+        if vocabulary.token_bytes(stop):
+            text = vocabulary.token_bytes(stop)
+            raise VocabularyError(f"the model stops at token {stop}, which is the text {text!r} in this tokenizer")
+
+
+def _read(tokenizer: Any) -> TokenTable:
+    """Choose the reader by what the object can do."""
+    if hasattr(tokenizer, "backend_tokenizer"):
+        table = read_tokenizer(tokenizer.backend_tokenizer, frozenset(tokenizer.all_special_ids))
+        eos = tokenizer.eos_token_id
+        return TokenTable(table.tokens, table.special, () if eos is None else (int(eos),), table.notes)
+    if hasattr(tokenizer, "get_added_tokens_decoder") and hasattr(tokenizer, "pre_tokenizer"):
+        return read_tokenizer(tokenizer)
+    if hasattr(tokenizer, "decode_single_token_bytes"):
+        return read_encoding(tokenizer)
+    if hasattr(tokenizer, "sp_model") and hasattr(tokenizer, "convert_ids_to_tokens"):
+        return read_wrapped(tokenizer)
+    if hasattr(tokenizer, "id_to_piece") and hasattr(tokenizer, "is_byte"):
+        return read_processor(tokenizer)
+    raise VocabularyError(
+        f"{type(tokenizer).__name__} is not a transformers, tokenizers, tiktoken or sentencepiece tokenizer whose "
+        "token bytes can be read; build the vocabulary with Vocabulary.from_bytes"
+    )
+
+
+def _build(tokens: list[bytes], special: frozenset[int], stops: tuple[int, ...], notes: tuple[str, ...]) -> Vocabulary:
+    special = special | frozenset(stops)
+    for token_id in special:
+        if not 0 <= token_id < len(tokens):
+            raise VocabularyError(f"special or stop id {token_id} is outside the vocabulary of {len(tokens)}")
+        tokens[token_id] = b""
+    data = b"".join(tokens)
+    offsets = np.zeros(len(tokens) + 1, dtype=np.int64)
+    np.cumsum(np.fromiter(map(len, tokens), dtype=np.int64, count=len(tokens)), out=offsets[1:])
+    offsets.flags.writeable = False
+    stops = tuple(sorted(set(stops)))
+    digest = hashlib.sha256(offsets.astype("<i8", copy=False).tobytes())
+    digest.update(data)
+    digest.update(repr((sorted(special), stops)).encode())
+    return Vocabulary(len(tokens), data, offsets, special, stops, notes, digest.hexdigest())
+
+
+def _last_text_id(vocabulary: Vocabulary) -> int:
+    filled = np.flatnonzero(np.diff(vocabulary.offsets))
+    return int(filled[-1]) if filled.size else -1
+
+
+def _model_rows(model: Any) -> int:
+    """How many ids the model reads and scores: the smaller of its two embeddings."""
+    rows = [
+        module.weight.shape[0] for module in (model.get_input_embeddings(), model.get_output_embeddings()) if module
+    ]
+    if not rows:
+        raise VocabularyError(f"{type(model).__name__} has no token embeddings")
+    return int(min(rows))
+
+
+def _declared_stops(model: Any) -> tuple[int, ...]:
+    """The stop ids the model's generation config names, if any."""
+    declared = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
+    if declared is None:
+        return ()
+    return tuple(declared) if isinstance(declared, (list, tuple)) else (int(declared),)
