@@ -13,11 +13,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from structgen.automata.network import RuleNetworks
 from structgen.errors import InvariantError, LimitExceeded
 from structgen.kernels import earley
-from structgen.kernels.layout import ACCEPTING, CROWDED, DEAD, DISTANCE, GROW, N_CONFIGS, SCANS, START, Memo, Work
+from structgen.kernels.layout import ACCEPTING, CROWDED, DEAD, DISTANCE, GROW, ITEMS, N_CONFIGS, SCANS, START, Memo, Work
 
 MAX_ITEMS = 1 << 20  # items of one configuration
 
@@ -105,9 +106,15 @@ class Configurations:
 
     def items(self, state: int) -> list[tuple[int, int, int]]:
         """Closure items with byte edges as (node, origin, attr): what may be read next."""
-        memo = self._memo
-        span = memo.scans[memo.configs[state, SCANS] : memo.configs[state + 1, SCANS]]
-        return [(a, b, c) for a, b, c in span.tolist()]
+        return self._rows(self._memo.scans, state, SCANS)
+
+    def kernel(self, state: int) -> list[tuple[int, int, int]]:
+        """The items that identify the configuration, as (node, origin, attr), sorted."""
+        return self._rows(self._memo.items, state, ITEMS)
+
+    def _rows(self, table: NDArray[np.int64], state: int, column: int) -> list[tuple[int, int, int]]:
+        configs = self._memo.configs
+        return [(a, b, c) for a, b, c in table[configs[state, column] : configs[state + 1, column]].tolist()]
 
     def __len__(self) -> int:
         return int(self._memo.counts[N_CONFIGS])

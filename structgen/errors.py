@@ -11,6 +11,7 @@ StructgenError
 ├── VocabularyError            .reason                        tokenizer and model, or tokenizer and bytes, disagree
 ├── TokenRejected              .token_id .text .expected      a token the constraint forbids here
 ├── BudgetTooSmall             .needed .budget                the shortest valid output needs more tokens
+├── Truncated              .text .budget                  the budget, not the model, ended the output
 ├── ValueRejected          .text .reason                  the text satisfies the schema, the type's own validators refuse it
 ├── ModelError                 .reason                        the model returned something unusable (NaN, wrong shape)
 ├── OptionError                .option .reason                an unknown or contradictory option
@@ -31,6 +32,7 @@ __all__ = [
     "SourceError",
     "StructgenError",
     "TokenRejected",
+    "Truncated",
     "Unsatisfiable",
     "UnsupportedSchema",
     "ValueRejected",
@@ -119,6 +121,14 @@ class BudgetTooSmall(StructgenError):
     def __init__(self, *, needed: int, budget: int) -> None:
         super().__init__(f"a valid output needs {needed} tokens (with its stop token), the budget is {budget}")
         self.needed, self.budget = needed, budget
+
+
+class Truncated(StructgenError):
+    """The model had not finished within `budget` tokens. `text` is the valid output it was steered to."""
+
+    def __init__(self, *, text: str, budget: int) -> None:
+        super().__init__(f"the model had not finished after {budget} tokens; a larger max_tokens lets it")
+        self.text, self.budget = text, budget
 
 
 class ValueRejected(StructgenError):

@@ -32,7 +32,7 @@ class Limits:
     schema_nodes: int = 1_000_000
     inline_depth: int = 80
     shapes: int = 2_000
-    algebra_steps: int = 400_000
+    algebra_steps: int = 100_000
     number_digits: int = 2_000
     number_states: int = 20_000
     object_states: int = 200_000
@@ -56,7 +56,7 @@ class SamplingOptions:
 
     def __post_init__(self) -> None:
         if not 0 <= self.temperature < float("inf"):
-            raise OptionError(f"temperature must be finite and at least 0, not {self.temperature}", option="temperature")
+            raise OptionError(f"temperature must be finite, at least 0, not {self.temperature}", option="temperature")
         if self.top_k is not None and self.top_k < 1:
             raise OptionError(f"top_k must be at least 1, not {self.top_k}", option="top_k")
         if self.top_p is not None and not 0 < self.top_p <= 1:

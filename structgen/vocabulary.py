@@ -99,9 +99,7 @@ def check_model(vocabulary: Vocabulary, model: Any) -> None:
     rows = _model_rows(model)
     used = max((i for i in (*vocabulary.special_ids, _last_text_id(vocabulary))), default=-1) + 1
     if used > rows:
-        raise VocabularyError(
-            f"the tokenizer uses {used} token ids and the model has {rows}: they do not belong together"
-        )
+        raise VocabularyError(f"the tokenizer uses {used} token ids and the model has {rows}: they do not match")
     for stop in _declared_stops(model):
         if stop >= used:
             raise VocabularyError(f"the model stops at token {stop}, which this tokenizer does not have")
@@ -154,9 +152,8 @@ def _last_text_id(vocabulary: Vocabulary) -> int:
 
 def _model_rows(model: Any) -> int:
     """How many ids the model reads and scores: the smaller of its two embeddings."""
-    rows = [
-        module.weight.shape[0] for module in (model.get_input_embeddings(), model.get_output_embeddings()) if module
-    ]
+    modules = (model.get_input_embeddings(), model.get_output_embeddings())
+    rows = [module.weight.shape[0] for module in modules if module is not None]
     if not rows:
         raise VocabularyError(f"{type(model).__name__} has no token embeddings")
     return int(min(rows))

@@ -1,15 +1,14 @@
 """JSON Schema (drafts 4, 6, 7, 2019-09, 2020-12) to grammar IR: exact, or refused by name.
 
-`compile_schema` reads a schema, combines what it says by the algebra of `algebra`, and writes a grammar whose texts are the
-valid values in the spelling of a `JsonStyle`. A keyword that cannot be enforced raises `UnsupportedSchema`; a schema that
-accepts nothing raises `Unsatisfiable`; a document that is not a schema raises `SchemaError`.
+`compile_schema` reads a schema, combines what it says by the algebra of `algebra`, and writes a grammar whose texts
+are the valid values in the spelling of a `JsonStyle`. A keyword that cannot be enforced raises `UnsupportedSchema`;
+a schema that accepts nothing raises `Unsatisfiable`; a document that is not a schema raises `SchemaError`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from structgen.grammars.ir import Grammar
 from structgen.grammars.json_schema import combinators as _combinators  # noqa: F401  (registers its keywords)
 from structgen.grammars.json_schema.algebra import Algebra
 from structgen.grammars.json_schema.lowering import Lowering
@@ -39,7 +38,7 @@ def compile_schema(
     reader = Reader(limits)
     root = reader.read(load(schema))
     algebra = Algebra(reader, limits, registry)
-    term = algebra.terms.schema(root)
+    term = algebra.schema(root)
     if algebra.is_empty(term):
         raise conflict_of(term, algebra)
     lowering = Lowering(algebra, style or JsonStyle())

@@ -1,11 +1,12 @@
 """The algebra: expand a term into what each kind of value may be.
 
-`Shapes` holds, per kind of JSON value, a set closed under the operations (null, booleans, numbers, strings) or a union of
-shapes (arrays, objects) whose children are terms. Expansion goes through everything that applies to one and the same value
-(references, allOf, not, ...) and stops at children, so recursive schemas are finite here. Results are memoised by term.
+`Shapes` holds, per kind of JSON value, a set closed under the operations (null, booleans, numbers, strings) or a
+union of shapes (arrays, objects) whose children are terms. Expansion goes through everything that applies to one
+and the same value (references, allOf, not, ...) and stops at children, so recursive schemas are finite here.
+Results are memoised by term.
 
-Emptiness is searched to a bounded depth through required children. "Empty" is always right; a deeper emptiness is left to
-the grammar, where a rule that produces nothing disappears.
+Emptiness is searched to a bounded depth through required children. "Empty" is always right; a deeper emptiness is
+left to the grammar, where a rule that produces nothing disappears.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import cache, reduce
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from structgen.errors import LimitExceeded, Unsatisfiable
+from structgen.errors import LimitExceeded, Unsatisfiable, UnsupportedSchema
 from structgen.grammars.json_schema import array, number, object, string
 from structgen.grammars.json_schema.array import ANY_ARRAY, ArrayShape
 from structgen.grammars.json_schema.keywords import Form, Keyword, is_number, keyword, keywords_of
@@ -47,6 +48,9 @@ if TYPE_CHECKING:
 __all__ = ["ANYTHING", "NOTHING", "Algebra", "Scope", "Shapes", "only", "table"]
 
 EMPTINESS_DEPTH = 12
+EMPTINESS_SEARCH = 3000  # terms looked at to find out whether one is empty
+CHOICES = frozenset(("enum", "const"))
+SHAPES_SEARCHED = 200  # alternatives looked at to find out whether a term is empty
 Shape = TypeVar("Shape", ArrayShape, ObjectShape)
 Meet: TypeAlias = Callable[[Shape, Shape, "Algebra"], tuple[Shape, ...]]
 Negate: TypeAlias = Callable[[Shape, "Algebra"], tuple[Shape, ...]]
@@ -157,12 +161,12 @@ class Scope:
         """The term of a subschema of this schema."""
         if isinstance(subschema, bool):
             return TRUE if subschema else FALSE
-        return self.algebra.terms.schema(self.algebra.reader.nodes[id(subschema), self.node.base])
+        return self.algebra.schema(self.algebra.reader.nodes[id(subschema), self.node.base])
 
     def resolve(self, reference: str, name: str) -> Term:
         """The term of what a reference names."""
         algebra = self.algebra
-        return algebra.terms.schema(resolve(reference, self.node, algebra.reader, algebra.registry, name))
+        return algebra.schema(resolve(reference, self.node, algebra.reader, algebra.registry, name))
 
     def dependency(self, name: str, needed: Any) -> Term:
         """If property `name` is there, so are the `needed` names; or the value satisfies the `needed` schema."""
@@ -191,20 +195,34 @@ class Algebra:
     limits: Limits
     registry: Registry[Any] | None = None
     terms: Terms = field(default_factory=Terms)
+    located: dict[Node, Term] = field(default_factory=dict)
     expanded: dict[Term, Shapes] = field(default_factory=dict)
     empties: dict[Term, bool] = field(default_factory=dict)
     read: dict[Node, tuple[Shapes, tuple[Term, ...]]] = field(default_factory=dict)
     inline: list[Term] = field(default_factory=list)  # being expanded, outermost first
     floor: int = 0  # where in `inline` the present value begins; before it are its ancestors
     depth: int = 0  # of the search for emptiness
+    search: int = 0  # terms the present search may still look at
     steps: int = 0
+
+    @property
+    def place(self) -> str:
+        """The pointer of the schema being expanded, for messages."""
+        return next((term.node.pointer for term in reversed(self.inline) if isinstance(term, SchemaTerm)), "#")
 
     def step(self) -> None:
         """Count one meet of shapes."""
         self.steps += 1
         if self.steps > self.limits.algebra_steps:
-            reason = "the schema's combinations are too many"
+            reason = f"the combinations of schemas are too many, at {self.place}"
             raise LimitExceeded(reason, limit="algebra_steps", allowed=self.limits.algebra_steps)
+
+    def schema(self, node: Node) -> Term:
+        """The term of a schema location."""
+        term = self.located.get(node)
+        if term is None:
+            term = self.located[node] = self.terms.schema(node, self.reader.content(node))
+        return term
 
     def shaped(self, shape: ObjectShape) -> Term:
         """The term of the values that are not objects, or objects of this shape."""
@@ -248,6 +266,7 @@ class Algebra:
                 return self.complement(self.expand(part))
             case ExactlyOneTerm(parts):
                 return self._exactly_one([self.expand(part) for part in parts])
+        raise TypeError(term)
 
     def _conjunction(self, term: Term) -> Shapes:
         """Everything that applies together, gathered through references and allOf.
@@ -349,6 +368,7 @@ class Algebra:
             return b
         if b is ANYTHING:
             return a
+        self.step()
         return Shapes(
             a.null and b.null,
             a.booleans & b.booleans,
@@ -439,8 +459,9 @@ class Algebra:
     def _bounded(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
         if len(shapes) > 1:
             shapes = tuple(dict.fromkeys(shapes))
-        if len(shapes) > self.limits.shapes:
-            raise LimitExceeded("too many alternatives for one value", limit="shapes", allowed=self.limits.shapes)
+        allowed = self.limits.shapes if self.depth == 0 else min(self.limits.shapes, SHAPES_SEARCHED)
+        if len(shapes) > allowed:
+            raise LimitExceeded(f"too many alternatives for one value at {self.place}", limit="shapes", allowed=allowed)
         return shapes
 
     # -------------------------------------------------------------------------------------------- emptiness
@@ -450,18 +471,38 @@ class Algebra:
         known = self.empties.get(term)
         if known is not None:
             return known
-        if term is TRUE or self.depth >= EMPTINESS_DEPTH or len(self.inline) * 2 > self.limits.inline_depth:
+        if self.depth == 0:
+            self.search = EMPTINESS_SEARCH
+        self.search -= 1
+        if term is TRUE or self.depth >= EMPTINESS_DEPTH or self.search < 0:
+            return False
+        if len(self.inline) * 2 > self.limits.inline_depth:
             return False
         self.empties[term] = False  # what a recursive schema meets on its way: another finite value may exist
         floor, self.floor = self.floor, len(self.inline)
         self.depth += 1
         try:
             empty = self._is_empty(self.expand(term))
+        except UnsupportedSchema:
+            empty = False  # raised again if the term turns out to be needed
+        except LimitExceeded as error:
+            if error.limit != "shapes":
+                raise
+            empty = False
         finally:
             self.depth -= 1
             self.floor = floor
         self.empties[term] = empty
         return empty
+
+    def is_choice(self, term: Term) -> bool:
+        """Whether the term visibly allows only a few strings or numbers."""
+        if not isinstance(term, (SchemaTerm, ValuesTerm)) or self.depth >= EMPTINESS_DEPTH:
+            return False
+        if isinstance(term, SchemaTerm) and CHOICES.isdisjoint(term.node.schema):
+            return False
+        shapes = self.expand(term)
+        return not shapes.arrays and not shapes.objects
 
     def _is_empty(self, shapes: Shapes) -> bool:
         if shapes.null or shapes.booleans or shapes.numbers or shapes.strings is not NO_STRINGS:

@@ -1,8 +1,9 @@
 """Arrays: shapes, their meet and complement, the keywords about arrays, and how a shape is written.
 
-A shape says: `prefix[i]` for the first elements, `rest` for every later one, minimum <= length <= maximum, and for each
-term in `some` that an element after the prefix satisfies it. Meet works position by position; the complement is a union over
-the ways one condition fails. `contains` is `some`; `uniqueItems` is kept only where it holds by itself.
+A shape says: `prefix[i]` for the first elements, `rest` for every later one, minimum <= length <= maximum, and for
+each term in `some` that an element after the prefix satisfies it. Meet works position by position; the complement
+is a union over the ways one condition fails. `contains` is `some`; `uniqueItems` is kept only where it holds by
+itself.
 """
 
 from __future__ import annotations
@@ -114,7 +115,8 @@ def _with_some(shape: ArrayShape, term: Term, first: int, algebra: Algebra) -> l
 def complement(shape: ArrayShape, algebra: Algebra) -> tuple[ArrayShape, ...]:
     """Every other array, as a union over the ways the shape can fail."""
     if shape.unique is not None:
-        raise UnsupportedSchema("arrays with repeated items are not regular", pointer=shape.unique, keyword="uniqueItems")
+        reason = "arrays with repeated items are not regular"
+        raise UnsupportedSchema(reason, pointer=shape.unique, keyword="uniqueItems")
     negate, size = algebra.terms.negate, len(shape.prefix)
     ways = []
     if shape.minimum > 0:
@@ -183,7 +185,8 @@ def _contains(value: Any, scope: Scope) -> ArrayShape:
     if most == 0:
         return ArrayShape(rest=scope.terms.negate(term), maximum=0 if least else None)
     if most is not None or least > 1:
-        raise UnsupportedSchema("only minContains 0 and 1 are counted", pointer=scope.at("contains"), keyword="contains")
+        reason = "only minContains 0 and 1 are counted"
+        raise UnsupportedSchema(reason, pointer=scope.at("contains"), keyword="contains")
     return ArrayShape(some=(term,), minimum=1) if least else ANY_ARRAY
 
 
@@ -258,7 +261,7 @@ def _containing(shape: ArrayShape, to: Lowering) -> Expr:
                 asked = (term for bit, term in enumerate(shape.some) if gained >> bit & 1)
                 value = to.value(meet_terms(shape.at(count), *asked))
                 if value != NOTHING:
-                    edges.append((count << len(shape.some) | seen, seq(comma, value) if count else value,
-                                  target << len(shape.some) | seen | gained))
+                    source, label = count << len(shape.some) | seen, seq(comma, value) if count else value
+                    edges.append((source, label, target << len(shape.some) | seen | gained))
     accepts = tuple(count << len(shape.some) | full for count in range(max(shape.minimum, 1), last + 1))
     return Graph((last + 1) << len(shape.some), 0, accepts, tuple(edges))

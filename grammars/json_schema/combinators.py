@@ -97,7 +97,8 @@ def _dependencies(value: dict[str, Any], scope: Scope) -> Term:
 
 @keyword("$dynamicRef", on="any", form=STRING, drafts=(2020,), order=LATE)
 def _dynamic_reference(value: str, scope: Scope) -> Term:
-    raise UnsupportedSchema("dynamic references are not resolved", pointer=scope.at("$dynamicRef"), keyword="$dynamicRef")
+    pointer = scope.at("$dynamicRef")
+    raise UnsupportedSchema("dynamic references are not resolved", pointer=pointer, keyword="$dynamicRef")
 
 
 @keyword("$recursiveRef", on="any", form=STRING, drafts=(2019,), order=LATE)
@@ -108,11 +109,8 @@ def _recursive_reference(value: str, scope: Scope) -> Term:
 
 @keyword("unevaluatedProperties", on="object", form=SCHEMA, drafts=(2019, 2020), order=LATE)
 def _unevaluated_properties(value: Any, scope: Scope) -> Any:
-    raise UnsupportedSchema(
-        "which properties were evaluated is not tracked",
-        pointer=scope.at("unevaluatedProperties"),
-        keyword="unevaluatedProperties",
-    )
+    reason = "which properties were evaluated is not tracked"
+    raise UnsupportedSchema(reason, pointer=scope.at("unevaluatedProperties"), keyword="unevaluatedProperties")
 
 
 @keyword("unevaluatedItems", on="array", form=SCHEMA, drafts=(2019, 2020), order=LATE)

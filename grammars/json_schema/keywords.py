@@ -1,7 +1,7 @@
 """The keyword registry: one function per JSON Schema keyword, entered by the `keyword` decorator.
 
-An entry says in which drafts the keyword exists, what its value must look like (checked by the reader, with the exact
-pointer), where subschemas sit inside the value, and what it means: `apply(value, scope)` returns
+An entry says in which drafts the keyword exists, what its value must look like (checked by the reader, with the
+exact pointer), where subschemas sit inside the value, and what it means: `apply(value, scope)` returns
 
     on="string"   a Language              on="array"   an ArrayShape
     on="number"   a NumberSet             on="object"  an ObjectShape

@@ -1,7 +1,7 @@
 """Lower terms to grammar rules. Each array or object shape becomes one rule; equal shapes share it.
 
-A queue of shapes still to be written replaces recursion: writing a shape asks for the values of its children, which declares
-their rules and queues them. Scalars are rules shared by everything in the grammar that has the same set.
+A queue of shapes still to be written replaces recursion: writing a shape asks for the values of its children, which
+declares their rules and queues them. Scalars are rules shared by everything in the grammar that has the same set.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Any
 
 from structgen.grammars.ir import NOTHING, Expr, GrammarBuilder, Literal, Ref, alt, seq
 from structgen.grammars.json_schema import array, object_text
 from structgen.grammars.json_schema.algebra import Algebra, Shapes
 from structgen.grammars.json_schema.array import ArrayShape
+from structgen.grammars.json_schema.exclusion import all_but
 from structgen.grammars.json_schema.number import NumberSet
 from structgen.grammars.json_schema.number_text import number_text
 from structgen.grammars.json_schema.object import ObjectShape
@@ -23,7 +23,9 @@ from structgen.grammars.json_schema.style import Gaps, JsonStyle, gaps
 from structgen.grammars.json_schema.terms import SchemaTerm, Term
 from structgen.grammars.regular.json_spelling import json_spell
 from structgen.grammars.regular.language import Language
+from structgen.grammars.regular.lower import Spell
 from structgen.grammars.regular.lower import lower as lower_language
+from structgen.grammars.regular.terms import Strings
 
 __all__ = ["Lowering"]
 
@@ -70,7 +72,8 @@ class Lowering:
         return expr
 
     def _value(self, shapes: Shapes) -> Expr:
-        options: list[Expr] = [self._shape(shape) for shape in (*shapes.objects, *shapes.arrays)]
+        options: list[Expr] = [self._shape(shape) for shape in shapes.objects]
+        options.extend(self._shape(shape) for shape in shapes.arrays)
         if shapes.strings.is_empty() is False:
             options.append(self.string(shapes.strings))
         if shapes.numbers:
@@ -102,10 +105,16 @@ class Lowering:
     def string(self, language: Language) -> Expr:
         """JSON strings, quotes included, whose content is in the language."""
         name = "string" if language is ALL_STRINGS else "restricted string"
-        return self._shared(language, name, lambda: seq(QUOTE, lower_language(language, self._spell), QUOTE))
+        return self._shared(language, name, lambda: seq(QUOTE, self._content(language), QUOTE))
+
+    def _content(self, language: Language) -> Expr:
+        rest = (~language).term
+        if isinstance(rest, Strings) and rest.members:
+            return all_but(rest.members, self._spell)
+        return lower_language(language, self._spell)
 
     @property
-    def _spell(self) -> Any:
+    def _spell(self) -> Spell:
         return json_spell(self.style.escapes, self.style.ascii_only)
 
     def key(self, name: str) -> Expr:

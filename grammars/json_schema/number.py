@@ -1,7 +1,7 @@
 """Sets of numbers: finite unions of cells, closed under meet, union and complement; and the keywords about numbers.
 
-A cell is an interval with divisibility conditions. Every bound and divisor is an exact finite decimal (int or Fraction).
-Meet is pairwise; the complement of a cell is what lies below, above, or inside but not on its multiples.
+A cell is an interval with divisibility conditions. Every bound and divisor is an exact finite decimal (int or
+Fraction). Meet is pairwise; the complement of a cell is what lies below, above, or inside but not on its multiples.
 """
 
 from __future__ import annotations
@@ -18,7 +18,18 @@ from structgen.grammars.json_schema.reader import exact
 if TYPE_CHECKING:
     from structgen.grammars.json_schema.algebra import Scope
 
-__all__ = ["ALL_NUMBERS", "NO_NUMBERS", "Cell", "Number", "NumberSet", "complement", "integers", "meet", "points", "union"]
+__all__ = [
+    "ALL_NUMBERS",
+    "NO_NUMBERS",
+    "Cell",
+    "Number",
+    "NumberSet",
+    "complement",
+    "integers",
+    "meet",
+    "points",
+    "union",
+]
 
 Number: TypeAlias = int | Fraction
 
@@ -44,7 +55,7 @@ class Cell:
         return self.multiple is None and not self.never and not self.digits
 
     def is_empty(self) -> bool:
-        """Whether no number is in the cell. Never wrong when True; a bounded cell with `never` may be empty unnoticed."""
+        """Whether no number is in the cell. True is always right; a bounded cell with `never` may be missed."""
         if self.multiple is not None and any(self.multiple % divisor == 0 for divisor in self.never):
             return True
         low, high = self.low, self.high

@@ -1,15 +1,17 @@
 """Sets of numbers to the texts that spell them, exactly, as automata over digits.
 
-Plain notation (digits, point, digits): one pass over the text runs three kinds of trackers side by side, each a small
-integer or tuple: the comparison with a bound (digit by digit; the longer integer part is the larger number), the
-remainder modulo a divisor (for a/10^k: of the digits up to the k-th after the point), and the shape of the text.
-Cost: the product of the trackers' states, bounded by `Limits.number_states`.
+Plain notation (digits, point, digits): one pass over the text runs three kinds of trackers side by side, each a
+small integer or tuple: the comparison with a bound (digit by digit; the longer integer part is the larger number),
+the remainder modulo a divisor (for a/10^k: of the digits up to the k-th after the point), and the shape of the
+text. Cost: the product of the trackers' states, bounded by `Limits.number_states`.
 
-Scientific notation of restricted sets: a normalised mantissa (one digit, not 0, before the point) splits at the bounds'
-mantissas into ranges, each with its own range of exponents. With divisors, exponents are taken one by one where the
-divisor still matters; above that at most 16 decimals are written, which covers every double as repr writes it.
-Left out of restricted sets, therefore: mantissas that are not normalised (12e3, 0.1e5, 0e0), and more than 16 decimals under
-large exponents with a divisor. Sets without restriction take every spelling.
+Scientific notation of restricted sets: a normalised mantissa (one digit, not 0, before the point) splits at the
+bounds' mantissas into ranges, each with its own range of exponents. With divisors, exponents are taken one by one
+where the divisor still matters; above that at most 16 decimals are written, which covers every double as repr
+writes it. Left out of restricted sets, therefore: mantissas that are not normalised (12e3, 0.1e5, 0e0); more than
+16 decimals under large exponents with a divisor; and, with a divisor, the exponents -4..15 (at which repr writes
+plain notation) unless the divisor is a power of ten and no bound applies on that side of 0. Sets without
+restriction take every spelling.
 
 Style "canonical": whole-number sets as digits only, no -0; scientific only for exponents at which repr uses it.
 """
@@ -120,7 +122,7 @@ def _digits_of(value: Number) -> tuple[str, str]:
 
 
 def _comparison(bound: Number, accepted: Callable[[int], bool]) -> Tracker:
-    """Compares with `bound`. State: (digits read, -1/0/1 so far) before the point, decimals matched after it, or decided."""
+    """Compares with `bound`. State: (digits read, -1/0/1) before the point, decimals matched after it, or decided."""
     whole, decimals = _digits_of(bound)
     length, total = len(whole), len(decimals)
 
@@ -164,7 +166,7 @@ def _comparison(bound: Number, accepted: Callable[[int], bool]) -> Tracker:
 
 
 def _divisibility(divisor: Number, wanted: bool) -> Tracker:
-    """Multiples of a/10^k (or, not `wanted`, the others). State: (remainder, decimals counted), or "no" for a non-multiple."""
+    """Multiples of a/10^k, or the others. State: (remainder, decimals counted), or "no" for a non-multiple."""
     whole, decimals = _digits_of(divisor)
     modulus, places = int(whole + decimals), len(decimals)
     failed = None if wanted else "no"
@@ -181,7 +183,8 @@ def _divisibility(divisor: Number, wanted: bool) -> Tracker:
         if not isinstance(state, tuple):
             return True
         rest, count = state
-        return (rest * 10 ** (places - count) % modulus == 0) == wanted
+        multiple: bool = rest * 10 ** (places - count) % modulus == 0
+        return multiple == wanted
 
     return Tracker((0, 0), digit, lambda state: state, accepts)
 
@@ -196,7 +199,8 @@ def _digit_multiple(modulus: int) -> Tracker:
 
     def accepts(state: Hashable, after_point: bool) -> bool:
         assert isinstance(state, tuple)
-        return bool(state[0] == 0)
+        verdict: bool = state[0] == 0
+        return verdict
 
     return Tracker((0, 0), digit, lambda state: state, accepts)
 
@@ -353,17 +357,41 @@ def _mantissas(
         if least is None or least <= last:
             yield _plain(piece, True, max_states), least, last
     first = bottom if least is None else max(least, bottom)
+    decimal = _power_of_ten(cell)
     for exponent in range(first, min(top, top if most is None else most + 1)):
-        scale = Fraction(10) ** -exponent
-        multiple = None if cell.multiple is None else cell.multiple * scale
-        never = frozenset(divisor * scale for divisor in cell.never)
-        text = _plain(replace(piece, multiple=multiple, never=never), True, max_states)
-        if text != NOTHING:
-            yield text, exponent, exponent
+        if decimal is not None and piece == WHOLE_PIECE and not cell.never:
+            yield _decimals(exponent - decimal), exponent, exponent
+        elif not REPR_EXPONENTS[0][1] < exponent < REPR_EXPONENTS[1][0]:
+            scale = Fraction(10) ** -exponent
+            multiple = None if cell.multiple is None else cell.multiple * scale
+            never = frozenset(divisor * scale for divisor in cell.never)
+            text = _plain(replace(piece, multiple=multiple, never=never), True, max_states)
+            if text != NOTHING:
+                yield text, exponent, exponent
     if cell.multiple is not None and not cell.never and (most is None or top <= most):
         modulus = _odd_part(int("".join(_digits_of(cell.multiple))))
         text = _plain(piece, True, max_states, (_digit_multiple(modulus),))
         yield text, top if least is None else max(top, least), most
+
+
+WHOLE_PIECE = Cell(1, 10, False, True)
+
+
+def _power_of_ten(cell: Cell) -> int | None:
+    """The p for which the cell's divisor is 10^p."""
+    if cell.multiple is None:
+        return None
+    mantissa, exponent = _normalised(cell.multiple)
+    return exponent if mantissa == 1 else None
+
+
+def _decimals(most: int) -> Expr:
+    """Mantissas with at most this many decimals that are not 0."""
+    if most < 0:
+        return NOTHING
+    zeros = Literal(b"0")
+    decimals = seq(Repeat(DIGIT, 1, most), Repeat(zeros)) if most else Repeat(zeros, 1)
+    return seq(DIGIT_ONE_UP, optional(seq(Literal(b"."), decimals)))
 
 
 def _odd_part(value: int) -> int:

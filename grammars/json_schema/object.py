@@ -1,11 +1,12 @@
 """Objects: shapes, their meet and complement, and the keywords about objects.
 
-A shape says: for each `known` name whether it must be there and what its value satisfies; for every other key in the language
-of an entry of `others` what its value satisfies; for each entry of `some` that there is another key of that language with
-such a value; and how many properties there are. (A language of None is every key.) Known names are in the order to be written.
+A shape says: for each `known` name whether it must be there and what its value satisfies; for every other key in
+the language of an entry of `others` what its value satisfies; for each entry of `some` that there is another key of
+that language with such a value; and how many properties there are. (A language of None is every key.) Known names
+are in the order to be written.
 
-Meet works name by name, a name known to one side only being looked up in the other side's `others`. The complement is a
-union over the ways one condition fails. Both are linear in the number of names, times the entries of `others`.
+Meet works name by name, a name known to one side only being looked up in the other side's `others`. The complement
+is a union over the ways one condition fails. Both are linear in the number of names, times the entries of `others`.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class ObjectShape:
                 return False
         if self.some and len(self.known) != len(other.known):
             return False
-        # Names only the other shape knows: here they fall under `others`, there perhaps not; and under `some` only here.
+        # Names only the other shape knows: here they fall under `others`, there they do not.
         return not theirs or not (self.others or self.some)
 
 
@@ -167,24 +168,31 @@ def _all_but(names: frozenset[str]) -> Language:
 
 
 def complement(shape: ObjectShape, algebra: Algebra) -> tuple[ObjectShape, ...]:
-    """Every other object, as a union over the ways the shape can fail."""
-    negate = algebra.terms.negate
-    ways = []
+    """Every other object, as a union over the ways the shape can fail.
+
+    Required properties with finitely many values fail first, and hold in all other ways: the ways of shapes that such a
+    property tells apart then exclude each other, and subtracting n of them costs a sum of ways, not a product.
+    """
+    negate, ways = algebra.terms.negate, []
+    held: dict[str, Property] = {}
     for name, required, term in shape.known:
-        if required:  # absent, or there with another value
-            ways.append(ObjectShape(known=((name, False, negate(term)),)))
-        elif term is not TRUE:
-            ways.append(ObjectShape(known=((name, True, negate(term)),)))
-    names = tuple((name, False, TRUE) for name, _, _ in shape.known)
+        if required and algebra.is_choice(term):
+            ways.append(ObjectShape((*held.values(), (name, False, negate(term)))))
+            held[name] = (name, True, term)
+    context = tuple(held.values())
+    for name, required, term in shape.known:
+        if name not in held and (required or term is not TRUE):  # when required: absent, or there with another value
+            ways.append(ObjectShape((*context, (name, not required, negate(term)))))
+    names = tuple(held.get(name, (name, False, TRUE)) for name, _, _ in shape.known)
     for language, term in shape.others:
         if term is not TRUE:
             ways.append(ObjectShape(names, some=((language, negate(term)),)))
     for language, term in shape.some:
         ways.append(ObjectShape(names, others=((language, negate(term)),)))
     if shape.minimum > 0:
-        ways.append(ObjectShape(maximum=shape.minimum - 1))
+        ways.append(ObjectShape(context, maximum=shape.minimum - 1))
     if shape.maximum is not None:
-        ways.append(ObjectShape(minimum=shape.maximum + 1))
+        ways.append(ObjectShape(context, minimum=shape.maximum + 1))
     found = (normal(way, algebra) for way in ways)
     return tuple(way for way in found if way is not None)
 

@@ -1,9 +1,9 @@
 """How an object shape is written: properties in declared order or in any order, then counted.
 
-Declared order is an automaton with two states per property (nothing written yet, something written), linear in the number of
-properties; with bounds on the number of properties the second state splits by how many were written. Any order is the IR's
-`Unordered`; there, bounds are spelled out as choices of properties. Keys no schema names follow in either; a text may
-repeat such a key.
+Declared order is an automaton with two states per property (nothing written yet, something written), linear in the
+number of properties; with bounds on the number of properties the second state splits by how many were written. Any
+order is the IR's `Unordered`; there, bounds are spelled out as choices of properties. Keys no schema names follow
+in either; a text may repeat such a key.
 """
 
 from __future__ import annotations

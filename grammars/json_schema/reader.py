@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -98,6 +98,10 @@ def draft_of(schema: Any, pointer: str, inherited: int) -> int:
     return draft
 
 
+COMPARED_HEIGHT = 100  # deeper documents are not compared by their text
+COMBINING = frozenset(("oneOf", "not", "if"))
+
+
 @dataclass(slots=True)
 class Reader:
     """All documents of one compilation: `resources` and `anchors` by URI, `nodes` by schema object and enclosing base.
@@ -110,6 +114,8 @@ class Reader:
     resources: dict[str, Node] = field(default_factory=dict)
     anchors: dict[tuple[str, str], Node] = field(default_factory=dict)
     kept: list[Any] = field(default_factory=list)  # keeps ids in `nodes` valid
+    combines: bool = False  # some schema is negated or chosen exclusively
+    height: int = 0
 
     def read(self, schema: Any, base: str = "", draft: int = DEFAULT_DRAFT) -> Node:
         """Read a whole document."""
@@ -125,6 +131,12 @@ class Reader:
         self._walk(node)
         return node
 
+    def content(self, node: Node) -> Hashable:
+        """Equal for locations whose texts are; compared only where schemas are subtracted."""
+        if self.combines and self.height < COMPARED_HEIGHT:
+            return node.base, node.draft, repr(node.schema)
+        return id(node)
+
     def _walk(self, root: Node) -> None:
         limits, nodes, tables = self.limits, self.nodes, {root.draft: _table(root.draft)}
         pending = [root]
@@ -139,11 +151,13 @@ class Reader:
             if key in nodes:
                 continue
             nodes[key] = node
+            self.height = max(self.height, node.depth)
             if node.depth > limits.schema_depth:
                 raise LimitExceeded("schema nested too deeply", limit="schema_depth", allowed=limits.schema_depth)
             if len(nodes) > limits.schema_nodes:
                 raise LimitExceeded("too many subschemas", limit="schema_nodes", allowed=limits.schema_nodes)
             self._identify(node)
+            self.combines = self.combines or not COMBINING.isdisjoint(schema)
             table = tables.get(node.draft) or tables.setdefault(node.draft, _table(node.draft))
             pending.extend(_children(node, table))
 

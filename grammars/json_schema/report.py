@@ -116,5 +116,5 @@ def _required_children(nodes: list[Node], algebra: Algebra) -> Iterator[Term]:
     schemas = [(Scope(node, algebra), node.schema) for node in nodes]
     names = dict.fromkeys(name for _, schema in schemas for name in schema.get("required", ()))
     for name in names:
-        asked = [scope.term(schema["properties"][name]) for scope, schema in schemas if name in schema.get("properties", ())]
-        yield algebra.terms.meet(*asked)
+        declaring = [(scope, schema["properties"]) for scope, schema in schemas if name in schema.get("properties", ())]
+        yield algebra.terms.meet(*(scope.term(properties[name]) for scope, properties in declaring))

@@ -1,6 +1,7 @@
 """Strings: a string shape is a language of code points; and the keywords about strings.
 
-Meet, union and complement are those of `structgen.grammars.regular`. `minLength` counts code points, `pattern` searches.
+Meet, union and complement are those of `structgen.grammars.regular`. `minLength` counts code points, `pattern`
+searches.
 """
 
 from __future__ import annotations

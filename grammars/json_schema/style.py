@@ -81,4 +81,5 @@ def gaps(whitespace: Whitespace) -> Gaps:
         return Gaps(blank, blank, blank, blank, seq(blank, comma, blank), seq(blank, colon, blank))
     line = seq(Literal(b"\n"), Repeat(space, 0, MAX_INDENT))
     indent = alt(EPSILON, line)
-    return Gaps(EPSILON, indent, indent, EPSILON, seq(comma, alt(EPSILON, space, line)), seq(colon, alt(EPSILON, space)))
+    after_comma, after_colon = alt(EPSILON, space, line), alt(EPSILON, space)
+    return Gaps(EPSILON, indent, indent, EPSILON, seq(comma, after_comma), seq(colon, after_colon))

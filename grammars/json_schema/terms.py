@@ -105,11 +105,11 @@ class Terms:
 
     table: dict[Hashable, Any] = field(default_factory=dict)
 
-    def schema(self, node: Node) -> Term:
-        """The term of a schema location."""
+    def schema(self, node: Node, content: Hashable) -> Term:
+        """The term of a schema location; locations of equal `content` share it."""
         if isinstance(node.schema, bool):
             return TRUE if node.schema else FALSE
-        return self._once(("schema", id(node)), SchemaTerm, node)
+        return self._once(("schema", content), SchemaTerm, node)
 
     def values(self, values: Iterable[Any]) -> Term:
         """The term of a set of JSON values."""

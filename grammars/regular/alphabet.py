@@ -44,10 +44,10 @@ class Alphabet:
 
 
 def alphabet_of(sets: Iterable[CharSet]) -> Alphabet:
-    """The coarsest alphabet in which each of `sets` is a union of classes."""
-    distinct = list(dict.fromkeys(sets))
+    """The coarsest alphabet in which each of `sets` (and the set of all) is a union of classes."""
+    distinct = list(dict.fromkeys((ANY, *sets)))
     toggles: dict[int, int] = {0: 0}
-    for number, charset in enumerate((ANY, *distinct)):
+    for number, charset in enumerate(distinct):
         for low, high in charset.ranges:
             toggles[low] = toggles.get(low, 0) ^ (1 << number)
             toggles[high + 1] = toggles.get(high + 1, 0) ^ (1 << number)
@@ -65,14 +65,14 @@ def alphabet_of(sets: Iterable[CharSet]) -> Alphabet:
             spans.append([])
         spans[number].append((low, bounds[at + 1] - 1))
         owner.append(number)
-    masks = [0] * (len(distinct) + 1)
+    masks = [0] * len(distinct)
     for signature, number in numbers.items():
         while signature:
             bit = signature & -signature
             masks[bit.bit_length() - 1] |= 1 << number
             signature ^= bit
     classes = tuple(CharSet(tuple(_joined(members))) for members in spans)
-    return Alphabet(classes, dict(zip(distinct, masks[1:], strict=True)), tuple(bounds), tuple(owner))
+    return Alphabet(classes, dict(zip(distinct, masks, strict=True)), tuple(bounds), tuple(owner))
 
 
 def _joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -1,8 +1,7 @@
 """Finite automata as data: explore a `Machine` to the end, drop what is useless, merge what is equal.
 
-Exploring costs one `edges` call per state, trimming is linear. Minimising refines a first guess (acceptance, distance
-to acceptance) until it is stable; with that guess one or two linear rounds are the rule, since states that differ
-mostly differ in distance.
+Exploring costs one `edges` call per state, trimming is linear, minimising (`minimise.py`) starts from the distance to
+acceptance, in which most states that differ do differ.
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ from structgen.errors import InvariantError
 from structgen.grammars.regular.alphabet import Alphabet
 from structgen.grammars.regular.charset import CharSet
 from structgen.grammars.regular.machine import ALL, Budget, Machine, State
+from structgen.grammars.regular.minimise import Row, blocks
 
-Row = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,8 +91,7 @@ def explore(machine: Machine, alphabet: Alphabet, budget: Budget) -> Dfa:
     if 0 not in live:
         return Dfa(alphabet, (), ())
     rows = [tuple((mask, target) for mask, target in row if target in live) for row in rows]
-    block = _blocks(rows, accepts, live)
-    return Dfa(alphabet, *_quotient(rows, accepts, block))
+    return Dfa(alphabet, *_quotient(rows, accepts, blocks(rows, live)))
 
 
 def _walk(machine: Machine, alphabet: Alphabet, budget: Budget) -> tuple[list[Row], list[bool]]:
@@ -137,27 +135,6 @@ def distances(rows: list[Row] | tuple[Row, ...], accepts: list[bool] | tuple[boo
                 found[source] = found[state] + 1
                 queue.append(source)
     return found
-
-
-def _blocks(rows: list[Row], accepts: list[bool], live: dict[int, int]) -> dict[int, int]:
-    """The coarsest partition of the live states that respects distance and edges (Moore 1956)."""
-    block = dict(live)
-    count = len(set(block.values()))
-    while count < len(block):
-        signatures: dict[object, int] = {}
-        finer: dict[int, int] = {}
-        for state in block:
-            reached: dict[int, int] = {}
-            for mask, target in rows[state]:
-                number = block[target]
-                reached[number] = reached.get(number, 0) | mask
-            signature = (block[state], frozenset(reached.items()))
-            finer[state] = signatures.setdefault(signature, len(signatures))
-        block = finer
-        if len(signatures) == count:
-            break
-        count = len(signatures)
-    return block
 
 
 def _quotient(rows: list[Row], accepts: list[bool], block: dict[int, int]) -> tuple[tuple[Row, ...], tuple[bool, ...]]:

@@ -19,11 +19,12 @@ from structgen.grammars.regular.charset import NONE, CharSet
 from structgen.grammars.regular.dfa import Dfa
 from structgen.grammars.regular.language import Language
 from structgen.grammars.regular.machine import Budget
-from structgen.grammars.regular.syntax import Cat, Char, Choice, Edge, Look, Loop, Node, assertions
+from structgen.grammars.regular.syntax import Cat, Char, Choice, Edge, Look, Loop, Node, assertions, positions
 from structgen.grammars.regular.terms import Regex, Strings, Union
 
 Spell = Callable[[CharSet], Expr]
 
+SMALL_POSITIONS = 1000  # an expression that spreads out further is hardly ever a small automaton
 SMALL_STATES = 500
 SMALL_WORK = 40_000
 
@@ -41,7 +42,7 @@ def _lower(language: Language, spell: Spell) -> Expr:
         case Strings(members):
             return _trie(members, spell)
         case Regex(node) if not assertions(node):
-            if deterministic(node, NONE):
+            if deterministic(node, NONE) or positions(node) > SMALL_POSITIONS:
                 return _direct(node, spell)
             try:
                 return _graph(language.automaton(Budget(SMALL_STATES, SMALL_WORK)), spell)

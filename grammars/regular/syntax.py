@@ -191,6 +191,19 @@ def assertions(node: Node) -> bool:
             return True
 
 
+def positions(node: Node) -> int:
+    """How many single characters the expression has when its counts are written out."""
+    match node:
+        case Char():
+            return 1
+        case Cat(parts) | Choice(parts):
+            return sum(positions(part) for part in parts)
+        case Loop(body, minimum, maximum):
+            return positions(body) * max(minimum if maximum is None else maximum, 1)
+        case Edge() | Look():
+            return 0
+
+
 def firsts(node: Node) -> CharSet:
     """The code points a match can begin with; ANY where an assertion makes that hard to say."""
     match node:

@@ -57,10 +57,8 @@ def prop(expression: str) -> CharSet | None:
     if wanted == "Assigned" and not equals:
         return ~_by_category()["Cn"]
     code = _CATEGORIES.get(wanted, wanted)
-    if code == "LC":
-        code, members = "L", ("Lu", "Ll", "Lt")
-    else:
-        members = tuple(category for category in _by_category() if category == code or category[0] == code)
+    wanted_codes = ("Lu", "Ll", "Lt") if code == "LC" else (code,)
+    members = [category for category in _by_category() if category in wanted_codes or category[0] == code]
     return CharSet.spans(span for category in members for span in _by_category()[category].ranges) if members else None
 
 
@@ -85,10 +83,8 @@ def ignore_case_python(charset: CharSet) -> CharSet:
 def ignore_case_ecma(charset: CharSet) -> CharSet:
     """What the set matches under the flags `iu`: everything whose simple case folding a member shares."""
     if charset.ranges and charset.ranges[-1][1] > 0x7F:
-        folds = {_simple_fold(point) for point in charset} if len(charset) < 0x1000 else None
-        classes = _case_classes()
-        wanted = folds if folds is not None else {fold for fold, group in classes.items() if any(p in charset for p in group)}
-        return charset | CharSet.spans((p, p) for fold in wanted for p in classes.get(fold, ()))
+        groups = (group for group in _case_classes().values() if any(point in charset for point in group))
+        return charset | CharSet.spans((point, point) for group in groups for point in group)
     kelvin_and_long_s = {"k": "\u212a", "K": "\u212a", "s": "\u017f", "S": "\u017f"}
     extra = "".join(kelvin_and_long_s.get(chr(point), "") for point in charset)
     return ignore_case_ascii(charset) | CharSet.of(extra)
@@ -109,3 +105,18 @@ def _case_classes() -> dict[int, tuple[int, ...]]:
     for point in ANY:
         members.setdefault(_simple_fold(point), []).append(point)
     return {fold: tuple(group) for fold, group in members.items() if len(group) > 1}
+
+
+@lru_cache(maxsize=1)
+def stable_letters() -> CharSet:
+    """Letters outside ASCII that IDNA takes anywhere: left to right, unchanged by folding and normalisation."""
+    letters = (_by_category()["Ll"] | _by_category()["Lo"]) - ASCII - _CONTEXTUAL
+    return CharSet.spans((point, point) for point in letters if _is_stable(chr(point)))
+
+
+_CONTEXTUAL = CharSet.spans([(0x1100, 0x11FF), (0xA960, 0xA97F), (0xD7B0, 0xD7FF), (0x302E, 0x3035), (0x303B, 0x303B)])
+
+
+def _is_stable(letter: str) -> bool:
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", letter).casefold())
+    return folded == letter and unicodedata.bidirectional(letter) == "L"

@@ -50,8 +50,10 @@ def compile(
     return compile_source(source, vocabulary)[0]
 
 
-def compile_source(source: Source, vocabulary: Vocabulary) -> tuple[Constraint, Any]:
-    """The constraint of a source and its report."""
+def compile_source(source: Source | Constraint, vocabulary: Vocabulary) -> tuple[Constraint, Any]:
+    """The constraint of a source and its report; what is compiled already is handed through."""
+    if isinstance(source, Constraint):
+        return source, None
     key = None if source.key is None else (source.kind, source.key, vocabulary.fingerprint)
     with _lock:
         if key in _cache:

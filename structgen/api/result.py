@@ -5,9 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-__all__ = ["Result"]
+__all__ = ["Result", "Stats"]
 
-T = TypeVar("T", covariant=True)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Counts and times of the call an output came from; the times are shared by everything generated with it."""
+
+    prompt_tokens: int
+    output_tokens: int
+    compile_seconds: float
+    decode_seconds: float
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Of this output alone."""
+        return self.output_tokens / self.decode_seconds if self.decode_seconds else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,15 +30,15 @@ class Result(Generic[T]):
     """One output with everything known about it.
 
     field          meaning
-    value          the typed value; None when the output was returned unfinished (`on_truncate="return"`)
+    value          the typed value
     text           its text
-    token_ids      its tokens, stop token included
-    log_prob       log probability under the model alone, without the constraint
-    log_q          log probability of having been generated: under the constraint, temperature and filters
-    log_weight     log importance weight towards the model conditioned on the constraint
-    finish_reason  "stop", or "length" when the budget ended it
+    token_ids      the tokens of the text
+    log_prob       log probability of the text and its end under the model, temperature and filters, unmasked
+    log_q          the same under the constraint, as it was sampled
+    log_weight     log_prob - log_q: the importance weight of this sample, unless the guard chose some of its tokens
+    finish_reason  "stop": the model ended it; "completed": the budget ran short and it was steered to its end
     stats          counts and times
-    report         by JSON pointer, what is enforced and which keywords are annotations; None where there is no schema
+    report         what is enforced, by JSON pointer; None where the constraint is not a schema
     """
 
     value: T
@@ -33,5 +48,5 @@ class Result(Generic[T]):
     log_q: float
     log_weight: float
     finish_reason: str
-    stats: Any = None
+    stats: Stats
     report: Any = field(default=None, repr=False)

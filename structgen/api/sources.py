@@ -17,6 +17,9 @@ from structgen.errors import OptionError
 from structgen.grammars.ir import Grammar, GrammarBuilder
 from structgen.grammars.json_schema import compile_schema
 from structgen.grammars.json_schema.style import JsonStyle
+from structgen.grammars.regular.charset import utf8
+from structgen.grammars.regular.language import Language
+from structgen.grammars.regular.lower import lower as lower_language
 from structgen.options import Limits
 
 __all__ = ["Lowered", "Source", "source_of"]
@@ -101,7 +104,7 @@ def _choices_source(choices: Sequence[str]) -> Source:
 
 def _one_rule(name: str, language: Language) -> Grammar:
     builder = GrammarBuilder()
-    return builder.build(builder.rule(name, lower_language(language, UTF8)))
+    return builder.build(builder.rule(name, lower_language(language, utf8)))
 
 
 def regex_grammar(pattern: str) -> Grammar:

@@ -106,7 +106,7 @@ def _add_compile(commands: Commands, shared: argparse.ArgumentParser) -> None:
         "compile",
         parents=[shared],
         help="compile for a model's vocabulary and time it",
-        description="Compile a constraint for a vocabulary: its fingerprint, size and times. Leaves the caches warm.",
+        description="Compile a constraint for a vocabulary: its fingerprint, size and times.",
     )
     parser.set_defaults(run=_command("inspect", "compile"))
     _constraint(parser)

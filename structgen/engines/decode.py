@@ -1,9 +1,9 @@
 """The decode loop: prompts and constraints to complete outputs, a batch of independent rows.
 
 Every step: logits -> law of each running row, masked and unmasked -> one token per row -> budget guard -> feed back.
-The guard keeps a completion in reach at all times: a drawn token is taken only if afterwards the shortest completion and
-the stop token still fit, else the next token of a completion that does fit is taken instead. So a constrained row is
-always complete, whatever the model; if not even the shortest output fits at the start, BudgetTooSmall says so.
+The guard keeps a completion in reach at all times: a drawn token is taken only if afterwards the shortest completion
+and the stop token still fit, else the next token of a completion that does fit is taken instead. So a constrained row
+is always complete, whatever the model; if not even the shortest output fits at the start, BudgetTooSmall says so.
 
 Cost per step: one model call for the batch; per row a mask look-up, an accept and, for states not met before in this
 run, one shortest completion.
@@ -107,13 +107,14 @@ def decode(model: BatchModel, requests: Sequence[Request], options: SamplingOpti
 
 def decode_steps(model: BatchModel, requests: Sequence[Request], options: SamplingOptions) -> Iterator[Step]:
     """Run the batch, one `Step` per model call. Bad requests raise before the model is called."""
-    known = _known_ids(model.vocabulary)
-    rows = []
+    known, rows = _known_ids(model.vocabulary), []
+    distances: dict[int, dict[int, int]] = {id(request.constraint): {} for request in requests}
     for index, request in enumerate(requests):
         stream = index if request.stream is None else request.stream
         matcher = _open_matcher(request, model.vocabulary)
         vocabulary = model.vocabulary if matcher is None else matcher.constraint.vocabulary
-        rows.append(_Row(request, row_generator(options.seed, stream), vocabulary, known, matcher))
+        shared = distances[id(request.constraint)]
+        rows.append(_Row(request, row_generator(options.seed, stream), vocabulary, known, matcher, shared))
     return _run(model, rows, options)
 
 
@@ -151,13 +152,17 @@ def _take_tokens(rows: list[_Row], logits: torch.Tensor, options: SamplingOption
 
 @dataclass(slots=True)
 class _Row:
-    """A running row. `plan` is a completion known to fit from here, or None when the matcher's shortest one does."""
+    """A running row. `plan` is a completion known to fit from here, or None when the matcher's shortest one does.
+
+    `distances` is shared by the rows of one constraint: state -> tokens of its shortest completion.
+    """
 
     request: Request
     generator: torch.Generator
     vocabulary: Vocabulary
     known: MaskRow
     matcher: Matcher | None
+    distances: dict[int, int]
     plan: list[int] | None = None
     tokens: list[int] = field(default_factory=list)
     guarded: bool = False
@@ -186,13 +191,19 @@ class _Row:
         if matcher is not None:
             _accept(matcher, token)
             left = self.request.max_tokens - len(self.tokens) - 1
-            if matcher.is_finished() or left > matcher.tokens_to_accept():
+            if matcher.is_finished() or left > self._distance(matcher):
                 self.plan = None
             else:
                 matcher.rollback(1)
                 token = self._planned(matcher)
         self.tokens.append(token)
         return token
+
+    def _distance(self, matcher: Matcher) -> int:
+        known = self.distances.get(matcher.state)
+        if known is None:
+            known = self.distances[matcher.state] = matcher.tokens_to_accept()
+        return known
 
     def _planned(self, matcher: Matcher) -> int:
         self.guarded = True

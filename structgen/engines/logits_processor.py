@@ -1,7 +1,7 @@
 """Constraints inside transformers' `generate`: a logits processor whose state is derived from the tokens it is given.
 
-Prompt-lookup and assisted decoding call processors with prefixes in any order, forwards, backwards and with draft tokens
-that will be discarded. So nothing here counts calls: each row compares the tokens it is given with those it has
+Prompt-lookup and assisted decoding call processors with prefixes in any order, forwards, backwards and with draft
+tokens that will be discarded. So nothing here counts calls: each row compares the tokens it is given with those it has
 consumed, rolls back to the common prefix and advances. Cost: one list comparison and the new tokens.
 """
 
@@ -21,15 +21,15 @@ from structgen.matcher import Constraint, Matcher
 __all__ = ["LogitsProcessor"]
 
 
-class LogitsProcessor(_TransformersProcessor):  # type: ignore[misc]  # transformers does not export it as typed
+class LogitsProcessor(_TransformersProcessor):
     """Masks each row's logits by its constraint; hand it to `model.generate(logits_processor=[...])`.
 
     constraint      one for all rows, or one per prompt (None leaves that prompt's rows alone)
     prompt_length   tokens before the first generated one: the padded length, or one number per prompt
 
-    With beams or several sequences per prompt, the rows of one prompt follow each other, as `generate` lays them out. Where
-    another processor forbids everything a constraint allows (`min_new_tokens`, bad words), the constraint wins.
-    A row that is finished allows only its stop tokens; one that left the constraint, as a rejected draft does, everything.
+    With beams or several sequences per prompt, the rows of one prompt follow each other, as `generate` lays them out.
+    Where another processor forbids everything a constraint allows (`min_new_tokens`, bad words), the constraint wins.
+    A finished row allows only its stop tokens; one that left the constraint, as a rejected draft does, everything.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class LogitsProcessor(_TransformersProcessor):  # type: ignore[misc]  # transfor
         if min(self._lengths, default=-1) < 0:
             raise OptionError("prompt_length must be given and not negative", option="prompt_length")
 
-    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """The scores with every token a row's constraint forbids set to -inf."""
         self._lay_out(input_ids.shape[0])
         rows = [
@@ -59,17 +59,14 @@ class LogitsProcessor(_TransformersProcessor):  # type: ignore[misc]  # transfor
         """Rows for this many sequences; another number than before is another call of `generate`."""
         if n_rows == len(self._rows):
             return
+        self._rows = []
         for name, given in (("constraint", self._constraints), ("prompt_length", self._lengths)):
             if n_rows % len(given):
                 raise OptionError(f"{len(given)} values of {name} for a batch of {n_rows} sequences", option=name)
-        constraints, lengths = (
-            [given[index * len(given) // n_rows] for index in range(n_rows)]
-            for given in (self._constraints, self._lengths)
-        )
-        self._rows = [
-            _Row(length, constraint.matcher() if constraint else None)
-            for constraint, length in zip(constraints, lengths, strict=True)
-        ]
+        for index in range(n_rows):
+            constraint = self._constraints[index * len(self._constraints) // n_rows]
+            length = self._lengths[index * len(self._lengths) // n_rows]
+            self._rows.append(_Row(length, None if constraint is None else constraint.matcher()))
 
 
 @dataclass(slots=True)

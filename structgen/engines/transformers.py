@@ -1,7 +1,7 @@
 """A transformers model and its tokenizer behind the decode loop.
 
-Prompts come in as text, token ids or chat messages (written by the tokenizer's own template) and are padded on the left;
-every step is one `forward` over a DynamicCache with explicit position ids, so padding changes nothing but float noise.
+Prompts come in as text, token ids or chat messages (written by the tokenizer's own template) and are padded on the
+left; every step is one `forward` over a DynamicCache with explicit position ids, so padding only adds float noise.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class TransformersEngine:
     """A decoder-only transformers model.
 
     Attributes: `model`, `tokenizer`, `vocabulary` (the tokenizer's, as wide as the model; stop ids are those of the
-    tokenizer and of the model's generation config together). Raises VocabularyError when the two do not belong together.
+    tokenizer and of the model's generation config together). VocabularyError when the two do not belong together.
     """
 
     def __init__(self, model: Any, tokenizer: Any) -> None:
@@ -51,7 +51,7 @@ class TransformersEngine:
         return torch.device(self.model.device)
 
     def encode(self, prompt: Prompt) -> list[int]:
-        """Token ids of a prompt: text (with the tokenizer's usual special tokens), ids as they are, or chat messages."""
+        """Token ids of text (special tokens as the tokenizer adds them), of chat messages, or ids as they are."""
         if isinstance(prompt, str):
             return self._started([int(i) for i in self.tokenizer(prompt)["input_ids"]])
         if prompt and isinstance(prompt[0], Mapping):
@@ -88,7 +88,7 @@ class TransformersEngine:
         inputs = {"input_ids": ids, "attention_mask": context.attention, "past_key_values": context.cache}
         optional = {"position_ids": positions, "logits_to_keep": 1, "use_cache": True, "return_dict": True}
         inputs |= {name: value for name, value in optional.items() if name in self._parameters}
-        logits = self.model(**inputs).logits
+        logits: torch.Tensor | None = self.model(**inputs).logits
         if logits is None or logits.ndim != 3 or logits.shape[0] != ids.shape[0]:
             raise ModelError(f"the model returned logits of shape {None if logits is None else tuple(logits.shape)}")
         return logits[:, -1, :]

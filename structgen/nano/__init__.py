@@ -8,10 +8,7 @@ Cost of `load`: reading 7 MB. Imports transformers only when called.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from typing import Any
 
 __all__ = ["load", "path"]
 
@@ -21,11 +18,11 @@ def path() -> Path:
     return Path(__file__).parent / "weights"
 
 
-def load() -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The model in float32, ready for the CPU, and its tokenizer."""
+def load() -> tuple[Any, Any]:
+    """The model (a LlamaForCausalLM in float32, ready for the CPU) and its tokenizer."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    model = AutoModelForCausalLM.from_pretrained(path(), dtype=torch.float32, local_files_only=True)
+    model: Any = AutoModelForCausalLM.from_pretrained(path(), dtype=torch.float32, local_files_only=True)
     tokenizer = AutoTokenizer.from_pretrained(path(), local_files_only=True)
     return model.eval(), tokenizer

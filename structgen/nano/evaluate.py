@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import jsonschema
 import torch
@@ -25,9 +25,6 @@ import torch
 from structgen.nano import path
 from structgen.nano.facts import Exercise, exercises
 from structgen.nano.prompts import EOS, prompt_text
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 __all__ = ["by_hand", "main", "report", "score"]
 
@@ -109,9 +106,7 @@ def score(exercise: Exercise, text: str) -> tuple[bool, int, int]:
     return valid, right, len(wanted.keys() | found.keys())
 
 
-def _free_outputs(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, batch: Sequence[Exercise], limit: int
-) -> list[str]:
+def _free_outputs(model: Any, tokenizer: Any, batch: Sequence[Exercise], limit: int) -> list[str]:
     """Greedy decoding without any constraint, all exercises of a batch at once."""
     encoded = tokenizer([one.prompt for one in batch], return_tensors="pt", padding=True, padding_side="left")
     with torch.inference_mode():
@@ -120,9 +115,7 @@ def _free_outputs(
     return [answer.split(EOS)[0] for answer in answers]
 
 
-def _constrained_outputs(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, batch: Sequence[Exercise], limit: int
-) -> list[str]:
+def _constrained_outputs(model: Any, tokenizer: Any, batch: Sequence[Exercise], limit: int) -> list[str]:
     """Greedy decoding under the schema of each exercise."""
     import structgen
 
@@ -162,7 +155,8 @@ def evaluate(folder: Path, count: int, seed: str, constrained: bool, show: int) 
     """Write and score `count` held-out exercises of each sort, and those written by hand."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    model.eval()
     tokenizer = AutoTokenizer.from_pretrained(folder)
     outputs = _constrained_outputs if constrained else _free_outputs
     scored: list[tuple[str, bool, int, int]] = []

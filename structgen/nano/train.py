@@ -16,17 +16,15 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, TypeAlias
 
 import torch
 
 from structgen.nano import prompts
 from structgen.nano.facts import exercises, schema_text
-
-if TYPE_CHECKING:
-    from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 __all__ = ["Options", "build_tokenizer", "main", "train"]
 
@@ -36,6 +34,9 @@ __all__ = ["Options", "build_tokenizer", "main", "train"]
 WORD_PATTERN: Final = (
     r"\p{Lu}?[\p{Ll}\p{M}]+|\p{Lu}+|[\p{L}\p{M}]+|\p{N}|[^\s\p{L}\p{M}\p{N}]+(?: [^\s\p{L}\p{M}\p{N}]+)* ?|\s+"
 )
+Network: TypeAlias = Any  # a LlamaForCausalLM; transformers' own annotations do not pass a strict check
+Tokenizer: TypeAlias = Any  # a PreTrainedTokenizerFast
+
 _IGNORED: Final = -100
 _WIDTH_STEP: Final = 16
 _STAGES: Final = ((0.06, 2), (0.18, 4), (1.0, 6))  # until this share of the steps, at most so many facts per text
@@ -46,8 +47,8 @@ class Options:
     """What a run depends on."""
 
     seed: int = 0
-    steps: int = 2000
-    batch_tokens: int = 6144
+    steps: int = 1400
+    batch_tokens: int = 4096
     matrix_rate: float = 0.02
     rate: float = 3e-3
     warmup: int = 100
@@ -58,17 +59,20 @@ class Options:
     inner: int = 512
     vocabulary: int = 4096
     tokenizer_texts: int = 20000
-    threads: int = 2
+    threads: int = 2  # one is faster where other work shares the cores
     save_every: int = 500
     device: str = "cpu"
+    start: str = ""  # a folder to go on from, with its tokenizer and fresh optimizers; the curriculum is then skipped
 
 
-def build_tokenizer(options: Options) -> PreTrainedTokenizerFast:
+def build_tokenizer(options: Options) -> Tokenizer:
     """Train the byte-level BPE; every byte is a token, so every text can be written and is read back exactly."""
-    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
+    from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
+    from tokenizers import Tokenizer as CoreTokenizer
 
-    core = Tokenizer(models.BPE())
+    if options.start:
+        return import_module("transformers").AutoTokenizer.from_pretrained(options.start)
+    core = CoreTokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(WORD_PATTERN), behavior="isolated"),
@@ -86,7 +90,7 @@ def build_tokenizer(options: Options) -> PreTrainedTokenizerFast:
     )
     texts = (one.text + schema_text(one.schema) + one.answer for one in exercises(f"tokenizer:{options.seed}"))
     core.train_from_iterator(islice(texts, options.tokenizer_texts), trainer)
-    return PreTrainedTokenizerFast(
+    return import_module("transformers").PreTrainedTokenizerFast(
         tokenizer_object=core,
         bos_token=prompts.BOS,
         eos_token=prompts.EOS,
@@ -98,13 +102,14 @@ def build_tokenizer(options: Options) -> PreTrainedTokenizerFast:
     )
 
 
-def build_model(options: Options, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+def build_model(options: Options, tokenizer: Tokenizer) -> Network:
     """A fresh model whose vocabulary is exactly the tokenizer's."""
-    from transformers import LlamaConfig, LlamaForCausalLM
-
+    transformers = import_module("transformers")
+    if options.start:
+        return transformers.AutoModelForCausalLM.from_pretrained(options.start, dtype=torch.float32)
     torch.manual_seed(options.seed)
-    return LlamaForCausalLM(
-        LlamaConfig(
+    return transformers.LlamaForCausalLM(
+        transformers.LlamaConfig(
             vocab_size=len(tokenizer),
             hidden_size=options.hidden,
             intermediate_size=options.inner,
@@ -120,7 +125,7 @@ def build_model(options: Options, tokenizer: PreTrainedTokenizerFast) -> LlamaFo
     )
 
 
-def _encoded(options: Options, tokenizer: PreTrainedTokenizerFast, size: int) -> Iterator[tuple[list[int], int]]:
+def _encoded(options: Options, tokenizer: Tokenizer, size: int) -> Iterator[tuple[list[int], int]]:
     """Token ids of each exercise, and where its answer begins."""
     stream = exercises(f"train:{options.seed}:{size}", size=size)
     while True:
@@ -132,7 +137,7 @@ def _encoded(options: Options, tokenizer: PreTrainedTokenizerFast, size: int) ->
                 yield head + tail, len(head)
 
 
-def _batches(options: Options, tokenizer: PreTrainedTokenizerFast) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+def _batches(options: Options, tokenizer: Tokenizer) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Inputs (B, T) and labels (B, T), `steps` of them. T is a multiple of 16 and B * T about `batch_tokens`.
 
     An exercise waits with others of its length until they fill a batch: few shapes, hardly any padding.
@@ -141,7 +146,9 @@ def _batches(options: Options, tokenizer: PreTrainedTokenizerFast) -> Iterator[t
     waiting: dict[int, list[tuple[list[int], int]]] = defaultdict(list)
     step = 0
     while step < options.steps:
-        size = next(size for share, size in _STAGES if step < share * options.steps)
+        size = (
+            _STAGES[-1][1] if options.start else next(size for share, size in _STAGES if step < share * options.steps)
+        )
         ids, start = next(streams[size])
         width = -(-len(ids) // _WIDTH_STEP) * _WIDTH_STEP
         group = waiting[width]
@@ -161,7 +168,7 @@ def _tensors(group: list[tuple[list[int], int]], width: int, pad: int) -> tuple[
     return inputs, labels
 
 
-def _optimizers(options: Options, model: LlamaForCausalLM) -> list[torch.optim.Optimizer]:
+def _optimizers(options: Options, model: Network) -> list[torch.optim.Optimizer]:
     inner = [weight for name, weight in model.named_parameters() if weight.ndim == 2 and "embed" not in name]
     rest = [weight for name, weight in model.named_parameters() if weight.ndim != 2 or "embed" in name]
     return [
@@ -176,7 +183,7 @@ def _rate_share(options: Options, step: int) -> float:
     return min(1.0, (step + 1) / options.warmup, left)
 
 
-def _loss(model: LlamaForCausalLM, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def _loss(model: Network, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Mean loss of the answer tokens; only their positions, filled up to a round number, meet the output layer."""
     chosen = torch.nonzero(labels.flatten() != _IGNORED).flatten()
     chosen = torch.nn.functional.pad(chosen, (0, -len(chosen) % 256), value=labels.numel() - 1)  # a position ignored
@@ -186,15 +193,14 @@ def _loss(model: LlamaForCausalLM, inputs: torch.Tensor, labels: torch.Tensor) -
     return torch.nn.functional.cross_entropy(logits.float(), labels.flatten()[chosen], ignore_index=_IGNORED)
 
 
-def _save(out: Path, model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> None:
+def _save(out: Path, model: Network, tokenizer: Tokenizer) -> None:
     """Write float16 weights, configuration and tokenizer, ready for `from_pretrained`."""
-    from transformers import GenerationConfig
-
+    generation_config = import_module("transformers").GenerationConfig
     state = {name: weight.detach().to("cpu", torch.float16) for name, weight in model.state_dict().items()}
     copy = type(model)(model.config).to(torch.float16)
     copy.load_state_dict(state)
     ids = {"bos_token_id": model.config.bos_token_id, "pad_token_id": model.config.pad_token_id}
-    copy.generation_config = GenerationConfig(do_sample=False, eos_token_id=model.config.eos_token_id, **ids)
+    copy.generation_config = generation_config(do_sample=False, eos_token_id=model.config.eos_token_id, **ids)
     copy.save_pretrained(out)
     tokenizer.save_pretrained(out)
     for file in out.iterdir():
@@ -213,7 +219,7 @@ def train(out: Path, options: Options) -> None:
         for optimizer, base in zip(optimizers, bases, strict=True):
             optimizer.param_groups[0]["lr"] = base * _rate_share(options, step)
         loss = _loss(model, inputs.to(options.device), labels.to(options.device))
-        loss.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optimizers:
             optimizer.step()
@@ -229,7 +235,7 @@ def train(out: Path, options: Options) -> None:
             _save(out, model, tokenizer)
 
 
-def _options(arguments: Any) -> Options:
+def _options(arguments: argparse.Namespace) -> Options:
     known = {name: value for name, value in vars(arguments).items() if name in Options.__dataclass_fields__}
     return Options(**known)
 

@@ -51,7 +51,7 @@ def read_tokenizer(tokenizer: Any, special: frozenset[int] = frozenset()) -> Tok
 
 
 def byte_level_bytes(texts: list[str]) -> list[bytes]:
-    """GPT-2's map undone, for all tokens at once. A token with a character outside the map is plain text (as decoded)."""
+    """GPT-2's map undone, for all tokens at once. A token with a character outside it is plain text, as decoded."""
     codes = np.frombuffer("".join(texts).encode("utf-32-le"), dtype=np.uint32)
     values = _BYTE_OF[np.minimum(codes, len(_BYTE_OF) - 1)]
     ends = np.cumsum(np.fromiter(map(len, texts), dtype=np.int64, count=len(texts)))

@@ -8,10 +8,12 @@ import decimal
 import enum
 import ipaddress
 import pathlib
+import random
 import re
 import typing as t
 import uuid
 import zoneinfo
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Any, Literal, NamedTuple
@@ -23,7 +25,11 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapte
 from typing_extensions import NotRequired, TypedDict
 
 from structgen.api.types import json_schema, target_of
+from structgen.automata.configurations import Configurations
+from structgen.automata.network import build_network
 from structgen.errors import InvariantError, SchemaError, UnsupportedSchema, ValueRejected
+from structgen.grammars.json_schema import JsonStyle, compile_schema
+from structgen.kernels.layout import START
 
 
 class Colour(enum.Enum):
@@ -135,6 +141,28 @@ def name_of(kind: object) -> str:
 @pytest.mark.parametrize("kind", ZOO, ids=name_of)
 def test_every_type_has_a_schema_that_is_a_schema(kind: Any) -> None:
     jsonschema.Draft202012Validator.check_schema(json_schema(kind))
+
+
+def texts_of(schema: object, style: JsonStyle, count: int, rng: random.Random) -> Iterator[str]:
+    """Random texts of a schema: a random walk of some bytes, then the shortest way to the end."""
+    configurations = Configurations(build_network(compile_schema(schema, style=style).grammar))
+    for index in range(count):
+        state, data = START, bytearray()
+        for _ in range(4 * index):
+            live = configurations.live_bytes(state)
+            if not live:
+                break
+            data.append(rng.choice(live))
+            state = configurations.advance(state, bytes(data[-1:]))
+        yield (bytes(data) + configurations.shortest(state)).decode()
+
+
+@pytest.mark.parametrize("style", [JsonStyle(), JsonStyle.any()], ids=["default", "any"])
+@pytest.mark.parametrize("kind", ZOO, ids=name_of)
+def test_whatever_the_schema_allows_pydantic_reads(kind: Any, style: JsonStyle) -> None:
+    target = target_of(kind)
+    for text in texts_of(target.schema, style, 24, random.Random(name_of(kind))):
+        target.read(text)
 
 
 @pytest.mark.parametrize("kind", REFUSED, ids=name_of)

@@ -1,7 +1,8 @@
 """A slow recogniser and a random sampler over the grammar IR, written for nothing but being obviously right.
 
-`accepts(grammar, text)` computes, for every expression and position, the set of positions where a match may end. Rules are
-iterated to a fixpoint per position, so recursion and empty matches are fine. `sample(grammar, rng)` derives a random text.
+`accepts(grammar, text)` computes, for every expression and position, the set of positions where a match may end.
+Rules are iterated to a fixpoint per position, so recursion and empty matches are fine. `sample(grammar, rng)`
+derives a random text.
 """
 
 from __future__ import annotations

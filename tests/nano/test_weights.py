@@ -53,7 +53,7 @@ def test_load_gives_float32(loaded: tuple[Any, Any]) -> None:
 def test_tokenizer_round_trips_any_text(loaded: tuple[Any, Any]) -> None:
     tokenizer = loaded[1]
     rng = random.Random(0)
-    for _ in range(300):
+    for _ in range(200):
         high = rng.choice((0x7F, 0x2FF, 0xD7FF, 0x10FFFF))
         codes = (rng.randint(0, high) for _ in range(rng.randint(0, 40)))
         text = "".join(chr(code) for code in codes if not 0xD800 <= code <= 0xDFFF)
@@ -88,6 +88,18 @@ def test_tool_prompt_equals_chat_template(loaded: tuple[Any, Any]) -> None:
     messages = [{"role": "system", "content": tools_text(tools)}, {"role": "user", "content": "Call Ada"}]
     text = loaded[1].apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
     assert text == tool_prompt(tools, "Call Ada")
+
+
+def test_writes_the_fields_of_a_simple_sentence(loaded: tuple[Any, Any]) -> None:
+    from structgen.nano.evaluate import by_hand, score
+
+    model, tokenizer = nano.load()
+    first = by_hand()[0]
+    encoded = tokenizer(first.prompt, return_tensors="pt")
+    with torch.inference_mode():
+        written = model.generate(**encoded, max_new_tokens=60)
+    text = tokenizer.decode(written[0, encoded["input_ids"].shape[1] :], skip_special_tokens=True)
+    assert score(first, text) == (True, 3, 3)
 
 
 def test_prompts_are_short(loaded: tuple[Any, Any]) -> None:

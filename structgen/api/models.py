@@ -1,0 +1,109 @@
+"""What the caller names as a model -> an engine: a transformers model, a path, an engine, or None for the bundled nano.
+
+Engines are kept: per model object for as long as it lives, for the last few paths, and nano for the process.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from structgen.errors import ModelError, OptionError
+from structgen.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from structgen.engines.transformers import TransformersEngine
+
+__all__ = ["engine_of", "vocabulary_at"]
+
+_engines: weakref.WeakKeyDictionary[Any, tuple[Any, TransformersEngine]] = weakref.WeakKeyDictionary()
+
+
+def engine_of(model: Any, tokenizer: Any = None) -> Any:
+    """The engine of a model. `tokenizer` may be left out where the model's own folder holds one."""
+    if model is None or isinstance(model, (str, os.PathLike)):
+        if tokenizer is None:
+            return _engine_at(None if model is None else os.fspath(model))
+        return _engine_class()(_load(os.fspath(model), tokenizer_too=False)[0], tokenizer) if model else _refuse_own()
+    if hasattr(model, "prefill") and hasattr(model, "vocabulary"):
+        if tokenizer is not None:
+            raise OptionError("an engine has its own tokenizer", option="tokenizer")
+        return model
+    if not hasattr(model, "config"):
+        raise OptionError(f"model is neither a transformers model nor an engine: {type(model).__name__}", option="model")
+    return _engine_around(model, tokenizer)
+
+
+def vocabulary_at(path: str | None) -> Vocabulary:
+    """The vocabulary of the tokenizer in a folder, or of nano; no weights are read."""
+    _engine_class()
+    from transformers import AutoTokenizer
+
+    from structgen import nano
+
+    folder = nano.path() if path is None else path
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"no tokenizer at {folder}: {_first_line(error)}") from error
+    return Vocabulary.from_tokenizer(tokenizer)
+
+
+def _engine_around(model: Any, tokenizer: Any) -> TransformersEngine:
+    known = _engines.get(model)
+    if known is not None and tokenizer in (None, known[0]):
+        return known[1]
+    given = tokenizer
+    if tokenizer is None:
+        folder = getattr(model.config, "name_or_path", "")
+        if not folder:
+            raise OptionError("tokenizer= is needed: the model does not say where it was loaded from", option="tokenizer")
+        from transformers import AutoTokenizer
+
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(folder)
+        except (OSError, ValueError) as error:
+            raise OptionError(f"tokenizer= is needed: there is none at {folder}", option="tokenizer") from error
+    engine = _engine_class()(model, tokenizer)
+    _engines[model] = (given if given is not None else tokenizer, engine)
+    return engine
+
+
+@lru_cache(maxsize=2)
+def _engine_at(path: str | None) -> TransformersEngine:
+    """nano for None, else the model in a folder (or of a name the hub's cache knows)."""
+    engine = _engine_class()
+    if path is not None:
+        return engine(*_load(path))
+    from structgen import nano
+
+    return engine(*nano.load())
+
+
+def _load(path: str, *, tokenizer_too: bool = True) -> tuple[Any, Any]:
+    _engine_class()
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    try:
+        model = AutoModelForCausalLM.from_pretrained(path).eval()
+        return model, AutoTokenizer.from_pretrained(path) if tokenizer_too else None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"no model at {path}: {_first_line(error)}") from error
+
+
+def _engine_class() -> type[TransformersEngine]:
+    try:
+        from structgen.engines.transformers import TransformersEngine
+    except ModuleNotFoundError as error:
+        raise ModelError(f"{error.name} is missing: pip install structgen-engine[transformers]") from error
+    return TransformersEngine
+
+
+def _refuse_own() -> Any:
+    raise OptionError("the bundled model has its own tokenizer", option="tokenizer")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,0 +1,116 @@
+"""The options of `generate`: one frozen record, read once; unknown names are an error that says which name was meant."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from typing_extensions import TypedDict
+
+from structgen.errors import OptionError
+from structgen.grammars.ir import Grammar
+from structgen.grammars.json_schema.style import JsonStyle
+from structgen.matcher import Constraint
+from structgen.options import Limits
+
+__all__ = ["GenerateOptions", "Settings", "one_of"]
+
+OnTruncate = Literal["complete", "raise"]
+Progress = Callable[[int, float], object]
+
+
+class GenerateOptions(TypedDict, total=False):
+    """What `generate` and its twins take beside model, prompt, schema and stream; `Settings` says what each means."""
+
+    regex: str | None
+    choices: Sequence[str] | None
+    grammar: Grammar | None
+    constraint: Constraint | Sequence[Constraint] | None
+    tokenizer: Any
+    n: int
+    method: Literal["masked"]
+    max_tokens: int | None
+    temperature: float | None
+    top_p: float | None
+    top_k: int | None
+    seed: int | None
+    style: JsonStyle | None
+    limits: Limits | None
+    registry: Any
+    on_truncate: OnTruncate
+    progress: Progress | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The options of one call.
+
+    field        meaning
+    schema       Python type, TypeAdapter or JSON Schema; a list for a batch
+    regex        regular expression the whole output matches (Python syntax)
+    choices      the allowed outputs
+    grammar      grammar IR
+    constraint   what `compile` returned; a list for a batch
+    tokenizer    of a transformers model whose folder does not hold it
+    n            outputs per prompt
+    method       "masked": the model's law restricted to allowed tokens at every step
+    max_tokens   most tokens of one output, stop token included; 512, or what the model's context leaves, when not given
+    temperature  0 takes the likeliest allowed token; when not given 0 for one output and 1 for several
+    top_p        sample from the likeliest tokens that hold this probability
+    top_k        sample from the k likeliest tokens
+    seed         makes sampling repeatable; a fresh one when not given
+    style        how JSON is spelled
+    limits       bounds against hostile schemas
+    registry     other documents a JSON Schema refers to (`referencing.Registry`)
+    on_truncate  "complete": a budget that runs short steers to the shortest end; "raise": it raises Truncated
+    progress     called with (tokens generated so far, seconds) after every step
+    """
+
+    schema: Any = None
+    regex: str | None = None
+    choices: Sequence[str] | None = None
+    grammar: Grammar | None = None
+    constraint: Any = None
+    tokenizer: Any = None
+    n: int = 1
+    method: str = "masked"
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    seed: int | None = None
+    style: JsonStyle | None = None
+    limits: Limits | None = None
+    registry: Any = None
+    on_truncate: str = "complete"
+    progress: Progress | None = None
+
+    def __post_init__(self) -> None:
+        one_of("method", self.method, ("masked",))
+        one_of("on_truncate", self.on_truncate, ("complete", "raise"))
+        if not isinstance(self.n, int) or self.n < 1:
+            raise OptionError(f"n must be at least 1, not {self.n!r}", option="n")
+        if self.n > 1 and self.temperature == 0:
+            raise OptionError("n > 1 at temperature 0 gives the same output n times", option="temperature")
+
+    @classmethod
+    def read(cls, options: Mapping[str, Any]) -> Settings:
+        """The settings of a call. Raises OptionError for a name that does not exist."""
+        known = [field.name for field in dataclasses.fields(cls)]
+        for name in options:
+            if name not in known:
+                near = difflib.get_close_matches(name, [*known, "model", "prompt", "stream"], n=1, cutoff=0.5)
+                hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(known)}"
+                raise OptionError(f"unknown option {name!r}{hint}", option=name)
+        return cls(**options)
+
+
+def one_of(option: str, value: object, allowed: Sequence[str]) -> None:
+    """Raise OptionError unless `value` is one of `allowed`; names the nearest."""
+    if value not in allowed:
+        near = difflib.get_close_matches(str(value), allowed, n=1, cutoff=0.3)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise OptionError(f"{option} is one of {', '.join(map(repr, allowed))}, not {value!r}{hint}", option=option)

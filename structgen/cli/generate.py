@@ -1,0 +1,85 @@
+"""`structgen generate`: one prompt, one or several values on stdout; progress and figures on stderr."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from structgen.cli.reading import schema_argument, style_argument, text_argument
+from structgen.errors import OptionError
+
+__all__ = ["quiet_loading", "run"]
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Generate and print."""
+    from structgen.api.generate import generate_result
+
+    if arguments.schema == "-" and arguments.prompt == "-":
+        raise OptionError("only one of --schema and --prompt can read stdin", option="prompt")
+    quiet_loading()
+    named = {name: getattr(arguments, name) for name in ("n", "seed", "max_tokens", "temperature", "top_p", "top_k")}
+    line = ProgressLine() if sys.stderr.isatty() else None
+    try:
+        found = generate_result(
+            arguments.model,
+            text_argument(arguments.prompt),
+            schema=None if arguments.schema is None else schema_argument(arguments.schema),
+            regex=arguments.regex,
+            choices=arguments.choice,
+            style=style_argument(arguments),
+            progress=line,
+            **{name: value for name, value in named.items() if value is not None},
+        )
+    finally:
+        if line is not None:
+            line.clear()
+    for result in found if isinstance(found, list) else [found]:
+        print(json.dumps(_record(result)) if arguments.json else _shown(result.value))
+        if arguments.stats:
+            print(_figures(result), file=sys.stderr)
+    return 0
+
+
+class ProgressLine:
+    """Tokens and tokens per second, rewritten in place."""
+
+    def __call__(self, tokens: int, seconds: float) -> None:
+        rate = f", {tokens / seconds:.0f} tokens/s" if seconds else ""
+        sys.stderr.write(f"\r\x1b[K{tokens} tokens{rate}")
+        sys.stderr.flush()
+
+    def clear(self) -> None:
+        """Leave no trace."""
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()
+
+
+def quiet_loading() -> None:
+    """transformers draws a bar while it loads weights, which a command's output has no use for."""
+    try:
+        from transformers.utils import logging
+    except ModuleNotFoundError:
+        return  # generate says what to install
+    logging.disable_progress_bar()
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _record(result: Any) -> dict[str, Any]:
+    names = ("value", "text", "token_ids", "log_prob", "log_q", "log_weight", "finish_reason")
+    stats = {name: getattr(result.stats, name) for name in result.stats.__slots__}
+    return {**{name: getattr(result, name) for name in names}, "stats": stats}
+
+
+def _figures(result: Any) -> str:
+    stats = result.stats
+    return (
+        f"{stats.prompt_tokens} prompt tokens, {stats.output_tokens} output tokens, {result.finish_reason}; "
+        f"compiled in {1e3 * stats.compile_seconds:.1f} ms, {stats.tokens_per_second:.0f} tokens/s; "
+        f"log-probability {result.log_prob:.3f}, weight {result.log_weight:+.3f}"
+    )

@@ -1,0 +1,289 @@
+"""The decode loop on tiny random models: always complete and valid, reproducible, and no row knows its neighbours."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import json
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from structgen.api.exact import ExactValidator
+from structgen.compiler import compile_grammar
+from structgen.engines.decode import Output, Request, decode, decode_steps
+from structgen.engines.transformers import TransformersEngine
+from structgen.errors import BudgetTooSmall, ModelError, OptionError, StructgenError, VocabularyError
+from structgen.grammars.ir import Grammar, Rule, alt, seq
+from structgen.grammars.ir import Literal as Text
+from structgen.grammars.json_schema import compile_schema
+from structgen.matcher import Constraint
+from structgen.options import SamplingOptions
+from structgen.vocabulary import Vocabulary
+
+FAMILIES = ("llama", "qwen2", "qwen3", "gpt2", "gemma", "mistral")
+DATA = Path(__file__).resolve().parents[2] / "../shared/data/maskbench-dev.jsonl.gz"
+PERSON = {
+    "type": "object",
+    "properties": {"name": {"type": "string"}, "age": {"type": "integer", "minimum": 0}},
+    "required": ["name", "age"],
+    "additionalProperties": False,
+}
+TREE = {
+    "$ref": "#/$defs/node",
+    "$defs": {
+        "node": {
+            "type": "object",
+            "properties": {"v": {"type": "number"}, "kids": {"type": "array", "items": {"$ref": "#/$defs/node"}}},
+            "required": ["v"],
+            "additionalProperties": False,
+        }
+    },
+}
+SCHEMAS: list[Any] = [
+    PERSON,
+    TREE,
+    {"type": "array", "items": {"type": "string"}, "minItems": 2},
+    {"enum": ["red", "green", {"a": [1, None]}]},
+    {"anyOf": [{"type": "boolean"}, {"type": "string", "pattern": "^[a-z]{3,}$"}]},
+    {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"},
+    {"type": "array", "items": {"type": "integer", "multipleOf": 7}, "maxItems": 3},
+    {"type": "object", "patternProperties": {"^k": {"type": "null"}}, "additionalProperties": False},
+]
+SAMPLED = SamplingOptions(temperature=1.0, seed=7)
+GREEDY = SamplingOptions(temperature=0)
+Engines = Callable[..., TransformersEngine]
+Constrain = Callable[[Any], Constraint]
+
+
+def assert_complete(outputs: Sequence[Output], schemas: Sequence[Any], requests: Sequence[Request]) -> None:
+    for output, schema, request in zip(outputs, schemas, requests, strict=True):
+        assert ExactValidator(schema).fault(output.text) is None, (schema, output.text)
+        assert output.finish_reason in ("stop", "completed") and output.stop_id is not None
+        assert len(output.token_ids) + 1 <= request.max_tokens
+        assert (
+            output.log_prob <= output.log_q <= 0 or math.isinf(output.log_prob) or output.finish_reason == "completed"
+        )
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("options", [GREEDY, SAMPLED, SamplingOptions(temperature=1.7, top_k=9, top_p=0.8, seed=3)])
+def test_every_output_is_complete_and_valid(
+    family: str, options: SamplingOptions, make_engine: Engines, constrain: Constrain
+) -> None:
+    engine = make_engine(family)
+    requests = [
+        Request(engine.encode("x" * (1 + 5 * index)), constrain(schema), max_tokens=64)
+        for index, schema in enumerate(SCHEMAS)
+    ]
+    assert_complete(decode(engine, requests, options), SCHEMAS, requests)
+
+
+def test_tight_budgets_down_to_the_smallest(make_engine: Engines, constrain: Constrain) -> None:
+    engine = make_engine()
+    for schema in SCHEMAS:
+        constraint = constrain(schema)
+        needed = constraint.matcher().tokens_to_accept() + 1
+        requests = [Request([1], constraint, max_tokens=needed + extra) for extra in (0, 1, 2, 3, 5, 8)]
+        assert_complete(decode(engine, requests, SAMPLED), [schema] * len(requests), requests)
+        with pytest.raises(BudgetTooSmall) as caught:
+            decode_steps(engine, [Request([1], constraint, max_tokens=needed - 1)], SAMPLED)
+        assert (caught.value.needed, caught.value.budget) == (needed, needed - 1)
+
+
+def readable(limit: int) -> list[tuple[Any, Any]]:
+    """(schema, grammar) of the first maskbench schemas that are supported and writable in 63 small tokens."""
+    if not DATA.exists():
+        pytest.skip(f"{DATA} is not here")
+    found: list[tuple[Any, Any]] = []
+    with gzip.open(DATA, "rt") as lines:
+        for line in itertools.islice(lines, 0, None, 7):
+            schema = json.loads(line)["schema"]
+            try:
+                found.append((schema, compile_schema(schema).grammar))
+            except StructgenError:
+                continue
+            if len(found) == limit:
+                break
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES[:5])
+def test_real_schemas(family: str, make_engine: Engines) -> None:
+    engine, chosen = make_engine(family), []
+    for schema, grammar in readable(300):
+        constraint = compile_grammar(grammar, engine.vocabulary)
+        if constraint.matcher().tokens_to_accept() < 64:
+            chosen.append((schema, constraint))
+    assert len(chosen) >= 200
+    for start in range(0, 200, 16):
+        part = chosen[start : start + 16]
+        requests = [Request([1], constraint, max_tokens=64) for _, constraint in part]
+        assert_complete(decode(engine, requests, SAMPLED), [schema for schema, _ in part], requests)
+
+
+def test_rows_do_not_depend_on_their_neighbours(make_engine: Engines, constrain: Constrain) -> None:
+    engine = make_engine(double=True)
+    requests = [
+        Request(engine.encode("word " * (index + 1)), None if index == 2 else constrain(schema), 40, stream=100 + index)
+        for index, schema in enumerate(SCHEMAS)
+    ]
+    for options in (GREEDY, SAMPLED):
+        together = decode(engine, requests, options)
+        alone = [decode(engine, [request], options)[0] for request in requests]
+        reverse = decode(engine, requests[::-1], options)[::-1]
+        for one, two, three in zip(together, alone, reverse, strict=True):
+            assert one.token_ids == two.token_ids == three.token_ids
+            assert one.log_prob == pytest.approx(two.log_prob) and one.log_q == pytest.approx(three.log_q)
+
+
+def test_the_seed_decides(make_engine: Engines, constrain: Constrain) -> None:
+    engine, constraint = make_engine(), constrain(PERSON)
+    requests = [Request([1], constraint, 60)] * 4
+    first, again = (decode(engine, requests, SAMPLED) for _ in range(2))
+    other = decode(engine, requests, SamplingOptions(seed=8))
+    assert first == again and first != other
+    assert len({output.token_ids for output in first}) > 1  # rows draw from streams of their own
+
+
+def test_padding_ids_and_unused_ids_never_come(make_engine: Engines, constrain: Constrain) -> None:
+    engine = make_engine(padding=64)
+    known = len(engine.tokenizer)
+    assert engine.vocabulary.size == known + 64
+    with torch.no_grad():
+        engine.model.get_output_embeddings().weight[known:] *= 50
+    requests = [Request([1], None, 30), Request([1], constrain(PERSON), 30)]
+    for options in (GREEDY, SAMPLED):
+        outputs = decode(engine, requests, options)
+        assert all(token < known for output in outputs for token in output.token_ids)
+        assert outputs[0].finish_reason in ("length", "stop")
+
+
+class TableModel:
+    """Logits from a function of the row's own tokens; what the exact tests run on."""
+
+    def __init__(self, vocabulary: Vocabulary, logits: Callable[[tuple[int, ...]], Sequence[float]]) -> None:
+        self.vocabulary, self.logits = vocabulary, logits
+
+    def prefill(self, prompts: Sequence[Sequence[int]], reserve: int) -> tuple[torch.Tensor, list[tuple[int, ...]]]:
+        rows = [tuple(prompt) for prompt in prompts]
+        return torch.tensor([self.logits(row) for row in rows]), rows
+
+    def extend(self, tokens: Sequence[int], context: list[tuple[int, ...]]) -> torch.Tensor:
+        context[:] = [(*row, token) for row, token in zip(context, tokens, strict=True)]
+        return torch.tensor([self.logits(row) for row in context])
+
+
+SMALL = Vocabulary.from_bytes([b"", b"", b"a", b"b", b"c", b"ab"], eos=[0, 1])
+
+
+def table_logits(prefix: tuple[int, ...]) -> list[float]:
+    return np.random.default_rng([9, *prefix]).normal(0, 1.5, SMALL.size).tolist()
+
+
+def words(*options: bytes) -> Constraint:
+    return compile_grammar(Grammar((Rule("words", alt(*(Text(o) for o in options))),)), SMALL)
+
+
+def test_log_prob_and_log_q_are_the_laws_sampled() -> None:
+    """Frequencies against enumerated probabilities, and sum p / q over draws against the evidence."""
+    constraint, model = words(b"ab", b"c", b"abc"), TableModel(SMALL, table_logits)
+    requests = [Request([2], constraint, 9, stream=stream) for stream in range(4000)]
+    outputs = decode(model, requests, SamplingOptions(seed=1))
+    seen = {output.token_ids: output for output in outputs}
+    evidence = 0.0
+    for ids in itertools.chain(*(itertools.product(range(2, 6), repeat=n) for n in range(1, 4))):
+        if SMALL.decode(ids) not in (b"ab", b"c", b"abc"):
+            continue
+        matcher, log_p, log_q = constraint.matcher(), 0.0, 0.0
+        for position, token in enumerate((*ids, 0)):
+            row = torch.tensor(table_logits((2, *ids[:position])), dtype=torch.float64)
+            allowed = torch.from_numpy(matcher.allows(range(SMALL.size)))
+            event = [0, 1] if token == 0 else [token]
+            log_p += float(torch.log_softmax(row, 0)[event].logsumexp(0))
+            log_q += float(torch.log_softmax(row.masked_fill(~allowed, -math.inf), 0)[event].logsumexp(0))
+            matcher.accept(token)
+        evidence += math.exp(log_p)
+        frequency = sum(output.token_ids == ids for output in outputs) / len(outputs)
+        assert abs(frequency - math.exp(log_q)) < 4 * math.sqrt(0.25 / len(outputs)) + 1e-9
+        if ids in seen:
+            assert seen[ids].log_prob == pytest.approx(log_p, abs=1e-6)
+            assert seen[ids].log_q == pytest.approx(log_q, abs=1e-6)
+            assert seen[ids].log_weight == pytest.approx(log_p - log_q, abs=1e-6)
+    assert {output.finish_reason for output in outputs} == {"stop"}
+    assert np.mean([math.exp(output.log_weight) for output in outputs]) == pytest.approx(evidence, rel=0.1)
+
+
+def test_guard_completes_and_says_so() -> None:
+    never_ends = TableModel(SMALL, lambda prefix: [-50.0, -50.0, 5.0, 0.0, 0.0, 0.0])
+    star = Grammar((Rule("as", alt(Text(b"c"), seq(Text(b"a"), Text(b"")))),))
+    assert decode(never_ends, [Request([2], compile_grammar(star, SMALL), 2)], GREEDY)[0].data == b"a"
+    from structgen.grammars.ir import Repeat
+
+    pairs = compile_grammar(Grammar((Rule("pairs", seq(Repeat(Text(b"aa")), Text(b"bb"))),)), SMALL)
+    for budget in range(3, 12):
+        (output,) = decode(never_ends, [Request([2], pairs, budget)], GREEDY)
+        assert output.finish_reason == "completed" and output.stop_id in (0, 1)
+        assert pairs.accepts(output.data) and len(output.token_ids) + 1 <= budget
+        assert len(output.token_ids) + 1 >= budget - 1  # it used what it had
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ([math.nan] * 6, "NaN"),
+        ([math.inf] * 6, "NaN or infinite"),
+        ([0.0] * 5, "shape"),
+        ([-math.inf] * 6, "probability zero"),
+    ],
+)
+def test_unusable_logits_are_a_model_error(row: list[float], reason: str) -> None:
+    with pytest.raises(ModelError, match=reason):
+        decode(TableModel(SMALL, lambda prefix: row), [Request([2], words(b"ab"), 5)], SAMPLED)
+
+
+def test_a_model_that_breaks_in_the_middle(make_engine: Engines, constrain: Constrain) -> None:
+    logits = lambda prefix: [math.nan if len(prefix) > 2 else 0.0] * 6  # noqa: E731
+    with pytest.raises(ModelError):
+        decode(TableModel(SMALL, logits), [Request([2], words(b"abc"), 5)], SAMPLED)
+
+
+def test_requests_are_checked_before_the_model_is_called(make_engine: Engines, constrain: Constrain) -> None:
+    engine = make_engine()
+    with pytest.raises(VocabularyError, match="another vocabulary"):
+        decode_steps(engine, [Request([1], words(b"ab"), 5)], SAMPLED)
+    with pytest.raises(OptionError, match="max_tokens"):
+        decode_steps(engine, [Request([1], None, 0)], SAMPLED)
+    with pytest.raises(OptionError, match="no tokens"):
+        decode(engine, [Request([], None, 5)], SAMPLED)
+    with pytest.raises(ModelError, match="1024"):
+        decode(engine, [Request([1], None, 5000)], SAMPLED)
+    assert decode(engine, [], SAMPLED) == []
+    for bad in ({"temperature": -1.0}, {"top_k": 0}, {"top_p": 0.0}, {"seed": -1}, {"temperature": math.nan}):
+        with pytest.raises(OptionError):
+            SamplingOptions(**bad)  # type: ignore[arg-type]
+
+
+def test_steps_report_tokens_and_ends(make_engine: Engines, constrain: Constrain) -> None:
+    engine = make_engine()
+    requests = [
+        Request([1], constrain({"enum": [True]}), 20),
+        Request([1], constrain(PERSON), 40),
+        Request([1], None, 6),
+    ]
+    written: dict[int, list[int]] = {0: [], 1: [], 2: []}
+    outputs: dict[int, Output] = {}
+    for number, step in enumerate(decode_steps(engine, requests, SAMPLED)):
+        assert step.index == number and not set(step.tokens) & set(outputs)
+        for row, token in step.tokens.items():
+            written[row].append(token)
+        outputs |= step.finished
+    assert outputs[0].text == "true"
+    for row, output in outputs.items():
+        assert written[row] == [*output.token_ids, *([] if output.stop_id is None else [output.stop_id])]

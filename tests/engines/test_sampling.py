@@ -1,0 +1,86 @@
+"""Masks and laws against plain numpy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from structgen.engines.masking import allowed_tokens, apply_masks
+from structgen.engines.sampling import draw, law, row_generator
+from structgen.errors import ModelError
+from structgen.options import SamplingOptions
+
+
+@pytest.mark.parametrize("size", [1, 31, 32, 33, 500])
+@pytest.mark.parametrize("padding", [0, 1, 64])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_masks_are_applied_bit_by_bit(size: int, padding: int, dtype: torch.dtype) -> None:
+    rng = np.random.default_rng([size, padding])
+    allowed = rng.random((3, size)) < 0.5
+    rows: list[np.ndarray | None] = [
+        sum((np.uint32(1 << (t % 32)) * (np.arange((size + 31) // 32) == t // 32) for t in np.flatnonzero(row)),
+            np.zeros((size + 31) // 32)).astype(np.uint32)
+        for row in allowed
+    ]  # fmt: skip
+    rows.append(None)
+    logits = torch.randn(4, size + padding).to(dtype)
+    out = apply_masks(logits, rows)
+    expected = np.zeros((4, size + padding), bool)
+    expected[:3, :size], expected[3] = allowed, True
+    assert out.dtype == dtype and torch.equal(torch.isneginf(out), torch.from_numpy(~expected))
+    assert torch.equal(out[torch.from_numpy(expected)], logits[torch.from_numpy(expected)])
+
+
+def test_logits_narrower_than_the_mask() -> None:
+    row = np.array([1, 1], np.uint32)
+    assert allowed_tokens([np.array([1, 0], np.uint32)], 20).shape == (1, 20)
+    with pytest.raises(ModelError, match="fewer"):
+        allowed_tokens([row], 32)
+    with pytest.raises(ModelError, match="shape"):
+        apply_masks(torch.zeros(2, 64), [row])
+
+
+@pytest.mark.gpu
+def test_masks_on_a_device_equal_those_on_the_cpu() -> None:
+    rng = np.random.default_rng(5)
+    rows = [rng.integers(0, 1 << 32, 4009, dtype=np.uint32) for _ in range(8)]
+    here = allowed_tokens([*rows, None], 4009 * 32 + 17)
+    assert torch.equal(allowed_tokens([*rows, None], 4009 * 32 + 17, "cuda").cpu(), here)
+
+
+def reference_law(logits: np.ndarray, options: SamplingOptions) -> np.ndarray:
+    p = np.exp(logits / options.temperature - np.max(logits / options.temperature))
+    order = np.argsort(-p, kind="stable")
+    if options.top_k:
+        p[order[options.top_k :]] = 0
+    p /= p.sum()
+    if options.top_p:
+        keep, total = 0, 0.0
+        while total < options.top_p and keep < len(order):
+            total += p[order[keep]]
+            keep += 1
+        p[order[keep:]] = 0
+    return p / p.sum()
+
+
+@pytest.mark.parametrize("temperature", [0.3, 1.0, 2.0])
+@pytest.mark.parametrize("top_k", [None, 1, 3, 100])
+@pytest.mark.parametrize("top_p", [None, 0.01, 0.5, 0.95])
+def test_laws(temperature: float, top_k: int | None, top_p: float | None) -> None:
+    options = SamplingOptions(temperature=temperature, top_k=top_k, top_p=top_p)
+    logits = np.random.default_rng(3).normal(0, 2, (5, 40))
+    logits[:, ::3] = -np.inf
+    out = law(torch.from_numpy(logits), options).exp().numpy()
+    for row, expected in zip(out, logits, strict=True):
+        np.testing.assert_allclose(row, reference_law(expected, options), atol=1e-12)
+
+
+def test_draws_follow_the_law_and_never_take_what_is_impossible() -> None:
+    logits = torch.tensor([[0.0, -torch.inf, 1.0, -2.0, -torch.inf]], dtype=torch.float64)
+    options = SamplingOptions()
+    log_law = law(logits, options).repeat(20_000, 1)
+    drawn = np.bincount(draw(log_law, [row_generator(0, i) for i in range(20_000)], options), minlength=5) / 20_000
+    expected = log_law[0].exp().numpy()
+    assert (np.abs(drawn - expected) <= 4 * np.sqrt(expected * (1 - expected) / 20_000)).all()
+    assert draw(log_law[:2], [], SamplingOptions(temperature=0)) == [2, 2]
