@@ -71,6 +71,14 @@ class Vocabulary:
         """A vocabulary from its tokens' bytes; whatever `eos` and `special` ids hold there is not text."""
         return _build(list(tokens), frozenset(special), tuple(eos), ())
 
+    def __post_init__(self) -> None:
+        self.offsets.flags.writeable = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Through the constructor, because a pickled array comes back writeable.
+        fields = (self.size, self.data, self.offsets, self.special_ids, self.stop_ids, self.notes, self.fingerprint)
+        return Vocabulary, fields
+
     def __len__(self) -> int:
         return self.size
 
@@ -137,7 +145,6 @@ def _build(tokens: list[bytes], special: frozenset[int], stops: tuple[int, ...],
     data = b"".join(tokens)
     offsets = np.zeros(len(tokens) + 1, dtype=np.int64)
     np.cumsum(np.fromiter(map(len, tokens), dtype=np.int64, count=len(tokens)), out=offsets[1:])
-    offsets.flags.writeable = False
     stops = tuple(sorted(set(stops)))
     digest = hashlib.sha256(offsets.astype("<i8", copy=False).tobytes())
     digest.update(data)

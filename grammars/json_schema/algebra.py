@@ -24,7 +24,7 @@ from structgen.grammars.json_schema.number import ALL_NUMBERS, NO_NUMBERS, Numbe
 from structgen.grammars.json_schema.object import ANY_OBJECT, ObjectShape
 from structgen.grammars.json_schema.reader import Node, Reader, exact
 from structgen.grammars.json_schema.references import resolve
-from structgen.grammars.json_schema.string import ALL_STRINGS, NO_STRINGS
+from structgen.grammars.json_schema.string import ANY_STRING, NO_STRING, StringSet
 from structgen.grammars.json_schema.terms import (
     FALSE,
     TRUE,
@@ -39,7 +39,6 @@ from structgen.grammars.json_schema.terms import (
     UnionTerm,
     ValuesTerm,
 )
-from structgen.grammars.regular.language import Language
 from structgen.options import Limits
 
 if TYPE_CHECKING:
@@ -63,14 +62,14 @@ class Shapes:
     null: bool = False
     booleans: frozenset[bool] = frozenset()
     numbers: NumberSet = NO_NUMBERS
-    strings: Language = NO_STRINGS
+    strings: StringSet = NO_STRING
     arrays: tuple[ArrayShape, ...] = ()
     objects: tuple[ObjectShape, ...] = ()
 
 
 BOTH = frozenset((True, False))
 ALL_ARRAYS, ALL_OBJECTS = (ANY_ARRAY,), (ANY_OBJECT,)
-ANYTHING = Shapes(True, BOTH, ALL_NUMBERS, ALL_STRINGS, ALL_ARRAYS, ALL_OBJECTS)
+ANYTHING = Shapes(True, BOTH, ALL_NUMBERS, ANY_STRING, ALL_ARRAYS, ALL_OBJECTS)
 NOTHING = Shapes()
 
 
@@ -85,7 +84,7 @@ def _of_types(types: frozenset[str], draft: int) -> Shapes:
         "null" in types,
         BOTH if "boolean" in types else frozenset(),
         numbers,
-        ALL_STRINGS if "string" in types else NO_STRINGS,
+        ANY_STRING if "string" in types else NO_STRING,
         ALL_ARRAYS if "array" in types else (),
         ALL_OBJECTS if "object" in types else (),
     )
@@ -226,7 +225,7 @@ class Algebra:
 
     def shaped(self, shape: ObjectShape) -> Term:
         """The term of the values that are not objects, or objects of this shape."""
-        return self.terms.shapes(Shapes(True, BOTH, ALL_NUMBERS, ALL_STRINGS, ALL_ARRAYS, (shape,)))
+        return self.terms.shapes(Shapes(True, BOTH, ALL_NUMBERS, ANY_STRING, ALL_ARRAYS, (shape,)))
 
     # -------------------------------------------------------------------------------------------- expansion
 
@@ -331,8 +330,8 @@ class Algebra:
                 objects = self._meet_all(objects, (entry.apply(value, scope),), object.meet)
             elif entry.on == "array" and arrays:
                 arrays = self._meet_all(arrays, (entry.apply(value, scope),), array.meet)
-            elif entry.on == "string" and strings is not NO_STRINGS:
-                strings = string.meet(strings, entry.apply(value, scope))
+            elif entry.on == "string" and strings.outer is not NO_STRING.outer:
+                strings = string.meet_sets(strings, entry.apply(value, scope))
             elif entry.on == "number" and numbers:
                 numbers = number.meet(numbers, entry.apply(value, scope))
         if len(terms) < len(entries):
@@ -355,7 +354,7 @@ class Algebra:
             None in values,
             frozenset(value for value in values if isinstance(value, bool)),
             number.points(numbers),
-            string.literal_strings(frozenset(texts)) if texts else NO_STRINGS,
+            string.exact(string.literal_strings(frozenset(texts))) if texts else NO_STRING,
             tuple(arrays),
             tuple(objects),
         )
@@ -373,7 +372,7 @@ class Algebra:
             a.null and b.null,
             a.booleans & b.booleans,
             number.meet(a.numbers, b.numbers),
-            string.meet(a.strings, b.strings),
+            string.meet_sets(a.strings, b.strings),
             self._meet_all(a.arrays, b.arrays, array.meet),
             self._meet_all(a.objects, b.objects, object.meet),
         )
@@ -384,7 +383,7 @@ class Algebra:
             a.null or b.null,
             a.booleans | b.booleans,
             number.union(a.numbers, b.numbers),
-            string.union(a.strings, b.strings),
+            string.union_sets(a.strings, b.strings),
             ALL_ARRAYS if ANY_ARRAY in a.arrays + b.arrays else self._bounded(a.arrays + b.arrays),
             ALL_OBJECTS if ANY_OBJECT in a.objects + b.objects else self._bounded(a.objects + b.objects),
         )
@@ -395,23 +394,23 @@ class Algebra:
             not a.null,
             BOTH - a.booleans,
             number.complement(a.numbers),
-            string.complement(a.strings),
+            string.complement_set(a.strings),
             self._complement_all(a.arrays, ALL_ARRAYS, array.complement, array.meet),
             self._complement_all(a.objects, ALL_OBJECTS, object.complement, object.meet),
         )
 
     def _exactly_one(self, parts: list[Shapes]) -> Shapes:
-        numbers, strings = NO_NUMBERS, NO_STRINGS
-        seen_numbers, seen_strings = NO_NUMBERS, NO_STRINGS
+        numbers, strings = NO_NUMBERS, NO_STRING
+        seen_numbers, seen_strings = NO_NUMBERS, NO_STRING
         for part in parts:
             if part.numbers:
                 fresh = number.meet(part.numbers, number.complement(seen_numbers))
                 numbers = number.union(number.meet(numbers, number.complement(part.numbers)), fresh)
                 seen_numbers = number.union(seen_numbers, part.numbers)
-            if part.strings is not NO_STRINGS:
-                fresh_strings = string.meet(part.strings, string.complement(seen_strings))
-                strings = string.union(string.meet(strings, string.complement(part.strings)), fresh_strings)
-                seen_strings = string.union(seen_strings, part.strings)
+            if part.strings.outer is not NO_STRING.outer:
+                fresh_strings = string.meet_sets(part.strings, string.complement_set(seen_strings))
+                strings = string.union_sets(string.meet_sets(strings, string.complement_set(part.strings)), fresh_strings)
+                seen_strings = string.union_sets(seen_strings, part.strings)
         return Shapes(
             sum(part.null for part in parts) == 1,
             frozenset(value for value in BOTH if sum(value in part.booleans for part in parts) == 1),
@@ -505,7 +504,7 @@ class Algebra:
         return not shapes.arrays and not shapes.objects
 
     def _is_empty(self, shapes: Shapes) -> bool:
-        if shapes.null or shapes.booleans or shapes.numbers or shapes.strings is not NO_STRINGS:
+        if shapes.null or shapes.booleans or shapes.numbers or shapes.strings.outer is not NO_STRING.outer:
             return False
         if any(array.normal(shape, self) is not None for shape in shapes.arrays):
             return False

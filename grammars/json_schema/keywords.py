@@ -3,7 +3,7 @@
 An entry says in which drafts the keyword exists, what its value must look like (checked by the reader, with the
 exact pointer), where subschemas sit inside the value, and what it means: `apply(value, scope)` returns
 
-    on="string"   a Language              on="array"   an ArrayShape
+    on="string"   a StringSet             on="array"   an ArrayShape
     on="number"   a NumberSet             on="object"  an ObjectShape
     on="any"      a Term (a boolean combination of other schemas, or of values)
     on="types"    the Shapes of the named types (`type` alone)

@@ -74,8 +74,8 @@ class Lowering:
     def _value(self, shapes: Shapes) -> Expr:
         options: list[Expr] = [self._shape(shape) for shape in shapes.objects]
         options.extend(self._shape(shape) for shape in shapes.arrays)
-        if shapes.strings.is_empty() is False:
-            options.append(self.string(shapes.strings))
+        if not shapes.strings.inner.is_empty():
+            options.append(self.string(shapes.strings.inner))
         if shapes.numbers:
             options.append(self._number(shapes.numbers))
         options.extend(Literal(b"true" if value else b"false") for value in (True, False) if value in shapes.booleans)

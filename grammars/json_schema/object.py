@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from structgen.errors import UnsupportedSchema
 from structgen.grammars.json_schema import string
 from structgen.grammars.json_schema.keywords import NATURAL, SCHEMA, SCHEMA_MAP, STRINGS, keyword
 from structgen.grammars.json_schema.terms import FALSE, TRUE, Term, implies
@@ -239,7 +240,10 @@ def _additional_properties(value: Any, scope: Scope) -> ObjectShape:
 @keyword("propertyNames", on="object", form=SCHEMA, drafts=(6, 7, 2019, 2020))
 def _property_names(value: Any, scope: Scope) -> ObjectShape:
     allowed = scope.algebra.expand(scope.term(value)).strings
-    return _for_keys([(string.complement(allowed), FALSE)])
+    if allowed.inner is not allowed.outer:
+        reason = "names of a format that is not a regular language"
+        raise UnsupportedSchema(reason, pointer=scope.at("propertyNames"), keyword="propertyNames")
+    return _for_keys([(string.complement(allowed.inner), FALSE)])
 
 
 def _for_keys(entries: Iterable[tuple[Language, Term]]) -> ObjectShape:

@@ -65,14 +65,14 @@ def conflict_of(term: Term, algebra: Algebra) -> Unsatisfiable:
     for pointer, shapes in constraints:
         if _is_nothing(shapes, algebra):
             return Unsatisfiable("no value is possible here", pointer=pointer, conflict=(pointer,))
+    for child in _required_children(nodes, algebra):
+        if child is not term and algebra.is_empty(child):
+            return conflict_of(child, algebra)
     typed = reduce(algebra.meet, (shapes for pointer, shapes in constraints if pointer.endswith("/type")), ANYTHING)
     for context in (ANYTHING, typed):
         for (first, a), (second, b) in combinations(constraints, 2):
             if _is_nothing(algebra.meet(context, algebra.meet(a, b)), algebra):
                 return Unsatisfiable("no value satisfies both", pointer=where, conflict=(first, second))
-    for child in _required_children(nodes, algebra):
-        if child is not term and algebra.is_empty(child):
-            return conflict_of(child, algebra)
     return Unsatisfiable("no value satisfies all of it", pointer=where)
 
 

@@ -6,6 +6,8 @@ searches.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,22 @@ from structgen.grammars.regular.language import Language
 if TYPE_CHECKING:
     from structgen.grammars.json_schema.algebra import Scope
 
-__all__ = ["ALL_STRINGS", "NO_STRINGS", "complement", "literal_strings", "meet", "pattern_language", "union"]
+__all__ = [
+    "ALL_STRINGS",
+    "ANY_STRING",
+    "NO_STRING",
+    "NO_STRINGS",
+    "StringSet",
+    "complement",
+    "complement_set",
+    "exact",
+    "literal_strings",
+    "meet",
+    "meet_sets",
+    "pattern_language",
+    "union",
+    "union_sets",
+]
 
 ALL_STRINGS = Language.any()
 NO_STRINGS = Language.nothing()
@@ -54,6 +71,50 @@ def complement(language: Language) -> Language:
     return NO_STRINGS if rest.is_empty() else rest
 
 
+@dataclass(frozen=True, slots=True)
+class StringSet:
+    """A set of strings between two languages: `inner` is what is written, `outer` what may be valid.
+
+    They differ only under formats that are not regular. The complement of a set lies between the complements of `outer`
+    and `inner`, so that what is written is valid under `not` and `oneOf` as well.
+    """
+
+    inner: Language
+    outer: Language
+
+
+def exact(language: Language) -> StringSet:
+    """A set known exactly."""
+    return StringSet(language, language)
+
+
+ANY_STRING = exact(ALL_STRINGS)
+NO_STRING = exact(NO_STRINGS)
+
+
+def _on_both(operate: Callable[..., Language], *sets: StringSet) -> StringSet:
+    inner = operate(*(each.inner for each in sets))
+    if all(each.inner is each.outer for each in sets):
+        return StringSet(inner, inner)
+    return StringSet(inner, operate(*(each.outer for each in sets)))
+
+
+def meet_sets(left: StringSet, right: StringSet) -> StringSet:
+    """What is in both."""
+    return _on_both(meet, left, right)
+
+
+def union_sets(left: StringSet, right: StringSet) -> StringSet:
+    """What is in either."""
+    return _on_both(union, left, right)
+
+
+def complement_set(strings: StringSet) -> StringSet:
+    """Every other string: what surely is none of them is written."""
+    turned = _on_both(complement, strings)
+    return StringSet(turned.outer, turned.inner)
+
+
 @lru_cache(maxsize=4096)
 def literal_strings(texts: frozenset[str]) -> Language:
     """Exactly these strings."""
@@ -84,21 +145,36 @@ def _lengths(least: int, most: int | None) -> Language:
 
 
 @keyword("minLength", on="string", form=NATURAL)
-def _min_length(value: int, scope: Scope) -> Language:
-    return ALL_STRINGS if value == 0 else _lengths(int(value), None)
+def _min_length(value: int, scope: Scope) -> StringSet:
+    return ANY_STRING if value == 0 else exact(_lengths(int(value), None))
 
 
 @keyword("maxLength", on="string", form=NATURAL)
-def _max_length(value: int, scope: Scope) -> Language:
-    return _lengths(0, int(value))
+def _max_length(value: int, scope: Scope) -> StringSet:
+    return exact(_lengths(0, int(value)))
 
 
 @keyword("pattern", on="string", form=STRING)
-def _pattern(value: str, scope: Scope) -> Language:
-    return pattern_language(value, scope.at("pattern"), "pattern")
+def _pattern(value: str, scope: Scope) -> StringSet:
+    return exact(pattern_language(value, scope.at("pattern"), "pattern"))
+
+
+# Languages that hold every text of a format that `formats.get` knows only from inside; of the others, every string.
+OUTER = {
+    "date": r"^\d{4}-\d\d-\d\d$",
+    "date-time": r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d",
+    "time": r"^\d\d:\d\d:\d\d",
+    "email": "@",
+    "idn-email": "@",
+    "hostname": r"^[A-Za-z0-9.-]+$",
+}
 
 
 @keyword("format", on="string", form=STRING)
-def _format(value: str, scope: Scope) -> Language:
-    language = formats.get(value)
-    return ALL_STRINGS if language is None else language
+def _format(value: str, scope: Scope) -> StringSet:
+    inner = formats.get(value)
+    if inner is None:
+        return ANY_STRING
+    if value not in formats.NARROWER:
+        return exact(inner)
+    return StringSet(inner, _compiled(OUTER[value]) if value in OUTER else ALL_STRINGS)

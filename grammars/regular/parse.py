@@ -17,7 +17,7 @@ from structgen.grammars.regular.charset import ANY, NONE, CharSet
 from structgen.grammars.regular.dialects import DIALECTS, Dialect, Name
 from structgen.grammars.regular.escapes import Reader
 from structgen.grammars.regular.syntax import (
-    EMPTY, Cat, Char, Edge, Look, Node, cat, char, choice, firsts, loop, nullable,
+    EMPTY, Cat, Char, Edge, Look, Node, cat, char, choice, firsts, looks_ahead, loop, nullable,
 )  # fmt: skip
 
 MAX_NESTING = 80
@@ -193,7 +193,10 @@ class _Parser(Reader):
             return self.closed(start), "plain"
         for opener, ahead, negative in (("=", True, False), ("!", True, True), ("<=", False, False), ("<!", False, True)):
             if self.take(opener):
-                return Look(self.closed(start), ahead, negative), "plain"
+                body = self.closed(start)
+                if not ahead and looks_ahead(body):
+                    raise self.error("a lookbehind cannot look ahead", start)
+                return Look(body, ahead, negative), "plain"
         if self.take(":"):
             return self.closed(start), "plain"
         if self.take("P=") or self.take("("):

@@ -12,11 +12,12 @@ from collections.abc import Iterable
 from structgen.grammars.regular.bounds import bounded, clipped
 from structgen.grammars.regular.charset import ANY, CharSet
 from structgen.grammars.regular.compile import contains
-from structgen.grammars.regular.syntax import VOID, Char, Loop, Node, assertions, char, choice, lengths, loop
+from structgen.grammars.regular.syntax import Char, Loop, Node, assertions, char, choice, lengths, loop
 from structgen.grammars.regular.terms import (
     EVERYTHING, NOTHING, Complement, Meet, Regex, Strings, Term, Union, length_bounds, regex,
 )  # fmt: skip
 
+_EMPTY_TEXT = Strings(frozenset(("",)))
 MANY = 256  # more strings than this are not filtered one by one when a union is built
 
 
@@ -30,15 +31,17 @@ def complement(term: Term) -> Term:
         case Union(parts):
             return meet(complement(part) for part in parts)
         case Strings() | Regex():
-            bounds = length_bounds(term)
-            if term == NOTHING:
-                return EVERYTHING
-            if bounds is None:
-                return Complement(term)
-            minimum, maximum = bounds
-            shorter = loop(Char(ANY), 0, minimum - 1) if minimum else VOID
-            longer = VOID if maximum is None else loop(Char(ANY), maximum + 1, None)
-            return regex(choice(shorter, longer))
+            return _beyond(term) or Complement(term)
+
+
+def _beyond(term: Strings | Regex) -> Term | None:
+    """The complement of a bound on one side, which is a bound on the other."""
+    if term == NOTHING:
+        return EVERYTHING
+    minimum, maximum = (0, 0) if term == _EMPTY_TEXT else length_bounds(term) or (1, 1)
+    if maximum is None:
+        return regex(loop(Char(ANY), 0, minimum - 1)) if minimum else NOTHING
+    return None if minimum else regex(loop(Char(ANY), maximum + 1, None))
 
 
 def meet(terms: Iterable[Term]) -> Term:

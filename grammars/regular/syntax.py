@@ -23,21 +23,29 @@ Node: TypeAlias = "Char | Cat | Choice | Loop | Edge | Look"
 
 @dataclass(frozen=True, slots=True)
 class Char:
+    """One code point of a set."""
+
     set: CharSet
 
 
 @dataclass(frozen=True, slots=True)
 class Cat:
+    """One after the other."""
+
     parts: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
+    """One of several."""
+
     options: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Loop:
+    """`minimum` to `maximum` times; None is no bound."""
+
     body: Node
     minimum: int
     maximum: int | None
@@ -45,11 +53,15 @@ class Loop:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
+    """The start or the end of the text."""
+
     at_end: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
+    """What follows, or precedes, is or is not in the body."""
+
     body: Node
     ahead: bool
     negative: bool
@@ -189,6 +201,21 @@ def assertions(node: Node) -> bool:
             return assertions(body)
         case Edge() | Look():
             return True
+
+
+def looks_ahead(node: Node) -> bool:
+    """Whether a match depends on what follows."""
+    match node:
+        case Char():
+            return False
+        case Cat(parts) | Choice(parts):
+            return any(looks_ahead(part) for part in parts)
+        case Loop(body):
+            return looks_ahead(body)
+        case Edge(at_end):
+            return at_end
+        case Look(body, ahead):
+            return ahead or looks_ahead(body)
 
 
 def positions(node: Node) -> int:

@@ -99,18 +99,15 @@ def base64(extra: str, *, text: bool) -> str:
 
 def decimal(max_digits: int | None, places: int | None) -> str:
     """Decimal texts with at most `max_digits` digits, `places` of them after the point."""
-    if places == 0 or max_digits is not None and max_digits == 0:
-        fraction = ""
-    else:
-        fraction = f"([.][0-9]{{1,{places}}})?" if places is not None else "([.][0-9]+)?"
+    if max_digits is not None and places is not None and places >= max_digits:
+        return f"^-?0[.][0-9]{{0,{max_digits - 1}}}[1-9]$"  # no digit before the point, which 0 itself would need
+    fraction = "([.][0-9]+)?" if places is None else f"([.][0-9]{{1,{places}}})?" if places else ""
     if max_digits is None:
         return f"^-?(0|[1-9][0-9]*){fraction}$"
-    if places is None:  # any split of the digits
-        splits = [f"[1-9][0-9]{{{n - 1}}}([.][0-9]{{1,{max_digits - n}}})?" for n in range(1, max_digits)]
-        return f"^-?(0|0[.][0-9]{{1,{max_digits}}}|{'|'.join([*splits, f'[1-9][0-9]{{{max_digits - 1}}}'])})$"
-    whole = max_digits - places
-    head = f"(0|[1-9][0-9]{{0,{whole - 1}}})" if whole > 0 else "0"
-    return f"^-?{head}{fraction}$"
+    if places is not None:
+        return f"^-?(0|[1-9][0-9]{{0,{max_digits - places - 1}}}){fraction}$"
+    splits = [f"[1-9][0-9]{{{n - 1}}}([.][0-9]{{1,{max_digits - n}}})?" for n in range(1, max_digits)]
+    return f"^-?(0|0[.][0-9]{{1,{max_digits - 1}}}|{'|'.join([*splits, f'[1-9][0-9]{{{max_digits - 1}}}'])})$"
 
 
 BY_FORMAT: dict[str, str] = {

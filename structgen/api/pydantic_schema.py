@@ -153,14 +153,15 @@ class TypeSchema(GenerateJsonSchema):
     def decimal_schema(self, schema: Core) -> Schema:
         """A number where a double keeps the digits, a string where no bound has to be compared; mostly both."""
         digits, places, bounded = schema.get("max_digits"), schema.get("decimal_places"), _bounded(schema)
+        below_one = digits is not None and places is not None and places >= digits
         choices: list[Schema] = []
-        if (digits is None or digits <= _EXACT_DIGITS) and (places is not None or digits is None):
+        if not below_one and (digits is None or digits <= _EXACT_DIGITS) and (places is not None or digits is None):
             number = self._number(schema)
             choices.append(number if places is None else _with_digits(number, digits or _EXACT_DIGITS, places))
         if not bounded and schema.get("multiple_of") is None:
             choices.append({"type": "string", "pattern": patterns.decimal(digits, places)})
         if not choices:
-            raise refuse(schema, f"a Decimal with bounds needs decimal_places and at most {_EXACT_DIGITS} digits")
+            raise refuse(schema, f"a Decimal with bounds needs decimal_places and from there up to {_EXACT_DIGITS} digits")
         return self.get_union_of_schemas(choices)
 
     def fraction_schema(self, schema: Core) -> Schema:  # noqa: D102
@@ -251,7 +252,6 @@ def _collapsing(found: Schema) -> Schema:
 
 def _with_digits(number: Schema, digits: int, places: int) -> Schema:
     """At most `digits` digits, `places` of them after the point: a multiple of 10^-places below 10^(digits - places)."""
-    whole = max(digits - places, 0)
-    limit = (10 ** (whole + places) - 1) / 10**places
+    limit = (10**digits - 1) / 10**places
     low, high = number.get("minimum", -limit), number.get("maximum", limit)
     return {**number, "multipleOf": 10**-places, "minimum": max(low, -limit), "maximum": min(high, limit)}

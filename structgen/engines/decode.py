@@ -140,14 +140,22 @@ def _take_tokens(rows: list[_Row], logits: torch.Tensor, options: SamplingOption
     free = law(logits, options)
     sampled = law(logits.masked_fill(~allowed, -torch.inf), options)
     drawn = draw(sampled, [row.generator for row in rows], options)
-    taken = []
-    for index, (row, token) in enumerate(zip(rows, drawn, strict=True)):
-        chosen = row.take(token)
-        event = list(row.stops) if chosen in row.stops else [chosen]
-        row.log_prob += float(free[index, event].logsumexp(0))
-        row.log_q += float(sampled[index, event].logsumexp(0)) if chosen == token else 0.0
-        taken.append(chosen)
+    taken = [row.take(token) for row, token in zip(rows, drawn, strict=True)]
+    log_probs, log_qs = _event(free, taken, rows), _event(sampled, taken, rows)
+    for index, row in enumerate(rows):
+        row.log_prob += log_probs[index]
+        row.log_q += log_qs[index] if taken[index] == drawn[index] else 0.0
     return taken
+
+
+def _event(log_law: torch.Tensor, taken: list[int], rows: list[_Row]) -> list[float]:
+    """Log-probability of what each row did; to stop is one event, whichever of the stop tokens said it."""
+    chosen = torch.tensor(taken, device=log_law.device).unsqueeze(1)
+    out: list[float] = log_law.gather(1, chosen).squeeze(1).tolist()
+    for index, (row, token) in enumerate(zip(rows, taken, strict=True)):
+        if token in row.stops:
+            out[index] = float(log_law[index, list(row.stops)].logsumexp(0))
+    return out
 
 
 @dataclass(slots=True)

@@ -46,9 +46,11 @@ class LogitsProcessor(_TransformersProcessor):
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """The scores with every token a row's constraint forbids set to -inf."""
         self._lay_out(input_ids.shape[0])
+        start = min(self._lengths)
+        written = input_ids[:, start:].tolist()
         rows = [
-            None if row.matcher is None else row.mask_after(tokens[row.prompt_length :])
-            for row, tokens in zip(self._rows, input_ids.tolist(), strict=True)
+            None if row.matcher is None else row.mask_after(tokens[row.prompt_length - start :])
+            for row, tokens in zip(self._rows, written, strict=True)
         ]
         allowed = allowed_tokens(rows, scores.shape[1], scores.device)
         masked = scores.masked_fill(~allowed, -torch.inf)

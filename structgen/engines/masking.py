@@ -24,7 +24,11 @@ def allowed_tokens(rows: Sequence[MaskRow | None], width: int, device: torch.dev
     for target, row in zip(packed, rows, strict=True):
         if row is not None:
             target[: len(row)] = row
-    allowed = _unpack(torch.from_numpy(packed.view(np.uint8)).to(device), width)
+    _check_width(packed, width)
+    at = torch.device(device)
+    unpack = unpack_on_host if at.type == "cpu" else unpack_on_device
+    bits = unpack(torch.from_numpy(packed.view(np.uint8)).to(at))
+    allowed = bits[:, :width] if bits.shape[1] >= width else torch.nn.functional.pad(bits, (0, width - bits.shape[1]))
     free = [index for index, row in enumerate(rows) if row is None]
     if free:
         allowed[free] = True
@@ -38,15 +42,21 @@ def apply_masks(logits: torch.Tensor, rows: Sequence[MaskRow | None]) -> torch.T
     return logits.masked_fill(~allowed_tokens(rows, logits.shape[1], logits.device), -torch.inf)
 
 
-def _unpack(packed: torch.Tensor, width: int) -> torch.Tensor:
-    """Little-endian bytes (B, 4 W) -> bool (B, width), False beyond the bytes."""
-    if packed.device.type == "cpu":
-        bits = torch.from_numpy(np.unpackbits(packed.numpy(), axis=1, bitorder="little")).view(torch.bool)
-    else:
-        shifts = torch.arange(8, dtype=torch.uint8, device=packed.device)
-        bits = ((packed.unsqueeze(-1) >> shifts) & 1).flatten(1).bool()
-    if bits.shape[1] >= width:
-        if bits[:, width:].any():
-            raise ModelError(f"the model scores {width} tokens, fewer than the constraint's vocabulary allows")
-        return bits[:, :width]
-    return torch.nn.functional.pad(bits, (0, width - bits.shape[1]))
+def unpack_on_host(packed: torch.Tensor) -> torch.Tensor:
+    """Little-endian bytes (B, n) in host memory -> bool (B, 8 n)."""
+    return torch.from_numpy(np.unpackbits(packed.numpy(), axis=1, bitorder="little")).view(torch.bool)
+
+
+def unpack_on_device(packed: torch.Tensor) -> torch.Tensor:
+    """The same wherever the bytes are."""
+    shifts = torch.arange(8, dtype=torch.uint8, device=packed.device)
+    return ((packed.unsqueeze(-1) >> shifts) & 1).flatten(1).bool()
+
+
+def _check_width(packed: MaskRow, width: int) -> None:
+    """No row may allow a token the logits do not have. On the host, before anything waits for a device."""
+    word, bit = divmod(width, 32)
+    beyond = packed[:, word:].copy()
+    beyond[:, :1] >>= np.uint32(bit)
+    if beyond.any():
+        raise ModelError(f"the model scores {width} tokens, fewer than the constraint's vocabulary allows")

@@ -10,6 +10,7 @@ import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
+    AutoModelForCausalLM,
     GemmaConfig,
     GPT2Config,
     LlamaConfig,
@@ -75,14 +76,11 @@ def _engine(family: str, padding: int, double: bool, seed: int) -> TransformersE
     config = CONFIGS[family](
         vocab_size=len(tokenizer) + padding, pad_token_id=0, bos_token_id=1, eos_token_id=[2, 3], **shape, **more
     )
-    from transformers import AutoModelForCausalLM
-
     model = AutoModelForCausalLM.from_config(config).eval()
     if double:
         model = model.double()
     with torch.no_grad():  # sharper than a fresh model, whose logits are nearly equal
-        for weight in {id(m): m for m in (model.get_output_embeddings(),)}.values():
-            weight.weight.mul_(20)
+        model.get_output_embeddings().weight.mul_(20)
     model.generation_config.pad_token_id = 0
     return TransformersEngine(model, tokenizer)
 

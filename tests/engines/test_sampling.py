@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from structgen.engines.masking import allowed_tokens, apply_masks
+from structgen.engines.masking import allowed_tokens, apply_masks, unpack_on_device, unpack_on_host
 from structgen.engines.sampling import draw, law, row_generator
 from structgen.errors import ModelError
 from structgen.options import SamplingOptions
@@ -39,6 +39,11 @@ def test_logits_narrower_than_the_mask() -> None:
         allowed_tokens([row], 32)
     with pytest.raises(ModelError, match="shape"):
         apply_masks(torch.zeros(2, 64), [row])
+
+
+def test_both_ways_to_unpack_agree() -> None:
+    packed = torch.randint(0, 256, (5, 36), dtype=torch.uint8)
+    assert torch.equal(unpack_on_device(packed), unpack_on_host(packed))
 
 
 @pytest.mark.gpu

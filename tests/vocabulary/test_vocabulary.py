@@ -223,7 +223,8 @@ def test_from_bytes_and_its_contract() -> None:
     assert vocabulary.data == b"aab" and vocabulary.offsets.tolist() == [0, 0, 1, 3, 3, 3]
     assert vocabulary.special_ids == {0, 4} and vocabulary.stop_ids == (0,)
     assert vocabulary.offsets.dtype == np.int64 and not vocabulary.offsets.flags.writeable
-    assert pickle.loads(pickle.dumps(vocabulary)) == vocabulary
+    again = pickle.loads(pickle.dumps(vocabulary))
+    assert again == vocabulary and again.data == vocabulary.data and not again.offsets.flags.writeable
     assert Vocabulary.from_bytes([b"", b"a", b"ab", b"", b""], eos=[0], special=[4]) == vocabulary
     others = [([b"", b"aa", b"b", b"", b""], [0], [4]), ([b"", b"a", b"ab", b"", b""], [0], []),
               ([b"", b"a", b"ab", b"", b""], [0, 4], [])]  # fmt: skip

@@ -2,11 +2,61 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
 from structgen.grammars.ir import Alt, ByteSet, Expr, Graph, Literal, Repeat, Seq
 
 
-def accepts(expr: Expr, data: bytes) -> bool:
-    return len(data) in ends(expr, data, frozenset((0,)))
+DATA = Path(__file__).resolve().parents[2] / "../shared/data"
+
+
+@pytest.fixture(scope="session")
+def accepts() -> Callable[[Expr, bytes], bool]:
+    """Whether an expression derives exactly these bytes."""
+    return lambda expr, data: len(data) in ends(expr, data, frozenset((0,)))
+
+
+def _lines(name: str) -> Iterator[Any]:
+    if not (DATA / name).exists():
+        pytest.skip(f"{name} is not beside the repository")
+    with gzip.open(DATA / name, "rt") as lines:
+        yield from map(json.loads, lines)
+
+
+@pytest.fixture(scope="session")
+def patterns() -> list[str]:
+    """Every distinct `pattern` and key of `patternProperties` of MaskBench."""
+    found: dict[str, None] = {}
+    stack = [line["schema"] for line in _lines("maskbench-dev.jsonl.gz")]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, dict):
+            stack.extend(value.values())
+            if isinstance(value.get("pattern"), str):
+                found[value["pattern"]] = None
+            if isinstance(value.get("patternProperties"), dict):
+                found.update(dict.fromkeys(value["patternProperties"]))
+        elif isinstance(value, list):
+            stack.extend(value)
+    return sorted(found)
+
+
+@pytest.fixture(scope="session")
+def format_cases() -> list[tuple[str, str, bool]]:
+    """(format, text, valid) from the official suite's groups that are about one format."""
+    return sorted({
+        (line["schema"]["format"], test["data"], test["valid"])
+        for line in _lines("json-schema-suite-dev.jsonl.gz")
+        if "optional/format/" in line["id"] and isinstance(line["schema"], dict) and "format" in line["schema"]
+        for test in line["tests"]
+        if isinstance(test["data"], str)
+    })  # fmt: skip
 
 
 def ends(expr: Expr, data: bytes, starts: frozenset[int]) -> frozenset[int]:
