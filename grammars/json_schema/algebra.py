@@ -13,18 +13,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache, reduce
+from functools import reduce
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from structgen.errors import LimitExceeded, Unsatisfiable, UnsupportedSchema
 from structgen.grammars.json_schema import array, number, object, string
 from structgen.grammars.json_schema.array import ANY_ARRAY, ArrayShape
-from structgen.grammars.json_schema.keywords import Form, Keyword, is_number, keyword, keywords_of
-from structgen.grammars.json_schema.number import ALL_NUMBERS, NO_NUMBERS, NumberSet
+from structgen.grammars.json_schema.keywords import Keyword, is_number
+from structgen.grammars.json_schema.number import ALL_NUMBERS, NO_NUMBERS
 from structgen.grammars.json_schema.object import ANY_OBJECT, ObjectShape
 from structgen.grammars.json_schema.reader import Node, Reader, exact
-from structgen.grammars.json_schema.references import resolve
-from structgen.grammars.json_schema.string import ANY_STRING, NO_STRING, StringSet
+from structgen.grammars.json_schema.scope import Scope
+from structgen.grammars.json_schema.shapes import (
+    ALL_ARRAYS,
+    ALL_OBJECTS,
+    ANYTHING,
+    BOTH,
+    NOTHING,
+    Shapes,
+    of_type,
+    table,
+)
+from structgen.grammars.json_schema.string import ANY_STRING, NO_STRING
 from structgen.grammars.json_schema.terms import (
     FALSE,
     TRUE,
@@ -44,10 +54,11 @@ from structgen.options import Limits
 if TYPE_CHECKING:
     from referencing import Registry
 
-__all__ = ["ANYTHING", "NOTHING", "Algebra", "Scope", "Shapes", "only", "table"]
+__all__ = ["Algebra"]
 
 EMPTINESS_DEPTH = 12
 EMPTINESS_SEARCH = 3000  # terms looked at to find out whether one is empty
+FOLDED = frozenset(("any", "string", "number", "array", "object"))
 CHOICES = frozenset(("enum", "const"))
 SHAPES_SEARCHED = 200  # alternatives looked at to find out whether a term is empty
 Shape = TypeVar("Shape", ArrayShape, ObjectShape)
@@ -55,129 +66,8 @@ Meet: TypeAlias = Callable[[Shape, Shape, "Algebra"], tuple[Shape, ...]]
 Negate: TypeAlias = Callable[[Shape, "Algebra"], tuple[Shape, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Shapes:
-    """A set of JSON values, kind by kind."""
-
-    null: bool = False
-    booleans: frozenset[bool] = frozenset()
-    numbers: NumberSet = NO_NUMBERS
-    strings: StringSet = NO_STRING
-    arrays: tuple[ArrayShape, ...] = ()
-    objects: tuple[ObjectShape, ...] = ()
-
-
-BOTH = frozenset((True, False))
-ALL_ARRAYS, ALL_OBJECTS = (ANY_ARRAY,), (ANY_OBJECT,)
-ANYTHING = Shapes(True, BOTH, ALL_NUMBERS, ANY_STRING, ALL_ARRAYS, ALL_OBJECTS)
-NOTHING = Shapes()
-
-
-@cache
-def _of_types(types: frozenset[str], draft: int) -> Shapes:
-    numbers = NO_NUMBERS
-    if "number" in types:
-        numbers = ALL_NUMBERS
-    elif "integer" in types:
-        numbers = number.integers(by_spelling=draft == 4)
-    return Shapes(
-        "null" in types,
-        BOTH if "boolean" in types else frozenset(),
-        numbers,
-        ANY_STRING if "string" in types else NO_STRING,
-        ALL_ARRAYS if "array" in types else (),
-        ALL_OBJECTS if "object" in types else (),
-    )
-
-
-TYPES = frozenset(("null", "boolean", "integer", "number", "string", "array", "object"))
-
-
-def _wrong_type(value: Any) -> str | None:
-    names = [value] if isinstance(value, str) else value
-    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
-        return "must be a type name or a non-empty array of type names"
-    unknown = [name for name in names if name not in TYPES]
-    return f"{unknown[0]!r} is not a type" if unknown else None
-
-
-@keyword("type", on="types", form=Form(_wrong_type))
-def _type(value: Any, scope: Scope) -> Shapes:
-    return _of_types(frozenset((value,) if isinstance(value, str) else value), scope.draft)
-
-
-FOLDED = frozenset(("any", "string", "number", "array", "object"))
-
-
-def only(on: str, value: Any) -> dict[str, Any]:
-    """The field of `Shapes` that a keyword about one kind of value restricts, with what its function returned."""
-    return {on + "s": (value,) if on in ("array", "object") else value}
-
-
 def _order(entry: Keyword) -> int:
     return entry.order
-
-
-@cache
-def table(draft: int) -> dict[str, Keyword]:
-    """The keywords of a draft."""
-    return keywords_of(draft)
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What a keyword's function may look at: the schema around it, and the algebra."""
-
-    node: Node
-    algebra: Algebra
-
-    @property
-    def schema(self) -> dict[str, Any]:
-        """The schema the keyword stands in."""
-        schema: dict[str, Any] = self.node.schema
-        return schema
-
-    @property
-    def draft(self) -> int:
-        """The draft the schema is written in."""
-        return self.node.draft
-
-    @property
-    def limits(self) -> Limits:
-        """The bounds of this compilation."""
-        return self.algebra.limits
-
-    @property
-    def terms(self) -> Terms:
-        """Makes terms."""
-        return self.algebra.terms
-
-    def at(self, *tokens: str) -> str:
-        """The pointer of something in this schema."""
-        return self.node.at(*tokens)
-
-    def term(self, subschema: Any) -> Term:
-        """The term of a subschema of this schema."""
-        if isinstance(subschema, bool):
-            return TRUE if subschema else FALSE
-        return self.algebra.schema(self.algebra.reader.nodes[id(subschema), self.node.base])
-
-    def resolve(self, reference: str, name: str) -> Term:
-        """The term of what a reference names."""
-        algebra = self.algebra
-        return algebra.schema(resolve(reference, self.node, algebra.reader, algebra.registry, name))
-
-    def dependency(self, name: str, needed: Any) -> Term:
-        """If property `name` is there, so are the `needed` names; or the value satisfies the `needed` schema."""
-        algebra = self.algebra
-        absent = algebra.shaped(ObjectShape(known=((name, False, FALSE),)))
-        if isinstance(needed, list):
-            if not needed:
-                return TRUE
-            known = tuple((other, True, TRUE) for other in dict.fromkeys((name, *needed)))
-            return algebra.terms.union(absent, algebra.shaped(ObjectShape(known=known)))
-        then = algebra.terms.meet(algebra.shaped(ObjectShape(known=((name, True, TRUE),))), self.term(needed))
-        return algebra.terms.union(absent, then)
 
 
 def _cycle(term: Term, path: list[Term]) -> Unsatisfiable:
@@ -257,7 +147,8 @@ class Algebra:
                 return self._conjunction(term)
             case ValuesTerm(values):
                 return self._values(values)
-            case ShapesTerm(shapes):
+            case ShapesTerm():
+                shapes: Shapes = term.shapes
                 return shapes
             case UnionTerm(parts):
                 return reduce(self.union, map(self.expand, parts))
@@ -317,7 +208,7 @@ class Algebra:
         schema, known, scope = node.schema, table(node.draft), Scope(node, self)
         if node.draft <= 7 and "$ref" in schema:
             return ANYTHING, (scope.resolve(schema["$ref"], "$ref"),)
-        base = _type(schema["type"], scope) if "type" in schema else ANYTHING
+        base = of_type(schema["type"], scope) if "type" in schema else ANYTHING
         numbers, strings, arrays, objects = base.numbers, base.strings, base.arrays, base.objects
         entries = [entry for name in schema if (entry := known.get(name)) is not None and entry.on in FOLDED]
         entries.sort(key=_order)
@@ -409,7 +300,8 @@ class Algebra:
                 seen_numbers = number.union(seen_numbers, part.numbers)
             if part.strings.outer is not NO_STRING.outer:
                 fresh_strings = string.meet_sets(part.strings, string.complement_set(seen_strings))
-                strings = string.union_sets(string.meet_sets(strings, string.complement_set(part.strings)), fresh_strings)
+                kept_strings = string.meet_sets(strings, string.complement_set(part.strings))
+                strings = string.union_sets(kept_strings, fresh_strings)
                 seen_strings = string.union_sets(seen_strings, part.strings)
         return Shapes(
             sum(part.null for part in parts) == 1,

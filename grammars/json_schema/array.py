@@ -17,8 +17,9 @@ from structgen.grammars.json_schema.keywords import BOOLEAN, NATURAL, SCHEMA, SC
 from structgen.grammars.json_schema.terms import FALSE, TRUE, Term, implies
 
 if TYPE_CHECKING:
-    from structgen.grammars.json_schema.algebra import Algebra, Scope
+    from structgen.grammars.json_schema.algebra import Algebra
     from structgen.grammars.json_schema.lowering import Lowering
+    from structgen.grammars.json_schema.scope import Scope
 
 __all__ = ["ANY_ARRAY", "ArrayShape", "complement", "lower", "meet"]
 

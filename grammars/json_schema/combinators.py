@@ -22,7 +22,7 @@ from structgen.grammars.json_schema.keywords import (
 from structgen.grammars.json_schema.terms import TRUE, Term
 
 if TYPE_CHECKING:
-    from structgen.grammars.json_schema.algebra import Scope
+    from structgen.grammars.json_schema.scope import Scope
 
 __all__: list[str] = []
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from typing import Literal as OneOf
 
 if TYPE_CHECKING:
-    from structgen.grammars.json_schema.algebra import Scope
+    from structgen.grammars.json_schema.scope import Scope
 
 __all__ = ["DRAFTS", "Form", "Keyword", "keyword", "keywords_of"]
 

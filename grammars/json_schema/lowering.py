@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 
 from structgen.grammars.ir import NOTHING, Expr, GrammarBuilder, Literal, Ref, alt, seq
 from structgen.grammars.json_schema import array, object_text
-from structgen.grammars.json_schema.algebra import Algebra, Shapes
+from structgen.grammars.json_schema.algebra import Algebra
 from structgen.grammars.json_schema.array import ArrayShape
 from structgen.grammars.json_schema.exclusion import all_but
 from structgen.grammars.json_schema.number import NumberSet
 from structgen.grammars.json_schema.number_text import number_text
 from structgen.grammars.json_schema.object import ObjectShape
+from structgen.grammars.json_schema.shapes import Shapes
 from structgen.grammars.json_schema.string import ALL_STRINGS, literal_strings
 from structgen.grammars.json_schema.style import Gaps, JsonStyle, gaps
 from structgen.grammars.json_schema.terms import SchemaTerm, Term

@@ -16,7 +16,7 @@ from structgen.grammars.json_schema.keywords import BOOLEAN, NUMBER, POSITIVE, k
 from structgen.grammars.json_schema.reader import exact
 
 if TYPE_CHECKING:
-    from structgen.grammars.json_schema.algebra import Scope
+    from structgen.grammars.json_schema.scope import Scope
 
 __all__ = [
     "ALL_NUMBERS",

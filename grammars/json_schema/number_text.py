@@ -1,9 +1,6 @@
 """Sets of numbers to the texts that spell them, exactly, as automata over digits.
 
-Plain notation (digits, point, digits): one pass over the text runs three kinds of trackers side by side, each a
-small integer or tuple: the comparison with a bound (digit by digit; the longer integer part is the larger number),
-the remainder modulo a divisor (for a/10^k: of the digits up to the k-th after the point), and the shape of the
-text. Cost: the product of the trackers' states, bounded by `Limits.number_states`.
+Plain notation is written by `number_plain`.
 
 Scientific notation of restricted sets: a normalised mantissa (one digit, not 0, before the point) splits at the
 bounds' mantissas into ranges, each with its own range of exponents. With divisors, exponents are taken one by one
@@ -18,14 +15,14 @@ Style "canonical": whole-number sets as digits only, no -0; scientific only for 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 
-from structgen.errors import LimitExceeded
-from structgen.grammars.ir import EPSILON, NOTHING, ByteSet, Expr, Graph, Literal, Repeat, alt, optional, seq
+from structgen.grammars.ir import EPSILON, NOTHING, ByteSet, Expr, Literal, Repeat, alt, optional, seq
 from structgen.grammars.json_schema.number import Cell, Number, NumberSet
+from structgen.grammars.json_schema.number_plain import SIGNIFICANT, digit_multiple, digits_of, plain
 
 __all__ = ["number_text"]
 
@@ -34,7 +31,6 @@ DIGIT_ONE_UP = ByteSet.span(0x31, 0x39)
 WHOLE = alt(Literal(b"0"), seq(DIGIT_ONE_UP, Repeat(DIGIT)))
 FRACTION = seq(Literal(b"."), Repeat(DIGIT, 1))
 MINUS = Literal(b"-")
-SIGNIFICANT = 16  # decimals of a normalised mantissa as repr writes doubles
 REPR_EXPONENTS = ((-324, -5), (16, 308))  # where repr writes doubles in scientific notation
 
 
@@ -55,9 +51,8 @@ def _cell_text(cell: Cell, canonical: bool, max_states: int) -> Expr:
     for sign, half in ((EPSILON, _not_negative(cell)), (MINUS, _mirrored(cell, zero=not canonical))):
         if half.is_empty():
             continue
-        plain = _plain(half, not whole, max_states)
-        sciences = NOTHING if whole else _scientific(half, canonical, max_states)
-        parts.append(seq(sign, alt(plain, sciences)))
+        science = NOTHING if whole else _scientific(half, canonical, max_states)
+        parts.append(seq(sign, alt(plain(half, not whole, max_states), science)))
     return alt(*parts)
 
 
@@ -90,199 +85,6 @@ def _mirrored(cell: Cell, *, zero: bool) -> Cell:
     flipped = replace(cell, low=low, high=high, low_open=cell.high_open, high_open=cell.low_open)
     flipped = _not_negative(flipped)
     return replace(flipped, low_open=True) if flipped.low == 0 and not zero else flipped
-
-
-# -------------------------------------------------------------------------------------------------- plain notation
-
-
-@dataclass(frozen=True, slots=True)
-class Tracker:
-    """A deterministic observer of a plain number: None = can no longer succeed.
-
-    `digit(state, d, after_point)` and `point(state)` give the next state, `accepts(state, after_point)` the verdict.
-    """
-
-    start: Hashable
-    digit: Callable[..., Hashable]
-    point: Callable[..., Hashable]
-    accepts: Callable[..., bool]
-
-
-LESS, GREATER = "<", ">"
-
-
-def _digits_of(value: Number) -> tuple[str, str]:
-    """Integer digits and decimals (without trailing zeros) of a finite decimal >= 0."""
-    fraction = Fraction(value)
-    power, scale = 0, 1
-    while scale % fraction.denominator:
-        power, scale = power + 1, scale * 10
-    digits = str(fraction.numerator * (scale // fraction.denominator)).rjust(power + 1, "0")
-    return digits[: len(digits) - power], digits[len(digits) - power :].rstrip("0")
-
-
-def _comparison(bound: Number, accepted: Callable[[int], bool]) -> Tracker:
-    """Compares with `bound`. State: (digits read, -1/0/1) before the point, decimals matched after it, or decided."""
-    whole, decimals = _digits_of(bound)
-    length, total = len(whole), len(decimals)
-
-    def digit(state: Hashable, d: int, after_point: bool) -> Hashable:
-        if state in (LESS, GREATER):
-            return decide(state)
-        if after_point:
-            assert isinstance(state, int)
-            expected = int(decimals[state]) if state < total else 0
-            if d != expected:
-                return decide(LESS if d < expected else GREATER)
-            return min(state + 1, total)
-        assert isinstance(state, tuple)
-        read, order = state
-        if read == length:
-            return decide(GREATER)
-        expected = int(whole[read])
-        return read + 1, order or (d > expected) - (d < expected)
-
-    def point(state: Hashable) -> Hashable:
-        if state in (LESS, GREATER):
-            return state
-        assert isinstance(state, tuple)
-        read, order = state
-        if read < length or order < 0:
-            return decide(LESS)
-        return decide(GREATER) if order > 0 else 0
-
-    def decide(state: Hashable) -> Hashable:
-        return state if accepted(-1 if state == LESS else 1) else None
-
-    def accepts(state: Hashable, after_point: bool) -> bool:
-        end = state if after_point else point(state)
-        if end is None:
-            return False
-        if end in (LESS, GREATER):
-            return True
-        return accepted(-1 if isinstance(end, int) and end < total else 0)
-
-    return Tracker((0, 0), digit, point, accepts)
-
-
-def _divisibility(divisor: Number, wanted: bool) -> Tracker:
-    """Multiples of a/10^k, or the others. State: (remainder, decimals counted), or "no" for a non-multiple."""
-    whole, decimals = _digits_of(divisor)
-    modulus, places = int(whole + decimals), len(decimals)
-    failed = None if wanted else "no"
-
-    def digit(state: Hashable, d: int, after_point: bool) -> Hashable:
-        if not isinstance(state, tuple):
-            return state
-        rest, count = state
-        if after_point and count == places:
-            return state if d == 0 else failed
-        return (rest * 10 + d) % modulus, count + after_point
-
-    def accepts(state: Hashable, after_point: bool) -> bool:
-        if not isinstance(state, tuple):
-            return True
-        rest, count = state
-        multiple: bool = rest * 10 ** (places - count) % modulus == 0
-        return multiple == wanted
-
-    return Tracker((0, 0), digit, lambda state: state, accepts)
-
-
-def _digit_multiple(modulus: int) -> Tracker:
-    """The digits, read without the point, are a multiple of `modulus`; at most SIGNIFICANT decimals."""
-
-    def digit(state: Hashable, d: int, after_point: bool) -> Hashable:
-        assert isinstance(state, tuple)
-        rest, count = state
-        return None if count == SIGNIFICANT else ((rest * 10 + d) % modulus, count + after_point)
-
-    def accepts(state: Hashable, after_point: bool) -> bool:
-        assert isinstance(state, tuple)
-        verdict: bool = state[0] == 0
-        return verdict
-
-    return Tracker((0, 0), digit, lambda state: state, accepts)
-
-
-def _plain(cell: Cell, with_point: bool, max_states: int, extra: tuple[Tracker, ...] = ()) -> Expr:
-    """Plain spellings of the numbers >= 0 in `cell`."""
-    trackers = list(extra)
-    low, high = cell.low, cell.high
-    if low is not None and (low > 0 or cell.low_open):
-        trackers.append(_comparison(low, (lambda o: o > 0) if cell.low_open else (lambda o: o >= 0)))
-    if high is not None:
-        trackers.append(_comparison(high, (lambda o: o < 0) if cell.high_open else (lambda o: o <= 0)))
-    if cell.multiple is not None and not (cell.multiple == 1 and not with_point):
-        trackers.append(_divisibility(cell.multiple, True))
-    trackers.extend(_divisibility(divisor, False) for divisor in sorted(cell.never))
-    return _product(trackers, with_point, max_states)
-
-
-# phases of a plain number's text
-START, ZERO, INTEGER, POINT, DECIMAL = range(5)
-State = tuple[Hashable, ...]  # phase, then one state per tracker
-
-
-def _product(trackers: list[Tracker], with_point: bool, max_states: int) -> Expr:
-    """All trackers over one text, explored breadth first; states that cannot succeed are dropped."""
-
-    def moves(state: State) -> Iterator[tuple[int, State]]:
-        phase = state[0]
-        if phase != ZERO:
-            after = phase in (POINT, DECIMAL)
-            for d in range(10):
-                to: int = DECIMAL if after else INTEGER if d or phase == INTEGER else ZERO
-                parts = tuple(t.digit(s, d, after) for t, s in zip(trackers, state[1:], strict=True))
-                if None not in parts:
-                    yield 0x30 + d, (to, *parts)
-        if with_point and phase in (ZERO, INTEGER):
-            parts = tuple(t.point(s) for t, s in zip(trackers, state[1:], strict=True))
-            if None not in parts:
-                yield 0x2E, (POINT, *parts)
-
-    first: State = (START, *(t.start for t in trackers))
-    numbers, queue, accepts = {first: 0}, [first], []
-    arrows: dict[tuple[int, int], int] = {}
-    for state in queue:  # grows while it is read
-        source, phase = numbers[state], state[0]
-        if phase in (ZERO, INTEGER, DECIMAL) and all(
-            t.accepts(s, phase == DECIMAL) for t, s in zip(trackers, state[1:], strict=True)
-        ):
-            accepts.append(source)
-        for byte, target in moves(state):
-            number = numbers.get(target)
-            if number is None:
-                number = numbers[target] = len(queue)
-                queue.append(target)
-                if number > max_states:
-                    reason = "a number range or multipleOf needs too large an automaton"
-                    raise LimitExceeded(reason, limit="number_states", allowed=max_states)
-            arrow = (source, number)
-            arrows[arrow] = arrows.get(arrow, 0) | 1 << byte
-    return _trimmed(len(queue), accepts, arrows)
-
-
-def _trimmed(n_states: int, accepts: list[int], arrows: dict[tuple[int, int], int]) -> Expr:
-    """The graph of the states that reach an accepting one."""
-    sources: dict[int, list[int]] = {}
-    for source, target in arrows:
-        sources.setdefault(target, []).append(source)
-    live, pending = set(accepts), list(accepts)
-    while pending:
-        for source in sources.get(pending.pop(), ()):
-            if source not in live:
-                live.add(source)
-                pending.append(source)
-    if 0 not in live:
-        return NOTHING
-    order = {state: i for i, state in enumerate(sorted(live))}
-    edges = tuple(
-        (order[source], ByteSet(mask), order[target])
-        for (source, target), mask in arrows.items()
-        if source in live and target in live
-    )
-    return Graph(len(order), 0, tuple(order[state] for state in accepts), edges)
 
 
 # --------------------------------------------------------------------------------------------- scientific notation
@@ -348,14 +150,14 @@ def _mantissas(
     divisors = [*cell.never] if cell.multiple is None else [cell.multiple, *cell.never]
     if not divisors:
         if least is None or most is None or least <= most:
-            yield _plain(piece, True, max_states), least, most
+            yield plain(piece, True, max_states), least, most
         return
     bottom = min(_normalised(divisor)[1] for divisor in divisors)
     top = max(_settled_from(divisor) for divisor in divisors)
     if cell.multiple is None:  # below every divisor nothing is a multiple
         last = bottom - 1 if most is None else min(most, bottom - 1)
         if least is None or least <= last:
-            yield _plain(piece, True, max_states), least, last
+            yield plain(piece, True, max_states), least, last
     first = bottom if least is None else max(least, bottom)
     decimal = _power_of_ten(cell)
     for exponent in range(first, min(top, top if most is None else most + 1)):
@@ -365,12 +167,12 @@ def _mantissas(
             scale = Fraction(10) ** -exponent
             multiple = None if cell.multiple is None else cell.multiple * scale
             never = frozenset(divisor * scale for divisor in cell.never)
-            text = _plain(replace(piece, multiple=multiple, never=never), True, max_states)
+            text = plain(replace(piece, multiple=multiple, never=never), True, max_states)
             if text != NOTHING:
                 yield text, exponent, exponent
     if cell.multiple is not None and not cell.never and (most is None or top <= most):
-        modulus = _odd_part(int("".join(_digits_of(cell.multiple))))
-        text = _plain(piece, True, max_states, (_digit_multiple(modulus),))
+        modulus = _odd_part(int("".join(digits_of(cell.multiple))))
+        text = plain(piece, True, max_states, (digit_multiple(modulus),))
         yield text, top if least is None else max(top, least), most
 
 
@@ -404,7 +206,7 @@ def _odd_part(value: int) -> int:
 
 def _settled_from(divisor: Number) -> int:
     """The exponent from which on, for SIGNIFICANT decimals, only the odd part of the divisor's digits matters."""
-    whole, decimals = _digits_of(divisor)
+    whole, decimals = digits_of(divisor)
     rest, twos, fives = int(whole + decimals), 0, 0
     while rest % 2 == 0:
         rest, twos = rest // 2, twos + 1
@@ -427,10 +229,10 @@ def _exponents(first: int | None, last: int | None, *, canonical: bool) -> Expr:
     options = []
     if last is None or last >= 0:
         sizes = Cell(low=max(first or 0, 0), high=last)
-        options.append(seq(optional(Literal(b"+")), Repeat(Literal(b"0")), _plain(sizes, False, 10_000)))
+        options.append(seq(optional(Literal(b"+")), Repeat(Literal(b"0")), plain(sizes, False, 10_000)))
     if first is None or first <= 0:
         sizes = Cell(low=0 if last is None or last > 0 else -last, high=None if first is None else -first)
-        options.append(seq(MINUS, Repeat(Literal(b"0")), _plain(sizes, False, 10_000)))
+        options.append(seq(MINUS, Repeat(Literal(b"0")), plain(sizes, False, 10_000)))
     return alt(*options)
 
 
@@ -438,6 +240,6 @@ def _padded(least: int, most: int) -> Expr:
     """A sign and at least two digits; all exponents have the same sign."""
     sign = MINUS if most < 0 else Literal(b"+")
     low, high = sorted((abs(least), abs(most)))
-    short = seq(Literal(b"0"), _plain(Cell(low=low, high=min(high, 9)), False, 100)) if low <= 9 else NOTHING
-    long = _plain(Cell(low=max(low, 10), high=high), False, 1000) if high >= 10 else NOTHING
+    short = seq(Literal(b"0"), plain(Cell(low=low, high=min(high, 9)), False, 100)) if low <= 9 else NOTHING
+    long = plain(Cell(low=max(low, 10), high=high), False, 1000) if high >= 10 else NOTHING
     return seq(sign, alt(short, long))

@@ -22,7 +22,8 @@ from structgen.grammars.json_schema.terms import FALSE, TRUE, Term, implies
 from structgen.grammars.regular.language import Language
 
 if TYPE_CHECKING:
-    from structgen.grammars.json_schema.algebra import Algebra, Scope
+    from structgen.grammars.json_schema.algebra import Algebra
+    from structgen.grammars.json_schema.scope import Scope
 
 __all__ = ["ANY_OBJECT", "ObjectShape", "complement", "meet", "normal", "regions"]
 

@@ -159,7 +159,7 @@ class _Ordered:
 
 
 def _witnessing(other: Expr, witnesses: Witnesses, n_some: int, comma: Expr, follows: bool) -> Expr:
-    """Other properties among which every entry of `some` is satisfied. States: entries satisfied; the last: nothing yet."""
+    """Other properties that satisfy every entry of `some`. States: entries satisfied; the last one: nothing written."""
     full = (1 << n_some) - 1
     fresh = full + 1
     edges = []

@@ -13,8 +13,10 @@ from typing import Literal, NamedTuple
 
 from structgen.errors import Unsatisfiable
 from structgen.grammars.ir import Grammar
-from structgen.grammars.json_schema.algebra import ANYTHING, NOTHING, Algebra, Scope, Shapes, only, table
+from structgen.grammars.json_schema.algebra import Algebra
 from structgen.grammars.json_schema.reader import Node, Reader
+from structgen.grammars.json_schema.scope import Scope
+from structgen.grammars.json_schema.shapes import ANYTHING, NOTHING, Shapes, only, table
 from structgen.grammars.json_schema.terms import MeetTerm, SchemaTerm, Term
 from structgen.grammars.regular import formats
 

@@ -17,7 +17,7 @@ from structgen.grammars.regular import formats
 from structgen.grammars.regular.language import Language
 
 if TYPE_CHECKING:
-    from structgen.grammars.json_schema.algebra import Scope
+    from structgen.grammars.json_schema.scope import Scope
 
 __all__ = [
     "ALL_STRINGS",

@@ -15,7 +15,7 @@ from structgen.grammars.regular.charset import ANY, NONE, CharSet
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Alphabet:
-    """Classes by number, ordered by their first code point; `bounds`/`owner` are the sorted interval starts and their class."""
+    """Classes by number, in the order of their first code points; `owner[i]` is the class from `bounds[i]` on."""
 
     classes: tuple[CharSet, ...]
     masks: dict[CharSet, int]

@@ -9,7 +9,21 @@ anchors, which are left to the general machine (`lookaround.py`), as are lookaro
 from __future__ import annotations
 
 from structgen.grammars.regular.syntax import (
-    ANYTHING, EMPTY, VOID, Cat, Char, Choice, Edge, Look, Loop, Node, assertions, cat, choice, loop, nullable,
+    ANYTHING,
+    EMPTY,
+    VOID,
+    Cat,
+    Char,
+    Choice,
+    Edge,
+    Look,
+    Loop,
+    Node,
+    assertions,
+    cat,
+    choice,
+    loop,
+    nullable,
 )  # fmt: skip
 
 Split = dict[tuple[bool, bool], Node]  # (at the start, at the end) -> expression without anchors

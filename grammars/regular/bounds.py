@@ -7,7 +7,19 @@ length, which covers prefixes, suffixes and single loops; `clipped` only forgets
 from __future__ import annotations
 
 from structgen.grammars.regular.syntax import (
-    EMPTY, VOID, Cat, Char, Choice, Edge, Look, Loop, Node, cat, choice, lengths, loop,
+    EMPTY,
+    VOID,
+    Cat,
+    Char,
+    Choice,
+    Edge,
+    Look,
+    Loop,
+    Node,
+    cat,
+    choice,
+    lengths,
+    loop,
 )  # fmt: skip
 
 
@@ -28,7 +40,7 @@ def bounded(node: Node, minimum: int, maximum: int | None) -> Node | None:
         case Choice(options):
             found = [bounded(option, minimum, maximum) for option in options]
             return None if None in found else choice(*(option for option in found if option is not None))
-        case Loop(body, least, most) if (size := _fixed(body)):
+        case Loop(body, least, most) if size := _fixed(body):
             fewest = max(least, -(-minimum // size))
             largest = most if maximum is None else maximum // size if most is None else min(most, maximum // size)
             return VOID if largest is not None and fewest > largest else loop(body, fewest, largest)
@@ -57,7 +69,7 @@ def _fixed(node: Node) -> int | None:
 
 
 def clipped(node: Node, longest: int) -> Node:
-    """An expression that agrees with `node` on all texts of at most `longest` code points, with counts no larger than it takes."""
+    """An expression that agrees with `node` on texts of at most `longest` code points, without larger counts."""
     match node:
         case Char():
             return node if longest > 0 else VOID
@@ -72,7 +84,7 @@ def clipped(node: Node, longest: int) -> Node:
             size = max(lengths(body)[0], 1)
             if minimum * lengths(body)[0] > longest:
                 return VOID
-            most = longest // size
-            return loop(clipped(body, longest), minimum, max(minimum, most) if maximum is None or maximum > most else maximum)
+            most = max(minimum, longest // size)
+            return loop(clipped(body, longest), minimum, most if maximum is None else min(maximum, most))
         case Edge() | Look():
             return node

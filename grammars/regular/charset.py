@@ -1,8 +1,8 @@
 """Sets of Unicode code points, and how a set is written in bytes.
 
-A `CharSet` is a sorted tuple of inclusive intervals over the scalar values: 0..10FFFF without the surrogates D800..DFFF.
-Set operations are linear in the number of intervals. `utf8` turns a set into IR over bytes: only canonical encodings,
-deterministic on the lead byte, equal tails shared. It is one instance of `positional`, which writes numbers digit by
+A `CharSet` is a sorted tuple of inclusive intervals over the scalar values: 0..10FFFF without the surrogates
+D800..DFFF. Set operations are linear in the number of intervals. `utf8` turns a set into IR over bytes: only canonical
+encodings, deterministic on the lead byte, equal tails shared. It is one instance of `positional`, which writes numbers digit by
 digit in any mixture of radices and is used for JSON's \\uXXXX as well.
 """
 
@@ -28,11 +28,15 @@ class CharSet:
     @staticmethod
     def of(characters: str) -> CharSet:
         """The set of the characters in a string."""
+        if len(characters) == 1:
+            return CharSet.span(ord(characters), ord(characters))
         return CharSet.spans((ord(c), ord(c)) for c in characters)
 
     @staticmethod
     def span(low: int, high: int) -> CharSet:
         """Code points low..high, both included."""
+        if low <= high and (high < 0xD800 or low > 0xDFFF):
+            return CharSet(((low, high),))
         return CharSet.spans([(low, high)])
 
     @staticmethod

@@ -16,7 +16,6 @@ from structgen.grammars.regular.machine import ALL, Budget, Machine, State
 from structgen.grammars.regular.minimise import Row, blocks
 
 
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Dfa:
     """A deterministic automaton over the classes of an alphabet.

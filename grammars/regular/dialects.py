@@ -2,7 +2,7 @@
 
 `ecma` follows ECMA-262 with the `u` flag (one code point is one character), lenient where JSON Schema documents are:
 escapes of punctuation that needs none, a literal `{`, `}` or `]`, a class as the end of a range (`[\\w-.]`), and the
-unambiguous Python spellings `(?P<name>...)`, `(?i)` and `\\Z`-free anchors. `python` follows `re` for `str`.
+unambiguous Python spellings `(?P<name>...)` and `(?i)` at the beginning. `python` follows `re` for `str`.
 """
 
 from __future__ import annotations

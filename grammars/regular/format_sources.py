@@ -16,8 +16,8 @@ NARROWER: dict[str, str] = {
     "time": "leap seconds under offsets that are not whole hours",
     "email": "local parts of several dots that are longer than 32 characters; domains as under hostname",
     "idn-email": "as email; local parts beyond ASCII of more than 16 characters; domains as under idn-hostname",
-    "hostname": "A-labels (xn--...), whose validity is not regular; names of more than four labels when a label is long",
-    "idn-hostname": "A-labels; U-labels of more than 9 characters, of letters with contextual rules, or written right to left",
+    "hostname": "A-labels (xn--...), whose validity is not regular; names of many labels when one is long",
+    "idn-hostname": "A-labels; U-labels of more than 9 characters, of letters with contextual rules, or right to left",
     "regex": "groups nested more than twice, backreferences, lookbehind, named groups, most ranges in classes",
 }
 
@@ -91,7 +91,7 @@ def _uri(*, reference: bool, international: bool) -> str:
     private = _PRIVATE if international else ""
     unreserved, delims, percent = rf"A-Za-z0-9._~\-{more}", "!$&'()*+,;=", "%[0-9A-Fa-f]{2}"
     pchar = f"(?:[{unreserved}{delims}:@]|{percent})"
-    future = rf"v[0-9A-Fa-f]+\.[A-Za-z0-9._~\-{delims}:]+"
+    future = rf"[vV][0-9A-Fa-f]+\.[A-Za-z0-9._~\-{delims}:]+"
     host = rf"(?:\[(?:{_ipv6()}|{future})\]|(?:[{unreserved}{delims}]|{percent})*)"
     userinfo = f"(?:(?:[{unreserved}{delims}:]|{percent})*@)?"
     authority = f"//{userinfo}{host}(?::[0-9]*)?"
@@ -108,8 +108,7 @@ def _uri(*, reference: bool, international: bool) -> str:
 
 def _uri_template() -> str:
     literal = rf"(?:[!#$&(-;=?-\[\]_a-z~{_UCSCHAR}{_PRIVATE}]|%[0-9A-Fa-f]{{2}})"
-    character = "(?:[A-Za-z0-9_]|%[0-7][0-9A-Fa-f])"
-    variable = rf"{character}(?:\.?{character})*(?::[1-9][0-9]{{0,3}}|\*)?"
+    variable = r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*(?::[1-9][0-9]{0,3}|\*)?"
     return rf"(?:{literal}|\{{[+#./;?&]?{variable}(?:,{variable})*\}})*"
 
 

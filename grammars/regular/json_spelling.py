@@ -1,9 +1,9 @@
 """How JSON writes a set of code points inside a string: a spelling for `lower`.
 
-"canonical": raw UTF-8, except `"` and `\\` and the controls below U+0020, which are written `\\"`, `\\\\`, `\\b \\f \\n \\r \\t`
-or \\u00XX (hex digits of either case). "any": besides that every other spelling RFC 8259 allows: `\\/`, \\uXXXX for all
-of the Basic Multilingual Plane, surrogate pairs for the rest. With `ascii_only` no raw byte is above 7F, and what is not
-ASCII is written in \\u escapes.
+"canonical": raw UTF-8, except `"` and `\\` and the controls below U+0020, which are written `\\"`, `\\\\`, `\\b`,
+`\\f`, `\\n`, `\\r`, `\\t` or else \\u00XX (hex digits of either case). "any": besides that every other spelling
+RFC 8259 allows: `\\/`, \\uXXXX for all of the Basic Multilingual Plane, surrogate pairs for the rest. With `ascii_only`
+no raw byte is above 7F, and what is not ASCII is written in \\u escapes.
 """
 
 from __future__ import annotations

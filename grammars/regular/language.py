@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from typing import ClassVar
 from weakref import WeakValueDictionary
 
 from structgen.grammars.ir import Expr
@@ -33,7 +34,7 @@ class Language:
 
     __slots__ = ("__weakref__", "_automaton", "lowered", "term")
 
-    _interned: WeakValueDictionary[Term, Language] = WeakValueDictionary()
+    _interned: ClassVar[WeakValueDictionary[Term, Language]] = WeakValueDictionary()
 
     term: Term
     lowered: dict[Callable[[CharSet], Expr], Expr]  # memo of `lower`, by spelling

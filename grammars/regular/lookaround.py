@@ -2,8 +2,8 @@
 
 Every assertion becomes a *guard* on the way from one position of the expression to the next. What lies behind is known
 when a position is reached, so lookbehinds are deterministic automata run alongside from the start of the text, and
-their guards are decided at once. What lies ahead is not: the thread takes the guard along as an *obligation*, a state of
-the lookahead's own automaton, until that has succeeded or failed. So
+their guards are decided at once. What lies ahead is not: the thread takes the guard along as an *obligation*, a state
+of the lookahead's own automaton, until that has succeeded or failed. So
 
     thread       a set of positions (an integer, see `machine.Positions`) with the obligations they share
     layer state  the threads of one expression: the main one, or a lookahead's. It is a disjunction of conjunctions
@@ -22,7 +22,16 @@ from structgen.grammars.regular.alphabet import Alphabet
 from structgen.grammars.regular.anchors import whole_text
 from structgen.grammars.regular.machine import ACCEPT, ALL, Budget, Edges, Machine, Positions, State
 from structgen.grammars.regular.syntax import (
-    ANYTHING, Cat, Char, Choice, Edge, Look, Loop, Node, assertions, cat,
+    ANYTHING,
+    Cat,
+    Char,
+    Choice,
+    Edge,
+    Look,
+    Loop,
+    Node,
+    assertions,
+    cat,
 )  # fmt: skip
 
 Guarded: TypeAlias = dict[int, int]  # set of guards (bits) -> the positions reached under them

@@ -276,9 +276,8 @@ class All:
                 continue
             edges = machine.edges(part)
             self.budget.spend(len(blocks) * len(edges))
-            blocks = [
-                (mask & other, (*reached, target)) for mask, reached in blocks for other, target in edges if mask & other
-            ]
+            pairs = ((block, edge) for block in blocks for edge in edges if block[0] & edge[0])
+            blocks = [(mask & other, (*reached, target)) for (mask, reached), (other, target) in pairs]
         return [(mask, _both(reached)) for mask, reached in blocks]
 
 

@@ -17,7 +17,19 @@ from structgen.grammars.regular.charset import ANY, NONE, CharSet
 from structgen.grammars.regular.dialects import DIALECTS, Dialect, Name
 from structgen.grammars.regular.escapes import Reader
 from structgen.grammars.regular.syntax import (
-    EMPTY, Cat, Char, Edge, Look, Node, cat, char, choice, firsts, looks_ahead, loop, nullable,
+    EMPTY,
+    Cat,
+    Char,
+    Edge,
+    Look,
+    Node,
+    cat,
+    char,
+    choice,
+    firsts,
+    looks_ahead,
+    loop,
+    nullable,
 )  # fmt: skip
 
 MAX_NESTING = 80
@@ -28,6 +40,7 @@ _GROUP_NAME = re.compile(r"[^\W\d]\w*>")
 _BLANK = re.compile(r"(?:\s|#[^\n]*)+")
 _COMMENT = re.compile(r"[^)]*\)")
 Kind = Literal["plain", "assertion", "atomic"]
+_LOOKS = (("=", True, False), ("!", True, True), ("<=", False, False), ("<!", False, True))
 _START, _END = Edge(at_end=False), Edge(at_end=True)
 
 
@@ -85,11 +98,8 @@ class _Parser(Reader):
         """Refuse an atomic item unless nothing it gives up could have mattered."""
         after = cat(*rest)
         head = after.parts[0] if isinstance(after, Cat) and after.parts else after
-        if head == _END:
-            follow = NONE
-        else:
-            follow = ANY if nullable(after) and self.depth else firsts(after)
-        if not deterministic(item, follow):
+        follow = ANY if nullable(after) and self.depth else firsts(after)
+        if not deterministic(item, NONE if head == _END else follow):
             raise self.error("atomic groups and possessive loops are supported only where they change nothing", start)
 
     def skip_blank(self) -> None:
@@ -191,7 +201,7 @@ class _Parser(Reader):
         before = self.flags
         if not self.take("?"):
             return self.closed(start), "plain"
-        for opener, ahead, negative in (("=", True, False), ("!", True, True), ("<=", False, False), ("<!", False, True)):
+        for opener, ahead, negative in _LOOKS:
             if self.take(opener):
                 body = self.closed(start)
                 if not ahead and looks_ahead(body):

@@ -35,7 +35,8 @@ def _from_automaton(dfa: Dfa, rng: Random, length_hint: int) -> str:
     state = 0
     while True:
         row = dfa.rows[state]
-        if dfa.accepts[state] and (not row or rng.random() < (1.0 if len(text) > length_hint else 1 / (length_hint + 1))):
+        enough = not row or len(text) > length_hint or rng.random() < 1 / (length_hint + 1)
+        if dfa.accepts[state] and enough:
             return "".join(text)
         if len(text) > length_hint:
             row = tuple(edge for edge in row if left[edge[1]] < left[state]) or row

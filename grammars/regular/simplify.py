@@ -14,7 +14,16 @@ from structgen.grammars.regular.charset import ANY, CharSet
 from structgen.grammars.regular.compile import contains
 from structgen.grammars.regular.syntax import Char, Loop, Node, assertions, char, choice, lengths, loop
 from structgen.grammars.regular.terms import (
-    EVERYTHING, NOTHING, Complement, Meet, Regex, Strings, Term, Union, length_bounds, regex,
+    EVERYTHING,
+    NOTHING,
+    Complement,
+    Meet,
+    Regex,
+    Strings,
+    Term,
+    Union,
+    length_bounds,
+    regex,
 )  # fmt: skip
 
 _EMPTY_TEXT = Strings(frozenset(("",)))
@@ -52,9 +61,9 @@ def meet(terms: Iterable[Term]) -> Term:
         return _filtered(parts)
     if any(isinstance(part, Complement) and part.inner in parts for part in parts):
         return NOTHING
-    excluded = [part.inner.members for part in parts if isinstance(part, Complement) and isinstance(part.inner, Strings)]
+    excluded = [inner.members for part in parts if (inner := _excluded(part)) is not None]
     if len(excluded) > 1:
-        parts = {part: None for part in parts if not (isinstance(part, Complement) and isinstance(part.inner, Strings))}
+        parts = {part: None for part in parts if _excluded(part) is None}
         parts[Complement(Strings(frozenset().union(*excluded)))] = None
     low, high = _length_range(parts)
     if high is not None and low > high:
@@ -107,7 +116,7 @@ def _length_range(parts: Iterable[Term]) -> tuple[int, int | None]:
 
 
 def _merged_loops(parts: list[Term], low: int, high: int | None) -> list[Term]:
-    """Merge the loops over single characters, then push the length bounds into the one expression that can take them."""
+    """Merge the loops over single characters, then push the length bounds into one expression that can take them."""
     loops = [part for part in parts if _loop(part) is not None]
     others = [_clipped(part, high) for part in parts if _loop(part) is None]
     charset, minimum, maximum = ANY, 0, None
@@ -151,7 +160,7 @@ def union(terms: Iterable[Term]) -> Term:
     if EVERYTHING in parts or any(isinstance(part, Complement) and part.inner in parts for part in parts):
         return EVERYTHING
     finite = frozenset().union(*(part.members for part in parts if isinstance(part, Strings)))
-    excluded = [part.inner.members for part in parts if isinstance(part, Complement) and isinstance(part.inner, Strings)]
+    excluded = [inner.members for part in parts if (inner := _excluded(part)) is not None]
     plain = [part.node for part in parts if isinstance(part, Regex) and not assertions(part.node)]
     others = [part for part in parts if not _is_merged(part)]
     if excluded:
@@ -168,10 +177,15 @@ def union(terms: Iterable[Term]) -> Term:
     return others[0] if len(others) == 1 else Union(tuple(others)) if others else NOTHING
 
 
+def _excluded(term: Term) -> Strings | None:
+    """The finite set that a term is the complement of."""
+    return term.inner if isinstance(term, Complement) and isinstance(term.inner, Strings) else None
+
+
 def _is_merged(term: Term) -> bool:
     """Whether `union` gathers terms of this kind into one."""
     if isinstance(term, Complement):
-        return isinstance(term.inner, Strings)
+        return _excluded(term) is not None
     return isinstance(term, Strings) or (isinstance(term, Regex) and not assertions(term.node))
 
 

@@ -102,7 +102,7 @@ def _simple_fold(point: int) -> int:
 def _case_classes() -> dict[int, tuple[int, ...]]:
     """For each folded code point that more than one code point folds to, all that do."""
     members: dict[int, list[int]] = {}
-    for point in ANY:
+    for point in ANY & CharSet.span(0, 0x1FFFF):  # no script with case is encoded beyond the second plane
         members.setdefault(_simple_fold(point), []).append(point)
     return {fold: tuple(group) for fold, group in members.items() if len(group) > 1}
 

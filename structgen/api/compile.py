@@ -54,17 +54,21 @@ def compile_source(source: Source | Constraint, vocabulary: Vocabulary) -> tuple
     """The constraint of a source and its report; what is compiled already is handed through."""
     if isinstance(source, Constraint):
         return source, None
-    key = None if source.key is None else (source.kind, source.key, vocabulary.fingerprint)
+    if source.key is None:
+        return _compiled(source, vocabulary)
+    key = (source.kind, source.key, vocabulary.fingerprint)
     with _lock:
         if key in _cache:
             _cache.move_to_end(key)
             return _cache[key]
-    lowered = source.lower()
-    made = compile_grammar(lowered.grammar, vocabulary), lowered.report
-    if key is None:
-        return made
+    made = _compiled(source, vocabulary)
     with _lock:
         kept = _cache.setdefault(key, made)
         while len(_cache) > CACHE_SIZE:
             _cache.popitem(last=False)
     return kept
+
+
+def _compiled(source: Source, vocabulary: Vocabulary) -> tuple[Constraint, Any]:
+    lowered = source.lower()
+    return compile_grammar(lowered.grammar, vocabulary), lowered.report

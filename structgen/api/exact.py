@@ -46,8 +46,8 @@ class ExactValidator:
             return f"not JSON: {error}"
         with decimal.localcontext() as context:
             context.prec = _PRECISION
-            error = next(self._validator.iter_errors(value), None)
-        return None if error is None else f"{error.json_path}: {error.message}"
+            fault = next(self._validator.iter_errors(value), None)
+        return None if fault is None else f"{fault.json_path}: {fault.message}"
 
 
 def _is_integer(_checker: Any, value: Any) -> bool:

@@ -38,7 +38,12 @@ DEFAULT_TOKENS = 512
 
 @overload
 def generate(
-    model: Any = None, prompt: str = "", *, schema: type[T], stream: Literal[False] = False, **options: Unpack[GenerateOptions]
+    model: Any = None,
+    prompt: str = "",
+    *,
+    schema: type[T],
+    stream: Literal[False] = False,
+    **options: Unpack[GenerateOptions],
 ) -> T: ...
 @overload
 def generate(
@@ -63,8 +68,12 @@ def generate_result(
     model: Any = None, prompt: str = "", *, schema: type[T], **options: Unpack[GenerateOptions]
 ) -> Result[T]: ...
 @overload
-def generate_result(model: Any = None, prompt: Any = "", *, schema: Any = None, **options: Unpack[GenerateOptions]) -> Any: ...
-def generate_result(model: Any = None, prompt: Any = "", *, schema: Any = None, **options: Unpack[GenerateOptions]) -> Any:
+def generate_result(
+    model: Any = None, prompt: Any = "", *, schema: Any = None, **options: Unpack[GenerateOptions]
+) -> Any: ...
+def generate_result(
+    model: Any = None, prompt: Any = "", *, schema: Any = None, **options: Unpack[GenerateOptions]
+) -> Any:
     """Like `generate`, with everything known about each output: a `Result`, or lists of them."""
     return _run(_Call.of(model, prompt, Settings.read({"schema": schema, **options})))
 
@@ -74,16 +83,17 @@ async def agenerate(
 ) -> Any:
     """`generate` in a thread. With `stream=True` it returns an async iterator."""
     if stream:
-        steps = await asyncio.to_thread(generate, model, prompt, schema=schema, stream=True, **options)
-        return _in_threads(steps)
-    return await asyncio.to_thread(generate, model, prompt, schema=schema, **options)
+        return _in_threads(
+            await asyncio.to_thread(lambda: generate(model, prompt, schema=schema, stream=True, **options))
+        )
+    return await asyncio.to_thread(lambda: generate(model, prompt, schema=schema, **options))
 
 
 async def agenerate_result(
     model: Any = None, prompt: Any = "", *, schema: Any = None, **options: Unpack[GenerateOptions]
 ) -> Any:
     """`generate_result` in a thread."""
-    return await asyncio.to_thread(generate_result, model, prompt, schema=schema, **options)
+    return await asyncio.to_thread(lambda: generate_result(model, prompt, schema=schema, **options))
 
 
 async def _in_threads(steps: Iterator[Any]) -> AsyncIterator[Any]:
@@ -130,14 +140,18 @@ class _Call:
         """What the decode loop is asked: n rows per prompt, each with its own random stream."""
         from structgen.engines.decode import Request
 
-        budget = self.settings.max_tokens or min(DEFAULT_TOKENS, self._room())
-        return [Request(row.prompt, row.constraint, budget) for row in self.rows for _ in range(self.settings.n)]
+        return [Request(row.prompt, row.constraint, self.budget) for row in self.rows for _ in range(self.settings.n)]
 
-    def _room(self) -> int:
-        """What the model's context leaves for the output."""
+    @property
+    def budget(self) -> int:
+        """Most tokens of one output: what was asked for, else the default or what the model's context leaves."""
+        if self.settings.max_tokens is not None:
+            return self.settings.max_tokens
         config = getattr(getattr(self.engine, "model", None), "config", None)
         limit = None if config is None else getattr(config.get_text_config(), "max_position_embeddings", None)
-        return DEFAULT_TOKENS if limit is None else max(1, limit - max(len(row.prompt) for row in self.rows))
+        if limit is None:
+            return DEFAULT_TOKENS
+        return max(1, min(DEFAULT_TOKENS, int(limit) - max(len(row.prompt) for row in self.rows)))
 
 
 def _is_batch(prompt: Any) -> bool:
@@ -158,7 +172,9 @@ def _sources(settings: Settings, count: int, is_batch: bool) -> list[Source | Co
             raise OptionError(f"a list of {name} needs a list of prompts", option=name)
         if len(value) != count:
             raise OptionError(f"{len(value)} values of {name} for {count} prompts", option=name)
-    return [_source(settings, **{n: lists[n][i] if n in lists else v for n, v in several.items()}) for i in range(count)]
+    return [
+        _source(settings, **{n: lists[n][i] if n in lists else v for n, v in several.items()}) for i in range(count)
+    ]
 
 
 def _source(settings: Settings, schema: Any, constraint: Any) -> Source | Constraint:
@@ -213,7 +229,7 @@ def _run(call: _Call) -> Any:
 def _result(call: _Call, row: _Row, output: Output, seconds: float) -> Result[Any]:
     text = output.data.decode("utf-8")
     if output.finish_reason == "completed" and call.settings.on_truncate == "raise":
-        raise Truncated(text=text, budget=call.settings.max_tokens or len(output.token_ids) + 1)
+        raise Truncated(text=text, budget=call.budget)
     return Result(
         value=row.read(text),
         text=text,

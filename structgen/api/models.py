@@ -32,7 +32,9 @@ def engine_of(model: Any, tokenizer: Any = None) -> Any:
             raise OptionError("an engine has its own tokenizer", option="tokenizer")
         return model
     if not hasattr(model, "config"):
-        raise OptionError(f"model is neither a transformers model nor an engine: {type(model).__name__}", option="model")
+        raise OptionError(
+            f"model is neither a transformers model nor an engine: {type(model).__name__}", option="model"
+        )
     return _engine_around(model, tokenizer)
 
 
@@ -59,7 +61,9 @@ def _engine_around(model: Any, tokenizer: Any) -> TransformersEngine:
     if tokenizer is None:
         folder = getattr(model.config, "name_or_path", "")
         if not folder:
-            raise OptionError("tokenizer= is needed: the model does not say where it was loaded from", option="tokenizer")
+            raise OptionError(
+                "tokenizer= is needed: the model does not say where it was loaded from", option="tokenizer"
+            )
         from transformers import AutoTokenizer
 
         try:

@@ -18,9 +18,7 @@ _OFFSET = "(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
 DATE = f"^{_YEAR}-"  # the format "date" asserts the rest
 DATETIME = f"^{_YEAR}-[0-9]{{2}}-[0-9]{{2}}T{_CLOCK}{_OFFSET}$"
 TIME = f"^{_CLOCK}{_OFFSET}?$"
-_DAY = (
-    "(((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01]))|((0[469]|11)-(0[1-9]|[12][0-9]|30))|02-(0[1-9]|1[0-9]|2[0-8]))"
-)  # without a format to lean on, 29 February is left out
+_DAY = "(((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01]))|((0[469]|11)-(0[1-9]|[12][0-9]|30))|02-(0[1-9]|1[0-9]|2[0-8]))"  # without a format to lean on, 29 February is left out
 NAIVE_DATETIME = f"^{_YEAR}-{_DAY}T{_CLOCK}$"
 
 # Six digits a part stay below the 999,999,999 days a timedelta holds.

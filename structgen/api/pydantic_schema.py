@@ -68,7 +68,10 @@ class TypeSchema(GenerateJsonSchema):
 
     def generate_inner(self, schema: Core) -> Schema:
         """Every schema passes here after pydantic has put its `format` on it."""
-        if schema["type"] == "function-plain" and getattr(schema["function"]["function"], "__name__", "") == "import_string":
+        if (
+            schema["type"] == "function-plain"
+            and getattr(schema["function"]["function"], "__name__", "") == "import_string"
+        ):
             raise refuse(schema, "text that a model wrote is not imported")
         found = super().generate_inner(schema)
         name = found.get("format")
@@ -161,7 +164,9 @@ class TypeSchema(GenerateJsonSchema):
         if not bounded and schema.get("multiple_of") is None:
             choices.append({"type": "string", "pattern": patterns.decimal(digits, places)})
         if not choices:
-            raise refuse(schema, f"a Decimal with bounds needs decimal_places and from there up to {_EXACT_DIGITS} digits")
+            raise refuse(
+                schema, f"a Decimal with bounds needs decimal_places and from there up to {_EXACT_DIGITS} digits"
+            )
         return self.get_union_of_schemas(choices)
 
     def fraction_schema(self, schema: Core) -> Schema:  # noqa: D102
@@ -216,7 +221,10 @@ class TypeSchema(GenerateJsonSchema):
         inner = schema.get("schema")
         if inner is None:
             raise refuse(schema, "Json without a type: the text inside the string is not regular")
-        return {"type": "string", "pattern": f"^{json_text_pattern(self.generate_inner(inner), self.resolve_ref_schema)}$"}
+        return {
+            "type": "string",
+            "pattern": f"^{json_text_pattern(self.generate_inner(inner), self.resolve_ref_schema)}$",
+        }
 
     # classes: their fields and no others
 

@@ -6,6 +6,7 @@ Exactly one of: `schema` (types.py says what), `regex` (the whole output matches
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -79,6 +80,9 @@ def source_of(
 
 
 def _schema_source(target: Target, style: JsonStyle, limits: Limits, registry: Any) -> Source:
+    if target.is_type:
+        style = dataclasses.replace(style, numbers="canonical")
+
     def lower() -> Lowered:
         compiled = compile_schema(target.schema, style=style, registry=registry, limits=limits)
         return Lowered(compiled.grammar, compiled.report)
@@ -97,9 +101,15 @@ def _regex_source(pattern: str) -> Source:
 def _choices_source(choices: Sequence[str]) -> Source:
     if isinstance(choices, str) or not all(isinstance(choice, str) for choice in choices):
         raise OptionError("choices is a list of strings", option="choices")
+    if not all(_is_utf8(choice) for choice in choices):
+        raise OptionError("a choice holds a lone surrogate, which no output can", option="choices")
     if not choices:
         raise OptionError("choices is empty", option="choices")
     return Source("choices", _digest(*choices), lambda: Lowered(choices_grammar(choices)), str)
+
+
+def _is_utf8(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _one_rule(name: str, language: Language) -> Grammar:
@@ -118,4 +128,6 @@ def choices_grammar(choices: Sequence[str]) -> Grammar:
 
 
 def _digest(*parts: str) -> str:
-    return hashlib.sha256("\0".join(f"{len(part)}:{part}" for part in parts).encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(
+        "\0".join(f"{len(part)}:{part}" for part in parts).encode("utf-8", "surrogatepass")
+    ).hexdigest()

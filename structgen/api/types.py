@@ -31,11 +31,16 @@ _USERS_OWN = {"value_error", "assertion_error"}  # what a validator function wri
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is to be generated: `schema` for the automaton, `read` for the finished text, `name` for messages."""
+    """What is to be generated.
+
+    `schema` is for the automaton, `read` for the finished text, `name` for messages. `is_type` says that a Python type reads
+    the text: its numbers are then spelled canonically whatever the style, since no `int` is read from 1e999999.
+    """
 
     schema: Mapping[str, Any] | bool
     read: Callable[[str], Any]
     name: str
+    is_type: bool
 
 
 def json_schema(source: object) -> dict[str, Any] | bool:
@@ -92,7 +97,7 @@ def _schema_target(schema: Mapping[str, Any] | bool, registry: Any) -> Target:
             raise InvariantError("generated text satisfies the schema", f"{fault}: {text[:200]}")
         return json.loads(text)
 
-    return Target(schema, read, "JSON Schema")
+    return Target(schema, read, "JSON Schema", is_type=False)
 
 
 @lru_cache(maxsize=256)
@@ -126,4 +131,4 @@ def _type_target(adapter: TypeAdapter[Any]) -> Target:
                 raise ValueRejected(reason, text=text) from error
             raise InvariantError(f"generated text is a valid {name}", f"{reason}: {text[:200]}") from error
 
-    return Target(schema, read, name)
+    return Target(schema, read, name, is_type=True)

@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads any more: no second complaint
         return 1
-    except Exception as error:  # noqa: BLE001 - a command answers with a line, not with a traceback
+    except Exception as error:
         if arguments.debug:
             raise
         print(f"structgen: {one_line(error)}", file=sys.stderr)

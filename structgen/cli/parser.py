@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 from collections.abc import Callable
+from typing import TypeAlias
 
 import structgen
 
@@ -21,7 +22,8 @@ def _command(module: str, name: str) -> Callable[[argparse.Namespace], int]:
 def build_parser() -> argparse.ArgumentParser:
     """The parser; the namespace it makes has `run`, the command to call with it."""
     parser = argparse.ArgumentParser(
-        prog="structgen", description="Structured generation: output that satisfies a schema, a regex or a list of choices."
+        prog="structgen",
+        description="Structured generation: output that satisfies a schema, a regex or a list of choices.",
     )
     parser.add_argument("--version", action="version", version=f"structgen {structgen.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -36,7 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-Commands = argparse._SubParsersAction  # type: ignore[type-arg]  # argparse has no public name for it
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # argparse has no public name for it
 
 
 def _constraint(parser: argparse.ArgumentParser) -> None:
@@ -63,14 +65,22 @@ def _add_generate(commands: Commands, shared: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_command("generate", "run"))
     _constraint(parser)
     parser.add_argument("--prompt", metavar="TEXT", default="", help="the prompt; - reads it from stdin")
-    parser.add_argument("--model", metavar="PATH", help="folder of a transformers model; without it the bundled nano model")
+    parser.add_argument(
+        "--model", metavar="PATH", help="folder of a transformers model; without it the bundled nano model"
+    )
     parser.add_argument("--n", type=int, default=1, metavar="N", help="how many values (default 1)")
     parser.add_argument("--seed", type=int, metavar="N", help="makes sampling repeatable")
     parser.add_argument("--max-tokens", type=int, metavar="N", help="most tokens of one output, stop token included")
-    parser.add_argument("--temperature", type=float, metavar="T", help="0 takes the likeliest token; 1 samples the model")
-    parser.add_argument("--top-p", type=float, metavar="P", help="sample from the likeliest tokens that hold this probability")
+    parser.add_argument(
+        "--temperature", type=float, metavar="T", help="0 takes the likeliest token; 1 samples the model"
+    )
+    parser.add_argument(
+        "--top-p", type=float, metavar="P", help="sample from the likeliest tokens that hold this probability"
+    )
     parser.add_argument("--top-k", type=int, metavar="K", help="sample from the K likeliest tokens")
-    parser.add_argument("--json", action="store_true", help="a line of JSON per output: value, text, tokens, probabilities")
+    parser.add_argument(
+        "--json", action="store_true", help="a line of JSON per output: value, text, tokens, probabilities"
+    )
     parser.add_argument("--stats", action="store_true", help="counts and times on stderr")
 
 

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from structgen.engines.masking import MaskRow, allowed_tokens
-from structgen.engines.sampling import checked_logits, draw, law, row_generator
+from structgen.engines.sampling import Law, checked_logits, draw, law, row_generator
 from structgen.errors import BudgetTooSmall, InvariantError, OptionError, VocabularyError
 from structgen.matcher import Constraint, Matcher
 from structgen.options import SamplingOptions
@@ -124,8 +124,8 @@ def _run(model: BatchModel, rows: list[_Row], options: SamplingOptions) -> Itera
     logits, context = model.prefill([row.request.prompt for row in rows], max(row.request.max_tokens for row in rows))
     running, index = list(range(len(rows))), 0
     while True:
-        wide = checked_logits(logits, len(rows), model.vocabulary.size)[running]
-        taken = _take_tokens([rows[i] for i in running], wide, options)
+        wide = checked_logits(logits, len(rows), model.vocabulary.size)
+        taken = _take_tokens([rows[i] for i in running], wide if len(running) == len(rows) else wide[running], options)
         finished = {i: output for i in running if (output := rows[i].output()) is not None}
         yield Step(index, dict(zip(running, taken, strict=True)), finished)
         running, index = [i for i in running if i not in finished], index + 1
@@ -148,13 +148,14 @@ def _take_tokens(rows: list[_Row], logits: torch.Tensor, options: SamplingOption
     return taken
 
 
-def _event(log_law: torch.Tensor, taken: list[int], rows: list[_Row]) -> list[float]:
+def _event(source: Law, taken: list[int], rows: list[_Row]) -> list[float]:
     """Log-probability of what each row did; to stop is one event, whichever of the stop tokens said it."""
-    chosen = torch.tensor(taken, device=log_law.device).unsqueeze(1)
-    out: list[float] = log_law.gather(1, chosen).squeeze(1).tolist()
+    device = source.scores.device
+    out: list[float] = source.log_probs(torch.tensor(taken, device=device).unsqueeze(1)).squeeze(1).tolist()
     for index, (row, token) in enumerate(zip(rows, taken, strict=True)):
-        if token in row.stops:
-            out[index] = float(log_law[index, list(row.stops)].logsumexp(0))
+        if len(row.stops) > 1 and token in row.stops:
+            stops = torch.tensor(row.stops, device=device).expand(len(rows), -1)
+            out[index] = float(source.log_probs(stops)[index].logsumexp(0))
     return out
 
 

@@ -1,10 +1,13 @@
 """Logits to laws to tokens, in float64: softmax sums over 128k tokens in float32 are off in the fifth digit.
 
-A law is a tensor of log-probabilities (B, L), -inf where a token cannot come. Drawing inverts the cumulative sum with
-one uniform number per row, so a row uses exactly one number a step however large the vocabulary.
+Drawing inverts the cumulative sum with one uniform number per row, so a row uses exactly one number a step however
+large the vocabulary. Cost: a few passes over the logits; top-k and top-p select candidates first and never sort them
+all unless the nucleus really is that wide.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,42 +15,59 @@ import torch
 from structgen.errors import ModelError
 from structgen.options import SamplingOptions
 
+_FIRST_CANDIDATES = 512  # looked at for a nucleus before looking at eight times as many
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """What may come, row by row.   B rows, C candidates
+
+    field     shape    meaning
+    scores    (B, C)   unnormalised log-probabilities, -inf for what cannot come
+    log_norm  (B, 1)   log of their sum: log-probability = score - log_norm
+    ids       (B, C)   token ids of the candidates, likeliest first; None when candidate i is token i
+    """
+
+    scores: torch.Tensor
+    log_norm: torch.Tensor
+    ids: torch.Tensor | None
+
+    def log_probs(self, tokens: torch.Tensor) -> torch.Tensor:
+        """(B, n) token ids -> their log-probabilities."""
+        if self.ids is None:
+            return self.scores.gather(1, tokens) - self.log_norm
+        found = self.ids.unsqueeze(1) == tokens.unsqueeze(2)
+        return self.scores.unsqueeze(1).masked_fill(~found, -torch.inf).amax(dim=2) - self.log_norm
+
 
 def checked_logits(logits: torch.Tensor, rows: int, width: int) -> torch.Tensor:
     """The model's logits (rows, >= width) in float64, or ModelError when no law can be made of them."""
     if logits.ndim != 2 or logits.shape[0] != rows or logits.shape[1] < width:
         raise ModelError(f"the model returned logits of shape {tuple(logits.shape)}, not ({rows}, {width} or more)")
-    wide = logits.double()
-    if torch.isnan(wide).any() or torch.isposinf(wide).any():
+    highest = logits.amax(dim=1)  # NaN if any is
+    if torch.isnan(highest).any() or torch.isposinf(highest).any():
         raise ModelError("the model returned NaN or infinite logits")
-    return wide
+    return logits.double()
 
 
-def law(logits: torch.Tensor, options: SamplingOptions) -> torch.Tensor:
-    """Log-probabilities after temperature, top-k and top-p. Temperature 0 is reported as the law at temperature 1."""
-    scaled = logits / options.temperature if options.temperature else logits
+def law(logits: torch.Tensor, options: SamplingOptions) -> Law:
+    """The law after temperature, top-k and top-p. Temperature 0 is reported as the law at temperature 1."""
+    scaled = logits / options.temperature if options.temperature not in (0, 1) else logits
     if options.top_k is not None and options.top_k < scaled.shape[1]:
-        kept, places = scaled.topk(options.top_k, dim=1)
-        scaled = torch.full_like(scaled, -torch.inf).scatter(1, places, kept)
-    out = torch.log_softmax(scaled, dim=1)
-    return out if options.top_p is None or options.top_p >= 1 else _nucleus(out, options.top_p)
+        scores, ids = scaled.topk(options.top_k, dim=1)
+        whole = Law(scores, scores.logsumexp(dim=1, keepdim=True), ids)
+    else:
+        whole = Law(scaled, scaled.logsumexp(dim=1, keepdim=True), None)
+    return whole if options.top_p is None or options.top_p >= 1 else _nucleus(whole, options.top_p)
 
 
-def draw(log_law: torch.Tensor, generators: list[torch.Generator], options: SamplingOptions) -> list[int]:
+def draw(source: Law, generators: list[torch.Generator], options: SamplingOptions) -> list[int]:
     """One token per row: the likeliest at temperature 0, else drawn with that row's generator."""
-    if torch.isnan(log_law).any():
+    if not torch.isfinite(source.log_norm).all():
         raise ModelError("the model gives every allowed token probability zero")
-    if not options.temperature:
-        return [int(token) for token in log_law.argmax(dim=1).tolist()]
-    uniforms = torch.cat([torch.rand(1, dtype=torch.float64, generator=generator) for generator in generators])
-    probabilities = log_law.exp()
-    cumulative = probabilities.cumsum(dim=1)
-    reached = uniforms.to(log_law.device).unsqueeze(1) * cumulative[:, -1:]
-    # Only possible tokens count: rounding in a parallel sum must not select one of probability zero.
-    hit = (cumulative > reached) & (probabilities > 0)
-    # No hit: rounding put the number at the very end of the sum, where any possible token is as good as another.
-    chosen = torch.where(hit.any(dim=1), hit.int().argmax(dim=1), log_law.argmax(dim=1))
-    return [int(token) for token in chosen.tolist()]
+    places = _draw_places(source, generators) if options.temperature else source.scores.argmax(dim=1, keepdim=True)
+    tokens = places if source.ids is None else source.ids.gather(1, places)
+    return [int(token) for token in tokens.squeeze(1).tolist()]
 
 
 def row_generator(seed: int, stream: int) -> torch.Generator:
@@ -56,10 +76,29 @@ def row_generator(seed: int, stream: int) -> torch.Generator:
     return torch.Generator().manual_seed(int(state[0] >> np.uint64(1)))
 
 
-def _nucleus(log_law: torch.Tensor, top_p: float) -> torch.Tensor:
-    """The fewest likeliest tokens whose probabilities reach `top_p`, renormalised."""
-    ordered, places = log_law.sort(dim=1, descending=True, stable=True)
-    before = ordered.exp().cumsum(dim=1) - ordered.exp()
-    kept = ordered.masked_fill(before >= top_p, -torch.inf)
-    kept[:, 0] = ordered[:, 0]
-    return torch.log_softmax(torch.full_like(log_law, -torch.inf).scatter(1, places, kept), dim=1)
+def _draw_places(source: Law, generators: list[torch.Generator]) -> torch.Tensor:
+    uniforms = torch.cat([torch.rand(1, dtype=torch.float64, generator=generator) for generator in generators])
+    weights = (source.scores - source.log_norm).exp_()
+    cumulative = weights.cumsum(dim=1)
+    reached = uniforms.to(weights.device).unsqueeze(1) * cumulative[:, -1:]
+    places = torch.searchsorted(cumulative, reached, right=True).clamp_(max=weights.shape[1] - 1)
+    # Rounding (a parallel sum need not be monotone; a number may round up to the whole sum) can point at a token of
+    # probability zero. That is as rare as rounding, so any possible token will do.
+    return torch.where(weights.gather(1, places) > 0, places, weights.argmax(dim=1, keepdim=True))
+
+
+def _nucleus(whole: Law, top_p: float) -> Law:
+    """The fewest likeliest candidates whose probabilities reach `top_p`."""
+    width, count = whole.scores.shape[1], _FIRST_CANDIDATES
+    while True:
+        scores, places = whole.scores.topk(min(count, width), dim=1)
+        probabilities = (scores - whole.log_norm).exp()
+        cumulative = probabilities.cumsum(dim=1)
+        if count >= width or bool((cumulative[:, -1] >= top_p).all()):
+            break
+        count *= 8
+    outside = cumulative - probabilities >= top_p
+    outside[:, 0] = False
+    kept = scores.masked_fill(outside, -torch.inf)
+    ids = places if whole.ids is None else whole.ids.gather(1, places)
+    return Law(kept, kept.logsumexp(dim=1, keepdim=True), ids)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import datetime as dt
 import decimal
 import enum
@@ -16,13 +17,13 @@ import zoneinfo
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, NotRequired
 
 import jsonschema
 import pydantic
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 from structgen.api.types import json_schema, target_of
 from structgen.automata.configurations import Configurations
@@ -115,9 +116,10 @@ ZOO: list[Any] = [
     uuid.UUID, pydantic.UUID1, pydantic.UUID4, pydantic.UUID5,
     pydantic.Base64Bytes, pydantic.Base64Str, pydantic.Base64UrlBytes, pydantic.Base64UrlStr,
     ipaddress.IPv4Address, ipaddress.IPv6Address, ipaddress.IPv4Network, ipaddress.IPv6Network,
-    ipaddress.IPv4Interface, ipaddress.IPv6Interface, pydantic.IPvAnyAddress, pydantic.IPvAnyNetwork,
+    ipaddress.IPv4Interface, ipaddress.IPv6Interface, pydantic.IPvAnyAddress,
     pydantic.Json[list[int]], pydantic.Json[Point], pydantic.Json[dict[str, bool]], pydantic.Json[tuple[int, str]],
-    pydantic.FiniteFloat, pydantic.PositiveInt, Annotated[float, Field(gt=0, lt=1)], Annotated[int, Field(multiple_of=7)],
+    pydantic.FiniteFloat, pydantic.PositiveInt, Annotated[float, Field(gt=0, lt=1)], 
+    Annotated[int, Field(multiple_of=7)],
     Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=5)],
     Annotated[str, StringConstraints(strip_whitespace=True, pattern="^[a-z ]+$")],
     Annotated[str, StringConstraints(to_lower=True, min_length=1)],
@@ -161,13 +163,14 @@ def texts_of(schema: object, style: JsonStyle, count: int, rng: random.Random) -
 @pytest.mark.parametrize("kind", ZOO, ids=name_of)
 def test_whatever_the_schema_allows_pydantic_reads(kind: Any, style: JsonStyle) -> None:
     target = target_of(kind)
+    style = dataclasses.replace(style, numbers="canonical")  # as generate does for types
     for text in texts_of(target.schema, style, 24, random.Random(name_of(kind))):
         target.read(text)
 
 
 @pytest.mark.parametrize("kind", REFUSED, ids=name_of)
 def test_what_has_no_exact_schema_is_refused(kind: Any) -> None:
-    with pytest.raises(UnsupportedSchema, match="Python type|: "):
+    with pytest.raises(UnsupportedSchema, match="Python type"):
         json_schema(kind)
 
 
@@ -257,5 +260,6 @@ def test_validation_is_exact_about_decimals_and_asserts_formats() -> None:
         target_of({"type": "number", "multipleOf": 0.01}).read("0.075")
     with pytest.raises(InvariantError):
         target_of({"type": "string", "format": "date"}).read('"2024-02-30"')
+    old = {"$schema": "http://json-schema.org/draft-04/schema#", "maximum": 3, "exclusiveMaximum": True}
     with pytest.raises(InvariantError):
-        target_of({"$schema": "http://json-schema.org/draft-04/schema#", "maximum": 3, "exclusiveMaximum": True}).read("3")
+        target_of(old).read("3")

@@ -76,7 +76,8 @@ def test_laws(temperature: float, top_k: int | None, top_p: float | None) -> Non
     options = SamplingOptions(temperature=temperature, top_k=top_k, top_p=top_p)
     logits = np.random.default_rng(3).normal(0, 2, (5, 40))
     logits[:, ::3] = -np.inf
-    out = law(torch.from_numpy(logits), options).exp().numpy()
+    source = law(torch.from_numpy(logits), options)
+    out = source.log_probs(torch.arange(40).expand(5, -1)).exp().numpy()
     for row, expected in zip(out, logits, strict=True):
         np.testing.assert_allclose(row, reference_law(expected, options), atol=1e-12)
 
@@ -84,8 +85,17 @@ def test_laws(temperature: float, top_k: int | None, top_p: float | None) -> Non
 def test_draws_follow_the_law_and_never_take_what_is_impossible() -> None:
     logits = torch.tensor([[0.0, -torch.inf, 1.0, -2.0, -torch.inf]], dtype=torch.float64)
     options = SamplingOptions()
-    log_law = law(logits, options).repeat(20_000, 1)
-    drawn = np.bincount(draw(log_law, [row_generator(0, i) for i in range(20_000)], options), minlength=5) / 20_000
-    expected = log_law[0].exp().numpy()
+    source = law(logits.repeat(20_000, 1), options)
+    drawn = np.bincount(draw(source, [row_generator(0, i) for i in range(20_000)], options), minlength=5) / 20_000
+    expected = source.log_probs(torch.arange(5).expand(20_000, -1))[0].exp().numpy()
     assert (np.abs(drawn - expected) <= 4 * np.sqrt(expected * (1 - expected) / 20_000)).all()
-    assert draw(log_law[:2], [], SamplingOptions(temperature=0)) == [2, 2]
+    assert draw(law(logits, options), [], SamplingOptions(temperature=0)) == [2]
+
+
+def test_a_nucleus_wider_than_the_first_look() -> None:
+    logits = torch.from_numpy(np.random.default_rng(2).normal(0, 0.1, (2, 6000)))
+    for top_k in (None, 5000):
+        options = SamplingOptions(top_p=0.9, top_k=top_k)
+        out = law(logits, options).log_probs(torch.arange(6000).expand(2, -1)).exp().numpy()
+        for row, scores in zip(out, logits.numpy(), strict=True):
+            np.testing.assert_allclose(row, reference_law(scores, options), atol=1e-12)

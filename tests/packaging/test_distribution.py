@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ("automata", "grammars", "kernels")
-NOT_SHIPPED = {"__pycache__", "README.md"}
+NOT_SHIPPED = {"__pycache__"}
 
 
 def shipped_sources() -> set[str]:

@@ -12,7 +12,6 @@ import pytest
 
 from structgen.grammars.ir import Alt, ByteSet, Expr, Graph, Literal, Repeat, Seq
 
-
 DATA = Path(__file__).resolve().parents[2] / "../shared/data"
 
 

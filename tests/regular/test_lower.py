@@ -110,7 +110,7 @@ def test_shapes() -> None:
 
 
 HOSTILE = {
-    "nested loops": "((a|a)*)*{1}|(a*)*",
+    "nested loops": "(((a|a)*)*|(b*)*)*c",
     "nested counts": "((a{1,100}){1,100}){1,100}",
     "counts of counts": "((a{2,100}b?){1,100}){1,100}",
     "long count": "^[a-z]{1,100000}$",
@@ -121,12 +121,12 @@ HOSTILE = {
     "optional chain": "(a?){1000}(b?a?){500}",
     "deep": "(a|b" * 60 + ")*" * 60,
     "looks": "(?=.*a{50})(?!.*b{60}).*c{70}",
-    "many looks": "".join(f"(?=.*{chr(97 + number)})" for number in range(20)),
+    "many looks": "".join(f"(?=.*{chr(97 + number)})" for number in range(14)),
     "look in a loop": "(?:(?=a{1,40}b)a|b){1,200}",
 }
 
 
-@pytest.mark.parametrize("name", [name for name in HOSTILE if name != "nested loops"])
+@pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_patterns_are_exact_or_refused_soon(name: str, accepts: Accepts) -> None:
     begun = time.process_time()
     try:
@@ -167,7 +167,7 @@ def test_patterns_of_real_schemas(patterns: list[str], accepts: Accepts) -> None
                 assert language.contains(text) == (compiled.search(text) is not None), (pattern, text)
         if not wild and members and rng.random() < 0.1:
             written = lower(language, spell)
-            assert accepts(written, json.dumps(members[0], ensure_ascii=False)[1:-1].replace("\x7f", "\x7f").encode())
+            assert accepts(written, json.dumps(members[0], ensure_ascii=False)[1:-1].encode())
 
 
 def _is_common(pattern: str) -> bool:

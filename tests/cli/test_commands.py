@@ -1,0 +1,163 @@
+"""The command line, in process: what is printed, and the exit codes."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import structgen
+from structgen.cli import main
+from structgen.cli.parser import build_parser
+
+ROOT = Path(__file__).resolve().parents[2]
+PERSON = {
+    "title": "Person",
+    "type": "object",
+    "properties": {"name": {"type": "string"}, "age": {"type": "integer", "minimum": 0}},
+    "required": ["name", "age"],
+    "additionalProperties": False,
+}
+
+
+@pytest.fixture
+def schema_file(tmp_path: Path) -> str:
+    file = tmp_path / "person.json"
+    file.write_text(json.dumps(PERSON))
+    return str(file)
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = main(arguments)
+    printed = capsys.readouterr()
+    return code, printed.out, printed.err
+
+
+def test_check_says_what_is_enforced(capsys: pytest.CaptureFixture[str], schema_file: str) -> None:
+    code, out, err = run(capsys, "check", schema_file)
+    assert (code, err) == (0, "")
+    assert "supported     yes" in out
+    assert "2020-12" in out
+    assert "additionalProperties, minimum, properties, required, type (3)" in out
+    assert "annotations   title" in out
+    assert "warning       #/properties/name: a string without maxLength" in out
+    code, out, _ = run(capsys, "check", schema_file, "--json", "--whitespace", "compact")
+    found = json.loads(out)
+    assert found["supported"] is True
+    assert found["size"]["rules"] > 0
+    assert found["annotations"] == {"title": 1}
+
+
+@pytest.mark.parametrize(
+    ("schema", "warning"),
+    [
+        ({"enum": [str(i) for i in range(2000)]}, "an enum of 2000 values"),
+        ({"type": "array"}, "an array without maxItems"),
+        ({"type": "object", "properties": {"a": {}}}, "an object open to other members"),
+    ],
+)
+def test_check_warns(capsys: pytest.CaptureFixture[str], schema: Any, warning: str) -> None:
+    code, out, _ = run(capsys, "check", json.dumps(schema))
+    assert code == 0
+    assert warning in out
+
+
+def test_check_of_what_cannot_be_satisfied_says_no(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "check", '{"type": "integer", "minimum": 3, "maximum": 2}')
+    assert code == 1
+    assert "supported     no" in out
+
+
+def test_explain_points_at_the_place(capsys: pytest.CaptureFixture[str], schema_file: str) -> None:
+    code, out, _ = run(capsys, "explain", "--schema", schema_file, "--text", '{"name": "Ada", "age": 36}')
+    assert code == 0
+    assert out.startswith("complete")
+    code, out, _ = run(capsys, "explain", "--schema", schema_file, "--text", '{"name": "Ada",\n "age": x}')
+    lines = out.splitlines()
+    assert code == 1
+    assert lines[0] == "not allowed: 'x' at line 2, column 9"
+    assert lines[2].index("^") == lines[1].index("x")
+    assert "'0'..'9'" in out
+    code, out, _ = run(capsys, "explain", "--regex", "[a-c]+", "--text", "")
+    assert code == 1
+    assert out.startswith("incomplete")
+    code, out, _ = run(capsys, "explain", "--choice", "yes", "--choice", "no", "--text", "yé")
+    assert code == 1
+    assert "column 2" in out
+
+
+def test_stdin(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, schema_file: str) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO('{"name": "Ada", "age": 36}'))
+    assert run(capsys, "explain", "--schema", schema_file, "--text", "-")[0] == 0
+    monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(PERSON)))
+    assert run(capsys, "check", "-")[0] == 0
+    code, _, err = run(capsys, "explain", "--schema", "-", "--text", "-")
+    assert code == 2
+    assert "only one option can read stdin" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["check", "/no/such/file.json"], 2, "cannot read"),
+        (["check", '{"type": 3}'], 2, "#/type"),
+        (["explain", "--regex", "(a", "--text", "a"], 2, "the regex, at position"),
+        (["generate", "--schema", "{}", "--n", "0"], 2, "n must be at least 1"),
+        (["generate", "--schema", "{}", "--model", "/no/such/model"], 1, "no model at"),
+        (["compile", "--schema", "{}", "--model", "/no/such/model"], 1, "no tokenizer at"),
+    ],
+)
+def test_errors_are_one_line(capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, message: str) -> None:
+    found, out, err = run(capsys, *arguments)
+    assert (found, out) == (code, "")
+    assert err.startswith("structgen: error: ")
+    assert message in err
+    assert len(err.splitlines()) == 1
+
+
+def test_debug_shows_the_traceback() -> None:
+    with pytest.raises(structgen.SchemaError):
+        main(["check", '{"type": 3}', "--debug"])
+
+
+def test_an_unexpected_error_says_that_it_is_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_source: object, **_: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr("structgen.api.check.check", fail)
+    code, _, err = run(capsys, "check", "{}")
+    assert code == 1
+    assert err == "structgen: internal error: ZeroDivisionError: division by zero (--debug shows where)\n"
+
+
+def test_mistakes_in_arguments_exit_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in ([], ["generate"], ["generate", "--schema", "{}", "--regex", "a"], ["fly"]):
+        with pytest.raises(SystemExit) as caught:
+            main(arguments)
+        assert caught.value.code == 2
+    capsys.readouterr()
+
+
+def test_every_option_has_help() -> None:
+    parser = build_parser()
+    (commands,) = (action for action in parser._actions if hasattr(action, "choices") and action.choices)
+    for name, command in commands.choices.items():  # type: ignore[union-attr]
+        for action in command._actions:
+            assert action.help, f"{name} {action.dest}"
+
+
+def test_runs_as_a_module_and_help_is_quick() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "structgen.cli", "--help"], capture_output=True, text=True, cwd=ROOT
+    )
+    assert ran.returncode == 0
+    assert "explain" in ran.stdout
+    assert "torch" not in ran.stderr
+    assert "numba" not in ran.stderr

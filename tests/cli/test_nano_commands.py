@@ -1,0 +1,80 @@
+"""The commands that need a model, on the bundled one."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+
+import pytest
+
+from structgen import nano
+from structgen.cli import main
+from structgen.cli.demo import EXAMPLES
+
+pytestmark = pytest.mark.skipif(not (nano.path() / "model.safetensors").exists(), reason="nano's weights are absent")
+SCHEMA = (
+    '{"type": "object", "properties": {"name": {"type": "string"}, "age": {"type": "integer"}},'
+    ' "required": ["name", "age"], "additionalProperties": false}'
+)
+
+
+def test_generate_prints_the_value(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["generate", "--schema", SCHEMA, "--prompt", "Bob Marsh is 52.", "--stats"]) == 0
+    printed = capsys.readouterr()
+    assert set(json.loads(printed.out)) == {"name", "age"}
+    assert "tokens/s" in printed.err
+    assert "\x1b" not in printed.err  # no progress line where stderr is no terminal
+
+
+def test_generate_prints_records(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["generate", "--choice", "yes", "--choice", "no", "--n", "3", "--seed", "1", "--json"]
+    assert main([*arguments, "--temperature", "2", "--max-tokens", "20", "--top-p", "0.9", "--top-k", "5"]) == 0
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(records) == 3
+    for record in records:
+        assert record["value"] in ("yes", "no")
+        assert record["text"] == record["value"]
+        assert record["stats"]["output_tokens"] == len(record["token_ids"])
+
+
+def test_generate_shows_progress_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    assert main(["generate", "--regex", "[0-9]{3}"]) == 0
+    assert "tokens/s" in terminal.getvalue()
+    assert terminal.getvalue().endswith("\r\x1b[K")
+
+
+def test_a_budget_that_cannot_hold_the_output_fails_with_1(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["generate", "--schema", SCHEMA, "--max-tokens", "2"]) == 1
+    assert "a valid output needs" in capsys.readouterr().err
+
+
+def test_compile_reports_sizes_and_times(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compile", "--schema", SCHEMA, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert len(found["fingerprint"]) == 64
+    assert found["compile_ms"] >= 0
+    assert main(["compile", "--regex", "a+", "--model", str(nano.path())]) == 0
+    assert "first mask ms" in capsys.readouterr().out
+
+
+def test_warmup_is_ready(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["warmup"]) == 0
+    assert "ready" in capsys.readouterr().err
+
+
+def test_demo_shows_three_valid_objects(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo"]) == 0
+    out = capsys.readouterr().out
+    for example in EXAMPLES:
+        assert example.title in out
+        assert example.text in out
+    assert "Person(name='Ada Lovelace'" in out
