@@ -18,22 +18,25 @@ from numpy.typing import NDArray
 from structgen.automata.network import RuleNetworks
 from structgen.errors import InvariantError, LimitExceeded
 from structgen.kernels import earley
-from structgen.kernels.layout import ACCEPTING, CROWDED, DEAD, DISTANCE, GROW, ITEMS, N_CONFIGS, SCANS, START, Memo, Work
+from structgen.kernels.layout import ACCEPTING, CROWDED, DEAD, DISTANCE, GROW, ITEMS, N_CONFIGS, N_SETS, SCANS, START, Memo, Work
 
 MAX_ITEMS = 1 << 20  # items of one configuration
 
 
-def _empty_memo(configs: int) -> Memo:
+def _empty_memo(configs: int, set_words: int) -> Memo:
     rows = 4 * configs
     memo = Memo(
-        counts=np.zeros(4, np.int64),
+        counts=np.zeros(5, np.int64),
         trans=np.zeros((configs, 256), np.int32),
         configs=np.zeros((configs + 1, 5), np.int64),
         items=np.zeros((rows, 3), np.int64),
         scans=np.zeros((rows, 3), np.int64),
         callers=np.zeros((rows, 5), np.int64),
         table=np.zeros(rows, np.int32),
+        sets=np.zeros((16, set_words), np.uint64),
+        set_table=np.zeros(32, np.int32),
     )
+    memo.counts[N_SETS] = 1  # number 0 is the empty set
     memo.counts[N_CONFIGS] = START  # DEAD and FINISHED: no items, no way on
     return memo
 
@@ -57,7 +60,7 @@ class Configurations:
         self.networks = networks
         self.lock = threading.RLock()
         self._limit_bytes = limit_bytes
-        self._memo = _empty_memo(64)
+        self._memo = _empty_memo(64, networks.arrays.wide.shape[1])
         self._work = _work(256, len(networks.arrays.rules))
         start = self.call(earley.begin)
         if start != START:
@@ -125,24 +128,28 @@ class Configurations:
         return sum(array.nbytes for array in self._memo)
 
     def _grow(self) -> None:
-        """Double every slab that is at least half full; rebuild the hash table with the configurations'."""
+        """Double every slab that is at least half full; rebuild the hash tables that go with them."""
         if 2 * self.nbytes > self._limit_bytes:
             raise LimitExceeded(
                 f"{len(self)} parser configurations", limit="memo_bytes", allowed=self._limit_bytes
             )
-        used = dict(zip(("configs", "items", "scans", "callers"), self._memo.counts.tolist(), strict=True))
+        used = dict(zip(("configs", "items", "scans", "callers", "sets"), self._memo.counts.tolist(), strict=True))
         used["trans"] = used["configs"]
+        full = [name for name, count in used.items() if 2 * count >= len(getattr(self._memo, name))]
         grown = {}
-        for name, count in used.items():
+        for name in full or ("items", "scans", "callers", "sets"):  # one large configuration may need more than all so far
             array = getattr(self._memo, name)
-            if 2 * count >= len(array):
-                grown[name] = np.zeros((2 * len(array), *array.shape[1:]), array.dtype)
-                grown[name][: len(array)] = array
+            grown[name] = np.zeros((2 * len(array), *array.shape[1:]), array.dtype)
+            grown[name][: len(array)] = array
         if "trans" in grown:
             grown["table"] = np.zeros(2 * len(self._memo.table), np.int32)
+        if "sets" in grown:
+            grown["set_table"] = np.zeros(2 * len(self._memo.set_table), np.int32)
         self._memo = self._memo._replace(**grown)
         if "table" in grown:
             earley.rehash(self._memo)
+        if "set_table" in grown:
+            earley.rehash_sets(self._memo)
 
     def _widen(self) -> None:
         items = 2 * len(self._work.agenda)

@@ -12,7 +12,7 @@ from structgen.automata.describe import describe_bytes
 from structgen.automata.network import RuleNetworks
 from structgen.kernels.layout import (
     ADD, ARC_TO, ARCS, ARG, BELOW, CALL_TO, CALLED, CALLS, CHAIN, DONE, ENDS, ENOUGH, FAR, FINAL, HAS, KIND, LACKS, LEAST,
-    NEXT, OP, PLAIN, RULE, SET, SILENT, SILENT_TO, UPTO,
+    NEXT, OP, PLAIN, RULE, SET, SILENT, SILENT_TO, UPTO, WIDE,
 )  # fmt: skip
 
 __all__ = ["dump_networks", "dump_state", "networks_to_dot"]
@@ -27,6 +27,9 @@ _OPS = {
     LACKS: "unless written {:b}",
     DONE: "member done",
     NEXT: "next member",
+    WIDE + ADD: "write member {}",
+    WIDE + HAS: "if written set {}",
+    WIDE + LACKS: "unless written set {}",
 }
 
 

@@ -20,11 +20,12 @@ from structgen.grammars.ir import Alt, ByteSet, Expr, Grammar, Graph, Literal, R
 from structgen.kernels import layout
 from structgen.kernels.analysis import measure_network
 from structgen.kernels.layout import (
-    ARC_TO, ARCS, ARG, CALL_TO, CALLED, CALLS, CHAIN, EXTRA, FAR, FIRST, KIND, LEAST, MEMBERS, MINIMUM, OP, RULE,
+    ARC_TO, ARCS, ARG, BROAD, CALL_TO, CALLED, CALLS, CHAIN, EXTRA, FAR, FIRST, KIND, LEAST, MEMBERS, MINIMUM, OP, RULE,
     RULE_LEAST, SEGMENT, SET, SILENT, SILENT_TO, SORT, Network,
 )  # fmt: skip
 
-MAX_MEMBERS = 62  # bits of an item's register
+NARROW = 62  # members whose set fits into an item's register
+MAX_MEMBERS = 4096
 MAX_EXPRESSION_DEPTH = 400
 MAX_NODES = 1 << 24
 _EXPAND = 8  # a repetition of a single byte set up to this often is written out: no counter needed
@@ -75,6 +76,7 @@ class _Segment:
     body: int = -1
     leave: int = -1
     members: list[int] = field(default_factory=list)
+    broad: int = 0
     extra: int = -1
     separator: int = -1
 
@@ -96,6 +98,7 @@ class _Builder:
     bodies: deque[tuple[int, Expr]] = field(default_factory=deque)  # anonymous rules still to be written
     body_rules: dict[Expr, int] = field(default_factory=dict)
     solid_bodies: list[tuple[int, int]] = field(default_factory=list)  # (segment, rule): minimum is moot if nullable
+    wide: list[int] = field(default_factory=list)
     here: int = -1  # segment of new nodes
     depth: int = 0
 
@@ -279,14 +282,18 @@ class _Builder:
             self.calls.append((a, self.body_rule(expr), b, 0))
             return
         required = sum(1 << k for k, (_, needed) in enumerate(expr.members) if needed)
+        broad = len(expr.members) > NARROW
+        wide = layout.WIDE if broad else 0
+        if broad:
+            required = self.wide_set(required)
         entry, fan, hub = self.node(), self.node(), self.node()
         number = len(self.segments)
-        inside = _Segment(layout.MEMBER, required, enter=entry, leave=b)
-        between = _Segment(layout.SEPARATOR, required, leave=b)
+        inside = _Segment(layout.MEMBER, required, enter=entry, leave=b, broad=int(broad))
+        between = _Segment(layout.SEPARATOR, required, leave=b, broad=int(broad))
         self.segments += [inside, between]
         self.here = number
         for k, (body, _) in enumerate(expr.members):
-            inside.members.append(self.member(body, fan, hub, layout.ADD, k))
+            inside.members.append(self.member(body, fan, hub, wide + layout.ADD, k))
         if expr.extra is not None:
             inside.extra = self.member(expr.extra, fan, hub, layout.PLAIN, 0)
         self.here = number + 1
@@ -297,10 +304,15 @@ class _Builder:
         between.members, between.extra = inside.members, inside.extra
         self.jump(a, entry)
         self.jump(entry, fan)
-        self.jump(entry, b, layout.HAS, required)
-        self.jump(hub, b, layout.HAS, required)
-        self.jump(hub, start, layout.LACKS)
+        self.jump(entry, b, wide + layout.HAS, required)
+        self.jump(hub, b, wide + layout.HAS, required)
+        self.jump(hub, start, wide + layout.LACKS, self.wide_set(0) if broad else 0)
         self.jump(end, fan, layout.NEXT)
+
+    def wide_set(self, members: int) -> int:
+        """A new row of bit sets for a segment with more members than a register has bits."""
+        self.wide.append(members)
+        return len(self.wide) - 1
 
     def member(self, body: Expr, fan: int, hub: int, op: int, bit: int) -> int:
         start, end = self.node(), self.node()
@@ -389,15 +401,19 @@ def _to_arrays(builder: _Builder) -> tuple[Network, tuple[NDArray[np.int64], ...
     nodes[builder.rule_end[1:], KIND] = layout.ENDS
     nodes[builder.rule_end[0], KIND] = layout.FINAL
     words = b"".join(mask.to_bytes(32, "little") for mask in builder.sets or {0: 0})
-    table = np.zeros((len(segments) + 1, 6), np.int64)
+    table = np.zeros((len(segments) + 1, 7), np.int64)
     table[:, EXTRA] = FAR
     for row, segment in zip(table, segments, strict=False):
-        row[SORT], row[MINIMUM] = segment.kind, segment.minimum
+        row[SORT], row[MINIMUM], row[BROAD] = segment.kind, segment.minimum, segment.broad
     table[1:, MEMBERS] = np.cumsum([len(s.members) for s in segments])
     members = [m for s in segments for m in s.members]
     rules = np.stack([first, np.full(len(first), FAR)], axis=1)
     sets = np.frombuffer(words, np.uint64).reshape(-1, 4).copy()
-    arrays = Network(nodes, arcs, sets, calls, silent, rules, table, np.zeros(len(members), np.int64))
+    width = max([1, *((len(s.members) + 63) // 64 for s in segments if s.broad)])
+    wide = np.zeros((len(builder.wide), width), np.uint64)
+    for number, value in enumerate(builder.wide):
+        wide[number] = np.frombuffer(value.to_bytes(8 * width, "little"), np.uint64)
+    arrays = Network(nodes, arcs, sets, calls, silent, rules, table, np.zeros(len(members), np.int64), wide)
     places = [[getattr(s, name) for s in segments] for name in ("enter", "body", "leave")]
     places += [members, [s.extra for s in segments], [s.separator for s in segments]]
     return arrays, tuple(np.array(values, np.int64) for values in places)
@@ -417,8 +433,14 @@ def _settle_minimums(builder: _Builder, arrays: Network, places: tuple[NDArray[n
         return _settle_minimums(builder, arrays, places)
     for g in np.flatnonzero(arrays.segments[:-1, SORT] == layout.MEMBER):
         least = arrays.members[arrays.segments[g, MEMBERS] : arrays.segments[g + 1, MEMBERS]]
-        rows = (silent[:, SILENT_TO] == separator[g]) & (silent[:, OP] == layout.LACKS)
-        silent[rows, ARG] = sum(1 << k for k in np.flatnonzero(least < FAR).tolist())
+        broad = arrays.segments[g, BROAD]
+        rows = (silent[:, SILENT_TO] == separator[g]) & (silent[:, OP] == layout.LACKS + broad * layout.WIDE)
+        alive = sum(1 << k for k in np.flatnonzero(least < FAR).tolist())
+        if broad:
+            words = np.frombuffer(alive.to_bytes(8 * arrays.wide.shape[1], "little"), np.uint64)
+            arrays.wide[silent[rows, ARG]] = words
+        else:
+            silent[rows, ARG] = alive
         if arrays.segments[g, EXTRA] < FAR:
             silent[rows, OP] = layout.PLAIN
     return arrays

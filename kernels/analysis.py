@@ -11,7 +11,7 @@ import numpy as np
 
 from structgen.kernels._jit import jit
 from structgen.kernels.layout import (
-    ARC_TO, ARCS, BODY, CALL_TO, CALLED, CALLS, CHAIN, COUNTED, DONE, ENDS, EXIT, EXTRA, FAR, FINAL, FIRST, KIND, LEAST,
+    ARC_TO, ARCS, BODY, BROAD, CALL_TO, CALLED, CALLS, CHAIN, COUNTED, DONE, ENDS, EXIT, EXTRA, FAR, FINAL, FIRST, KIND, LEAST,
     LONG, MEMBERS, MINIMUM, NEXT, OP, PLAIN, RULE_LEAST, SEPARATOR, SET, SILENT, SILENT_TO, SOLID, SORT, UPTO,
 )  # fmt: skip
 
@@ -45,6 +45,14 @@ def _node_least(net, solid, own_solid, node):  # type: ignore[no-untyped-def]
 
 
 @jit
+def is_required(net, g, k):  # type: ignore[no-untyped-def]
+    """Whether member k of segment g must be written."""
+    if net.segments[g, BROAD]:
+        return (net.wide[net.segments[g, MINIMUM], k >> 6] >> np.uint64(k & 63)) & np.uint64(1) != 0
+    return (net.segments[g, MINIMUM] >> k) & 1 != 0
+
+
+@jit
 def _entry_least(net, g, body, leave, fan, fan_extra, fan_separator):  # type: ignore[no-untyped-def]
     """Fewest bytes from the entry of segment g to its rule's end; refreshes the segment's own figures."""
     net.segments[g, EXIT] = net.nodes[leave[g], LEAST]
@@ -62,7 +70,7 @@ def _entry_least(net, g, body, leave, fan, fan_extra, fan_separator):  # type: i
     for k in range(net.segments[g + 1, MEMBERS] - net.segments[g, MEMBERS]):
         cost = net.nodes[fan[net.segments[g, MEMBERS] + k], LEAST]
         net.members[net.segments[g, MEMBERS] + k] = cost
-        if net.segments[g, MINIMUM] & (np.int64(1) << k):
+        if is_required(net, g, k):
             if cost >= FAR:
                 return np.int64(FAR)
             total += cost

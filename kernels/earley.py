@@ -14,11 +14,12 @@ from __future__ import annotations
 import numpy as np
 
 from structgen.kernels._jit import jit
+from structgen.kernels.analysis import is_required
 from structgen.kernels.layout import (
-    ACCEPTING, ADD, ARC_TO, ARCS, ARG, ATTR, BACK_ATTR, BACK_FAR, BACK_ORIGIN, BACK_TO, BELOW, BODY, BY_RULE, CALL_TO,
+    ACCEPTING, ADD, ARC_TO, ARCS, ARG, ATTR, BACK_ATTR, BACK_FAR, BACK_ORIGIN, BACK_TO, BELOW, BODY, BROAD, BY_RULE, CALL_TO,
     CALLED, CALLERS, CALLS, CHAIN, COUNTED, CROWDED, DISTANCE, ENDS, ENOUGH, EXIT, EXTRA, FAR, FINAL, FIRST, GROW, HAS,
-    ITEMS, KIND, LACKS, LEAST, LONG, MEMBER, MEMBERS, MINIMUM, N_CALLERS, N_CONFIGS, N_ITEMS, N_SCANS, NODE, OP, ORIGIN,
-    RULE, RULE_LEAST, SCANS, SEGMENT, SET, SILENT, SILENT_TO, SLOT, SOLID, SORT, STAMP, STAYS, TAIL, UNKNOWN, UPTO,
+    ITEMS, KIND, LACKS, LEAST, LONG, MEMBER, MEMBERS, MINIMUM, N_CALLERS, N_CONFIGS, N_ITEMS, N_SCANS, N_SETS, NODE, OP, ORIGIN,
+    RULE, RULE_LEAST, SCANS, SEGMENT, SET, SILENT, SILENT_TO, SLOT, SOLID, SORT, STAMP, STAYS, TAIL, UNKNOWN, UPTO, WIDE,
 )  # fmt: skip
 
 
@@ -51,29 +52,91 @@ def _push(work, n, node, origin, attr):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _apply(op, arg, attr):  # type: ignore[no-untyped-def]
-    """The register after an epsilon edge, or -1 when the edge does not let it pass."""
+def _with_member(memo, number, bit):  # type: ignore[no-untyped-def]
+    """Number of interned set `number` with member `bit` added; -1 if it is there already, GROW when out of room."""
+    word, mask = bit >> 6, np.uint64(1) << np.uint64(bit & 63)
+    if memo.sets[number, word] & mask:
+        return np.int64(-1)
+    fresh = memo.counts[N_SETS]
+    if fresh + 1 >= memo.sets.shape[0]:
+        return np.int64(GROW)
+    memo.sets[fresh] = memo.sets[number]
+    memo.sets[fresh, word] |= mask
+    place = set_place(memo, fresh)
+    if memo.set_table[place] != 0:
+        return np.int64(memo.set_table[place])
+    memo.set_table[place] = fresh
+    memo.counts[N_SETS] = fresh + 1
+    return np.int64(fresh)
+
+
+@jit
+def set_place(memo, number):  # type: ignore[no-untyped-def]
+    """Where in set_table the contents of set `number` stand, or would stand."""
+    h = np.uint64(0)
+    for w in range(memo.sets.shape[1]):
+        h = (h ^ memo.sets[number, w]) * np.uint64(0x9E3779B97F4A7C15)
+        h ^= h >> np.uint64(29)
+    mask = np.uint64(memo.set_table.shape[0] - 1)
+    place = h & mask
+    while memo.set_table[place] != 0:
+        other, same = memo.set_table[place], True
+        for w in range(memo.sets.shape[1]):
+            same = same and memo.sets[other, w] == memo.sets[number, w]
+        if same:
+            break
+        place = (place + np.uint64(1)) & mask
+    return place
+
+
+@jit
+def rehash_sets(memo):  # type: ignore[no-untyped-def]
+    """Rebuild set_table (after it was replaced by a larger, zeroed one)."""
+    for number in range(1, memo.counts[N_SETS]):
+        memo.set_table[set_place(memo, number)] = number
+
+
+@jit
+def _contains(net, memo, number, row):  # type: ignore[no-untyped-def]
+    """Whether interned set `number` contains every member of row `row` of net.wide."""
+    for w in range(memo.sets.shape[1]):
+        if net.wide[row, w] & ~memo.sets[number, w]:
+            return False
+    return True
+
+
+@jit
+def _apply(net, memo, op, arg, attr):  # type: ignore[no-untyped-def]
+    """The register after an epsilon edge, -1 when the edge does not let it pass, GROW when out of room."""
     if op == BELOW:
-        return attr if attr < arg else -1
+        return attr if attr < arg else np.int64(-1)
     if op == UPTO:
         return min(attr + 1, arg)
     if op == ENOUGH:
-        return 0 if attr >= arg else -1
+        return np.int64(0) if attr >= arg else np.int64(-1)
     if op == ADD:
         bit = np.int64(1) << arg
-        return -1 if attr & bit else attr | bit
+        return np.int64(-1) if attr & bit else attr | bit
     if op == HAS:
-        return 0 if attr & arg == arg else -1
+        return np.int64(0) if attr & arg == arg else np.int64(-1)
     if op == LACKS:
-        return -1 if attr & arg == arg else attr
+        return np.int64(-1) if attr & arg == arg else attr
+    if op == WIDE + ADD:
+        return _with_member(memo, attr, arg)
+    if op == WIDE + HAS:
+        return np.int64(0) if _contains(net, memo, attr, arg) else np.int64(-1)
+    if op == WIDE + LACKS:
+        return np.int64(-1) if _contains(net, memo, attr, arg) else attr
     return attr
 
 
 @jit
-def _silent(net, work, n, node, origin, attr):  # type: ignore[no-untyped-def]
+def _silent(net, memo, work, n, node, origin, attr):  # type: ignore[no-untyped-def]
     """Push what an item reaches without a byte: epsilon edges and calls of rules that may be empty."""
     for e in range(net.nodes[node, SILENT], net.nodes[node + 1, SILENT]):
-        after = _apply(net.silent[e, OP], net.silent[e, ARG], attr)
+        after = _apply(net, memo, net.silent[e, OP], net.silent[e, ARG], attr)
+        if after == GROW:
+            return after
         if after >= 0:
             n = _push(work, n, net.silent[e, SILENT_TO], origin, after)
             if n < 0:
@@ -113,7 +176,15 @@ def _complete(net, memo, work, n, node, origin):  # type: ignore[no-untyped-def]
 
 
 @jit
-def rest_of_segment(net, node, attr):  # type: ignore[no-untyped-def]
+def _written(net, memo, g, attr, k):  # type: ignore[no-untyped-def]
+    """Whether member k of segment g is in the register."""
+    if net.segments[g, BROAD]:
+        return (memo.sets[attr, k >> 6] >> np.uint64(k & 63)) & np.uint64(1) != 0
+    return (attr >> k) & 1 != 0
+
+
+@jit
+def rest_of_segment(net, memo, node, attr):  # type: ignore[no-untyped-def]
     """Fewest bytes from an item's node to the end of its rule."""
     g = net.nodes[node, SEGMENT]
     if g < 0:
@@ -126,11 +197,10 @@ def rest_of_segment(net, node, attr):  # type: ignore[no-untyped-def]
         return min(total, LONG)
     separators, best = 0, net.segments[g, EXTRA]
     for k in range(net.segments[g + 1, MEMBERS] - net.segments[g, MEMBERS]):
-        bit = np.int64(1) << k
-        if attr & bit == 0:
+        if not _written(net, memo, g, attr, k):
             cost = net.members[net.segments[g, MEMBERS] + k]
             best = min(best, cost)
-            if net.segments[g, MINIMUM] & bit:
+            if is_required(net, g, k):
                 total += cost
                 separators += 1
     if net.segments[g, SORT] == MEMBER:
@@ -257,7 +327,7 @@ def _predict(net, memo, work, n, config):  # type: ignore[no-untyped-def]
     while i < n:
         node, origin, attr = work.agenda[i, NODE], work.agenda[i, ORIGIN], work.agenda[i, ATTR]
         if i >= kernel:
-            n = _silent(net, work, n, node, origin, attr)
+            n = _silent(net, memo, work, n, node, origin, attr)
             if n < 0:
                 return n, callers
         if net.nodes[node, CHAIN] >= 0 or net.nodes[node, ARCS] < net.nodes[node + 1, ARCS]:
@@ -289,7 +359,7 @@ def _measure(net, memo, config, base, callers):  # type: ignore[no-untyped-def]
         changed = False
         for e in range(base, callers):
             to, origin = memo.callers[e, BACK_TO], memo.callers[e, BACK_ORIGIN]
-            far = rest_of_segment(net, to, memo.callers[e, BACK_ATTR]) + _far_beyond(net, memo, to, origin)
+            far = rest_of_segment(net, memo, to, memo.callers[e, BACK_ATTR]) + _far_beyond(net, memo, to, origin)
             if far < memo.callers[e, BACK_FAR]:
                 memo.callers[e, BACK_FAR] = min(far, LONG)
                 changed = True
@@ -343,7 +413,7 @@ def intern(net, memo, work, n):  # type: ignore[no-untyped-def]
     best = FAR
     for i in range(items, items + n):
         node, origin = memo.items[i, NODE], memo.items[i, ORIGIN]
-        best = min(best, rest_of_segment(net, node, memo.items[i, ATTR]) + _far_beyond(net, memo, node, origin))
+        best = min(best, rest_of_segment(net, memo, node, memo.items[i, ATTR]) + _far_beyond(net, memo, node, origin))
     memo.configs[config, DISTANCE], memo.configs[config, ACCEPTING] = min(best, LONG), accepting
     _open_row(net, memo, config)
     memo.counts[N_CONFIGS], memo.counts[N_ITEMS] = config + 1, items + n
@@ -362,7 +432,7 @@ def settle(net, memo, work, n):  # type: ignore[no-untyped-def]
             n = _complete(net, memo, work, n, node, origin)
             if n < 0:
                 return n
-        n = _silent(net, work, n, node, origin, attr)
+        n = _silent(net, memo, work, n, node, origin, attr)
         if n < 0:
             return n
         i += 1

@@ -32,6 +32,7 @@ HAS = 5  # pass if attr & arg == arg, then attr = 0     leave: all required memb
 LACKS = 6  # pass if attr & arg != arg                  a separator: some member is left to write
 DONE = 7  # nothing (marks the end of a member)
 NEXT = 8  # nothing (marks the end of a separator)
+WIDE = 9  # added to ADD, HAS, LACKS: the register is the number of an interned set (Memo.sets), arg a row of Network.wide
 
 # Kinds of segment a node may lie in: they decide what is left to write after the segment's end.
 COUNTED, MEMBER, SEPARATOR = 1, 2, 3
@@ -43,7 +44,7 @@ SET, ARC_TO = range(2)  # Network.arcs
 CALLED, CALL_TO, SOLID = range(3)  # Network.calls
 SILENT_TO, OP, ARG = range(3)  # Network.silent
 FIRST, RULE_LEAST = range(2)  # Network.rules
-SORT, MINIMUM, BODY, EXIT, EXTRA, MEMBERS = range(6)  # Network.segments
+SORT, MINIMUM, BODY, EXIT, EXTRA, MEMBERS, BROAD = range(7)  # Network.segments
 
 
 class Network(NamedTuple):
@@ -62,14 +63,16 @@ class Network(NamedTuple):
     calls     i64 (calls, 3)    CALLED rule, CALL_TO node to return to, SOLID 1 = the empty string is no call
     silent    i64 (silent, 3)   epsilon edges: SILENT_TO target, OP one of PLAIN..NEXT, ARG its argument
     rules     i64 (r, 2)        FIRST node, RULE_LEAST fewest bytes (0 = nullable)
-    segments  i64 (g+1, 6)
+    segments  i64 (g+1, 7)
         SORT        COUNTED, MEMBER or SEPARATOR
-        MINIMUM     COUNTED: repetitions required;  else bit set of required members
+        MINIMUM     COUNTED: repetitions required;  else bit set of required members (BROAD: row of `wide`)
         BODY        COUNTED: fewest bytes of one repetition;  else of a separator
         EXIT        fewest bytes after the segment up to the rule's end
         EXTRA       fewest bytes of an extra member, FAR if there is none
         MEMBERS     first row in `members`
+        BROAD       1 = more members than the register has bits, so it numbers an interned set instead
     members   i64 (m,)          fewest bytes of each member, by bit number
+    wide      u64 (., w)        bit sets of BROAD segments; w words hold the most members of any
     """
 
     nodes: NDArray[np.int64]
@@ -80,12 +83,13 @@ class Network(NamedTuple):
     rules: NDArray[np.int64]
     segments: NDArray[np.int64]
     members: NDArray[np.int64]
+    wide: NDArray[np.uint64]
 
 
 ENDS, STAYS, TAIL, FINAL = 1, 2, 4, 8  # bits of Network.kind
 
 # Slots of Memo.counts
-N_CONFIGS, N_ITEMS, N_SCANS, N_CALLERS = 0, 1, 2, 3
+N_CONFIGS, N_ITEMS, N_SCANS, N_CALLERS, N_SETS = 0, 1, 2, 3, 4
 
 
 ACCEPTING, DISTANCE, ITEMS, SCANS, CALLERS = range(5)  # Memo.configs
@@ -97,7 +101,7 @@ SLOT, STAMP = range(2)  # Work.seen
 class Memo(NamedTuple):
     """Interned configurations.  Ids are dense; slabs double when full.  An item is (NODE, ORIGIN, ATTR).
 
-    counts    i64 (4,)        configurations, items, scans, callers in use
+    counts    i64 (5,)        configurations, items, scans, callers, sets in use
     trans     i32 (C, 256)    next configuration, DEAD or UNKNOWN
     configs   i64 (C+1, 5)    ACCEPTING the text so far is complete; DISTANCE fewest bytes to a complete text;
                               ITEMS, SCANS, CALLERS first rows, ending where the next configuration's begin
@@ -107,6 +111,8 @@ class Memo(NamedTuple):
                               to, BACK_ORIGIN and BACK_ATTR of the calling item, BACK_FAR fewest bytes from that return
                               to a complete text
     table     i32 (H,)        open-addressing hash of kernels, 0 = free; H is a power of two >= 2 C
+    sets      u64 (S, w)      interned sets of written members, for registers of BROAD segments; number 0 is empty
+    set_table i32 (2 S,)      open-addressing hash of sets, 0 = free
     """
 
     counts: NDArray[np.int64]
@@ -116,6 +122,8 @@ class Memo(NamedTuple):
     scans: NDArray[np.int64]
     callers: NDArray[np.int64]
     table: NDArray[np.int32]
+    sets: NDArray[np.uint64]
+    set_table: NDArray[np.int32]
 
 
 class Work(NamedTuple):

@@ -69,3 +69,4 @@ def run_every_kernel() -> None:
     data = np.frombuffer(configurations.shortest(2), np.uint8)
     fewest_tokens(trie.arrays, data, np.zeros(len(data) + 1, np.int64), np.zeros(len(data), np.int32))
     earley.rehash(configurations._memo)
+    earley.rehash_sets(configurations._memo)

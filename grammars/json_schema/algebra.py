@@ -14,12 +14,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import reduce
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from structgen.errors import LimitExceeded, Unsatisfiable, UnsupportedSchema
 from structgen.grammars.json_schema import array, number, object, string
 from structgen.grammars.json_schema.array import ANY_ARRAY, ArrayShape
-from structgen.grammars.json_schema.keywords import Keyword, is_number
+from structgen.grammars.json_schema.keywords import is_number
 from structgen.grammars.json_schema.number import ALL_NUMBERS, NO_NUMBERS
 from structgen.grammars.json_schema.object import ANY_OBJECT, ObjectShape
 from structgen.grammars.json_schema.reader import Node, Reader, exact
@@ -31,6 +32,7 @@ from structgen.grammars.json_schema.shapes import (
     BOTH,
     NOTHING,
     Shapes,
+    absorbed,
     of_type,
     table,
 )
@@ -64,10 +66,6 @@ SHAPES_SEARCHED = 200  # alternatives looked at to find out whether a term is em
 Shape = TypeVar("Shape", ArrayShape, ObjectShape)
 Meet: TypeAlias = Callable[[Shape, Shape, "Algebra"], tuple[Shape, ...]]
 Negate: TypeAlias = Callable[[Shape, "Algebra"], tuple[Shape, ...]]
-
-
-def _order(entry: Keyword) -> int:
-    return entry.order
 
 
 def _cycle(term: Term, path: list[Term]) -> Unsatisfiable:
@@ -211,7 +209,7 @@ class Algebra:
         base = of_type(schema["type"], scope) if "type" in schema else ANYTHING
         numbers, strings, arrays, objects = base.numbers, base.strings, base.arrays, base.objects
         entries = [entry for name in schema if (entry := known.get(name)) is not None and entry.on in FOLDED]
-        entries.sort(key=_order)
+        entries.sort(key=attrgetter("order"))
         terms = []
         for entry in entries:
             value = schema[entry.name]
@@ -337,7 +335,7 @@ class Algebra:
         if a == b:
             return a
         shapes = self._bounded(tuple(shape for x in a for y in b for shape in meet(x, y, self)))
-        return _absorbed(shapes) if len(shapes) > max(len(a), len(b)) else shapes
+        return absorbed(shapes) if len(shapes) > max(len(a), len(b)) else shapes
 
     def _complement_all(
         self, shapes: tuple[Shape, ...], everything: tuple[Shape, ...], negate: Negate[Shape], meet: Meet[Shape]
@@ -401,13 +399,3 @@ class Algebra:
         if any(array.normal(shape, self) is not None for shape in shapes.arrays):
             return False
         return all(object.normal(shape, self) is None for shape in shapes.objects)
-
-
-def _absorbed(shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
-    """The union without members that another one visibly covers."""
-    kept: list[Shape] = []
-    for shape in shapes:
-        if not any(other.covers(shape) for other in kept):
-            kept = [other for other in kept if not shape.covers(other)]
-            kept.append(shape)
-    return tuple(kept)

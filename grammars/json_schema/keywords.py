@@ -58,9 +58,7 @@ class Keyword:
 _REGISTRY: dict[tuple[str, int], Keyword] = {}
 
 
-def keyword(
-    name: str, *, on: On, form: Form, drafts: tuple[int, ...] = DRAFTS, order: int = 1
-) -> Callable[[F], F]:
+def keyword(name: str, *, on: On, form: Form, drafts: tuple[int, ...] = DRAFTS, order: int = 1) -> Callable[[F], F]:
     """Register the decorated function as the meaning of `name`. Registering a draft's keyword twice is an error."""
 
     def register(apply: F) -> F:

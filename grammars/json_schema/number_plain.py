@@ -21,7 +21,6 @@ __all__ = ["SIGNIFICANT", "digit_multiple", "digits_of", "plain"]
 SIGNIFICANT = 16  # decimals of a normalised mantissa as repr writes doubles
 
 
-
 @dataclass(frozen=True, slots=True)
 class Tracker:
     """A deterministic observer of a plain number: None = can no longer succeed.

@@ -98,8 +98,7 @@ def draft_of(schema: Any, pointer: str, inherited: int) -> int:
     return draft
 
 
-COMPARED_HEIGHT = 100  # deeper documents are not compared by their text
-COMBINING = frozenset(("oneOf", "not", "if"))
+COMPARED_HEIGHT = 40  # deeper documents are not compared by their text, which costs size times depth
 
 
 @dataclass(slots=True)
@@ -114,8 +113,7 @@ class Reader:
     resources: dict[str, Node] = field(default_factory=dict)
     anchors: dict[tuple[str, str], Node] = field(default_factory=dict)
     kept: list[Any] = field(default_factory=list)  # keeps ids in `nodes` valid
-    combines: bool = False  # some schema is negated or chosen exclusively
-    height: int = 0
+    height: int = 0  # depth of the deepest subschema read
 
     def read(self, schema: Any, base: str = "", draft: int = DEFAULT_DRAFT) -> Node:
         """Read a whole document."""
@@ -132,8 +130,8 @@ class Reader:
         return node
 
     def content(self, node: Node) -> Hashable:
-        """Equal for locations whose texts are; compared only where schemas are subtracted."""
-        if self.combines and self.height < COMPARED_HEIGHT:
+        """Equal for locations whose texts are: they share rules, and cancel where one is subtracted from the other."""
+        if self.height < COMPARED_HEIGHT:
             return node.base, node.draft, repr(node.schema)
         return id(node)
 
@@ -157,7 +155,6 @@ class Reader:
             if len(nodes) > limits.schema_nodes:
                 raise LimitExceeded("too many subschemas", limit="schema_nodes", allowed=limits.schema_nodes)
             self._identify(node)
-            self.combines = self.combines or not COMBINING.isdisjoint(schema)
             table = tables.get(node.draft) or tables.setdefault(node.draft, _table(node.draft))
             pending.extend(_children(node, table))
 

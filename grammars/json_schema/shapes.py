@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from structgen.grammars.json_schema import number
 from structgen.grammars.json_schema.array import ANY_ARRAY, ArrayShape
@@ -20,7 +20,9 @@ from structgen.grammars.json_schema.string import ANY_STRING, NO_STRING, StringS
 if TYPE_CHECKING:
     from structgen.grammars.json_schema.scope import Scope
 
-__all__ = ["ALL_ARRAYS", "ALL_OBJECTS", "ANYTHING", "BOTH", "NOTHING", "Shapes", "of_type", "only", "table"]
+__all__ = ["ALL_ARRAYS", "ALL_OBJECTS", "ANYTHING", "BOTH", "NOTHING", "Shapes", "absorbed", "of_type", "only", "table"]
+
+Shape = TypeVar("Shape", ArrayShape, ObjectShape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +86,13 @@ def only(on: str, value: Any) -> dict[str, Any]:
 def table(draft: int) -> dict[str, Keyword]:
     """The keywords of a draft."""
     return keywords_of(draft)
+
+
+def absorbed(shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
+    """The union without members that another one visibly covers."""
+    kept: list[Shape] = []
+    for shape in shapes:
+        if not any(other.covers(shape) for other in kept):
+            kept = [other for other in kept if not shape.covers(other)]
+            kept.append(shape)
+    return tuple(kept)

@@ -2,8 +2,8 @@
 
 A `CharSet` is a sorted tuple of inclusive intervals over the scalar values: 0..10FFFF without the surrogates
 D800..DFFF. Set operations are linear in the number of intervals. `utf8` turns a set into IR over bytes: only canonical
-encodings, deterministic on the lead byte, equal tails shared. It is one instance of `positional`, which writes numbers digit by
-digit in any mixture of radices and is used for JSON's \\uXXXX as well.
+encodings, deterministic on the lead byte, equal tails shared. It is one instance of `positional`, which writes numbers
+digit by digit in any mixture of radices and is used for JSON's \\uXXXX as well.
 """
 
 from __future__ import annotations

@@ -95,10 +95,12 @@ class _Runner:
     """Runs one expression over texts; what it has stepped through once it remembers."""
 
     def __init__(self, term: Regex) -> None:
-        self.machine, self.alphabet = machine_of(term, Budget(work=50_000_000))
+        self.budget = Budget()
+        self.machine, self.alphabet = machine_of(term, self.budget)
         self.steps: dict[tuple[State, int], State | None] = {}
 
     def accepts(self, text: str) -> bool:
+        self.budget.spent = 0
         state = self.machine.start
         for character in text:
             symbol = self.alphabet.classify(character)
@@ -124,15 +126,15 @@ class _Runner:
 
 
 @lru_cache(maxsize=4096)
-def _runner_of(term: Regex) -> _Runner:
-    return _Runner(term)
+def _runner_of(term: Regex) -> _Runner | None:
+    try:
+        return _Runner(term)
+    except LimitExceeded:
+        return None  # too large as a whole; what a text of some length can reach may not be
 
 
 def _runner(term: Regex, text: str) -> _Runner:
-    try:
-        return _runner_of(term)
-    except LimitExceeded:
-        return _Runner(Regex(clipped(term.node, len(text))))
+    return _runner_of(term) or _Runner(Regex(clipped(term.node, len(text))))
 
 
 # -------------------------------------------------------------------------------------------------------- emptiness

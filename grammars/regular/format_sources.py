@@ -108,7 +108,8 @@ def _uri(*, reference: bool, international: bool) -> str:
 
 def _uri_template() -> str:
     literal = rf"(?:[!#$&(-;=?-\[\]_a-z~{_UCSCHAR}{_PRIVATE}]|%[0-9A-Fa-f]{{2}})"
-    variable = r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*(?::[1-9][0-9]{0,3}|\*)?"
+    character = "(?:[A-Za-z0-9_]|%[0-9A-Fa-f]{2})"
+    variable = rf"{character}(?:\.?{character})*(?::[1-9][0-9]{{0,3}}|\*)?"
     return rf"(?:{literal}|\{{[+#./;?&]?{variable}(?:,{variable})*\}})*"
 
 

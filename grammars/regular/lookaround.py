@@ -20,7 +20,7 @@ from typing import TypeAlias
 
 from structgen.grammars.regular.alphabet import Alphabet
 from structgen.grammars.regular.anchors import whole_text
-from structgen.grammars.regular.machine import ACCEPT, ALL, Budget, Edges, Machine, Positions, State
+from structgen.grammars.regular.machine import ACCEPT, ALL, Budget, Edges, Machine, Positions, State, check_positions
 from structgen.grammars.regular.syntax import (
     ANYTHING,
     Cat,
@@ -177,6 +177,7 @@ class _Layer:
 
     def _position(self, symbol: int, after: Guarded) -> int:
         self.owner.budget.spend(1 + len(after))
+        check_positions(len(self.follow))
         self.follow.append(after)
         self.symbol.append(symbol)
         return 1 << (len(self.follow) - 1)

@@ -24,6 +24,7 @@ State: TypeAlias = Hashable
 Edges: TypeAlias = Sequence[tuple[int, State]]
 
 ALL: Final = "all"
+MAX_POSITIONS: Final = 20_000  # a set of positions is an integer of as many bits, and each position has one
 ACCEPT: Final = 1  # the bit of a position set that says: may end here
 
 
@@ -45,6 +46,12 @@ class Budget:
         """Raise LimitExceeded if an automaton has become too large."""
         if n_states > self.states:
             raise LimitExceeded("the automaton is too large", limit="regex_states", allowed=self.states)
+
+
+def check_positions(n_positions: int) -> None:
+    """Raise LimitExceeded if an expression with its counts written out is too long."""
+    if n_positions > MAX_POSITIONS:
+        raise LimitExceeded("the counts are too large for an automaton", limit="regex_positions", allowed=MAX_POSITIONS)
 
 
 class Machine(Protocol):
@@ -122,6 +129,7 @@ class Positions:
 
     def _position(self, symbol: int, after: int) -> int:
         self.budget.spend(1 + (after.bit_length() >> 12))
+        check_positions(len(self.follow))
         self.follow.append(after)
         self.symbol.append(symbol)
         return 1 << (len(self.follow) - 1)

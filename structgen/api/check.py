@@ -1,4 +1,4 @@
-"""A schema -> what a user should know before deploying it: is it enforced, by which keywords, how large, what invites trouble.
+"""A schema -> what a user should know before deploying it: is it enforced, by what, how large, what invites trouble.
 
 Reads and compiles the schema once; linear in the schema beside the compilation itself.
 """

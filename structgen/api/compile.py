@@ -1,7 +1,7 @@
 """`compile`: a constraint source and a vocabulary -> a `Constraint`, remembered by content.
 
-The same schema asked for again costs a hash of its text. The cache is bounded and shared by all threads; two threads that
-ask for the same new constraint at once may both compile it, and one result is kept.
+The same schema asked for again costs a hash of its text. The cache is bounded and shared by all threads; two threads
+that ask for the same new constraint at once may both compile it, and one result is kept.
 """
 
 from __future__ import annotations
@@ -40,8 +40,9 @@ def compile(
 ) -> Constraint:
     """Compile one of `schema`, `regex`, `choices` and `grammar` for a vocabulary.
 
-    `schema` is a Python type, a TypeAdapter, a JSON Schema (mapping, boolean, text, or path). `style` says how JSON is spelled,
-    `registry` (a `referencing.Registry`) holds other documents the schema refers to.
+    `schema` is a Python type, a TypeAdapter, a JSON Schema (mapping, boolean, text, or path). `style` says how JSON is
+    spelled (numbers of a Python type always canonically, as types read them), `registry` (a `referencing.Registry`)
+    holds other documents the schema refers to.
     Raises SchemaError, UnsupportedSchema, Unsatisfiable, RegexError, LimitExceeded or OptionError.
     """
     source = source_of(

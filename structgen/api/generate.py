@@ -2,8 +2,8 @@
 
     read options -> encode prompts -> compile constraints -> decode the batch -> read and validate each text
 
-Prompts are text, token ids or chat messages, or a list of these (a batch, whose `schema` or `constraint` may be a list of
-the same length). Every value that is returned was validated by the type itself or by `jsonschema`.
+Prompts are text, token ids or chat messages, or a list of these (a batch, whose `schema` or `constraint` may be a list
+of the same length). Every value that is returned was validated by the type itself or by `jsonschema`.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from structgen.api.patterns import INTEGER, REAL
+from structgen.api.patterns import INTEGER, KEY_DATES, REAL
 from structgen.errors import UnsupportedSchema
 
 __all__ = ["json_text_pattern", "key_schema"]
@@ -45,12 +45,21 @@ def key_schema(schema: Schema, resolve: Resolve) -> dict[str, Any]:
         return {"enum": [value if isinstance(value, str) else json.dumps(value) for value in values]}
     kind, rest = schema.get("type", "string"), schema.keys() - {"type"}
     if kind == "string":
-        return {"type": "string", **schema}
+        return _key_string(schema)
     if kind == "integer" and {"minimum", "maximum"} == rest and schema["maximum"] - schema["minimum"] < _MOST_KEYS:
         return {"enum": [str(value) for value in range(schema["minimum"], schema["maximum"] + 1)]}
     if rest or kind not in ("integer", "number", "boolean"):
         raise UnsupportedSchema(f"Python type: keys of the type {kind} with {sorted(rest)}", keyword="propertyNames")
     return {"type": "string", "pattern": f"^{_TEXT[kind]}$"}
+
+
+def _key_string(schema: Schema) -> dict[str, Any]:
+    """Patterns alone: a `format` may be enforced as less than it says, and then names no key exactly."""
+    name = schema.get("format")
+    if name in KEY_DATES:
+        return {"type": "string", "pattern": KEY_DATES[name]}
+    dropped = {"format"} if "pattern" in schema else set()
+    return {"type": "string", **{key: value for key, value in schema.items() if key not in dropped}}
 
 
 def json_text_pattern(schema: Schema, resolve: Resolve, depth: int = 0) -> str:

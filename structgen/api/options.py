@@ -1,4 +1,4 @@
-"""The options of `generate`: one frozen record, read once; unknown names are an error that says which name was meant."""
+"""The options of `generate`: one frozen record, read once; an unknown name is an error that says which was meant."""
 
 from __future__ import annotations
 

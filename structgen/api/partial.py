@@ -1,7 +1,7 @@
 """The beginning of an output -> the value it already spells, for streaming.
 
-JSON is closed where it ends: open strings, arrays and objects keep what they have, a key without a value and a literal cut
-short are left out. Linear in the text, each time it is called.
+JSON is closed where it ends: open strings, arrays and objects keep what they have, a key without a value and a literal
+cut short are left out. Linear in the text, each time it is called.
 """
 
 from __future__ import annotations

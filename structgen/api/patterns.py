@@ -7,7 +7,19 @@ regular, or many), the note says which.
 
 from __future__ import annotations
 
-__all__ = ["BY_FORMAT", "DATETIME", "DURATION", "INTEGER", "NAIVE_DATETIME", "TIME", "base64", "decimal", "url", "uuid"]
+__all__ = [
+    "BY_FORMAT",
+    "DATETIME",
+    "DURATION",
+    "INTEGER",
+    "KEY_DATES",
+    "NAIVE_DATETIME",
+    "TIME",
+    "base64",
+    "decimal",
+    "url",
+    "uuid",
+]
 
 INTEGER = "(0|-?[1-9][0-9]*)"
 REAL = "(0|-?[1-9][0-9]{0,8}([.][0-9]{0,5}[1-9])?|-?0[.][0-9]{0,5}[1-9])"  # distinct texts are distinct doubles
@@ -18,8 +30,10 @@ _OFFSET = "(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
 DATE = f"^{_YEAR}-"  # the format "date" asserts the rest
 DATETIME = f"^{_YEAR}-[0-9]{{2}}-[0-9]{{2}}T{_CLOCK}{_OFFSET}$"
 TIME = f"^{_CLOCK}{_OFFSET}?$"
-_DAY = "(((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01]))|((0[469]|11)-(0[1-9]|[12][0-9]|30))|02-(0[1-9]|1[0-9]|2[0-8]))"  # without a format to lean on, 29 February is left out
+# without a format to lean on, 29 February is left out
+_DAY = "(((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01]))|((0[469]|11)-(0[1-9]|[12][0-9]|30))|02-(0[1-9]|1[0-9]|2[0-8]))"
 NAIVE_DATETIME = f"^{_YEAR}-{_DAY}T{_CLOCK}$"
+KEY_DATES = {"date": f"^{_YEAR}-{_DAY}$", "date-time": f"^{_YEAR}-{_DAY}T{_CLOCK}{_OFFSET}$"}
 
 # Six digits a part stay below the 999,999,999 days a timedelta holds.
 DURATION = (
@@ -88,7 +102,7 @@ def base64(extra: str, *, text: bool) -> str:
         chosen = "".join(symbol for value, symbol in enumerate(symbols) if not value & clear)
         return "[" + chosen.replace("-", "\\-") + "]"
 
-    # three bytes aaaaaaaa bbbbbbbb cccccccc are the symbols aaaaaa aabbbb bbbbcc cccccc; ASCII: each byte's top bit unset
+    # three bytes aaaaaaaa bbbbbbbb cccccccc are the symbols aaaaaa aabbbb bbbbcc cccccc; ASCII: top bits unset
     first, second, third = (pick(clear=bit if text else 0) for bit in (0b100000, 0b001000, 0b000010))
     one, two = pick(clear=0b001111), pick(clear=(0b000010 if text else 0) | 0b000011)
     middle = pick(clear=0b001000 if text else 0)

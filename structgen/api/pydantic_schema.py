@@ -259,7 +259,7 @@ def _collapsing(found: Schema) -> Schema:
 
 
 def _with_digits(number: Schema, digits: int, places: int) -> Schema:
-    """At most `digits` digits, `places` of them after the point: a multiple of 10^-places below 10^(digits - places)."""
+    """At most `digits` digits, `places` of them after the point: multiples of 10^-places below 10^(digits - places)."""
     limit = (10**digits - 1) / 10**places
     low, high = number.get("minimum", -limit), number.get("maximum", limit)
     return {**number, "multipleOf": 10**-places, "minimum": max(low, -limit), "maximum": min(high, limit)}

@@ -59,7 +59,7 @@ def source_of(
     limits: Limits | None = None,
     registry: Any = None,
 ) -> Source:
-    """The one source that is given. Raises OptionError when none or several are, SchemaError and so on when it is wrong."""
+    """The one source that is given. Raises OptionError when none or several are, SchemaError if it is wrong."""
     given = {"schema": schema, "regex": regex, "choices": choices, "grammar": grammar}
     named = [name for name, value in given.items() if value is not None]
     if len(named) != 1:

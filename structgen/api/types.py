@@ -33,8 +33,8 @@ _USERS_OWN = {"value_error", "assertion_error"}  # what a validator function wri
 class Target:
     """What is to be generated.
 
-    `schema` is for the automaton, `read` for the finished text, `name` for messages. `is_type` says that a Python type reads
-    the text: its numbers are then spelled canonically whatever the style, since no `int` is read from 1e999999.
+    `schema` is for the automaton, `read` for the finished text, `name` for messages. `is_type` says that a Python type
+    reads the text: its numbers are then spelled canonically whatever the style, since no `int` is read from 1e999999.
     """
 
     schema: Mapping[str, Any] | bool
@@ -117,7 +117,7 @@ def _type_target(adapter: TypeAdapter[Any]) -> Target:
     try:
         schema = adapter.json_schema(schema_generator=TypeSchema, mode="validation")
     except PydanticInvalidForJsonSchema as error:
-        raise UnsupportedSchema(f"{name}: {error.message}", keyword="type") from error
+        raise UnsupportedSchema(f"Python type {name}: {error.message}", keyword="type") from error
     except PydanticUserError as error:
         raise SchemaError(f"{name}: {error}") from error
 

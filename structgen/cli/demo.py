@@ -46,10 +46,10 @@ class BookingArguments(BaseModel):
     date: dt.date
 
 
-class BookTable(BaseModel):
-    """A call of the tool book_table."""
+class Reserve(BaseModel):
+    """A call of the tool reserve."""
 
-    name: Literal["book_table"]
+    name: Literal["reserve"]
     arguments: BookingArguments
 
 
@@ -82,11 +82,11 @@ class Example:
 
 TOOLS = [
     {"name": "set_light", "parameters": LightArguments.model_json_schema()},
-    {"name": "book_table", "parameters": BookingArguments.model_json_schema()},
+    {"name": "reserve", "parameters": BookingArguments.model_json_schema()},
 ]
-BOOKING = "Book a table at Chez Paul for 4 people on 2026-05-14"
+BOOKING = "Reserve Chez Paul for 4 people, May 14, 2026"
 SENTENCE = "Ada Lovelace, 36, lives in London"
-PURCHASE = "Maria Sanchez ordered 2 desk lamps at USD 39.50, 1 x office chair at 120 and 3 red notebooks at 4.25 on 2026-03-19."
+PURCHASE = "Maria Sanchez ordered 2 x desk lamp at 39.50 and 15 x notebook at 4.25 on 2026-03-19."
 
 EXAMPLES = (
     Example(
@@ -99,16 +99,17 @@ EXAMPLES = (
     ),
     Example(
         "A tool call: which tool, with which arguments",
-        Annotated[SetLight | BookTable, Field(discriminator="name")],
+        Annotated[SetLight | Reserve, Field(discriminator="name")],
         "SetLight(name='set_light',   arguments: room: str, state: 'on' | 'off')\n"
-        "BookTable(name='book_table', arguments: restaurant: str, people: 1..20, date: date)",
+        "Reserve(name='reserve',      arguments: restaurant: str, people: 1..20, date: date)",
         BOOKING,
         [{"role": "system", "content": tools_text(TOOLS)}, {"role": "user", "content": BOOKING}],
     ),
     Example(
         "A nested order",
         Order,
-        "class Order(BaseModel):\n    customer: str\n    day: date\n    lines: Annotated[list[Line], Field(min_length=1, max_length=5)]\n"
+        "class Order(BaseModel):\n    customer: str\n    day: date\n"
+        "    lines: Annotated[list[Line], Field(min_length=1, max_length=5)]\n"
         "class Line(BaseModel):\n    name: str\n    quantity: Annotated[int, Field(ge=1)]\n    unit_price: float",
         PURCHASE,
         PURCHASE,

@@ -89,8 +89,8 @@ def _add_check(commands: Commands, shared: argparse.ArgumentParser) -> None:
         "check",
         parents=[shared],
         help="is this schema supported?",
-        description="Say whether a schema is enforced exactly, which keywords do something, how large its automaton is, "
-        "and what in it invites trouble. Exit code 1 when it is not supported.",
+        description="Say whether a schema is enforced exactly, which keywords do something, how large its automaton "
+        "is, and what in it invites trouble. Exit code 1 when it is not supported.",
     )
     parser.set_defaults(run=_command("inspect", "check"))
     parser.add_argument("schema", metavar="FILE", help="JSON Schema: a file, - for stdin, or the JSON text itself")

@@ -8,12 +8,9 @@ derives a random text.
 from __future__ import annotations
 
 import random
-import sys
 from collections.abc import Callable, Iterable
 
 from structgen.grammars.ir import Alt, ByteSet, Expr, Grammar, Graph, Literal, Ref, Repeat, Seq, Unordered
-
-sys.setrecursionlimit(20_000)
 
 
 class Recogniser:

@@ -86,12 +86,18 @@ def test_what_does_not_apply_is_no_obstacle() -> None:
         ({"type": "string", "enum": [1, 2]}, ("#/type", "#/enum")),
         ({"type": "string", "minLength": 3, "maxLength": 2}, ("#/minLength", "#/maxLength")),
         ({"type": "string", "pattern": "^a$", "const": "b"}, ("#/pattern", "#/const")),
-        ({"type": "integer", "exclusiveMinimum": 1, "exclusiveMaximum": 2}, ("#/exclusiveMinimum", "#/exclusiveMaximum")),
+        (
+            {"type": "integer", "exclusiveMinimum": 1, "exclusiveMaximum": 2},
+            ("#/exclusiveMinimum", "#/exclusiveMaximum"),
+        ),
         (
             {"type": "object", "required": ["a"], "properties": {"a": {"type": "array", "minItems": 2, "maxItems": 1}}},
             ("#/properties/a/minItems", "#/properties/a/maxItems"),
         ),
-        ({"type": "object", "required": ["a"], "additionalProperties": False}, ("#/required", "#/additionalProperties")),
+        (
+            {"type": "object", "required": ["a"], "additionalProperties": False},
+            ("#/required", "#/additionalProperties"),
+        ),
         ({"$ref": "#"}, ("#", "#")),
         ({"$ref": "#/$defs/a", "$defs": {"a": {"allOf": [{"$ref": "#/$defs/a"}]}}}, ("#/$defs/a", "#/$defs/a/allOf/0")),
     ],
@@ -136,7 +142,9 @@ def test_hostile_size() -> None:
     start = time.perf_counter()
     compile_schema({"type": "array", "minItems": 10**9, "maxItems": 10**9})
     compile_schema({"type": "string", "enum": [f"value {i}" for i in range(100_000)]})
-    compile_schema(json.dumps({"properties": {f"name {i}": {"type": "string", "minLength": i % 7} for i in range(20_000)}}))
+    compile_schema(
+        json.dumps({"properties": {f"name {i}": {"type": "string", "minLength": i % 7} for i in range(20_000)}})
+    )
     assert time.perf_counter() - start < 20
     with pytest.raises(LimitExceeded, match="number_digits"):
         compile_schema('{"minimum": 1e1000000000}')
@@ -160,7 +168,9 @@ def test_style_options_are_checked() -> None:
 
 
 def test_report_names_every_keyword() -> None:
-    compiled = compile_schema({"type": "string", "format": "unheard-of", "title": "t", "properties": {"a": {"const": 1}}})
+    compiled = compile_schema(
+        {"type": "string", "format": "unheard-of", "title": "t", "properties": {"a": {"const": 1}}}
+    )
     assert {(entry.pointer, entry.status) for entry in compiled.report} == {
         ("#/type", "enforced"),
         ("#/format", "annotation"),

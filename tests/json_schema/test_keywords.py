@@ -29,7 +29,11 @@ TABLE: list[tuple[Any, list[Any], list[Any]]] = [
     ({"type": "array"}, [[], [1, "a", None]], [{}]),
     ({"type": "object"}, [{}, {"a": 1}], [[]]),
     # enum, const
-    ({"enum": [1, "a", None, True, [1, {}], {"a": [2]}]}, [1, "a", None, True, [1, {}], {"a": [2]}], [2, False, [1], {}]),
+    (
+        {"enum": [1, "a", None, True, [1, {}], {"a": [2]}]},
+        [1, "a", None, True, [1, {}], {"a": [2]}],
+        [2, False, [1], {}],
+    ),
     ({"const": 0}, [0], [False, "0", [], 0.5]),
     ({"const": False}, [False], [0, None]),
     ({"const": {"a": [1, None]}}, [{"a": [1, None]}], [{"a": [1]}, {"a": [1, None], "b": 1}, {}]),
@@ -62,7 +66,11 @@ TABLE: list[tuple[Any, list[Any], list[Any]]] = [
     ({"$schema": D7, "items": {"const": 1}, "additionalItems": False}, [[1, 1]], [[2]]),
     ({"minItems": 2, "maxItems": 3}, [[1, 2], [1, 2, 3], {}], [[], [1], [1, 2, 3, 4]]),
     ({"contains": {"const": 5}}, [[5], [1, 5], [5, 5, 2]], [[], [1, 2]]),
-    ({"contains": {"const": 5}, "maxItems": 3, "prefixItems": [{"type": "integer"}]}, [[5], [1, 5, 7]], [[1, 2], ["x", 5]]),
+    (
+        {"contains": {"const": 5}, "maxItems": 3, "prefixItems": [{"type": "integer"}]},
+        [[5], [1, 5, 7]],
+        [[1, 2], ["x", 5]],
+    ),
     ({"$schema": D2019, "contains": {"const": 5}, "minContains": 0}, [[], [1]], []),
     ({"uniqueItems": False}, [[1, 1]], []),
     ({"uniqueItems": True, "maxItems": 1}, [[], [1]], [[1, 2]]),
@@ -70,7 +78,11 @@ TABLE: list[tuple[Any, list[Any], list[Any]]] = [
     ({"not": {"items": {"type": "integer"}}}, [["a"], [1, None]], [[], [1], 5]),
     ({"not": {"minItems": 2}}, [[], [1]], [[1, 2], "x"]),
     # objects
-    ({"properties": {"a": {"type": "integer"}}, "required": ["a"]}, [{"a": 1}, {"a": 1, "b": None}, 5], [{}, {"a": "x"}]),
+    (
+        {"properties": {"a": {"type": "integer"}}, "required": ["a"]},
+        [{"a": 1}, {"a": 1, "b": None}, 5],
+        [{}, {"a": "x"}],
+    ),
     ({"required": ["x"]}, [{"x": None}, {"x": 1, "y": 2}], [{}, {"y": 1}]),
     ({"properties": {"a": True}, "additionalProperties": False}, [{}, {"a": 1}], [{"b": 1}, {"a": 1, "b": 2}]),
     ({"properties": {"a": True}, "additionalProperties": {"type": "null"}}, [{"a": 1, "b": None}], [{"b": 1}]),
@@ -81,7 +93,11 @@ TABLE: list[tuple[Any, list[Any], list[Any]]] = [
         [{"a": 9, "b": 1, "ab": 3}],
         [{"ab": 1}, {"ab": 6}, {"c": 1}],
     ),
-    ({"properties": {"ab": {"multipleOf": 2}}, "patternProperties": {"^a": {"minimum": 3}}}, [{"ab": 4}], [{"ab": 2}, {"ab": 5}]),
+    (
+        {"properties": {"ab": {"multipleOf": 2}}, "patternProperties": {"^a": {"minimum": 3}}},
+        [{"ab": 4}],
+        [{"ab": 2}, {"ab": 5}],
+    ),
     ({"propertyNames": {"pattern": "^[a-c]+$"}}, [{}, {"abc": 1}], [{"d": 1}, {"": 1}]),
     ({"propertyNames": {"enum": ["a", "b"]}, "minProperties": 1}, [{"a": 1}], [{}, {"c": 1}]),
     ({"minProperties": 1, "properties": {"a": True, "b": True}}, [{"a": 1}, {"c": 1}], [{}]),
@@ -89,7 +105,11 @@ TABLE: list[tuple[Any, list[Any], list[Any]]] = [
     ({"minProperties": 2, "maxProperties": 2}, [{"a": 1, "b": 1}], [{"a": 1}, {"a": 1, "b": 1, "c": 1}]),
     ({"dependentRequired": {"a": ["b", "c"]}}, [{}, {"b": 1}, {"a": 1, "b": 1, "c": 1}], [{"a": 1}, {"a": 1, "b": 1}]),
     ({"dependentSchemas": {"a": {"minProperties": 2}}}, [{}, {"b": 1}, {"a": 1, "b": 1}], [{"a": 1}]),
-    ({"$schema": D7, "dependencies": {"a": ["b"], "c": {"required": ["d"]}}}, [{}, {"a": 1, "b": 1}], [{"a": 1}, {"c": 1}]),
+    (
+        {"$schema": D7, "dependencies": {"a": ["b"], "c": {"required": ["d"]}}},
+        [{}, {"a": 1, "b": 1}],
+        [{"a": 1}, {"c": 1}],
+    ),
     # combinations
     ({"anyOf": [{"type": "string"}, {"minimum": 5}]}, ["a", 5, None], [4]),
     ({"allOf": [{"minimum": 2}, {"maximum": 4}, {"type": "integer"}]}, [2, 3, 4], [1, 5, 2.5]),
@@ -110,25 +130,49 @@ TABLE: list[tuple[Any, list[Any], list[Any]]] = [
     ({"oneOf": [{"items": {"type": "integer"}}, {"maxItems": 1}]}, [["a"], [1, 2]], [[1], [], ["a", "b"]]),
     ({"not": {"type": "string"}}, [1, None, [], {}], ["a"]),
     ({"not": {"required": ["a"]}}, [{}, {"b": 1}], [{"a": 1}, 5]),
-    ({"not": {"properties": {"a": {"const": 1}}, "required": ["b"]}}, [{"a": 2, "b": 1}, {}, {"a": 1}], [{"a": 1, "b": 2}]),
+    (
+        {"not": {"properties": {"a": {"const": 1}}, "required": ["b"]}},
+        [{"a": 2, "b": 1}, {}, {"a": 1}],
+        [{"a": 1, "b": 2}],
+    ),
     ({"not": {"additionalProperties": {"type": "integer"}}}, [{"a": "x"}, {"b": 1, "a": None}], [{}, {"a": 1}]),
     ({"not": {"enum": [1, "a", [1]]}}, [2, "b", [], [1, 2], {}], [1, "a", [1]]),
     ({"if": {"minimum": 5}, "then": {"multipleOf": 2}, "else": {"multipleOf": 3}}, [6, 3, 8], [7, 4]),
-    ({"if": {"properties": {"k": {"const": 1}}}, "then": {"required": ["v"]}}, [{"k": 2}, {"v": 1}, {"k": 1, "v": 0}], [{"k": 1}, {}]),
+    (
+        {"if": {"properties": {"k": {"const": 1}}}, "then": {"required": ["v"]}},
+        [{"k": 2}, {"v": 1}, {"k": 1, "v": 0}],
+        [{"k": 1}, {}],
+    ),
     # references
     ({"$ref": "#/$defs/a", "$defs": {"a": {"type": "integer"}}}, [1], ["a"]),
     ({"$ref": "#/$defs/a", "minimum": 3, "$defs": {"a": {"type": "integer"}}}, [3], [2, 3.5]),
-    ({"$schema": D7, "$ref": "#/definitions/a", "minimum": 3, "definitions": {"a": {"type": "integer"}}}, [3, 2], ["a"]),
+    (
+        {"$schema": D7, "$ref": "#/definitions/a", "minimum": 3, "definitions": {"a": {"type": "integer"}}},
+        [3, 2],
+        ["a"],
+    ),
     ({"$defs": {"a/b~c %": {"const": 1}}, "items": {"$ref": "#/$defs/a~1b~0c%20%25"}}, [[1]], [[2]]),
     ({"$defs": {"x": {"$anchor": "here", "const": 1}}, "items": {"$ref": "#here"}}, [[1]], [[2]]),
     ({"$id": "http://e.x/s", "$defs": {"i": {"$id": "t", "const": 1}}, "items": {"$ref": "t"}}, [[1]], [[2]]),
-    ({"properties": {"next": {"$ref": "#"}}, "additionalProperties": False}, [{}, {"next": {"next": {}}}], [{"next": {"x": 1}}]),
     (
-        {"$defs": {"t": {"type": ["integer", "array"], "items": {"$ref": "#/$defs/t"}}}, "$ref": "#/$defs/t", "maxItems": 1},
+        {"properties": {"next": {"$ref": "#"}}, "additionalProperties": False},
+        [{}, {"next": {"next": {}}}],
+        [{"next": {"x": 1}}],
+    ),
+    (
+        {
+            "$defs": {"t": {"type": ["integer", "array"], "items": {"$ref": "#/$defs/t"}}},
+            "$ref": "#/$defs/t",
+            "maxItems": 1,
+        },
         [1, [], [1], [[1, [2]]]],
         [[1, 2], ["a"], [["a"]]],
     ),
-    ({"not": {"$ref": "#/$defs/t"}, "$defs": {"t": {"items": {"$ref": "#/$defs/t"}, "type": "array"}}}, [1, [1], [[], [1]]], [[], [[]]]),
+    (
+        {"not": {"$ref": "#/$defs/t"}, "$defs": {"t": {"items": {"$ref": "#/$defs/t"}, "type": "array"}}},
+        [1, [1], [[], [1]]],
+        [[], [[]]],
+    ),
 ]
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from structgen.grammars.ir import NOTHING, Expr
@@ -29,6 +29,7 @@ def is_normal(charset: CharSet) -> bool:
     return flat == sorted(flat) and gaps and not any(low <= 0xDFFF and high >= 0xD800 for low, high in charset.ranges)
 
 
+@settings(deadline=None)
 @given(SETS, SETS, POINTS)
 def test_operations_are_pointwise(one: CharSet, two: CharSet, point: int) -> None:
     scalar = not 0xD800 <= point <= 0xDFFF
@@ -43,6 +44,7 @@ def test_operations_are_pointwise(one: CharSet, two: CharSet, point: int) -> Non
     assert len(one) + len(~one) == len(ANY) == 0x110000 - 0x800
 
 
+@settings(deadline=None)
 @given(st.lists(SETS, max_size=4), POINTS)
 def test_alphabet_separates_what_the_sets_separate(sets: list[CharSet], point: int) -> None:
     alphabet = alphabet_of(sets)
@@ -53,6 +55,7 @@ def test_alphabet_separates_what_the_sets_separate(sets: list[CharSet], point: i
         assert bool(alphabet.masks[charset] & symbol) == (point in charset)
 
 
+@settings(deadline=None)
 @given(SETS)
 def test_utf8_of_a_set(accepts: Accepts, charset: CharSet) -> None:
     written = utf8(charset)
@@ -110,6 +113,7 @@ def test_json_spellings(accepts: Accepts, escapes: str, ascii_only: bool) -> Non
             assert not accepts(others, data), (point, data)
 
 
+@settings(deadline=None)
 @given(SETS, st.sampled_from(["canonical", "any"]), st.booleans(), POINTS)
 def test_json_spelling_is_read_back(
     accepts: Accepts, charset: CharSet, escapes: str, ascii_only: bool, point: int

@@ -134,7 +134,7 @@ def test_python_syntax(pattern: str) -> None:
             assert language.contains(text) == expected, (search, text)
 
 
-@given(st.sampled_from(["ſ", "i", "ı", "İ", "µ", "ς", "ᾳ", "K", "é", "Ǆ", "[a-z]", "[α-ω]"]))
+@pytest.mark.parametrize("source", ["ſ", "i", "ı", "İ", "µ", "ς", "ᾳ", "K", "é", "Ǆ", "[a-z]", "[α-ω]"])
 def test_ignoring_case_is_pythons(source: str) -> None:
     compiled, language = re.compile(f"(?i){source}"), Language.regex(f"(?i){source}", "python")
     for point in range(0x2200):
@@ -142,11 +142,13 @@ def test_ignoring_case_is_pythons(source: str) -> None:
 
 
 @pytest.mark.parametrize(("pattern", "dialect", "position"), [
-    ("a(", "ecma", 1), ("a)", "ecma", 1), ("[a", "ecma", 0), ("*a", "ecma", 0), ("a**", "ecma", 2), 
-    ("a{2,1}", "ecma", 0),     (r"(a)\1", "ecma", 3), (r"(?<n>a)\k<n>", "ecma", 7), (r"(?P<n>a)(?P=n)", "python", 8), (r"\a", "ecma", 0),
-    (r"[b-a]", "ecma", 1),     (r"\p{Script=Greek}", "ecma", 0), (r"\q", "python", 0), ("(?>a|ab)c", "python", 0), ("a*+a", "python", 0),
-    ("a\\", "ecma", 1),     (r"\u{110000}", "ecma", 0), ("(?z)", "ecma", 0), ("^*", "ecma", 0), (r"[\w-a]", "python", 1),
-    ("(?<=a(?=b))", "ecma", 0),
+    ("a(", "ecma", 1), ("a)", "ecma", 1), ("[a", "ecma", 0),
+    ("*a", "ecma", 0), ("a**", "ecma", 2), ("a{2,1}", "ecma", 0),
+    (r"(a)\1", "ecma", 3), (r"(?<n>a)\k<n>", "ecma", 7), (r"(?P<n>a)(?P=n)", "python", 8),
+    (r"\a", "ecma", 0), (r"[b-a]", "ecma", 1), (r"\p{Script=Greek}", "ecma", 0),
+    (r"\q", "python", 0), ("(?>a|ab)c", "python", 0), ("a*+a", "python", 0),
+    ("a\\", "ecma", 1), (r"\u{110000}", "ecma", 0), ("(?z)", "ecma", 0),
+    ("^*", "ecma", 0), (r"[\w-a]", "python", 1), ("(?<=a(?=b))", "ecma", 0),
 ])  # fmt: skip
 def test_errors_name_the_place(pattern: str, dialect: str, position: int) -> None:
     with pytest.raises(RegexError) as caught:

@@ -133,7 +133,7 @@ def test_hostile_patterns_are_exact_or_refused_soon(name: str, accepts: Accepts)
         language = Language.regex(HOSTILE[name], search=name not in ("nested counts", "counts of counts"))
         expr = lower(language, utf8)
     except LimitExceeded as error:
-        assert error.limit in ("regex_work", "regex_states") and "look" in name
+        assert error.limit in ("regex_work", "regex_states", "regex_positions") and "look" in name
     else:
         check_graphs(expr, accepts) if size(expr) < 3000 else None
         if name == "exponential":
@@ -143,6 +143,19 @@ def test_hostile_patterns_are_exact_or_refused_soon(name: str, accepts: Accepts)
         if name == "alternatives":
             assert language.contains("xxword999xx") and not language.contains("word")
     assert time.process_time() - begun < 15
+
+
+@pytest.mark.parametrize(("name", "members", "others"), [
+    ("long count", ["a", "z" * 150], ["", "A", "a" * 100 + "-"]),
+    ("nested counts", ["a", "a" * 150], ["", "ab"]),
+    ("counts of counts", ["aa", "aab", "aab" * 50], ["", "a", "b", "aabb", "aaba"]),
+    ("optional chain", ["", "a" * 150, "ab" * 60, "b" * 500], ["b" * 501, "c"]),
+    ("search of a window", ["a" * 201 + "b"], ["a" * 200 + "b", "a" * 202]),
+])  # fmt: skip
+def test_membership_needs_no_small_automaton(name: str, members: list[str], others: list[str]) -> None:
+    language = Language.regex(HOSTILE[name])
+    assert [text for text in members if not language.contains(text)] == []
+    assert [text for text in others if language.contains(text)] == []
 
 
 def test_products_that_explode_are_refused() -> None:
