@@ -10,10 +10,13 @@ invalid one. A label that `jsonschema` with formats asserted contradicts is coun
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import signal
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -32,6 +35,27 @@ def oracle_agrees(schema: Any, test: dict[str, Any]) -> bool:
 
     cls = validator_for(schema)
     return bool(cls(schema, format_checker=cls.FORMAT_CHECKER).is_valid(test["data"])) == test["valid"]
+
+
+class Slow(Exception):
+    """A schema took longer than the limit of this measurement; it is counted, not hidden."""
+
+
+@contextlib.contextmanager
+def at_most(seconds: int) -> Iterator[None]:
+    """Raise Slow in the block after `seconds` (Unix only; elsewhere no limit)."""
+
+    def stop(*_: object) -> None:
+        raise Slow(f"over {seconds} s")
+
+    if hasattr(signal, "SIGALRM"):
+        signal.signal(signal.SIGALRM, stop)
+        signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        if hasattr(signal, "SIGALRM"):
+            signal.alarm(0)
 
 
 def judge(row: dict[str, Any], style: JsonStyle) -> dict[str, Any]:
@@ -62,13 +86,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks language")
     parser.add_argument("--declared", action="store_true", help="properties in declared order only")
     parser.add_argument("--schemas", type=int, default=None)
+    parser.add_argument("--seconds", type=int, default=20, help="per schema; what takes longer is counted as Slow")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     style = replace(JsonStyle.any(), property_order="declared") if options.declared else JsonStyle.any()
     rows = maskbench(options.schemas, options.seed)
     outcomes = []
     for number, row in enumerate(rows):
-        outcomes.append(judge(row, style))
+        try:
+            with at_most(options.seconds):
+                outcomes.append(judge(row, style))
+        except Slow as slow:
+            late = {"id": row["id"], "group": group(row["id"]), "error": "Slow", "reason": str(slow), "keyword": "time"}
+            outcomes.append({**late, "compile_ms": 1e3 * options.seconds})
         if sys.stderr.isatty():
             sys.stderr.write(f"\r{number + 1}/{len(rows)} ")
     record = counts(outcomes) | {"style": "declared" if options.declared else "any", "schemas": len(rows)}
