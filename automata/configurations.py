@@ -133,15 +133,19 @@ class Configurations:
             raise LimitExceeded(
                 f"{len(self)} parser configurations", limit="memo_bytes", allowed=self._limit_bytes
             )
-        used = dict(zip(("configs", "items", "scans", "callers", "sets"), self._memo.counts.tolist(), strict=True))
-        used["trans"] = used["configs"]
+        configs, items, scans, callers, sets = self._memo.counts.tolist()
+        used = {"trans": configs, "items": items, "scans": scans, "callers": callers, "sets": sets}
         full = [name for name, count in used.items() if 2 * count >= len(getattr(self._memo, name))]
+        if not full:  # one configuration may need more rows than all before it
+            full = ["items", "scans", "callers", "sets"]
+        if "trans" in full:
+            full.append("configs")
         grown = {}
-        for name in full or ("items", "scans", "callers", "sets"):  # one large configuration may need more than all so far
+        for name in full:
             array = getattr(self._memo, name)
             grown[name] = np.zeros((2 * len(array), *array.shape[1:]), array.dtype)
             grown[name][: len(array)] = array
-        if "trans" in grown:
+        if "trans" in full:
             grown["table"] = np.zeros(2 * len(self._memo.table), np.int32)
         if "sets" in grown:
             grown["set_table"] = np.zeros(2 * len(self._memo.set_table), np.int32)

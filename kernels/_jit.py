@@ -78,7 +78,7 @@ class _Cache(caching.FunctionCache):  # type: ignore[misc]
 
 def jit(function: F) -> F:
     """Compile to machine code, GIL released, cached on disk by the content of all kernels."""
-    dispatcher = numba.njit(nogil=True, boundscheck=False)(function)
+    dispatcher = numba.njit(nogil=True)(function)
     if hasattr(dispatcher, "py_func"):  # absent under NUMBA_DISABLE_JIT=1
         dispatcher._cache = _Cache(dispatcher.py_func)
     return dispatcher  # type: ignore[no-any-return]

@@ -458,14 +458,14 @@ def step(net, memo, work, config, byte):  # type: ignore[no-untyped-def]
     for i in range(memo.configs[config, SCANS], memo.configs[config + 1, SCANS]):
         node, origin, attr = memo.scans[i, NODE], memo.scans[i, ORIGIN], memo.scans[i, ATTR]
         if net.nodes[node, CHAIN] == byte:
-            n = _push(work, n, np.int32(node + 1), origin, attr)
+            n = _push(work, n, node + 1, origin, attr)
+            if n < 0:
+                return n
         for a in range(net.nodes[node, ARCS], net.nodes[node + 1, ARCS]):
             if (net.sets[net.arcs[a, SET], word] >> bit) & np.uint64(1):
                 n = _push(work, n, net.arcs[a, ARC_TO], origin, attr)
                 if n < 0:
                     return n
-        if n < 0:
-            return n
     after = settle(net, memo, work, n)
     if after >= 0:
         memo.trans[config, byte] = after
@@ -486,7 +486,7 @@ def advance(net, memo, work, config, data):  # type: ignore[no-untyped-def]
 def begin(net, memo, work):  # type: ignore[no-untyped-def]
     """Intern the START configuration: the first node of rule 0, called from nowhere."""
     work.clock[0] += 1
-    n = _push(work, 0, net.rules[0, FIRST], np.int32(0), np.int64(0))
+    n = _push(work, 0, net.rules[0, FIRST], np.int64(0), np.int64(0))
     return settle(net, memo, work, n)
 
 

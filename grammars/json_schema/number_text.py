@@ -47,6 +47,8 @@ def _cell_text(cell: Cell, canonical: bool, max_states: int) -> Expr:
         if cell.multiple == 1 and (canonical or cell.digits):
             return alt(WHOLE, seq(MINUS, DIGIT_ONE_UP, Repeat(DIGIT))) if canonical else seq(optional(MINUS), WHOLE)
     whole = cell.digits or (canonical and cell.multiple is not None and Fraction(cell.multiple).denominator == 1)
+    if cell.low is not None and cell.low == cell.high:
+        return _point(cell.low, whole, canonical)
     parts = []
     for sign, half in ((EPSILON, _not_negative(cell)), (MINUS, _mirrored(cell, zero=not canonical))):
         if half.is_empty():
@@ -54,6 +56,27 @@ def _cell_text(cell: Cell, canonical: bool, max_states: int) -> Expr:
         science = NOTHING if whole else _scientific(half, canonical, max_states)
         parts.append(seq(sign, alt(plain(half, not whole, max_states), science)))
     return alt(*parts)
+
+
+def _point(value: Number, whole: bool, canonical: bool) -> Expr:
+    """The spellings of one number, which needs no automaton."""
+    size: Number = -value if value < 0 else value
+    digits, decimals = digits_of(size)
+    zeros = Literal(b"0") if canonical else Repeat(Literal(b"0"), 1)
+
+    def exactly(before: str, after: str) -> Expr:
+        if after:
+            return seq(Literal(f"{before}.{after}".encode()), EPSILON if canonical else Repeat(Literal(b"0")))
+        return seq(Literal(before.encode()), EPSILON if whole else optional(seq(Literal(b"."), zeros)))
+
+    sign: Expr = MINUS if value < 0 else EPSILON if value or canonical else optional(MINUS)
+    if whole or value == 0:
+        return seq(sign, exactly(digits, decimals))
+    exponent = _normalised(size)[1]
+    significant = (digits + decimals).strip("0")
+    mark = Literal(b"e") if canonical else ByteSet.of(b"eE")
+    science = seq(exactly(significant[0], significant[1:]), mark, _exponents(exponent, exponent, canonical=canonical))
+    return seq(sign, alt(exactly(digits, decimals), science))
 
 
 def _any_number(canonical: bool) -> Expr:

@@ -116,7 +116,7 @@ ZOO: list[Any] = [
     uuid.UUID, pydantic.UUID1, pydantic.UUID4, pydantic.UUID5,
     pydantic.Base64Bytes, pydantic.Base64Str, pydantic.Base64UrlBytes, pydantic.Base64UrlStr,
     ipaddress.IPv4Address, ipaddress.IPv6Address, ipaddress.IPv4Network, ipaddress.IPv6Network,
-    ipaddress.IPv4Interface, ipaddress.IPv6Interface, pydantic.IPvAnyAddress,
+    ipaddress.IPv4Interface, ipaddress.IPv6Interface, pydantic.IPvAnyAddress, pydantic.IPvAnyNetwork,
     pydantic.Json[list[int]], pydantic.Json[Point], pydantic.Json[dict[str, bool]], pydantic.Json[tuple[int, str]],
     pydantic.FiniteFloat, pydantic.PositiveInt, Annotated[float, Field(gt=0, lt=1)], 
     Annotated[int, Field(multiple_of=7)],

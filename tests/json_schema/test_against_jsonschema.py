@@ -132,7 +132,10 @@ def parsed(text: bytes) -> tuple[Any, bool]:
         if not -290 < exact.adjusted() < 290:
             judged = False
             return 0
-        return int(exact) if exact == exact.to_integral_value() else float(exact)
+        if exact == exact.to_integral_value():
+            return int(exact)
+        judged = judged and abs(exact) < 10**15  # beyond, a double may be a whole number where the text is not
+        return float(exact)
 
     def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         nonlocal judged

@@ -118,3 +118,13 @@ def test_everything_is_every_json_number() -> None:
         assert accepts(grammar, text)
     for text in ("", "-", "01", "1.", ".5", "1e", "+1", "0x1", "1e+"):
         assert not accepts(grammar, text)
+
+
+def test_one_number_is_spelled_in_every_way() -> None:
+    for written in ("0", "7", "-12.5", "0.001", "1e-7", "123000000000000000000", "-1.5e300"):
+        value = Fraction(written)
+        full, canonical = (grammar_of((Cell(value, value),), flag) for flag in (False, True))
+        for text in {written, json.dumps(float(written)), *PLAIN, *SCIENCE}:
+            same = Fraction(text) == value
+            assert accepts(full, text) == (same and not (value == 0 and "e" in text.lower())), (written, text)
+        assert accepts(canonical, json.dumps(float(written)))
