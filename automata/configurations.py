@@ -18,7 +18,20 @@ from numpy.typing import NDArray
 from structgen.automata.network import RuleNetworks
 from structgen.errors import InvariantError, LimitExceeded
 from structgen.kernels import earley
-from structgen.kernels.layout import ACCEPTING, CROWDED, DEAD, DISTANCE, GROW, ITEMS, N_CONFIGS, N_SETS, SCANS, START, Memo, Work
+from structgen.kernels.layout import (
+    ACCEPTING,
+    CROWDED,
+    DEAD,
+    DISTANCE,
+    GROW,
+    ITEMS,
+    N_CONFIGS,
+    N_SETS,
+    SCANS,
+    START,
+    Memo,
+    Work,
+)
 
 MAX_ITEMS = 1 << 20  # items of one configuration
 
@@ -130,9 +143,7 @@ class Configurations:
     def _grow(self) -> None:
         """Double every slab that is at least half full; rebuild the hash tables that go with them."""
         if 2 * self.nbytes > self._limit_bytes:
-            raise LimitExceeded(
-                f"{len(self)} parser configurations", limit="memo_bytes", allowed=self._limit_bytes
-            )
+            raise LimitExceeded(f"{len(self)} parser configurations", limit="memo_bytes", allowed=self._limit_bytes)
         configs, items, scans, callers, sets = self._memo.counts.tolist()
         used = {"trans": configs, "items": items, "scans": scans, "callers": callers, "sets": sets}
         full = [name for name, count in used.items() if 2 * count >= len(getattr(self._memo, name))]

@@ -27,7 +27,7 @@ def describe_bytes(members: list[int]) -> str:
 
 
 def expected_at(configurations: Configurations, state: int) -> tuple[str, ...]:
-    """One entry per way on: a literal in quotes, or the rule's name with the bytes it may take; "the end" if complete."""
+    """One entry per way on: a literal in quotes, or a rule's name with the bytes it may take; "the end" if complete."""
     network, names = configurations.networks.arrays, configurations.networks.names
     literals: dict[str, None] = {}
     by_rule: dict[str, set[int]] = {}

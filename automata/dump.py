@@ -11,8 +11,33 @@ from structgen.automata.configurations import Configurations
 from structgen.automata.describe import describe_bytes
 from structgen.automata.network import RuleNetworks
 from structgen.kernels.layout import (
-    ADD, ARC_TO, ARCS, ARG, BELOW, CALL_TO, CALLED, CALLS, CHAIN, DONE, ENDS, ENOUGH, FAR, FINAL, HAS, KIND, LACKS, LEAST,
-    NEXT, OP, PLAIN, RULE, SET, SILENT, SILENT_TO, UPTO, WIDE,
+    ADD,
+    ARC_TO,
+    ARCS,
+    ARG,
+    BELOW,
+    CALL_TO,
+    CALLED,
+    CALLS,
+    CHAIN,
+    DONE,
+    ENDS,
+    ENOUGH,
+    FAR,
+    FINAL,
+    HAS,
+    KIND,
+    LACKS,
+    LEAST,
+    NEXT,
+    OP,
+    PLAIN,
+    RULE,
+    SET,
+    SILENT,
+    SILENT_TO,
+    UPTO,
+    WIDE,
 )  # fmt: skip
 
 __all__ = ["dump_networks", "dump_state", "networks_to_dot"]
@@ -65,7 +90,7 @@ def dump_networks(networks: RuleNetworks) -> str:
 
 
 def dump_state(configurations: Configurations, state: int) -> str:
-    """One configuration: the items that identify it (node of rule, called in which configuration), the bytes that may come."""
+    """One configuration: the items that identify it (node, rule, where it was called), the bytes that may come."""
     networks = configurations.networks
     nodes = networks.arrays.nodes
     lines = [f"configuration {state}, {configurations.distance(state)} bytes from a complete text"]

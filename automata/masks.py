@@ -25,7 +25,12 @@ class MaskTable:
     """Mask rows of one grammar over one vocabulary. Thread-safe through the configurations' lock."""
 
     def __init__(
-        self, configurations: Configurations, trie: TokenTrie, stop_ids: tuple[int, ...], *, budget_bytes: int = 256 << 20
+        self,
+        configurations: Configurations,
+        trie: TokenTrie,
+        stop_ids: tuple[int, ...],
+        *,
+        budget_bytes: int = 256 << 20,
     ) -> None:
         self._configurations = configurations
         self._trie = trie

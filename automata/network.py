@@ -20,8 +20,30 @@ from structgen.grammars.ir import Alt, ByteSet, Expr, Grammar, Graph, Literal, R
 from structgen.kernels import layout
 from structgen.kernels.analysis import measure_network
 from structgen.kernels.layout import (
-    ARC_TO, ARCS, ARG, BROAD, CALL_TO, CALLED, CALLS, CHAIN, EXTRA, FAR, FIRST, KIND, LEAST, MEMBERS, MINIMUM, OP, RULE,
-    RULE_LEAST, SEGMENT, SET, SILENT, SILENT_TO, SORT, Network,
+    ARC_TO,
+    ARCS,
+    ARG,
+    BROAD,
+    CALL_TO,
+    CALLED,
+    CALLS,
+    CHAIN,
+    EXTRA,
+    FAR,
+    FIRST,
+    KIND,
+    LEAST,
+    MEMBERS,
+    MINIMUM,
+    OP,
+    RULE,
+    RULE_LEAST,
+    SEGMENT,
+    SET,
+    SILENT,
+    SILENT_TO,
+    SORT,
+    Network,
 )  # fmt: skip
 
 NARROW = 62  # members whose set fits into an item's register
@@ -126,7 +148,9 @@ class _Builder:
     def emit(self, expr: Expr, a: int, b: int) -> None:
         self.depth += 1
         if self.depth > MAX_EXPRESSION_DEPTH:
-            raise LimitExceeded("an expression nests too deeply", limit="expression_depth", allowed=MAX_EXPRESSION_DEPTH)
+            raise LimitExceeded(
+                "an expression nests too deeply", limit="expression_depth", allowed=MAX_EXPRESSION_DEPTH
+            )
         match expr:
             case Literal(value):
                 self.literal(value, a, b)

@@ -1,7 +1,7 @@
 """The oracle: a slow, obviously right Earley recogniser over bytes, in plain Python, straight from the grammar IR.
 
-The IR is first written out as a plain context-free grammar: every expression is a symbol with productions, repetitions are
-copied, graphs become right-linear productions, unordered members become one symbol per set of members still to write.
+The IR is first written out as a plain context-free grammar: every expression is a symbol with productions, repetitions
+are copied, graphs become right-linear productions, unordered members one symbol per set of members still to write.
 Symbols without a finite text are removed. Then the textbook algorithm (Earley 1970) decides two questions: is this text
 in the language, and is it a prefix of some text in it. Nothing is shared with the fast path except the IR.
 

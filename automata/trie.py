@@ -6,6 +6,7 @@ Cost: sorting n tokens, then linear in their bytes (128,256 tokens: about 0.1 s,
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +20,11 @@ from structgen.kernels.trie import build_trie as fill_trie
 class TokenTrie:
     """The trie's arrays, the length of the longest token and the size of the vocabulary (bits in a mask).
 
-    Invariants: T1 byte, depth, skip have n entries, token_start n + 1;  T2 depth[0] = 0, every other depth is at most one
-    more than its predecessor's;  T3 i < skip[i] <= n, and everything in between is deeper;  T4 token_start ascends.
+    Invariants (validate() checks them):
+        T1  byte, depth, skip have n entries, token_start n + 1
+        T2  depth[0] = 0, every other depth is at most one more than its predecessor's
+        T3  i < skip[i] <= n, and everything in between is deeper
+        T4  token_start ascends; token ids are below `size`
     """
 
     arrays: Trie
@@ -48,7 +52,7 @@ class TokenTrie:
             raise InvariantError("T3", "a subtree ends inside itself")
         if a.token_start[0] != 0 or a.token_start[-1] != len(a.token) or (np.diff(a.token_start) < 0).any():
             raise InvariantError("T4", "token lists")
-        if len(a.token) and not (0 <= a.token.min() and a.token.max() < self.size):
+        if len(a.token) and not (a.token.min() >= 0 and a.token.max() < self.size):
             raise InvariantError("T4", "token ids")
 
 
@@ -56,7 +60,7 @@ def build_trie(data: bytes, offsets: NDArray[np.int64], skip_ids: frozenset[int]
     """Trie of the tokens `data[offsets[t]:offsets[t + 1]]`; ids in `skip_ids` and tokens without bytes stay out."""
     size = len(offsets) - 1
     bounds = offsets.tolist()
-    tokens = [data[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
+    tokens = [data[a:b] for a, b in pairwise(bounds)]
     order = sorted((t for t in range(size) if tokens[t] and t not in skip_ids), key=tokens.__getitem__)
     longest = max((len(tokens[t]) for t in order), default=0)
     if longest > 60_000:

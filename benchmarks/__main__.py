@@ -17,7 +17,11 @@ def main() -> None:
     """Dispatch to benchmarks.NAME.main()."""
     if len(sys.argv) < 2 or sys.argv[1] not in NAMES:
         width = max(map(len, NAMES))
-        print("\n".join(["usage: python -m benchmarks NAME [options]", *(f"  {n:{width}}  {t}" for n, t in NAMES.items())]))
+        print(
+            "\n".join(
+                ["usage: python -m benchmarks NAME [options]", *(f"  {n:{width}}  {t}" for n, t in NAMES.items())]
+            )
+        )
         sys.exit(0 if len(sys.argv) < 2 else 2)
     name = sys.argv.pop(1)
     importlib.import_module(f"benchmarks.{name}").main()

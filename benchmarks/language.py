@@ -23,7 +23,7 @@ from typing import Any
 from benchmarks.data import group, maskbench, summary, write_results
 from structgen.automata.configurations import Configurations
 from structgen.automata.network import build_network
-from structgen.errors import LimitExceeded, StructgenError, UnsupportedSchema
+from structgen.errors import LimitExceeded, StructgenError
 from structgen.grammars.json_schema import compile_schema
 from structgen.grammars.json_schema.style import JsonStyle
 from structgen.kernels.layout import START

@@ -40,7 +40,10 @@ def run_schema(engine: Engine, row: dict[str, Any], instances: list[list[int]]) 
     try:
         compiled = engine.compile(row["schema"])
     except Exception as error:  # noqa: BLE001 - peers raise anything; a refusal is a result
-        return {"refused": f"{type(error).__name__}: {error}"[:200], "compile_ms": (time.perf_counter() - started) * 1e3}
+        return {
+            "refused": f"{type(error).__name__}: {error}"[:200],
+            "compile_ms": (time.perf_counter() - started) * 1e3,
+        }
     compile_ms = (time.perf_counter() - started) * 1e3
     first: list[float] = []
     second: list[float] = []

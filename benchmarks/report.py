@@ -1,6 +1,6 @@
 """Tables of docs/benchmarks.md from benchmarks/results/*.jsonl: nothing in them is typed by hand.
 
-    python -m benchmarks report
+python -m benchmarks report
 """
 
 from __future__ import annotations
@@ -50,12 +50,22 @@ def _maskbench(records: list[dict[str, Any]]) -> str:
     rows = []
     for r in engines:
         t, c = r["token_us"], r["compile_ms"]
-        figures = [t["mean"], t["p50"], t["p90"], t["p99"], t["max"], r["again_us"]["mean"], c["mean"], c["p50"], c["p99"]]
+        figures = [
+            t["mean"],
+            t["p50"],
+            t["p90"],
+            t["p99"],
+            t["max"],
+            r["again_us"]["mean"],
+            c["mean"],
+            c["p50"],
+            c["p99"],
+        ]
         counts = [str(r["refused"]), str(r["valid_rejected"]), str(r["invalid_accepted"])]
         rows.append([r["engine"], *map(_figure, figures), _figure(r["memory_mb"]), *counts])
     of = engines[0]
     note = f"`python -m benchmarks maskbench --schemas {of['schemas']} --seed {of['seed']} --style {of['style']}`, "
-    note += "Llama-3 vocabulary, one thread; instances are written as `json.dumps` does, so an instance whose properties stand "
+    note += "Llama-3 vocabulary, one thread; instances are written as `json.dumps` does: one whose properties stand "
     note += "in another order than the schema's counts as rejected under structgen's default (declared) order."
     names = [r["engine"] for r in engines]
     parts: dict[str, dict[str, Any]] = {}
@@ -87,7 +97,10 @@ def _language(records: list[dict[str, Any]]) -> str:
         ["label contradicted by `jsonschema`", str(r["label_defects"])],
         ["refused, by error", ", ".join(f"{k} {v}" for k, v in r["refused_by_error"].items())],
         ["refused, by keyword or limit", ", ".join(f"{k} {v}" for k, v in r["refused_by_keyword"].items())],
-        ["compile ms mean / p50 / p99 / max", " / ".join(_figure(r["compile_ms"][k]) for k in ("mean", "p50", "p99", "max"))],
+        [
+            "compile ms mean / p50 / p99 / max",
+            " / ".join(_figure(r["compile_ms"][k]) for k in ("mean", "p50", "p99", "max")),
+        ],
     ]
     flag = " --declared" if r["style"] == "declared" else ""
     return f"`python -m benchmarks language{flag}`\n\n" + _table(["", ""], rows)

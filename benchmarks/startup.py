@@ -1,4 +1,4 @@
-"""How long a process takes: `import structgen`, the first compile of the kernels on a machine, a later process to its first mask.
+"""How long a process takes: to `import structgen`, to compile the kernels on a new machine, to its first mask later.
 
 Every figure is a fresh process; the first compile runs with an empty cache folder.
 

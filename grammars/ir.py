@@ -10,7 +10,7 @@ lives in rules), so passes may recurse over an expression but never over the rul
     Repeat(a, m, n)        m to n times, n None = no bound; counted at run time, so its size does not grow with m, n
     Ref(rule)              a rule by its number
     Graph(...)             a finite automaton whose edges carry expressions (how regular languages arrive)
-    Unordered(...)         distinct members in any order, each at most once (objects whose properties may come in any order)
+    Unordered(...)         distinct members in any order, each at most once (objects in any property order)
 """
 
 from __future__ import annotations
@@ -23,11 +23,15 @@ Expr: TypeAlias = "Literal | ByteSet | Seq | Alt | Repeat | Ref | Graph | Unorde
 
 @dataclass(frozen=True, slots=True)
 class Literal:
+    """Exactly these bytes."""
+
     value: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class ByteSet:
+    """One byte of a set, given as the bits of a 256-bit integer."""
+
     mask: int
 
     @staticmethod
@@ -46,16 +50,22 @@ class ByteSet:
 
 @dataclass(frozen=True, slots=True)
 class Seq:
+    """One after the other; no parts = the empty string."""
+
     parts: tuple[Expr, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Alt:
+    """Any of; no options = the empty language."""
+
     options: tuple[Expr, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
+    """`minimum` to `maximum` times, None = no bound."""
+
     body: Expr
     minimum: int = 0
     maximum: int | None = None
@@ -63,12 +73,14 @@ class Repeat:
 
 @dataclass(frozen=True, slots=True)
 class Ref:
+    """A rule, by its number in Grammar.rules."""
+
     rule: int
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Finite automaton: states 0..n_states-1, `edges` (source, label, target), several `accepts`. May be nondeterministic."""
+    """Finite automaton, maybe nondeterministic: states 0..n_states-1, `edges` (source, label, target), `accepts`."""
 
     n_states: int
     start: int
@@ -78,9 +90,10 @@ class Graph:
 
 @dataclass(frozen=True, slots=True)
 class Unordered:
-    """Members in any order, joined by `separator`: each of `members` (body, required) at most once, `extra` any number of times.
+    """Members in any order, joined by `separator`.
 
-    Required members appear exactly once. The empty string is included when no member is required.
+    Each of `members` (body, required) appears at most once, required ones exactly once, `extra` any number
+    of times. The empty string is included when no member is required.
     """
 
     members: tuple[tuple[Expr, bool], ...]

@@ -45,9 +45,9 @@ def print_expression(expr: Expr, names: list[str]) -> str:
             steps = "; ".join(f"{a} -> {b}: {print_expression(label, names)}" for a, label, b in edges)
             return f"graph(from {start} to {', '.join(map(str, accepts))}; {steps})"
         case Unordered(members, separator, extra):
-            parts = [print_expression(body, names) + ("" if needed else " ?") for body, needed in members]
-            parts += [] if extra is None else [f"extra {print_expression(extra, names)}"]
-            return f"unordered({', '.join(parts)}; joined by {print_expression(separator, names)})"
+            some = [print_expression(body, names) + ("" if needed else " ?") for body, needed in members]
+            some += [] if extra is None else [f"extra {print_expression(extra, names)}"]
+            return f"unordered({', '.join(some)}; joined by {print_expression(separator, names)})"
 
 
 def _grouped(expr: Expr, names: list[str]) -> str:

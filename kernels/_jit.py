@@ -1,9 +1,9 @@
 """The only place where Numba's flags are set, and where compiled kernels are kept on disk.
 
-`jit` compiles without the GIL and caches machine code in a folder named after the content of every kernel file (and the
-versions of Python, Numba and NumPy). Numba's own cache key is the file of the outermost function alone: after an edit to
-a callee in another file it would go on serving the old callee. Naming the folder by content makes a stale hit impossible
-and lets several checkouts share one cache root.
+`jit` compiles without the GIL and caches machine code in a folder named after the content of every kernel file (and
+the versions of Python, Numba and NumPy). Numba's own cache key is the file of the outermost function alone: after an
+edit to a callee in another file it would go on serving the old callee. Naming the folder by content makes a stale hit
+impossible and lets several checkouts share one cache root.
 
 Environment: STRUCTGEN_CACHE_DIR moves the cache root (default: the platform's user cache folder).
 """
@@ -14,14 +14,15 @@ import functools
 import hashlib
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 import numba
 import numpy as np
 from numba.core import caching
 
-F = TypeVar("F")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def cache_root() -> Path:
@@ -48,7 +49,7 @@ def kernel_cache_dir() -> Path:
     return cache_root() / "kernels" / kernel_stamp()
 
 
-class _Locator(caching._CacheLocator):  # type: ignore[misc]
+class _Locator(caching._CacheLocator):
     """Tells Numba's cache where a function's machine code lives; freshness is already in the folder's name."""
 
     def __init__(self, line: int) -> None:
@@ -68,17 +69,17 @@ class _Locator(caching._CacheLocator):  # type: ignore[misc]
         return str(self._line)
 
 
-class _CacheImpl(caching.CompileResultCacheImpl):  # type: ignore[misc]
-    _locator_classes: ClassVar[list[type]] = [_Locator]
+class _CacheImpl(caching.CompileResultCacheImpl):
+    _locator_classes = [_Locator]  # type: ignore[list-item]  # noqa: RUF012
 
 
-class _Cache(caching.FunctionCache):  # type: ignore[misc]
+class _Cache(caching.FunctionCache):
     _impl_class = _CacheImpl
 
 
 def jit(function: F) -> F:
     """Compile to machine code, GIL released, cached on disk by the content of all kernels."""
-    dispatcher = numba.njit(nogil=True)(function)
+    dispatcher: Any = numba.njit(nogil=True)(function)
     if hasattr(dispatcher, "py_func"):  # absent under NUMBA_DISABLE_JIT=1
         dispatcher._cache = _Cache(dispatcher.py_func)
     return dispatcher  # type: ignore[no-any-return]

@@ -1,7 +1,7 @@
 """What a rule network can do at least: fewest bytes from every node to the end of its rule, by a fixpoint.
 
 A node whose figure stays FAR cannot finish; its edges are removed, so that no mask ever leads into a dead end.
-Cost: passes over all edges until nothing changes, about the nesting depth of the rules (nodes are visited last to first).
+Cost: passes over all edges until nothing changes, about the nesting depth of the rules (visiting nodes last to first).
 Source: Knuth 1977, a generalisation of Dijkstra's algorithm; here by relaxation. Reference: automata/reference.py.
 """
 
@@ -11,8 +11,38 @@ import numpy as np
 
 from structgen.kernels._jit import jit
 from structgen.kernels.layout import (
-    ARC_TO, ARCS, BODY, BROAD, CALL_TO, CALLED, CALLS, CHAIN, COUNTED, DONE, ENDS, EXIT, EXTRA, FAR, FINAL, FIRST, KIND, LEAST,
-    LONG, MEMBERS, MINIMUM, NEXT, OP, PLAIN, RULE_LEAST, SEPARATOR, SET, SILENT, SILENT_TO, SOLID, SORT, UPTO,
+    ARC_TO,
+    ARCS,
+    BODY,
+    BROAD,
+    CALL_TO,
+    CALLED,
+    CALLS,
+    CHAIN,
+    COUNTED,
+    DONE,
+    ENDS,
+    EXIT,
+    EXTRA,
+    FAR,
+    FINAL,
+    FIRST,
+    KIND,
+    LEAST,
+    LONG,
+    MEMBERS,
+    MINIMUM,
+    NEXT,
+    OP,
+    PLAIN,
+    RULE_LEAST,
+    SEPARATOR,
+    SET,
+    SILENT,
+    SILENT_TO,
+    SOLID,
+    SORT,
+    UPTO,
 )  # fmt: skip
 
 
@@ -21,7 +51,7 @@ def _node_least(net, solid, own_solid, node):  # type: ignore[no-untyped-def]
     """(fewest bytes, fewest bytes if not zero) from `node`, as far as its successors' figures are known."""
     best, best_solid = np.int64(FAR), np.int64(FAR)
     if net.nodes[node, KIND] & (ENDS | FINAL):
-        best = 0
+        best = np.int64(0)
     if net.nodes[node, CHAIN] >= 0:
         best_solid = 1 + net.nodes[node + 1, LEAST]
     for e in range(net.nodes[node, ARCS], net.nodes[node + 1, ARCS]):
@@ -37,8 +67,8 @@ def _node_least(net, solid, own_solid, node):  # type: ignore[no-untyped-def]
         op, to = net.silent[e, OP], net.silent[e, SILENT_TO]
         if op == PLAIN:
             best, best_solid = min(best, net.nodes[to, LEAST]), min(best_solid, own_solid[to])
-        elif op == UPTO or op == DONE or op == NEXT:
-            best = 0
+        elif op in (UPTO, DONE, NEXT):
+            best = np.int64(0)
         else:
             best = min(best, net.nodes[to, LEAST])  # hubs of segments: never items, so only FAR or not matters
     return min(best, best_solid), best_solid
@@ -63,7 +93,9 @@ def _entry_least(net, g, body, leave, fan, fan_extra, fan_separator):  # type: i
             return net.segments[g, EXIT]
         if net.segments[g, BODY] >= FAR or net.segments[g, EXIT] >= FAR:
             return np.int64(FAR)
-        return min(min(times, LONG // (net.segments[g, BODY] + 1)) * net.segments[g, BODY] + net.segments[g, EXIT], LONG)
+        return min(
+            min(times, LONG // (net.segments[g, BODY] + 1)) * net.segments[g, BODY] + net.segments[g, EXIT], LONG
+        )
     net.segments[g, EXTRA] = net.nodes[fan_extra[g], LEAST] if fan_extra[g] >= 0 else FAR
     net.segments[g, BODY] = net.nodes[fan_separator[g], LEAST]
     total, count = np.int64(0), 0
@@ -82,10 +114,10 @@ def _entry_least(net, g, body, leave, fan, fan_extra, fan_separator):  # type: i
 
 @jit
 def measure_network(net, enter, body, leave, fan, fan_extra, fan_separator):  # type: ignore[no-untyped-def]
-    """Fill least, rule_least and the seg_/member_ figures in place.
+    """Fill LEAST, RULE_LEAST and the figures of segments and members in place.
 
-    enter i32 (g,) entry node of each segment (-1: none), body i32 (g,) first node of a counted body, leave i32 (g,) node
-    after the segment, fan i32 (m,) first node of each member, fan_extra, fan_separator i32 (g,) or -1.
+    enter i64 (g,) entry node of each segment (-1: none), body i64 (g,) first node of a counted body, leave i64 (g,)
+    node after the segment, fan i64 (m,) first node of each member, fan_extra, fan_separator i64 (g,) or -1.
     """
     n, rules = net.nodes.shape[0] - 1, net.rules.shape[0]
     solid, own_solid = np.full(rules, FAR, np.int64), np.full(n, FAR, np.int64)
@@ -109,7 +141,10 @@ def measure_network(net, enter, body, leave, fan, fan_extra, fan_separator):  # 
                 best, best_solid = _node_least(net, solid, own_solid, node)
             best, best_solid = min(best, FAR), min(best_solid, FAR)
             if best < net.nodes[node, LEAST] or best_solid < own_solid[node]:
-                net.nodes[node, LEAST], own_solid[node] = min(best, net.nodes[node, LEAST]), min(best_solid, own_solid[node])
+                net.nodes[node, LEAST], own_solid[node] = (
+                    min(best, net.nodes[node, LEAST]),
+                    min(best_solid, own_solid[node]),
+                )
                 changed = True
         for r in range(rules):
             start = net.rules[r, FIRST]

@@ -16,10 +16,69 @@ import numpy as np
 from structgen.kernels._jit import jit
 from structgen.kernels.analysis import is_required
 from structgen.kernels.layout import (
-    ACCEPTING, ADD, ARC_TO, ARCS, ARG, ATTR, BACK_ATTR, BACK_FAR, BACK_ORIGIN, BACK_TO, BELOW, BODY, BROAD, BY_RULE, CALL_TO,
-    CALLED, CALLERS, CALLS, CHAIN, COUNTED, CROWDED, DISTANCE, ENDS, ENOUGH, EXIT, EXTRA, FAR, FINAL, FIRST, GROW, HAS,
-    ITEMS, KIND, LACKS, LEAST, LONG, MEMBER, MEMBERS, MINIMUM, N_CALLERS, N_CONFIGS, N_ITEMS, N_SCANS, N_SETS, NODE, OP, ORIGIN,
-    RULE, RULE_LEAST, SCANS, SEGMENT, SET, SILENT, SILENT_TO, SLOT, SOLID, SORT, STAMP, STAYS, TAIL, UNKNOWN, UPTO, WIDE,
+    ACCEPTING,
+    ADD,
+    ARC_TO,
+    ARCS,
+    ARG,
+    ATTR,
+    BACK_ATTR,
+    BACK_FAR,
+    BACK_ORIGIN,
+    BACK_TO,
+    BELOW,
+    BODY,
+    BROAD,
+    BY_RULE,
+    CALL_TO,
+    CALLED,
+    CALLERS,
+    CALLS,
+    CHAIN,
+    COUNTED,
+    CROWDED,
+    DISTANCE,
+    ENDS,
+    ENOUGH,
+    EXIT,
+    EXTRA,
+    FAR,
+    FINAL,
+    FIRST,
+    GROW,
+    HAS,
+    ITEMS,
+    KIND,
+    LACKS,
+    LEAST,
+    LONG,
+    MEMBER,
+    MEMBERS,
+    MINIMUM,
+    N_CALLERS,
+    N_CONFIGS,
+    N_ITEMS,
+    N_SCANS,
+    N_SETS,
+    NODE,
+    OP,
+    ORIGIN,
+    RULE,
+    RULE_LEAST,
+    SCANS,
+    SEGMENT,
+    SET,
+    SILENT,
+    SILENT_TO,
+    SLOT,
+    SOLID,
+    SORT,
+    STAMP,
+    STAYS,
+    TAIL,
+    UNKNOWN,
+    UPTO,
+    WIDE,
 )  # fmt: skip
 
 
@@ -99,7 +158,7 @@ def rehash_sets(memo):  # type: ignore[no-untyped-def]
 @jit
 def _contains(net, memo, number, row):  # type: ignore[no-untyped-def]
     """Whether interned set `number` contains every member of row `row` of net.wide."""
-    for w in range(memo.sets.shape[1]):
+    for w in range(memo.sets.shape[1]):  # noqa: SIM110 - generators do not compile
         if net.wide[row, w] & ~memo.sets[number, w]:
             return False
     return True
@@ -244,7 +303,11 @@ def _sort_items(work, n):  # type: ignore[no-untyped-def]
                         break
                     if work.agenda[k, ORIGIN] == origin and work.agenda[k, ATTR] <= attr:
                         break
-                work.agenda[j, NODE], work.agenda[j, ORIGIN], work.agenda[j, ATTR] = work.agenda[k, NODE], work.agenda[k, ORIGIN], work.agenda[k, ATTR]
+                work.agenda[j, NODE], work.agenda[j, ORIGIN], work.agenda[j, ATTR] = (
+                    work.agenda[k, NODE],
+                    work.agenda[k, ORIGIN],
+                    work.agenda[k, ATTR],
+                )
                 j = k
             work.agenda[j, NODE], work.agenda[j, ORIGIN], work.agenda[j, ATTR] = node, origin, attr
         gap //= 3
@@ -288,11 +351,18 @@ def _add_caller(net, memo, at, base, rule, to, origin, attr):  # type: ignore[no
     i = place
     while i > base and memo.callers[i - 1, BY_RULE] == rule:
         i -= 1
-        if memo.callers[i, BACK_TO] == to and memo.callers[i, BACK_ORIGIN] == origin and memo.callers[i, BACK_ATTR] == attr:
+        if (
+            memo.callers[i, BACK_TO] == to
+            and memo.callers[i, BACK_ORIGIN] == origin
+            and memo.callers[i, BACK_ATTR] == attr
+        ):
             return at
     for i in range(at, place, -1):
         memo.callers[i, BY_RULE], memo.callers[i, BACK_TO] = memo.callers[i - 1, BY_RULE], memo.callers[i - 1, BACK_TO]
-        memo.callers[i, BACK_ORIGIN], memo.callers[i, BACK_ATTR] = memo.callers[i - 1, BACK_ORIGIN], memo.callers[i - 1, BACK_ATTR]
+        memo.callers[i, BACK_ORIGIN], memo.callers[i, BACK_ATTR] = (
+            memo.callers[i - 1, BACK_ORIGIN],
+            memo.callers[i - 1, BACK_ATTR],
+        )
     memo.callers[place, BY_RULE], memo.callers[place, BACK_TO] = rule, to
     memo.callers[place, BACK_ORIGIN], memo.callers[place, BACK_ATTR] = origin, attr
     return at + 1
@@ -308,7 +378,14 @@ def _record_call(net, memo, config, at, base, rule, to, origin, attr):  # type: 
         if memo.callers[e, BY_RULE] != outer:
             break
         at = _add_caller(
-            net, memo, at, base, rule, memo.callers[e, BACK_TO], memo.callers[e, BACK_ORIGIN], memo.callers[e, BACK_ATTR]
+            net,
+            memo,
+            at,
+            base,
+            rule,
+            memo.callers[e, BACK_TO],
+            memo.callers[e, BACK_ORIGIN],
+            memo.callers[e, BACK_ATTR],
         )
         if at < 0:
             return at
@@ -317,7 +394,7 @@ def _record_call(net, memo, config, at, base, rule, to, origin, attr):  # type: 
 
 @jit
 def _predict(net, memo, work, n, config):  # type: ignore[no-untyped-def]
-    """Fill scans and callers of a new configuration from its n kernel items; returns (scans, callers) ends or an error."""
+    """Fill scans and callers of a new configuration from its n kernel items; the ends of both, or an error."""
     work.clock[0] += 1
     clock = work.clock[0]
     scans, base = memo.counts[N_SCANS], memo.counts[N_CALLERS]
@@ -439,7 +516,11 @@ def settle(net, memo, work, n):  # type: ignore[no-untyped-def]
     kept = 0
     for i in range(n):
         if net.nodes[work.agenda[i, NODE], KIND] & (STAYS | FINAL):
-            work.agenda[kept, NODE], work.agenda[kept, ORIGIN], work.agenda[kept, ATTR] = work.agenda[i, NODE], work.agenda[i, ORIGIN], work.agenda[i, ATTR]
+            work.agenda[kept, NODE], work.agenda[kept, ORIGIN], work.agenda[kept, ATTR] = (
+                work.agenda[i, NODE],
+                work.agenda[i, ORIGIN],
+                work.agenda[i, ATTR],
+            )
             kept += 1
     if kept == 0:
         return 0

@@ -32,7 +32,9 @@ HAS = 5  # pass if attr & arg == arg, then attr = 0     leave: all required memb
 LACKS = 6  # pass if attr & arg != arg                  a separator: some member is left to write
 DONE = 7  # nothing (marks the end of a member)
 NEXT = 8  # nothing (marks the end of a separator)
-WIDE = 9  # added to ADD, HAS, LACKS: the register is the number of an interned set (Memo.sets), arg a row of Network.wide
+WIDE = (
+    9  # added to ADD, HAS, LACKS: the register is the number of an interned set (Memo.sets), arg a row of Network.wide
+)
 
 # Kinds of segment a node may lie in: they decide what is left to write after the segment's end.
 COUNTED, MEMBER, SEPARATOR = 1, 2, 3
@@ -107,9 +109,9 @@ class Memo(NamedTuple):
                               ITEMS, SCANS, CALLERS first rows, ending where the next configuration's begin
     items     i64 (., 3)      the kernel: what identifies a configuration, sorted
     scans     i64 (., 3)      closure items with byte edges
-    callers   i64 (., 5)      who called which rule here, sorted by rule: BY_RULE the rule called, BACK_TO node to return
-                              to, BACK_ORIGIN and BACK_ATTR of the calling item, BACK_FAR fewest bytes from that return
-                              to a complete text
+    callers   i64 (., 5)      who called which rule here, sorted by rule: BY_RULE the rule called, BACK_TO node to
+                              return to, BACK_ORIGIN and BACK_ATTR of the calling item, BACK_FAR fewest bytes from
+                              that return to a complete text
     table     i32 (H,)        open-addressing hash of kernels, 0 = free; H is a power of two >= 2 C
     sets      u64 (S, w)      interned sets of written members, for registers of BROAD segments; number 0 is empty
     set_table i32 (2 S,)      open-addressing hash of sets, 0 = free

@@ -1,6 +1,6 @@
 """What structgen keeps on disk: token tries by vocabulary fingerprint, written atomically and validated on load.
 
-A file that cannot be read, has another version or breaks an invariant is dropped and rebuilt, with a warning in the log.
+A file that cannot be read, has another version or breaks an invariant is dropped and rebuilt, with a logged warning.
 """
 
 from __future__ import annotations

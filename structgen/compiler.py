@@ -1,4 +1,7 @@
-"""From a grammar to a constraint over a vocabulary. The trie of a vocabulary is built once, kept in memory and on disk."""
+"""From a grammar to a constraint over a vocabulary.
+
+The trie of a vocabulary is built once and kept, in memory while it is used and on disk by fingerprint.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,8 @@ from typing import TYPE_CHECKING
 from structgen.automata.trie import TokenTrie, build_trie
 from structgen.cache import load_trie, save_trie
 from structgen.grammars.ir import Grammar
-from structgen.warmup import ensure_compiled
 from structgen.matcher import Constraint
+from structgen.warmup import ensure_compiled
 
 if TYPE_CHECKING:
     from structgen.vocabulary import Vocabulary
@@ -28,7 +31,9 @@ def trie_of(vocabulary: Vocabulary) -> TokenTrie:
         if trie is None:
             trie = load_trie(vocabulary.fingerprint)
             if trie is None:
-                trie = build_trie(vocabulary.data, vocabulary.offsets, vocabulary.special_ids | set(vocabulary.stop_ids))
+                trie = build_trie(
+                    vocabulary.data, vocabulary.offsets, vocabulary.special_ids | set(vocabulary.stop_ids)
+                )
                 save_trie(vocabulary.fingerprint, trie)
             _tries[vocabulary.fingerprint] = trie
         return trie

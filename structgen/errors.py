@@ -12,7 +12,7 @@ StructgenError
 ├── TokenRejected              .token_id .text .expected      a token the constraint forbids here
 ├── BudgetTooSmall             .needed .budget                the shortest valid output needs more tokens
 ├── Truncated              .text .budget                  the budget, not the model, ended the output
-├── ValueRejected          .text .reason                  the text satisfies the schema, the type's own validators refuse it
+├── ValueRejected          .text .reason                  the schema accepts the text, the type's validators do not
 ├── ModelError                 .reason                        the model returned something unusable (NaN, wrong shape)
 ├── OptionError                .option .reason                an unknown or contradictory option
 └── InvariantError             .invariant .detail             our own arrays break their contract: a bug here
@@ -111,7 +111,9 @@ class TokenRejected(StructgenError):
     """A token was forced on a matcher that forbids it. `expected` says what could have come."""
 
     def __init__(self, token_id: int, *, text: bytes = b"", expected: tuple[str, ...] = ()) -> None:
-        super().__init__(f"token {token_id} ({text!r}) is not allowed here; expected {', '.join(expected) or 'the end'}")
+        super().__init__(
+            f"token {token_id} ({text!r}) is not allowed here; expected {', '.join(expected) or 'the end'}"
+        )
         self.token_id, self.text, self.expected = token_id, text, expected
 
 

@@ -1,7 +1,7 @@
 """One sequence under a constraint: its state is one integer, so fork, rollback and snapshot copy ints.
 
-`Constraint` is compiled and shared (every matcher of it profits from what the others explored); `Matcher` is running and
-owned by one sequence. Costs: `accept` and `mask` of a state met before are a dictionary look-up; new ones cost what
+`Constraint` is compiled and shared (every matcher of it profits from what the others explored); `Matcher` is running
+and owned by one sequence. Costs: `accept` and `mask` of a state met before are a dictionary look-up; new ones cost what
 automata/configurations.py and automata/masks.py say.
 """
 
@@ -114,7 +114,7 @@ class Matcher:
         return self.constraint.masks.row(self._states[-1])
 
     def fill_mask(self, row: Any) -> None:
-        """Write the mask into a caller's row: numpy or torch, uint32 or int32, at least ceil(V / 32) words; the rest is cleared."""
+        """Write the mask into a caller's row: numpy or torch, uint32 or int32, ceil(V / 32) words or more (cleared)."""
         target = row if isinstance(row, np.ndarray) else row.numpy()
         words, mask = target.view(np.uint32), self.mask()
         words[: len(mask)] = mask
@@ -134,7 +134,7 @@ class Matcher:
         return np.array([self.constraint.next_state(state, int(token)) != DEAD for token in tokens], np.bool_)
 
     def accept_bytes(self, data: bytes) -> bool:
-        """Take bytes, however they split into tokens; one step for rollback. False, and nothing changed, if impossible."""
+        """Take bytes, however they split into tokens; one step of rollback. False, nothing changed, if impossible."""
         after = self.constraint.configurations.advance(self._states[-1], data)
         if after == DEAD:
             return False

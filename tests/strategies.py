@@ -10,7 +10,19 @@ from hypothesis import strategies as st
 from structgen.grammars.ir import Alt, ByteSet, Expr, Grammar, Graph, Literal, Ref, Repeat, Rule, Seq, Unordered
 
 ALPHABET = b"ab"
-VOCABULARY = [b"", b"a", b"b", b"aa", b"ab", b"ba", b"abb", b"bab", b"a", b"bb", b"aab"]  # ids 1 and 8 share their bytes
+VOCABULARY = [
+    b"",
+    b"a",
+    b"b",
+    b"aa",
+    b"ab",
+    b"ba",
+    b"abb",
+    b"bab",
+    b"a",
+    b"bb",
+    b"aab",
+]  # ids 1 and 8 share their bytes
 EOS = 0
 
 

@@ -35,7 +35,11 @@ def test_every_sequence_of_four(narrow: int, extra: bytes | None, monkeypatch: p
     for length in range(6):
         for parts in itertools.product([b"a", b"b", b"c", b"x"], repeat=length):
             known = [p for p in parts if p != b"x"]
-            right = len(known) == len(set(known)) and {b"a", b"c"} <= set(known) and (extra is not None or b"x" not in parts)
+            right = (
+                len(known) == len(set(known))
+                and {b"a", b"c"} <= set(known)
+                and (extra is not None or b"x" not in parts)
+            )
             assert accepts(configurations, b",".join(parts)) == right, parts
 
 
