@@ -11,7 +11,7 @@ ARGS ?=
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: setup demo test test-all lint fmt types bench wheel clean
+.PHONY: setup demo test test-all lint fmt types nano bench wheel clean
 
 setup: $(STAMP)  ## the virtual environment with everything the other targets need
 
@@ -40,6 +40,13 @@ fmt: $(STAMP)
 
 types: $(STAMP)
 	$(BIN)/mypy
+
+nano: $(STAMP)  ## train the bundled model again, as it was trained (about 40 minutes on one core), into build/nano
+	OMP_NUM_THREADS=1 $(BIN)/python -m structgen.nano.train --threads 1 --seed 0 --steps 1400 --out build/nano-a
+	OMP_NUM_THREADS=1 $(BIN)/python -m structgen.nano.train --threads 1 --seed 1 --steps 600 --warmup 40 \
+		--decay-share 0.7 --start build/nano-a --out build/nano-b
+	OMP_NUM_THREADS=1 $(BIN)/python -m structgen.nano.train --threads 1 --seed 2 --steps 450 --warmup 20 \
+		--decay-share 1 --matrix-rate 0.008 --rate 0.0015 --start build/nano-b --out build/nano
 
 bench: $(STAMP)
 	$(BIN)/python -m pip install --quiet --editable ".[$(EXTRAS),bench]"

@@ -18,7 +18,8 @@ NARROWER: dict[str, str] = {
     "idn-email": "as email; local parts beyond ASCII of more than 16 characters; domains as under idn-hostname",
     "hostname": "A-labels (xn--...), whose validity is not regular; names of many labels when one is long",
     "idn-hostname": "A-labels; U-labels of more than 9 characters, of letters with contextual rules, or right to left",
-    "regex": "groups nested more than twice, backreferences, lookbehind, named groups, most ranges in classes",
+    "regex": "groups nested more than twice, backreferences, lookbehind, named groups, most ranges in classes, "
+    "{m,n} where m and n share their first digit",
 }
 
 
@@ -160,6 +161,14 @@ def _email(*, international: bool) -> str:
 _POINTER = "(?:/(?:[^~/]|~[01])*)*"
 
 
+def _ascending() -> str:
+    """Bounds `m,n` of a quantifier that show by their length or first digit that m <= n."""
+    ways = ["[0-9],[1-9][0-9]{1,2}", "[1-9][0-9],[1-9][0-9]{2}"]
+    ways += [f"{m},[{max(m, 1)}-9]" for m in range(10)]
+    ways += [f"{tens}[0-9],[{tens + 1}-9][0-9]" for tens in range(1, 9)]
+    return "|".join(ways)
+
+
 def _regex(depth: int) -> str:
     """Patterns that ECMA 262 and Python read alike."""
     literal = r"[^\\\[\](){}|^$.*+?\u0000-\u001f]"
@@ -168,7 +177,7 @@ def _regex(depth: int) -> str:
     atoms = [literal, escape, r"\.", rf"\[\^?{member}+\]"]
     if depth:
         atoms.append(rf"\((?:\?:)?{_regex(depth - 1)}\)")
-    count = r"(?:[*+?]|\{(?:[1-9][0-9]{0,2},?|0,[1-9][0-9]{0,2})\})\??"
+    count = rf"(?:[*+?]|\{{(?:[1-9][0-9]{{0,2}},?|{_ascending()})\}})\??"
     term = rf"(?:{_any_of(*atoms)}(?:{count})?|\^|\$|\\[bB])"
     if depth:
         term = rf"(?:{term}|\(\?[=!]{_regex(depth - 1)}\))"
