@@ -118,10 +118,10 @@ class TokenRejected(StructgenError):
 
 
 class BudgetTooSmall(StructgenError):
-    """`budget` tokens cannot hold a valid output; `needed` tokens (stop token included) can."""
+    """`budget` tokens cannot hold a valid output, `needed` (stop token included) or a few more can."""
 
     def __init__(self, *, needed: int, budget: int) -> None:
-        super().__init__(f"a valid output needs {needed} tokens (with its stop token), the budget is {budget}")
+        super().__init__(f"a valid output needs at least {needed} tokens (with its stop token), the budget is {budget}")
         self.needed, self.budget = needed, budget
 
 

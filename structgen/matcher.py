@@ -189,6 +189,10 @@ class Matcher:
             at += len(self.constraint.vocabulary.token_bytes(tokens[-1]))
         return tokens
 
+    def bytes_to_accept(self) -> int:
+        """Fewest bytes to a complete text: known of every state, so this is a look-up. 0 once finished."""
+        return self.constraint.configurations.distance(self._states[-1])
+
     def tokens_to_accept(self) -> int:
         """How many tokens shortest_completion() takes: a number that can always be reached (stop token not counted)."""
         return len(self.shortest_completion())

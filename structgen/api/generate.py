@@ -140,7 +140,9 @@ class _Call:
         """What the decode loop is asked: n rows per prompt, each with its own random stream."""
         from structgen.engines.decode import Request
 
-        return [Request(row.prompt, row.constraint, self.budget) for row in self.rows for _ in range(self.settings.n)]
+        steer = self.settings.on_truncate != "return"
+        repeated = [row for row in self.rows for _ in range(self.settings.n)]
+        return [Request(row.prompt, row.constraint, self.budget, steer=steer) for row in repeated]
 
     @property
     def budget(self) -> int:
@@ -227,11 +229,12 @@ def _run(call: _Call) -> Any:
 
 
 def _result(call: _Call, row: _Row, output: Output, seconds: float) -> Result[Any]:
-    text = output.data.decode("utf-8")
+    incomplete = output.finish_reason == "length"
+    text = output.text if incomplete else output.data.decode("utf-8")
     if output.finish_reason == "completed" and call.settings.on_truncate == "raise":
         raise Truncated(text=text, budget=call.budget)
     return Result(
-        value=row.read(text),
+        value=None if incomplete else row.read(text),
         text=text,
         token_ids=output.token_ids,
         log_prob=output.log_prob,

@@ -18,7 +18,7 @@ from structgen.options import Limits
 
 __all__ = ["GenerateOptions", "Settings", "one_of"]
 
-OnTruncate = Literal["complete", "raise"]
+OnTruncate = Literal["complete", "raise", "return"]
 Progress = Callable[[int, float], object]
 
 
@@ -65,7 +65,8 @@ class Settings:
     style        how JSON is spelled
     limits       bounds against hostile schemas
     registry     other documents a JSON Schema refers to (`referencing.Registry`)
-    on_truncate  "complete": a budget that runs short steers to the shortest end; "raise": it raises Truncated
+    on_truncate  "complete": a budget that runs short steers to the shortest end; "raise": it raises Truncated;
+                 "return": the result has the text so far, value None and finish_reason "length"
     progress     called with (tokens generated so far, seconds) after every step
     """
 
@@ -90,7 +91,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         one_of("method", self.method, ("masked",))
-        one_of("on_truncate", self.on_truncate, ("complete", "raise"))
+        one_of("on_truncate", self.on_truncate, ("complete", "raise", "return"))
         if not isinstance(self.n, int) or self.n < 1:
             raise OptionError(f"n must be at least 1, not {self.n!r}", option="n")
         if self.n > 1 and self.temperature == 0:

@@ -30,13 +30,14 @@ class Result(Generic[T]):
     """One output with everything known about it.
 
     field          meaning
-    value          the typed value
+    value          the typed value; None when finish_reason is "length"
     text           its text
     token_ids      the tokens of the text
     log_prob       log probability of the text and its end under the model, temperature and filters, unmasked
     log_q          the same under the constraint, as it was sampled
     log_weight     log_prob - log_q: the importance weight of this sample, unless the guard chose some of its tokens
-    finish_reason  "stop": the model ended it; "completed": the budget ran short and it was steered to its end
+    finish_reason  "stop": the model ended it; "completed": the budget ran short and it was steered to its end;
+                   "length": the budget ended it where it stood, as on_truncate="return" asks
     stats          counts and times
     report         what is enforced, by JSON pointer; None where the constraint is not a schema
     """

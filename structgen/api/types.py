@@ -22,7 +22,7 @@ from pydantic_core import SchemaError as PydanticCoreError
 
 from structgen.api.exact import ExactValidator
 from structgen.api.pydantic_schema import TypeSchema
-from structgen.errors import InvariantError, SchemaError, UnsupportedSchema, ValueRejected
+from structgen.errors import InvariantError, LimitExceeded, SchemaError, UnsupportedSchema, ValueRejected
 
 __all__ = ["Target", "json_schema", "target_of"]
 
@@ -50,7 +50,7 @@ def json_schema(source: object) -> dict[str, Any] | bool:
 
 
 def target_of(source: object, registry: Any = None) -> Target:
-    """The target of anything `schema=` takes. Raises SchemaError or UnsupportedSchema."""
+    """The target of anything `schema=` takes. Raises SchemaError, UnsupportedSchema or LimitExceeded."""
     if isinstance(source, (str, os.PathLike)):
         source = _parsed(source)
     if isinstance(source, (bool, Mapping)):
@@ -77,7 +77,7 @@ def _parsed(source: str | os.PathLike[str]) -> Any:
     try:
         found = json.loads(text)
     except RecursionError:
-        raise SchemaError("nested too deeply to parse") from None
+        raise LimitExceeded("the schema is nested too deeply to parse", limit="schema_depth", allowed=1000) from None
     except ValueError as error:
         hint = "" if text.lstrip()[:1] in ("{", "t", "f") else " (text is read as a schema; a file is a pathlib.Path)"
         raise SchemaError(f"not JSON: {error}{hint}") from error

@@ -5,8 +5,8 @@ The guard keeps a completion in reach at all times: a drawn token is taken only 
 and the stop token still fit, else the next token of a completion that does fit is taken instead. So a constrained row
 is always complete, whatever the model; if not even the shortest output fits at the start, BudgetTooSmall says so.
 
-Cost per step: one model call for the batch; per row a mask look-up, an accept and, for states not met before in this
-run, one shortest completion.
+Cost per step: one model call for the batch; per row a mask look-up, an accept and, where the bytes to the end no longer
+fit the budget, one shortest completion per state.
 """
 
 from __future__ import annotations
@@ -46,12 +46,16 @@ class BatchModel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One row. `max_tokens` counts the stop token. `stream` numbers its random stream; None: its place in the batch."""
+    """One row. `max_tokens` counts the stop token. `stream` numbers its random stream; None: its place in the batch.
+
+    `steer=False` turns the budget guard off: the row may then end for length, with an incomplete text.
+    """
 
     prompt: Sequence[int]
     constraint: Constraint | None = None
     max_tokens: int = 256
     stream: int | None = None
+    steer: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +66,8 @@ class Output:
     token_ids      tokens of the text, without the stop token
     stop_id        the stop token, None when the row ended for length
     data           the text's bytes
-    finish_reason  "stop": the model ended it; "completed": the budget guard chose tokens; "length": an
-                   unconstrained row ran out of tokens
+    finish_reason  "stop": the model ended it; "completed": the budget guard chose tokens; "length": a row
+                   that nobody steers (no constraint, or steer=False) ran out of tokens
     log_prob       of token_ids and the stop under the model's law, after temperature, top-k and top-p but unmasked
     log_q          of the same under the law that was sampled; tokens the guard chose count as certain
 
@@ -200,13 +204,17 @@ class _Row:
         if matcher is not None:
             _accept(matcher, token)
             left = self.request.max_tokens - len(self.tokens) - 1
-            if matcher.is_finished() or left > self._distance(matcher):
+            if not self.request.steer or matcher.is_finished() or self._fits(matcher, left):
                 self.plan = None
             else:
                 matcher.rollback(1)
                 token = self._planned(matcher)
         self.tokens.append(token)
         return token
+
+    def _fits(self, matcher: Matcher, left: int) -> bool:
+        """A completion and the stop token take `left` tokens at most; no token is shorter than a byte."""
+        return left > matcher.bytes_to_accept() or left > self._distance(matcher)
 
     def _distance(self, matcher: Matcher) -> int:
         known = self.distances.get(matcher.state)
@@ -227,7 +235,7 @@ class _Row:
         stopped = self.last_token in self.stops
         if not stopped and len(self.tokens) < self.request.max_tokens:
             return None
-        if not stopped and self.matcher is not None:
+        if not stopped and self.matcher is not None and self.request.steer:
             raise InvariantError("a constrained row ends with a stop token", f"{len(self.tokens)} tokens")
         text_ids = self.tokens[:-1] if stopped else self.tokens
         return Output(
@@ -248,6 +256,11 @@ def _open_matcher(request: Request, vocabulary: Vocabulary) -> Matcher | None:
         return None
     _check_same_tokens(request.constraint.vocabulary, vocabulary)
     matcher = request.constraint.matcher()
+    if not request.steer:
+        return matcher
+    at_least = -(-matcher.bytes_to_accept() // max(request.constraint.trie.longest, 1)) + 1
+    if at_least > request.max_tokens:  # no need to spell a completion of a billion bytes to know that
+        raise BudgetTooSmall(needed=at_least, budget=request.max_tokens)
     needed = matcher.tokens_to_accept() + 1
     if needed > request.max_tokens:
         raise BudgetTooSmall(needed=needed, budget=request.max_tokens)

@@ -110,6 +110,11 @@ def test_a_short_budget_completes_raises_or_is_too_small(engine: HashEngine) -> 
     with pytest.raises(sg.Truncated) as caught:
         sg.generate(engine, "p", regex="[a-z]{4,90}0", max_tokens=6, on_truncate="raise", seed=1)
     assert caught.value.budget == 6
+    cut = sg.generate_result(engine, "p", regex="[a-z]{40,90}0", max_tokens=6, on_truncate="return", seed=1)
+    assert cut.finish_reason == "length" and cut.value is None and len(cut.token_ids) == 6
+    assert cut.text.isalpha() and cut.text.islower()
+    whole = sg.generate_result(engine, "p", regex="[a-z]{0,2}0", max_tokens=20, on_truncate="return", seed=1)
+    assert whole.finish_reason == "stop" and whole.value == whole.text
     with pytest.raises(sg.BudgetTooSmall) as small:
         sg.generate(engine, "p", schema=long, max_tokens=10)
     assert small.value.needed > 10
@@ -157,7 +162,7 @@ def test_progress_counts_tokens(engine: HashEngine) -> None:
         ({"schema": int, "regex": "a"}, "regex", "schema and regex are given"),
         ({"regex": "a", "style": sg.JsonStyle()}, "style", "beside schema"),
         ({"schema": int, "method": "mask"}, "method", "did you mean 'masked'"),
-        ({"schema": int, "on_truncate": "return"}, "on_truncate", "'complete', 'raise'"),
+        ({"schema": int, "on_truncate": "give up"}, "on_truncate", "'complete', 'raise', 'return'"),
         ({"schema": int, "n": 0}, "n", "at least 1"),
         ({"schema": int, "n": 2, "temperature": 0}, "temperature", "same output"),
         ({"schema": int, "top_p": 0}, "top_p", "top_p"),
