@@ -127,13 +127,6 @@ def run_real_schemas(engine: TransformersEngine, schemas: Sequence[tuple[Any, An
 
 
 @pytest.mark.parametrize("family", FAMILIES[:5])
-def test_real_schemas(family: str, make_engine: Engines) -> None:
-    every = readable(230)[FAMILIES.index(family) :: 5]
-    assert run_real_schemas(make_engine(family), every) >= 35
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("family", FAMILIES[:5])
 def test_two_hundred_real_schemas(family: str, make_engine: Engines) -> None:
     assert run_real_schemas(make_engine(family), readable(230)) >= 200
 
