@@ -132,6 +132,18 @@ class Configurations:
         configs = self._memo.configs
         return [(a, b, c) for a, b, c in table[configs[state, column] : configs[state + 1, column]].tolist()]
 
+    def island(self, rule: int) -> int:
+        """An origin that runs `rule` apart from any context (kernels/earley.py); always a new one."""
+        return self.call(earley.island, rule)
+
+    def gather(self, items: list[tuple[int, int, int]]) -> int:
+        """The configuration of exactly these closed items (node, origin, attr)."""
+        return self.call(earley.gather, np.array(items, np.int64))
+
+    def resume(self, origin: int, rule: int) -> int:
+        """The configuration right after `rule`, called in `origin`, is complete."""
+        return self.call(earley.resume, origin, rule)
+
     def __len__(self) -> int:
         return int(self._memo.counts[N_CONFIGS])
 

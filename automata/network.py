@@ -97,6 +97,7 @@ class _Segment:
     enter: int = -1
     body: int = -1
     leave: int = -1
+    maximum: int = FAR
     members: list[int] = field(default_factory=list)
     broad: int = 0
     extra: int = -1
@@ -275,7 +276,8 @@ class _Builder:
         hub = self.node()
         self.here = segment
         start, end = self.node(), self.node()
-        self.segments.append(_Segment(layout.COUNTED, low, enter=hub, body=start, leave=b))
+        most = FAR if high is None else high
+        self.segments.append(_Segment(layout.COUNTED, low, enter=hub, body=start, leave=b, maximum=most))
         if _surely_solid(body) and not _needs_register(body):
             self.emit(body, start, end)
         else:
@@ -284,7 +286,7 @@ class _Builder:
             self.solid_bodies.append((segment, rule))
         self.here = outer
         self.jump(a, hub)
-        self.jump(hub, start, layout.BELOW, FAR if high is None else high)
+        self.jump(hub, start, layout.BELOW, most)
         self.jump(end, hub, layout.UPTO, max(low, 1) if high is None else high)
         self.jump(hub, b, layout.ENOUGH, low)
 
@@ -429,6 +431,7 @@ def _to_arrays(builder: _Builder) -> tuple[Network, tuple[NDArray[np.int64], ...
     table[:, EXTRA] = FAR
     for row, segment in zip(table, segments, strict=False):
         row[SORT], row[MINIMUM], row[BROAD] = segment.kind, segment.minimum, segment.broad
+        row[EXTRA] = segment.maximum
     table[1:, MEMBERS] = np.cumsum([len(s.members) for s in segments])
     members = [m for s in segments for m in s.members]
     rules = np.stack([first, np.full(len(first), FAR)], axis=1)

@@ -572,6 +572,50 @@ def begin(net, memo, work):  # type: ignore[no-untyped-def]
 
 
 @jit
+def island(net, memo, work, rule):  # type: ignore[no-untyped-def]
+    """A configuration without items in which `rule` was called by the end of everything.
+
+    Items with this origin run their rule apart from any context; where it may be left, they are accepting.
+    """
+    config, row = memo.counts[N_CONFIGS], memo.counts[N_CALLERS]
+    if config + 2 >= memo.trans.shape[0] or row >= memo.callers.shape[0]:
+        return np.int64(GROW)
+    memo.callers[row, BY_RULE], memo.callers[row, BACK_TO] = rule, 1
+    memo.callers[row, BACK_ORIGIN], memo.callers[row, BACK_ATTR], memo.callers[row, BACK_FAR] = 0, 0, 0
+    memo.configs[config, ITEMS], memo.configs[config + 1, ITEMS] = memo.counts[N_ITEMS], memo.counts[N_ITEMS]
+    memo.configs[config, SCANS], memo.configs[config + 1, SCANS] = memo.counts[N_SCANS], memo.counts[N_SCANS]
+    memo.configs[config, CALLERS], memo.configs[config + 1, CALLERS] = row, row + 1
+    memo.counts[N_CONFIGS], memo.counts[N_CALLERS] = config + 1, row + 1
+    return np.int64(config)
+
+
+@jit
+def gather(net, memo, work, items):  # type: ignore[no-untyped-def]
+    """Intern the configuration of exactly these items, i64 (k, 3), closed already."""
+    work.clock[0] += 1
+    n = 0
+    for i in range(items.shape[0]):
+        n = _push(work, n, items[i, NODE], items[i, ORIGIN], items[i, ATTR])
+        if n < 0:
+            return np.int64(n)
+    return np.int64(intern(net, memo, work, n))
+
+
+@jit
+def resume(net, memo, work, origin, rule):  # type: ignore[no-untyped-def]
+    """The configuration right after `rule`, called in `origin`, was completed there."""
+    work.clock[0] += 1
+    n = 0
+    for e in range(_first_caller(memo, origin, rule), memo.configs[origin + 1, CALLERS]):
+        if memo.callers[e, BY_RULE] != rule:
+            break
+        n = _push(work, n, memo.callers[e, BACK_TO], memo.callers[e, BACK_ORIGIN], memo.callers[e, BACK_ATTR])
+        if n < 0:
+            return np.int64(n)
+    return np.int64(settle(net, memo, work, n))
+
+
+@jit
 def shortest(net, memo, work, config, out):  # type: ignore[no-untyped-def]
     """Write a byte-shortest completion of `config` into u8 array `out`; its length, or GROW / CROWDED.
 

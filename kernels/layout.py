@@ -70,7 +70,7 @@ class Network(NamedTuple):
         MINIMUM     COUNTED: repetitions required;  else bit set of required members (BROAD: row of `wide`)
         BODY        COUNTED: fewest bytes of one repetition;  else of a separator
         EXIT        fewest bytes after the segment up to the rule's end
-        EXTRA       fewest bytes of an extra member, FAR if there is none
+        EXTRA       COUNTED: repetitions allowed;  else fewest bytes of an extra member, FAR if there is none
         MEMBERS     first row in `members`
         BROAD       1 = more members than the register has bits, so it numbers an interned set instead
     members   i64 (m,)          fewest bytes of each member, by bit number

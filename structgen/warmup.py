@@ -16,13 +16,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from structgen.automata.configurations import Configurations
+from structgen.automata.local import build_local
 from structgen.automata.masks import MaskTable
 from structgen.automata.network import build_network
 from structgen.automata.trie import build_trie
 from structgen.grammars.ir import ByteSet, Grammar, Literal, Ref, Repeat, Rule, Unordered, alt, seq
 from structgen.kernels import earley
 from structgen.kernels._jit import kernel_cache_dir
-from structgen.kernels.masks import fewest_tokens
+from structgen.kernels.masks import change_row, fewest_tokens, find_loop
 
 __all__ = ["ensure_compiled"]
 
@@ -66,7 +67,12 @@ def run_every_kernel() -> None:
     offsets = np.cumsum([0, *map(len, tokens)]).astype(np.int64)
     trie = build_trie(b"".join(tokens), offsets)
     MaskTable(configurations, trie, (0,)).row(configurations.advance(2, b"[a"))
+    build_local(configurations, trie, 2, ((int(configurations.networks.arrays.rules[2, 0]), 0),))
+    configurations.resume(2, 2)
     data = np.frombuffer(configurations.shortest(2), np.uint8)
+    row, paths = np.zeros(trie.words, np.uint32), np.zeros((2, trie.longest + 2), np.int64)
+    configurations.call(change_row, trie.arrays, 2, 2, row, paths)
+    configurations.call(find_loop, 2, data, np.zeros(len(data), np.int64))
     fewest_tokens(trie.arrays, data, np.zeros(len(data) + 1, np.int64), np.zeros(len(data), np.int32))
     earley.rehash(configurations._memo)
     earley.rehash_sets(configurations._memo)

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from strategies import EOS, VOCABULARY, all_texts, grammars, small_grammars
 
+from structgen.automata import masks
 from structgen.automata.configurations import Configurations
 from structgen.automata.masks import MaskTable
 from structgen.automata.network import build_network
@@ -22,7 +23,7 @@ from structgen.errors import Unsatisfiable
 from structgen.grammars.ir import Grammar
 from structgen.kernels.layout import DEAD, START
 
-OFFSETS = np.cumsum([0, *map(len, VOCABULARY)]).astype(np.int64)
+TRIE = build_trie(b"".join(VOCABULARY), np.cumsum([0, *map(len, VOCABULARY)]).astype(np.int64))
 
 
 def check(grammar: Grammar, longest: int, masks_to: int) -> bool:
@@ -36,7 +37,7 @@ def check(grammar: Grammar, longest: int, masks_to: int) -> bool:
     assert not oracle.empty, grammar
     networks.validate()
     automaton = Configurations(networks)
-    table = MaskTable(automaton, build_trie(b"".join(VOCABULARY), OFFSETS), (EOS,))
+    table = MaskTable(automaton, TRIE, (EOS,), check=True)
     distances: dict[int, list[int]] = {}
     for text in all_texts(longest):
         state = automaton.advance(START, text)
@@ -58,20 +59,27 @@ def check(grammar: Grammar, longest: int, masks_to: int) -> bool:
     return True
 
 
-def test_every_small_grammar_on_every_short_text() -> None:
+@pytest.fixture(params=[4_000, -1], ids=["full walks", "local rows and differences"])
+def long_walk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every walk count as long and every letter as a probe, so that the other ways are taken wherever they can."""
+    monkeypatch.setattr(masks, "LONG_WALK", request.param)
+    monkeypatch.setattr(masks, "_PROBES", np.frombuffer(b"ab", np.uint8) if request.param < 0 else masks._PROBES)
+
+
+def test_every_small_grammar_on_every_short_text(long_walk: None) -> None:
     outcomes = [check(grammar, longest=4, masks_to=2) for grammar in small_grammars()]
     assert len(outcomes) > 500
     assert outcomes.count(True) > 300
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(grammars())
-def test_random_grammars(grammar: Grammar) -> None:
+def test_random_grammars(long_walk: None, grammar: Grammar) -> None:
     check(grammar, longest=4, masks_to=2)
 
 
 @pytest.mark.slow
-@settings(max_examples=5000, deadline=None)
+@settings(max_examples=3000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(grammars())
-def test_many_random_grammars(grammar: Grammar) -> None:
+def test_many_random_grammars(long_walk: None, grammar: Grammar) -> None:
     check(grammar, longest=5, masks_to=3)
