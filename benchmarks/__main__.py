@@ -8,7 +8,9 @@ import sys
 NAMES = {
     "maskbench": "mask, commit and compile times beside llguidance and xgrammar on real schemas",
     "language": "how many real schemas compile, and whether every instance is judged right",
+    "check": "every mask of real instances recomputed by a full walk",
     "startup": "import, first kernel compile, time until a later process can mask",
+    "nano": "what the bundled model gets right, with and without the constraint",
     "report": "tables in docs/ from benchmarks/results/",
 }
 

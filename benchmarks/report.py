@@ -46,7 +46,7 @@ def _figure(value: float | None) -> str:
 def _maskbench(records: list[dict[str, Any]]) -> str:
     engines = [r for r in records if "group" not in r]
     head = ["engine", "token µs mean", "p50", "p90", "p99", "max", "second walk mean", "compile ms mean", "p50", "p99"]
-    head += ["memory MB", "refused", "schemas with a valid instance rejected", "... an invalid one accepted"]
+    head += ["memory growth MB", "refused", "schemas with a valid instance rejected", "... an invalid one accepted"]
     rows = []
     for r in engines:
         t, c = r["token_us"], r["compile_ms"]
@@ -106,15 +106,27 @@ def _language(records: list[dict[str, Any]]) -> str:
     return f"`python -m benchmarks language{flag}`\n\n" + _table(["", ""], rows)
 
 
+def _check(records: list[dict[str, Any]]) -> str:
+    r = records[0]
+    note = f"{r['masks']:,} masks of {r['schemas']} schemas ({r['refused']} refused): {r['differences']} differences."
+    return f"`python -m benchmarks check --schemas {r['schemas'] + r['refused']} --seed {r['seed']}`\n\n{note}"
+
+
 def _nano(records: list[dict[str, Any]]) -> str:
-    rows = [[str(k), _figure(v) if isinstance(v, int | float) else str(v)] for r in records for k, v in r.items()]
-    return "`python -m structgen.nano.evaluate --constrained`\n\n" + _table(["", ""], rows)
+    by = {(r["sort"], r["constrained"]): r for r in records}
+    head = ["held-out exercises", "valid, free", "fields right, free", "valid, constrained", "fields, constrained"]
+    rows = []
+    for sort in dict.fromkeys(r["sort"] for r in records):
+        figures = [by[sort, c][k] for c in (False, True) for k in ("valid", "fields_right")]
+        rows.append([f"{sort} ({by[sort, True]['exercises']})", *(f"{100 * f:.1f} %" for f in figures)])
+    return f"`python -m benchmarks nano --count {records[0]['count']}`\n\n{_table(head, rows)}"
 
 
 SECTIONS = [
     ("language", "Is the language the schema? (full standard, any property order)", _language),
     ("language-declared", "The same with properties in declared order", _language),
     ("maskbench", "Masks and compile times beside peers", _maskbench),
+    ("check", "Every mask against the full walk", _check),
     ("startup", "Start-up", _startup),
     ("nano", "The bundled model", _nano),
 ]
