@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from structgen.automata.network import RuleNetworks
 from structgen.errors import InvariantError, LimitExceeded
-from structgen.kernels import earley
+from structgen.kernels import earley, interning, registers
 from structgen.kernels.layout import (
     ACCEPTING,
     CROWDED,
@@ -174,9 +174,9 @@ class Configurations:
             grown["set_table"] = np.zeros(2 * len(self._memo.set_table), np.int32)
         self._memo = self._memo._replace(**grown)
         if "table" in grown:
-            earley.rehash(self._memo)
+            interning.rehash(self._memo)
         if "set_table" in grown:
-            earley.rehash_sets(self._memo)
+            registers.rehash_sets(self._memo)
 
     def _widen(self) -> None:
         items = 2 * len(self._work.agenda)

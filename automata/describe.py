@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from structgen.automata.configurations import Configurations
+from structgen.grammars.ir import byte_runs
 from structgen.kernels.layout import ARC_TO, ARCS, CALLS, CHAIN, RULE, SET
 
 _MOST = 12
@@ -16,12 +17,7 @@ def _spell(byte: int) -> str:
 
 def describe_bytes(members: list[int]) -> str:
     """`'a'..'z', space`: runs of bytes, at most a dozen."""
-    runs: list[list[int]] = []
-    for byte in members:
-        if runs and byte == runs[-1][1] + 1:
-            runs[-1][1] = byte
-        else:
-            runs.append([byte, byte])
+    runs = byte_runs(sum(1 << byte for byte in members))
     words = [_spell(a) if a == b else f"{_spell(a)}..{_spell(b)}" for a, b in runs]
     return ", ".join(words[:_MOST] + (["..."] if len(words) > _MOST else []))
 

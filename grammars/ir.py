@@ -48,6 +48,16 @@ class ByteSet:
         return ByteSet((1 << (high + 1)) - (1 << low))
 
 
+def byte_runs(mask: int) -> list[tuple[int, int]]:
+    """A byte set as ascending runs (first, last)."""
+    runs: list[tuple[int, int]] = []
+    for byte in range(256):
+        if mask >> byte & 1:
+            joins = runs and byte == runs[-1][1] + 1
+            runs[-1:] = [(runs[-1][0], byte)] if joins else [*runs[-1:], (byte, byte)]
+    return runs
+
+
 @dataclass(frozen=True, slots=True)
 class Seq:
     """One after the other; no parts = the empty string."""

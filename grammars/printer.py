@@ -8,7 +8,7 @@ Cost: linear in the grammar. The text is for reading; no parser reads it back.
 
 from __future__ import annotations
 
-from structgen.grammars.ir import Alt, ByteSet, Expr, Grammar, Graph, Literal, Ref, Repeat, Seq, Unordered
+from structgen.grammars.ir import Alt, ByteSet, Expr, Grammar, Graph, Literal, Ref, Repeat, Seq, Unordered, byte_runs
 
 __all__ = ["print_expression", "print_grammar"]
 
@@ -72,14 +72,7 @@ def _quoted(value: bytes) -> str:
 
 
 def _byte_class(mask: int) -> str:
-    members = [b for b in range(256) if mask >> b & 1]
-    runs: list[list[int]] = []
-    for byte in members:
-        if runs and byte == runs[-1][1] + 1:
-            runs[-1][1] = byte
-        else:
-            runs.append([byte, byte])
-    return "[" + "".join(_byte(a) if a == b else f"{_byte(a)}-{_byte(b)}" for a, b in runs) + "]"
+    return "[" + "".join(_byte(a) if a == b else f"{_byte(a)}-{_byte(b)}" for a, b in byte_runs(mask)) + "]"
 
 
 def _byte(value: int) -> str:

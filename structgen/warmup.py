@@ -21,7 +21,7 @@ from structgen.automata.masks import MaskTable
 from structgen.automata.network import build_network
 from structgen.automata.trie import build_trie
 from structgen.grammars.ir import ByteSet, Grammar, Literal, Ref, Repeat, Rule, Unordered, alt, seq
-from structgen.kernels import earley
+from structgen.kernels import interning, registers
 from structgen.kernels._jit import kernel_cache_dir
 from structgen.kernels.masks import change_row, fewest_tokens, find_loop
 
@@ -74,5 +74,5 @@ def run_every_kernel() -> None:
     configurations.call(change_row, trie.arrays, 2, 2, row, paths)
     configurations.call(find_loop, 2, data, np.zeros(len(data), np.int64))
     fewest_tokens(trie.arrays, data, np.zeros(len(data) + 1, np.int64), np.zeros(len(data), np.int32))
-    earley.rehash(configurations._memo)
-    earley.rehash_sets(configurations._memo)
+    interning.rehash(configurations._memo)
+    registers.rehash_sets(configurations._memo)

@@ -1,0 +1,199 @@
+"""Interning: one id per set of items, with everything a step will need derived once, when the id is made.
+
+Prediction follows Earley 1970; rules that may be empty are skipped where they are predicted (Aycock and Horspool 2002).
+Cost of a new id: linear in its items and predictions; of a known one: its hash. Reference: automata/reference.py.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from structgen.kernels._jit import jit
+from structgen.kernels.agenda import mix, push, sort_items
+from structgen.kernels.callers import far_beyond, measure, record_call, rest_of_segment
+from structgen.kernels.layout import (
+    ACCEPTING,
+    ARCS,
+    ARG,
+    ATTR,
+    CALL_TO,
+    CALLED,
+    CALLERS,
+    CALLS,
+    CHAIN,
+    DISTANCE,
+    FAR,
+    FINAL,
+    FIRST,
+    GROW,
+    ITEMS,
+    KIND,
+    LONG,
+    N_CALLERS,
+    N_CONFIGS,
+    N_ITEMS,
+    N_SCANS,
+    NODE,
+    OP,
+    ORIGIN,
+    RULE_LEAST,
+    SCANS,
+    SET,
+    SILENT,
+    SILENT_TO,
+    SOLID,
+    UNKNOWN,
+)
+from structgen.kernels.registers import apply
+
+
+@jit
+def silent(net, memo, work, n, node, origin, attr):  # type: ignore[no-untyped-def]
+    """Push what an item reaches without a byte: epsilon edges and calls of rules that may be empty."""
+    for e in range(net.nodes[node, SILENT], net.nodes[node + 1, SILENT]):
+        after = apply(net, memo, net.silent[e, OP], net.silent[e, ARG], attr)
+        if after == GROW:
+            return after
+        if after >= 0:
+            n = push(work, n, net.silent[e, SILENT_TO], origin, after)
+            if n < 0:
+                return n
+    for e in range(net.nodes[node, CALLS], net.nodes[node + 1, CALLS]):
+        if net.rules[net.calls[e, CALLED], RULE_LEAST] == 0 and net.calls[e, SOLID] == 0:
+            n = push(work, n, net.calls[e, CALL_TO], origin, attr)
+            if n < 0:
+                return n
+    return n
+
+
+@jit
+def lookup(memo, work, n):  # type: ignore[no-untyped-def]
+    """(configuration or 0, table place) of the kernel in the first n agenda slots."""
+    h = np.uint64(n)
+    for i in range(n):
+        h = h * np.uint64(0x100000001B3) ^ mix(work.agenda[i, NODE], work.agenda[i, ORIGIN], work.agenda[i, ATTR])
+    mask = np.uint64(memo.table.shape[0] - 1)
+    place = (h ^ (h >> np.uint64(32))) & mask
+    while memo.table[place] != 0:
+        c = memo.table[place]
+        start = memo.configs[c, ITEMS]
+        if memo.configs[c + 1, ITEMS] - start == n:
+            same = True
+            for i in range(n):
+                if (
+                    memo.items[start + i, NODE] != work.agenda[i, NODE]
+                    or memo.items[start + i, ORIGIN] != work.agenda[i, ORIGIN]
+                    or memo.items[start + i, ATTR] != work.agenda[i, ATTR]
+                ):
+                    same = False
+                    break
+            if same:
+                return c, place
+        place = (place + np.uint64(1)) & mask
+    return np.int32(0), place
+
+
+@jit
+def predict(net, memo, work, n, config):  # type: ignore[no-untyped-def]
+    """Fill scans and callers of a new configuration from its n kernel items; the ends of both, or an error."""
+    work.clock[0] += 1
+    clock = work.clock[0]
+    scans, base = memo.counts[N_SCANS], memo.counts[N_CALLERS]
+    callers = base
+    kernel = n
+    i = 0
+    while i < n:
+        node, origin, attr = work.agenda[i, NODE], work.agenda[i, ORIGIN], work.agenda[i, ATTR]
+        if i >= kernel:
+            n = silent(net, memo, work, n, node, origin, attr)
+            if n < 0:
+                return n, callers
+        if net.nodes[node, CHAIN] >= 0 or net.nodes[node, ARCS] < net.nodes[node + 1, ARCS]:
+            if scans >= memo.scans.shape[0]:
+                return GROW, callers
+            memo.scans[scans, NODE], memo.scans[scans, ORIGIN], memo.scans[scans, ATTR] = node, origin, attr
+            scans += 1
+        for e in range(net.nodes[node, CALLS], net.nodes[node + 1, CALLS]):
+            rule = net.calls[e, CALLED]
+            callers = record_call(net, memo, config, callers, base, rule, net.calls[e, CALL_TO], origin, attr)
+            if callers < 0:
+                return callers, callers
+            if work.predicted[rule] != clock:
+                work.predicted[rule] = clock
+                n = push(work, n, net.rules[rule, FIRST], config, 0)
+                if n < 0:
+                    return n, callers
+        i += 1
+    return scans, callers
+
+
+@jit
+def open_row(net, memo, config):  # type: ignore[no-untyped-def]
+    """Fill the transition row: UNKNOWN where some scan item has the byte, DEAD elsewhere."""
+    row = memo.trans[config]
+    row[:] = 0
+    for i in range(memo.configs[config, SCANS], memo.configs[config + 1, SCANS]):
+        node = memo.scans[i, NODE]
+        if net.nodes[node, CHAIN] >= 0:
+            row[net.nodes[node, CHAIN]] = UNKNOWN
+        for a in range(net.nodes[node, ARCS], net.nodes[node + 1, ARCS]):
+            for w in range(4):
+                bits = net.sets[net.arcs[a, SET], w]
+                b = 64 * w
+                while bits:
+                    if bits & np.uint64(1):
+                        row[b] = UNKNOWN
+                    bits >>= np.uint64(1)
+                    b += 1
+
+
+@jit
+def intern(net, memo, work, n):  # type: ignore[no-untyped-def]
+    """Id of the configuration whose kernel is the first n agenda items, made if new.  Negative: GROW or CROWDED."""
+    sort_items(work, n)
+    known, place = lookup(memo, work, n)
+    if known:
+        return known
+    config, items = memo.counts[N_CONFIGS], memo.counts[N_ITEMS]
+    if config + 2 >= memo.trans.shape[0] or items + n > memo.items.shape[0]:
+        return GROW
+    base = memo.counts[N_CALLERS]
+    memo.configs[config, ITEMS], memo.configs[config + 1, ITEMS] = items, items + n
+    memo.configs[config, SCANS], memo.configs[config, CALLERS] = memo.counts[N_SCANS], base
+    accepting = 0
+    for i in range(n):
+        memo.items[items + i, NODE] = work.agenda[i, NODE]
+        memo.items[items + i, ORIGIN] = work.agenda[i, ORIGIN]
+        memo.items[items + i, ATTR] = work.agenda[i, ATTR]
+        if net.nodes[work.agenda[i, NODE], KIND] & FINAL:
+            accepting = 1
+    scans, callers = predict(net, memo, work, n, config)
+    if scans < 0:
+        return scans
+    memo.configs[config + 1, SCANS], memo.configs[config + 1, CALLERS] = scans, callers
+    measure(net, memo, config, base, callers)
+    best = FAR
+    for i in range(items, items + n):
+        node, origin = memo.items[i, NODE], memo.items[i, ORIGIN]
+        best = min(best, rest_of_segment(net, memo, node, memo.items[i, ATTR]) + far_beyond(net, memo, node, origin))
+    memo.configs[config, DISTANCE], memo.configs[config, ACCEPTING] = min(best, LONG), accepting
+    open_row(net, memo, config)
+    memo.counts[N_CONFIGS], memo.counts[N_ITEMS] = config + 1, items + n
+    memo.counts[N_SCANS], memo.counts[N_CALLERS] = scans, callers
+    memo.table[place] = config
+    return config
+
+
+@jit
+def rehash(memo):  # type: ignore[no-untyped-def]
+    """Rebuild the hash table from the items (after it was replaced by a larger, zeroed one)."""
+    mask = np.uint64(memo.table.shape[0] - 1)
+    for c in range(2, memo.counts[N_CONFIGS]):
+        start, n = memo.configs[c, ITEMS], memo.configs[c + 1, ITEMS] - memo.configs[c, ITEMS]
+        h = np.uint64(n)
+        for i in range(start, start + n):
+            h = h * np.uint64(0x100000001B3) ^ mix(memo.items[i, NODE], memo.items[i, ORIGIN], memo.items[i, ATTR])
+        place = (h ^ (h >> np.uint64(32))) & mask
+        while memo.table[place] != 0:
+            place = (place + np.uint64(1)) & mask
+        memo.table[place] = c
