@@ -62,7 +62,7 @@ class Constraint:
         known = self._next.get(key)
         if known is None:
             known = self._next_state(state, token)
-            if len(self._next) > 1_000_000:
+            if len(self._next) > 200_000:
                 self._next.clear()
             self._next[key] = known
         return known

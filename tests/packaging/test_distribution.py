@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import tomllib
 import zipfile
@@ -78,6 +80,28 @@ def test_wheel_imports_without_the_source_tree(dist: Path, tmp_path: Path) -> No
     # -I: neither the current folder nor PYTHONPATH; an editable install of this tree loses to sys.path's first entry
     ran = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr[-3000:]
+
+
+def test_wheel_works_in_a_new_environment(dist: Path, tmp_path: Path) -> None:
+    """Installed into a virtual environment of its own; dependencies are lent, the editable install of this tree is not
+    (its hook is a .pth file, which PYTHONPATH does not read)."""
+    (wheel,) = dist.glob("*.whl")
+    venv = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
+    python = str(venv / "bin" / "python")
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index", str(wheel)]
+    subprocess.run(pip, check=True, capture_output=True, cwd=tmp_path)
+    environment = {**os.environ, "PYTHONPATH": sysconfig.get_paths()["purelib"]}
+    program = (
+        "import structgen as sg\n"
+        f"assert sg.__file__.startswith({str(venv)!r}), sg.__file__\n"
+        "tokens = sg.Vocabulary.from_bytes([b'', *(bytes([b]) for b in range(256))], eos=[0])\n"
+        "constraint = sg.compile(schema={'type': 'integer', 'minimum': 7}, vocabulary=tokens)\n"
+        "assert constraint.accepts('12') and not constraint.accepts('6') and constraint.matcher().mask().any()\n"
+    )
+    for command in ([python, "-c", program], [str(venv / "bin" / "structgen"), "--version"]):
+        ran = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+        assert ran.returncode == 0, ran.stderr[-3000:]
 
 
 def test_every_package_folder_is_listed() -> None:
