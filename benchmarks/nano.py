@@ -1,6 +1,6 @@
 """What the bundled model gets right on held-out exercises, with and without the constraint.
 
-    python -m benchmarks nano --count 100
+python -m benchmarks nano --count 100
 """
 
 from __future__ import annotations
