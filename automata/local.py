@@ -130,7 +130,7 @@ def signature(network: Network, items: Items) -> object:
                 number[edge[-1]] = len(number)  # type: ignore[index]
                 order.append(edge[-1])  # type: ignore[arg-type]
         told.append((int(here[KIND]) & ENDS, tuple((*edge[:-1], number[edge[-1]]) for edge in edges)))  # type: ignore[index]
-    return tuple(attr for _, attr in items), tuple(told)
+    return tuple((number[node], attr) for node, attr in items), tuple(told)
 
 
 def build_local(configurations: Configurations, trie: TokenTrie, rule: int, items: Items) -> LocalRow | None:

@@ -41,8 +41,7 @@ class Structgen:
         self._trie = trie_of(self._vocabulary)
 
     def compile(self, schema: Any) -> Any:
-        compiled = self._schema(schema, style=self._style)
-        return self._grammar(getattr(compiled, "grammar", compiled), self._vocabulary)
+        return self._grammar(self._schema(schema, style=self._style).grammar, self._vocabulary)
 
     def start(self, compiled: Any) -> None:
         self._matcher = compiled.matcher()

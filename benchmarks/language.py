@@ -64,8 +64,7 @@ def judge(row: dict[str, Any], style: JsonStyle) -> dict[str, Any]:
     out: dict[str, Any] = {"id": row["id"], "group": group(row["id"])}
     started = time.perf_counter()
     try:
-        grammar = compile_schema(row["schema"], style=style)
-        automaton = Configurations(build_network(getattr(grammar, "grammar", grammar)))
+        automaton = Configurations(build_network(compile_schema(row["schema"], style=style).grammar))
     except StructgenError as error:
         place = {"error": type(error).__name__, "reason": str(error)[:160], "keyword": getattr(error, "keyword", None)}
         if isinstance(error, LimitExceeded):

@@ -23,7 +23,7 @@ from structgen.grammars.json_schema import compile_schema
 from structgen.vocabulary import Vocabulary
 schema = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
 vocabulary = Vocabulary.from_bytes([b"", *(bytes([b]) for b in range(256)), b'{"', b'":'], eos=[0])
-matcher = compile_grammar(getattr(g := compile_schema(schema), "grammar", g), vocabulary).matcher()
+matcher = compile_grammar(compile_schema(schema).grammar, vocabulary).matcher()
 assert matcher.mask().any()
 """
 
