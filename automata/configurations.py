@@ -4,12 +4,13 @@ A configuration is an int. `Memo` owns the slabs behind the ints (layout.Memo), 
 shared by every matcher of the grammar: all growth happens under its lock, kernels run without the GIL.
 
 Cost: a known transition is one table look-up; a new configuration costs what kernels/earley.py says, and about 1.1 kB.
+Slabs are reserved large and touched when needed, so that growing rarely copies.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -17,40 +18,47 @@ from numpy.typing import NDArray
 
 from structgen.automata.network import RuleNetworks
 from structgen.errors import InvariantError, LimitExceeded
-from structgen.kernels import earley, interning, registers
+from structgen.kernels import entries
+from structgen.kernels.handles import handle
 from structgen.kernels.layout import (
     ACCEPTING,
     CROWDED,
     DEAD,
     DISTANCE,
+    FINISHED,
     GROW,
     ITEMS,
     N_CONFIGS,
+    N_MEASURED,
     N_SETS,
+    ORIGIN,
     SCANS,
     START,
     Memo,
     Work,
 )
 
+ROOM = 36_000  # configurations: their transitions take more than the 32 MB from which malloc always maps fresh pages
+ROWS = 1024  # of the smaller slabs, which come from memory that was used before
 MAX_ITEMS = 1 << 20  # items of one configuration
 
 
-def _empty_memo(configs: int, set_words: int) -> Memo:
-    rows = 4 * configs
+def _empty_memo(set_words: int) -> Memo:
+    """Slabs with room for many transitions: memory that is never touched costs nothing, copying it does."""
     memo = Memo(
-        counts=np.zeros(5, np.int64),
-        trans=np.zeros((configs, 256), np.int32),
-        configs=np.zeros((configs + 1, 5), np.int64),
-        items=np.zeros((rows, 3), np.int64),
-        scans=np.zeros((rows, 3), np.int64),
-        callers=np.zeros((rows, 5), np.int64),
-        table=np.zeros(rows, np.int32),
+        counts=np.zeros(6, np.int64),
+        trans=np.empty((ROOM, 256), np.int32),
+        configs=np.empty((ROWS, 5), np.int64),
+        items=np.empty((ROWS, 3), np.int64),
+        scans=np.empty((ROWS, 3), np.int64),
+        callers=np.empty((ROWS, 5), np.int64),
+        table=np.zeros(256, np.int32),
         sets=np.zeros((16, set_words), np.uint64),
         set_table=np.zeros(32, np.int32),
     )
+    memo.trans[:START], memo.configs[: START + 1] = DEAD, 0  # DEAD and FINISHED: no items, no way on
+    memo.counts[N_CONFIGS] = memo.counts[N_MEASURED] = START
     memo.counts[N_SETS] = 1  # number 0 is the empty set
-    memo.counts[N_CONFIGS] = START  # DEAD and FINISHED: no items, no way on
     return memo
 
 
@@ -73,31 +81,51 @@ class Configurations:
         self.networks = networks
         self.lock = threading.RLock()
         self._limit_bytes = limit_bytes
-        self._memo = _empty_memo(64, networks.arrays.wide.shape[1])
+        self._memo = _empty_memo(networks.arrays.wide.shape[1])
         self._work = _work(256, len(networks.arrays.rules))
-        start = self.call(earley.begin)
+        self._bind()
+        start = self.call(entries.begin)
         if start != START:
             raise InvariantError("START", f"the first configuration got id {start}")
 
     def call(self, kernel: Callable[..., Any], *arguments: Any) -> int:
-        """Run kernel(network, memo, work, *arguments), doubling what it runs out of; its result, >= 0."""
+        """Run an entry of kernels/entries.py, doubling what it runs out of; its result, >= 0."""
+        result = self.attempt(kernel, *arguments)
+        if result < 0:
+            raise InvariantError("LIVE", "a live transition led nowhere")
+        return result
+
+    def attempt(self, kernel: Callable[..., Any], *arguments: Any) -> int:
+        """As `call`, for entries that may give up with a negative number of their own."""
         with self.lock:
             while True:
-                result = int(kernel(self.networks.arrays, self._memo, self._work, *arguments))
-                if result >= 0:
-                    return result
+                result = int(kernel(self._handle, *arguments))
                 if result == GROW:
                     self._grow()
                 elif result == CROWDED:
                     self._widen()
                 else:
-                    raise InvariantError("LIVE", "a live transition led nowhere")
+                    return result
+
+    def _bind(self) -> None:
+        self._handle = handle(self.networks.arrays, self._memo, self._work)
+        self._look = self._memo.trans.item
 
     def advance(self, state: int, data: bytes) -> int:
-        """The configuration after `data`, or DEAD. Raises LimitExceeded when memory runs out."""
-        if not data or state == DEAD:
-            return state
-        return self.call(earley.advance, state, np.frombuffer(data, np.uint8))
+        """The configuration after `data`, or DEAD. Raises LimitExceeded when memory runs out.
+
+        Transitions that are known are looked up from here: 60 ns a byte and no kernel call.
+        """
+        look = self._look
+        for byte in data:
+            after: int = look(state, byte)
+            if after < 0:
+                after = self.call(entries.step, state, byte)
+                look = self._look
+            if after == DEAD:
+                return DEAD
+            state = after
+        return state
 
     def is_accepting(self, state: int) -> bool:
         """Whether the text so far is complete."""
@@ -105,6 +133,8 @@ class Configurations:
 
     def distance(self, state: int) -> int:
         """Fewest bytes from here to a complete text."""
+        if state >= self._memo.counts[N_MEASURED]:
+            return self.call(entries.measure, state)
         return int(self._memo.configs[state, DISTANCE])
 
     def live_bytes(self, state: int) -> list[int]:
@@ -117,7 +147,7 @@ class Configurations:
         if length > limit:
             raise LimitExceeded(f"the shortest completion has {length} bytes", limit="completion_bytes", allowed=limit)
         out = np.zeros(max(length, 1), np.uint8)
-        written = self.call(earley.shortest, state, out)
+        written = self.call(entries.shortest, state, out)
         return out[:written].tobytes()
 
     def items(self, state: int) -> list[tuple[int, int, int]]:
@@ -132,54 +162,84 @@ class Configurations:
         configs = self._memo.configs
         return [(a, b, c) for a, b, c in table[configs[state, column] : configs[state + 1, column]].tolist()]
 
-    def island(self, rule: int) -> int:
-        """An origin that runs `rule` apart from any context (kernels/earley.py); always a new one."""
-        return self.call(earley.island, rule)
-
     def gather(self, items: list[tuple[int, int, int]]) -> int:
         """The configuration of exactly these closed items (node, origin, attr)."""
-        return self.call(earley.gather, np.array(items, np.int64))
+        return self.call(entries.gather, np.array(items, np.int64))
 
-    def resume(self, origin: int, rule: int) -> int:
-        """The configuration right after `rule`, called in `origin`, is complete."""
-        return self.call(earley.resume, origin, rule)
+    def arrive(self, node: int, origin: int) -> int:
+        """The configuration right after `node` of a rule called in `origin` was reached."""
+        return self.call(entries.arrive, node, origin)
+
+    def compact(self, live: Iterable[int]) -> dict[int, int]:
+        """Forget every configuration that none of `live` needs; old number -> new one, for all that is needed.
+
+        A configuration is its items, and their origins were made before it: so they are interned anew in the old order.
+        """
+        with self.lock:
+            items, starts = self._memo.items, self._memo.configs[:, ITEMS]
+            needed, pending = {DEAD, FINISHED, START}, list(live)
+            while pending:
+                state = pending.pop()
+                if state not in needed:
+                    needed.add(state)
+                    pending.extend(items[starts[state] : starts[state + 1], ORIGIN].tolist())
+            old, self._memo = self._memo, _empty_memo(self.networks.arrays.wide.shape[1])
+            self._memo = self._memo._replace(sets=old.sets, set_table=old.set_table)
+            self._memo.counts[N_SETS] = old.counts[N_SETS]
+            self._bind()
+            self.call(entries.begin)
+            new = {DEAD: DEAD, FINISHED: FINISHED, START: START}
+            for state in sorted(needed - new.keys()):
+                kernel = items[starts[state] : starts[state + 1]].tolist()
+                new[state] = self.gather([(node, new[origin], attr) for node, origin, attr in kernel])
+            return new
+
+    def scan_items(self, state: int) -> NDArray[np.int64]:
+        """Closure items with byte edges, i64 (k, 3): a view that lasts until the next kernel call."""
+        configs = self._memo.configs
+        return self._memo.scans[configs[state, SCANS] : configs[state + 1, SCANS]]
 
     def __len__(self) -> int:
         return int(self._memo.counts[N_CONFIGS])
 
     @property
     def nbytes(self) -> int:
-        """Bytes held by the slabs."""
-        return sum(array.nbytes for array in self._memo)
+        """Bytes of the slabs that are in use."""
+        configs, items, scans, callers, sets = self._memo.counts[:N_MEASURED].tolist()
+        fixed = self._memo.table.nbytes + self._memo.set_table.nbytes
+        return int(fixed + 1064 * configs + 24 * (items + scans) + 40 * callers + 8 * sets * self._memo.sets.shape[1])
 
     def _grow(self) -> None:
-        """Double every slab that is at least half full; rebuild the hash tables that go with them."""
-        if 2 * self.nbytes > self._limit_bytes:
+        """Double every slab that is nearly full; rebuild the hash tables that go with them."""
+        if self.nbytes > self._limit_bytes:
             raise LimitExceeded(f"{len(self)} parser configurations", limit="memo_bytes", allowed=self._limit_bytes)
-        configs, items, scans, callers, sets = self._memo.counts.tolist()
-        used = {"trans": configs, "items": items, "scans": scans, "callers": callers, "sets": sets}
-        full = [name for name, count in used.items() if 2 * count >= len(getattr(self._memo, name))]
+        memo = self._memo
+        configs, items, scans, callers, sets = memo.counts[:N_MEASURED].tolist()
+        if 2 * configs + 4 >= len(memo.table):
+            self._memo = memo._replace(table=np.zeros(4 * len(memo.table), np.int32))
+            self._bind()
+            entries.rehash(self._handle)
+            return
+        used = {"trans": configs, "configs": configs + 1, "items": items, "scans": scans}
+        used |= {"callers": callers, "sets": sets}
+        full = [name for name, count in used.items() if 2 * count >= len(getattr(memo, name))]
         if not full:  # one configuration may need more rows than all before it
             full = ["items", "scans", "callers", "sets"]
-        if "trans" in full:
-            full.append("configs")
         grown = {}
         for name in full:
-            array = getattr(self._memo, name)
-            grown[name] = np.zeros((2 * len(array), *array.shape[1:]), array.dtype)
-            grown[name][: len(array)] = array
-        if "trans" in full:
-            grown["table"] = np.zeros(2 * len(self._memo.table), np.int32)
+            array = getattr(memo, name)
+            grown[name] = np.empty((2 * len(array), *array.shape[1:]), array.dtype)
+            grown[name][: used[name]] = array[: used[name]]
         if "sets" in grown:
-            grown["set_table"] = np.zeros(2 * len(self._memo.set_table), np.int32)
-        self._memo = self._memo._replace(**grown)
-        if "table" in grown:
-            interning.rehash(self._memo)
-        if "set_table" in grown:
-            registers.rehash_sets(self._memo)
+            grown["set_table"] = np.zeros(2 * len(memo.set_table), np.int32)
+        self._memo = memo._replace(**grown)
+        self._bind()
+        if "sets" in grown:
+            entries.rehash_sets(self._handle)
 
     def _widen(self) -> None:
         items = 2 * len(self._work.agenda)
         if items > MAX_ITEMS:
             raise LimitExceeded("a configuration holds too many items", limit="items", allowed=MAX_ITEMS)
         self._work = _work(items, len(self._work.predicted))
+        self._bind()

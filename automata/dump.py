@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from structgen.automata.build import Automaton
 from structgen.automata.configurations import Configurations
 from structgen.automata.describe import describe_bytes
 from structgen.automata.network import RuleNetworks
@@ -20,6 +21,7 @@ from structgen.kernels.layout import (
     CALLED,
     CALLS,
     CHAIN,
+    DEAD,
     DONE,
     ENDS,
     ENOUGH,
@@ -36,11 +38,12 @@ from structgen.kernels.layout import (
     SET,
     SILENT,
     SILENT_TO,
+    START,
     UPTO,
     WIDE,
 )  # fmt: skip
 
-__all__ = ["dump_networks", "dump_state", "networks_to_dot"]
+__all__ = ["dump_networks", "dump_state", "networks_to_dot", "visits_to_dot"]
 
 _OPS = {
     PLAIN: "",
@@ -115,6 +118,52 @@ def networks_to_dot(networks: RuleNetworks) -> str:
     for node in range(len(networks.arrays.nodes) - 1):
         lines += [f'  {node} -> {target} [label="{_escape(label)}"];' for label, target in edges(networks, node)]
     return "\n".join([*lines, "}"])
+
+
+def visits_to_dot(automaton: Automaton, text: bytes, most: int = 400) -> str:
+    """The configurations visited on a text, as a Graphviz digraph: numbers that return are one node.
+
+    A node names the rules at work, and is drawn twice where the text may end. An edge carries the bytes that were
+    read, with how often; the byte that is not allowed, if there is one, leads to a red node with what could have
+    come. At most `most` bytes are read.
+    """
+    lines = ["digraph configurations {", "  rankdir=LR; node [shape=box, fontsize=10]; edge [fontsize=10];"]
+    steps: dict[tuple[int, int], dict[str, int]] = {}
+    state, refused = START, ""
+    visited = {state: None}
+    for byte in text[:most]:
+        after = automaton.advance(state, bytes((byte,)))
+        word = describe_bytes([byte])
+        if after == DEAD:
+            refused = word
+            break
+        counts = steps.setdefault((state, after), {})
+        counts[word] = counts.get(word, 0) + 1
+        visited[after] = None
+        state = after
+    for number in visited:
+        rules = _rules(automaton, number)
+        shape = ", peripheries=2" if automaton.is_accepting(number) else ""
+        label = "\\n".join([str(number), *map(_escape, rules[:6]), *(["..."] if len(rules) > 6 else [])])
+        lines.append(f'  {number} [label="{label}"{shape}];')
+    for (source, target), counts in steps.items():
+        words = [word if count == 1 else f"{word} x{count}" for word, count in counts.items()]
+        lines.append(f'  {source} -> {target} [label="{_escape(", ".join(words[:8]))}"];')
+    if refused:
+        could = describe_bytes(automaton.live_bytes(state)) or "the end"
+        lines.append(f'  refused [label="{_escape(f"expected {could}")}", color=red, fontcolor=red];')
+        lines.append(f'  {state} -> refused [label="{_escape(refused)}", color=red, style=dashed];')
+    return "\n".join([*lines, "}"])
+
+
+def _rules(automaton: Automaton, state: int) -> list[str]:
+    """The rules at work in a configuration."""
+    if not isinstance(automaton, Configurations):
+        return []
+    networks = automaton.networks
+    return list(
+        dict.fromkeys(networks.names[networks.arrays.nodes[node, RULE]] for node, *_ in automaton.kernel(state))
+    )
 
 
 def _escape(text: str) -> str:

@@ -1,171 +1,264 @@
-"""Rows that do not depend on the context: which tokens stay inside a rule, and what is left of those that leave it.
+"""Rows that do not depend on the context: what a shared expression allows, and where tokens leave it.
 
-A group of items with one rule and one origin behaves the same wherever the rule was called, up to the point where it
-returns. So the group is walked once with an origin of its own (an "island"): the tokens that stay inside make a row for
-every context, and a token that leaves becomes a suffix to be checked in the context of the call. For the body of a JSON
-string over 128,256 tokens that is a few hundred suffixes instead of 270,000 trie nodes.
+Items inside a shared expression (the IR's `Shared`: a string, a number, a gap) behave the same in every grammar, up to
+where the expression ends. So a state that needs long walks is surveyed once per vocabulary, in a grammar of its own:
+the tokens that stay inside make a row for every context, and the trie nodes at which the expression may end are where
+a walk has to go on in the context. For a JSON string over 128,256 tokens these are some hundred nodes of 270,000.
 
-Rows of small networks that call no rule are kept per vocabulary for the whole process, by what can be reached from the
-items (`signature`): the same string body in another grammar finds its row ready. Cost of a row: a full walk, and a pass
-over the subtrees below the places of leaving.
+A counted expression, `unit{low, high}`, is surveyed without its bounds; the survey says of each token how many units it
+begins, so the row of any count under any bounds is a comparison away.
+
+Cost: a survey walks the trie, about 3 ms over 128,256 tokens where nearly all are possible.
 """
 
 from __future__ import annotations
 
+import threading
 import weakref
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from structgen.automata.configurations import Configurations
-from structgen.automata.trie import TokenTrie, build_trie
-from structgen.kernels import masks
-from structgen.kernels.layout import (
-    ARC_TO,
-    ARCS,
-    ARG,
-    CALLS,
-    CHAIN,
-    ENDS,
-    KIND,
-    OP,
-    SET,
-    SILENT,
-    SILENT_TO,
-    WIDE,
-    Network,
-    Trie,
-)  # fmt: skip
+from structgen.automata.network import build_network
+from structgen.automata.program import SharedBody, prefix_at
+from structgen.automata.trie import TokenTrie
+from structgen.errors import InvariantError
+from structgen.grammars.ir import Grammar, Rule, Shared
+from structgen.kernels import entries
+from structgen.kernels.handles import handle
+from structgen.kernels.layout import SPAN_FIRST, START, Trie
+from structgen.kernels.trie import mark_leaving
 
-MOST_SUFFIXES = 20_000  # beyond that, walking them is no cheaper than a full walk
+__all__ = ["ROWS_VERSION", "LocalRow", "SharedRows", "Stored", "Terminal", "check_row", "shared_rows"]
 
-MOST_SHARED = 1_000  # rows kept per vocabulary
-MOST_NODES = 200  # of a network that is compared by what can be reached in it
+ROWS_VERSION = 1  # of what `Terminal.stored` gives
+MOST_STATES = 4_000  # configurations of one expression
 
-Items = tuple[tuple[int, int], ...]  # (node, register)
+Row = NDArray[np.uint32]
+Items = tuple[tuple[int, int], ...]  # (node, counted from the first of the expression; register)
+Stored = dict[Any, tuple[NDArray[Any], ...]]  # rows of one terminal: by items, the fields of _Survey; by prefix, a trie
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LocalRow:
-    """`row` u32 (words,): tokens that stay inside; `suffixes`: what follows the exit, with the tokens that have it."""
+class LocalRow(NamedTuple):
+    """What a state of a shared expression allows.
 
-    row: NDArray[np.uint32]
-    suffixes: Trie
+    row u32 (words,): tokens that stay inside or end where it ends; exits i64 (.,): inner trie nodes where it may end.
+    For states that are like it (`Terminal.after`): tokens that stay inside, and the handle of a trie of all others.
+    """
+
+    row: Row
+    exits: NDArray[np.int64]
+    leaving: Any = None
+    arrays: Trie | None = None  # kept alive for `leaving`
 
 
-@dataclass(slots=True, eq=False)
-class Met:
-    """What was met once: a row is worth making the second time."""
+@dataclass(slots=True)
+class _Survey:
+    """Per token: need i16 repetitions begun, -1 = impossible; counts bool: the end of the counted part was passed.
 
-    keys: set[object] = field(default_factory=set)
+    exits i64 inner trie nodes, units i16 repetitions at each, due bool: whether the least number is asked for there.
+    """
 
-    def first_time(self, key: object) -> bool:
-        """Whether `key` is new (or long forgotten); remembers it."""
-        if key in self.keys:
-            return False
-        if len(self.keys) >= 64 * MOST_SHARED:
-            self.keys.clear()
-        self.keys.add(key)
-        return True
+    need: NDArray[np.int16]
+    counts: NDArray[np.bool_]
+    exits: NDArray[np.int64]
+    units: NDArray[np.int16]
+    due: NDArray[np.bool_]
+    most: int
+
+
+class Terminal:
+    """A shared expression over one vocabulary: its grammar, and the rows of its states that were asked for."""
+
+    def __init__(self, body: SharedBody, trie: TokenTrie, stored: Stored | None = None, keep: bool = False) -> None:
+        self._body, self._trie, self._keep = body, trie, keep
+        self._surveys: dict[Items, _Survey | None] = {}
+        self._rows: dict[object, LocalRow | None] = {}
+        for key, arrays in (stored or {}).items():
+            if key[0] == "after":
+                *own, row = arrays
+                trie_arrays = Trie(*own)
+                self._rows[key] = LocalRow(row, np.zeros(0, np.int64), handle(trie_arrays), trie_arrays)
+            else:
+                need, counts, exits, units, due, most = arrays
+                self._surveys[key] = _Survey(need, counts, exits, units, due, int(most))
+        self._met: set[object] = set()
+        self._automaton: Configurations | None = None
+        self._first = 0
+
+    def worth(self, items: Items) -> bool:
+        """Whether a state that needed a long walk should be surveyed: the second time it did."""
+        if items in self._met:
+            return True
+        self._met.add(items)
+        return False
+
+    def exact(self, items: Items, learn: bool) -> LocalRow | None:
+        """The row of some items of an expression that stands as it is; None if unknown or impossible."""
+        if items in self._rows:
+            return self._rows[items]
+        survey = self._survey(items, learn)
+        if survey is None:
+            return None
+        row = self._rows[items] = LocalRow(packed(survey.need >= 0, self._trie.words), survey.exits)
+        if not self._keep:
+            self._surveys.pop(items, None)  # its row says all there is: 16 kB instead of 400
+        return row
+
+    def bounded(self, node: int, count: int, low: int, high: int, learn: bool) -> LocalRow | None:
+        """The row of one item under bounds; `high` < 0 means none."""
+        survey = self._survey(((node, 0),), learn)
+        if survey is None:
+            return None
+        left = survey.most if high < 0 else min(high - count, survey.most)
+        due = min(max(low - count, 0), survey.most + 1)
+        key = (node, left, due)
+        if key not in self._rows:
+            fits = (survey.need >= 0) & (survey.need <= left) & (~survey.counts | (survey.need >= due))
+            goes = (survey.units <= left) & (~survey.due | (survey.units >= due))
+            self._rows[key] = LocalRow(packed(fits, self._trie.words), survey.exits[goes])
+        return self._rows[key]
+
+    def after(self, place: int) -> LocalRow | None:
+        """Of the state after a promised prefix: the tokens that stay inside, and a trie of all others as a whole."""
+        key = ("after", prefix_at(place))
+        if key not in self._rows:
+            state = self.automaton.advance(START, prefix_at(place))
+            self._rows[key] = self._whole(state) if state else None
+        return self._rows[key]
+
+    def stored(self) -> Stored:
+        """What was surveyed, to be kept on disk."""
+        found: Stored = {}
+        for items, s in self._surveys.items():
+            if s is not None:
+                found[items] = (s.need, s.counts, s.exits, s.units, s.due, np.array(s.most))
+        for key, local in self._rows.items():
+            if isinstance(key, tuple) and key[0] == "after" and local is not None and local.arrays is not None:
+                found[key] = (*local.arrays, local.row)
+        return found
+
+    @property
+    def automaton(self) -> Configurations:
+        """The configurations of the expression alone."""
+        if self._automaton is None:
+            networks = build_network(Grammar((Rule("shared", Shared(self._body.body)),)))
+            self._first = int(networks.spans[0, SPAN_FIRST])
+            self._automaton = Configurations(networks)  # last: grammars on other threads share this terminal
+        return self._automaton
+
+    def _survey(self, items: Items, learn: bool) -> _Survey | None:
+        """None when it is not known and not to be learnt, or when a counted part can be counted in two ways."""
+        if items not in self._surveys and learn:
+            automaton = self.automaton
+            state = automaton.gather([(self._first + node, START, attr) for node, attr in items])
+            self._surveys[items] = self._walk(state)[0]
+        return self._surveys.get(items)
+
+    def _walk(self, state: int) -> tuple[_Survey | None, NDArray[np.uint8]]:
+        """The survey of a state, and 1 for each trie node where the expression may end."""
+        n, size = len(self._trie.arrays.byte), self._trie.size
+        need, counts = np.full(size, -1, np.int16), np.zeros(size, np.bool_)
+        exits, leaves = np.empty((n, 3), np.int64), np.zeros(n, np.uint8)
+        known, path = np.zeros((MOST_STATES, 2), np.int16), np.zeros((3, self._trie.longest + 2), np.int64)
+        out = (need, counts, exits, leaves, known, path)
+        found = self.automaton.attempt(entries.survey, self._trie.handle, state, *out)
+        if found < 0:
+            return None, leaves
+        exits = exits[:found]
+        nodes, units, due = exits[:, 0].copy(), exits[:, 1].astype(np.int16), exits[:, 2] != 0
+        most = max(int(need.max(initial=0)), int(units.max(initial=0)))
+        return _Survey(need, counts, nodes, units, due, most), leaves
+
+    def _whole(self, state: int) -> LocalRow | None:
+        survey, leaves = self._walk(state)
+        if survey is None:
+            return None
+        trie, n = self._trie.arrays, len(self._trie.arrays.byte)
+        on_path, beyond_ = np.zeros(n, np.uint8), np.zeros(n, np.uint8)
+        mark_leaving(trie.depth, trie.skip, leaves, on_path, beyond_, np.zeros(self._trie.longest + 2, np.int64))
+        beyond, nodes = beyond_ != 0, self._trie.nodes
+        kept = beyond | (on_path != 0)
+        kept[0] = True
+        tokens = trie.token[beyond[nodes]]
+        fits = survey.need >= 0
+        fits[tokens] = False
+        before = np.concatenate(([0], np.cumsum(kept))).astype(np.int32)
+        counts = np.where(beyond, np.diff(trie.token_start), 0)[kept]
+        starts = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
+        arrays = Trie(trie.byte[kept], trie.depth[kept], before[trie.skip[kept]], starts, tokens)
+        return LocalRow(packed(fits, self._trie.words), np.zeros(0, np.int64), handle(arrays), arrays)
+
+
+def check_row(key: Any, arrays: tuple[NDArray[Any], ...], trie: TokenTrie) -> None:
+    """Raise InvariantError unless `arrays` can be what Terminal.stored gave under `key`."""
+    n = len(trie.arrays.byte)
+    if key[0] == "after":
+        if len(arrays) != 6 or arrays[5].shape != (trie.words,) or arrays[5].dtype != np.uint32:
+            raise InvariantError("ROW", "a row of another vocabulary")
+        TokenTrie(Trie(*arrays[:5]), trie.longest, trie.size).validate()
+        if [a.dtype for a in arrays[:5]] != [a.dtype for a in trie.arrays]:
+            raise InvariantError("ROW", "dtypes of a trie")
+        return
+    need, counts, exits, units, due, most = arrays
+    if need.shape != (trie.size,) or counts.shape != (trie.size,) or most.shape != ():
+        raise InvariantError("ROW", "a survey of another vocabulary")
+    if [a.dtype for a in arrays[:5]] != [np.int16, np.bool_, np.int64, np.int16, np.bool_]:
+        raise InvariantError("ROW", "dtypes of a survey")
+    if not len(exits) == len(units) == len(due) or (len(exits) and not (exits.min() > 0 and exits.max() < n)):
+        raise InvariantError("ROW", "exits")
+
+
+def packed(fits: NDArray[np.bool_], words: int) -> Row:
+    """A read-only mask row from one truth value per token."""
+    row = np.zeros(words, np.uint32)
+    bits = np.packbits(fits, bitorder="little")
+    row.view(np.uint8)[: len(bits)] = bits
+    row.flags.writeable = False
+    return row
 
 
 @dataclass(slots=True, eq=False)
 class SharedRows:
-    """A vocabulary's process-wide local rows: `rows` by signature, signatures met once, `heads` of those in rows."""
+    """The terminals of one vocabulary. Thread-safe; a terminal goes when the last grammar that uses it goes."""
 
-    rows: dict[object, LocalRow] = field(default_factory=dict)
-    met: Met = field(default_factory=Met)
-    heads: set[object] = field(default_factory=set)
+    trie: TokenTrie
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    _terminals: weakref.WeakKeyDictionary[SharedBody, Terminal] = field(default_factory=weakref.WeakKeyDictionary)
+    keep: bool = False  # surveys, so that `stored` gives all of them
+    _stored: dict[str, Stored] = field(default_factory=dict)
 
-    def keep(self, key: object, head: object, local: LocalRow) -> None:
-        """Add a row; beyond MOST_SHARED (16 kB each at 128k tokens) the oldest goes."""
-        if len(self.rows) >= MOST_SHARED:
-            del self.rows[next(iter(self.rows))]
-        self.rows[key] = local
-        self.heads.add(head)
+    def terminal(self, body: SharedBody) -> Terminal:
+        """The terminal of a shared expression."""
+        with self.lock:
+            terminal = self._terminals.get(body)
+            if terminal is None:
+                stored = self._stored.get(body.digest) if self._stored else None
+                terminal = self._terminals[body] = Terminal(body, self.trie, stored, self.keep)
+            return terminal
+
+    def stored(self) -> dict[str, Stored]:
+        """The rows surveyed so far, by what their expressions compile to."""
+        with self.lock:
+            return {body.digest: found for body, terminal in self._terminals.items() if (found := terminal.stored())}
+
+    def restore(self, rows: dict[str, Stored]) -> None:
+        """Rows that `stored` gave for the same vocabulary, in whatever process."""
+        with self.lock:
+            self._stored.update(rows)
 
 
 _shared: weakref.WeakKeyDictionary[TokenTrie, SharedRows] = weakref.WeakKeyDictionary()
+_guard = threading.Lock()
 
 
 def shared_rows(trie: TokenTrie) -> SharedRows:
     """The rows of this vocabulary."""
-    return _shared.setdefault(trie, SharedRows())
-
-
-def head(network: Network, items: Items) -> object:
-    """A cheap part of the signature: registers, and the byte edges of the first node."""
-    here, after = network.nodes[items[0][0]], network.nodes[items[0][0] + 1]
-    arcs = network.sets[network.arcs[here[ARCS] : after[ARCS], SET]].tobytes()
-    return tuple(attr for _, attr in items), int(here[CHAIN]), arcs
-
-
-def signature(network: Network, items: Items) -> object:
-    """All that decides what items do inside their rule: the nodes they reach, renumbered in the order of reaching.
-
-    Equal signatures mean equal behaviour in any grammar. None when that cannot be said: a call is reached, a register
-    numbers a set of this grammar, or there are too many nodes.
-    """
-    number: dict[int, int] = {}
-    for node, _ in items:
-        number.setdefault(node, len(number))
-    told: list[object] = []
-    order = list(number)
-    for node in order:
-        here, after = network.nodes[node], network.nodes[node + 1]
-        if here[CALLS] != after[CALLS] or len(number) > MOST_NODES:
-            return None
-        edges: list[tuple[object, ...]] = []
-        if here[CHAIN] >= 0:
-            edges.append((int(here[CHAIN]), node + 1))
-        for arc in network.arcs[here[ARCS] : after[ARCS]].tolist():
-            edges.append((network.sets[arc[SET]].tobytes(), arc[ARC_TO]))
-        for jump in network.silent[here[SILENT] : after[SILENT]].tolist():
-            if jump[OP] >= WIDE:
-                return None
-            edges.append((jump[OP], jump[ARG], jump[SILENT_TO]))
-        for edge in edges:
-            if edge[-1] not in number:
-                number[edge[-1]] = len(number)  # type: ignore[index]
-                order.append(edge[-1])  # type: ignore[arg-type]
-        told.append((int(here[KIND]) & ENDS, tuple((*edge[:-1], number[edge[-1]]) for edge in edges)))  # type: ignore[index]
-    return tuple((number[node], attr) for node, attr in items), tuple(told)
-
-
-def build_local(configurations: Configurations, trie: TokenTrie, rule: int, items: Items) -> LocalRow | None:
-    """The local row of items (node, attr) of one rule; None when too many tokens leave the rule."""
-    origin = configurations.island(rule)
-    state = configurations.gather([(node, origin, attr) for node, attr in items])
-    row = np.zeros(trie.words, np.uint32)
-    exits = np.zeros(len(trie.arrays.byte) + 1, np.int32)
-    path = np.zeros(trie.longest + 2, np.int64)
-    configurations.call(masks.fill_row, trie.arrays, state, row, exits, path)
-    leaving = _leaving(trie.arrays, exits[1 : exits[0] + 1].tolist(), row)
-    if leaving is None:
-        return None
-    row.flags.writeable = False
-    return LocalRow(row, _suffix_trie(leaving))
-
-
-def _leaving(trie: Trie, exits: list[int], row: NDArray[np.uint32]) -> list[tuple[bytes, int]] | None:
-    """(suffix, token) of every token below an exit that does not stay inside as well."""
-    if sum(int(trie.token_start[trie.skip[e]] - trie.token_start[e + 1]) for e in exits) > MOST_SUFFIXES:
-        return None
-    out = []
-    for e in exits:
-        above, text = int(trie.depth[e]), bytearray()
-        for node in range(e + 1, int(trie.skip[e])):
-            del text[int(trie.depth[node]) - above - 1 :]
-            text.append(int(trie.byte[node]))
-            for token in trie.token[trie.token_start[node] : trie.token_start[node + 1]].tolist():
-                if not row[token >> 5] >> np.uint32(token & 31) & np.uint32(1):
-                    out.append((bytes(text), token))
-    return out
-
-
-def _suffix_trie(leaving: list[tuple[bytes, int]]) -> Trie:
-    texts = [text for text, _ in leaving]
-    made = build_trie(b"".join(texts), np.cumsum([0, *map(len, texts)]).astype(np.int64)).arrays
-    tokens = np.array([token for _, token in leaving], np.int32)
-    return made._replace(token=tokens[made.token])
+    with _guard:
+        found = _shared.get(trie)
+        if found is None:
+            found = _shared[trie] = SharedRows(trie)
+        return found

@@ -1,41 +1,36 @@
-"""From a configuration to its mask row, the cheapest of four ways: seen before, local, by difference, full walk.
+"""From a configuration to its mask row: seen before, put together from shared rows, or walked.
 
 A row is a read-only uint32 array of ceil(V / 32) words, bit t % 32 of word t // 32 set = token t allowed. Rows live
-under a byte budget; when it is full the older half is dropped and recomputed on demand (arrays already handed out stay
-valid, since nobody writes into them again).
+under one byte budget of the process (automata/budget.py).
 
-An item set is a disjunction, so its mask is the union of the masks of its groups of one rule and one origin; each group
-may have a local row (automata/local.py) plus its suffixes walked in the context. A local row is made when the
-same group needs a long full walk for the second time: within a grammar, or, where the network is small and calls no
-rule, within the process.
+An item set is a disjunction, so its mask is the union of the masks of its parts. Items inside a shared expression are a
+part whose row is known (automata/local.py), but for the suffixes of tokens that leave it: these are walked in the
+context. States that promise to be like a shared expression ("any key but these") take its row for the tokens that stay
+inside, and walk only those that leave. What is left is walked as a whole.
 
-A key that may be any string but some has a state per prefix of the names, and all but a few bytes lead to the same loop
-"any string from here". So the row of such a state is that loop's row, changed where a walk of the pair differs.
-
-Cost: seen before, one dictionary look-up; local, a copy of the row and a walk over the suffixes; by difference, a copy
-and the trie nodes where the two differ; full walk, one table look-up per trie node reached.
+Cost: seen before, a dictionary look-up; put together, a copy of the row and a walk over some hundred suffixes; walked,
+one table look-up per trie node reached.
 """
 
 from __future__ import annotations
 
-from itertools import islice
-
 import numpy as np
 from numpy.typing import NDArray
 
+from structgen.automata.budget import ROWS, RowBudget
 from structgen.automata.configurations import Configurations
-from structgen.automata.local import Items, LocalRow, Met, build_local, head, shared_rows, signature
+from structgen.automata.local import LocalRow, Terminal, shared_rows
 from structgen.automata.trie import TokenTrie
 from structgen.errors import InvariantError
-from structgen.kernels import masks
-from structgen.kernels.layout import COUNTED, DEAD, EXTRA, FINAL, KIND, MINIMUM, RULE, SEGMENT, SORT
+from structgen.kernels import entries
+from structgen.kernels.layout import EXACT, LIKE, NODE, SPAN_AFTER
 
 Row = NDArray[np.uint32]
-Group = tuple[int, int, Items]  # rule, origin, its items
 
-LONG_WALK = 4_000  # trie nodes of a full walk from which a local row pays: about 40 us against 20 us and its making
-_NO_EXITS = np.zeros(0, np.int32)
-_PROBES = np.frombuffer(b"aeinost_ 19", np.uint8)  # bytes that tell a loop over characters from anything else
+LONG_WALK = 400  # trie nodes from which a shared row pays: it costs 10 µs in its place
+CONFIGURATION = 40  # what making a configuration costs, in trie nodes
+REST = -1  # the part of a state's items that is walked
+MOST_GROUPS = 32
 
 
 class MaskTable:
@@ -50,23 +45,23 @@ class MaskTable:
         trie: TokenTrie,
         stop_ids: tuple[int, ...],
         *,
-        budget_bytes: int = 256 << 20,
+        budget: RowBudget = ROWS,
         check: bool = False,
     ) -> None:
         self._configurations = configurations
+        self._networks = configurations.networks
         self._trie = trie
         self._check = check
         self._rows: dict[int, Row] = {}
-        self._most = max(16, budget_bytes // (4 * trie.words))
+        self._budget = budget
+        self._me = budget.owner(self)
         self._path = np.zeros(trie.longest + 2, np.int64)
-        self._paths = np.zeros((2, trie.longest + 2), np.int64)
+        self._root = np.zeros(256, np.int32)
+        self._groups = np.zeros((MOST_GROUPS, 3), np.int64)
         self._shared = shared_rows(trie)
-        self._local: dict[tuple[int, Items], LocalRow | None] = {}
-        self._signatures: dict[tuple[int, Items], object] = {}
-        self._met = Met()
-        self._stops = np.zeros(trie.words, np.uint32)
-        for token in stop_ids:
-            self._stops[token >> 5] |= np.uint32(1 << (token & 31))
+        self._spans = self._networks.spans.tolist()
+        self._terminals: list[Terminal | None] = [None] * len(self._spans)
+        self._stop_ids = stop_ids
 
     def row(self, state: int) -> Row:
         """The mask of a configuration; stop tokens' bits are set exactly when it is accepting."""
@@ -77,102 +72,116 @@ class MaskTable:
         with self._configurations.lock:
             if state in self._rows:
                 return self._rows[state]
-            groups = self._groups(state)
-            row = self._from_local(groups)
-            if row is None:
-                row = self._from_loop(state)
-            if row is None:
-                row, visited = self._walk(state)
-                if visited > LONG_WALK:
-                    self._learn(groups)
-            elif self._check and not np.array_equal(row, self._walk(state)[0]):
+            row = self._together(state)
+            if self._check and not np.array_equal(row, self._walk(state)):
                 raise InvariantError("MASK", f"the row of configuration {state} differs from its full walk")
             if self._configurations.is_accepting(state):
-                row |= self._stops
+                for token in self._stop_ids:
+                    row[token >> 5] |= np.uint32(1 << (token & 31))
             row.flags.writeable = False
-            if len(self._rows) >= self._most:
-                for old in list(islice(self._rows, self._most // 2)):
-                    del self._rows[old]
+            self._budget.added(self._me, row.nbytes)
             self._rows[state] = row
         return row
 
-    def _walk(self, state: int) -> tuple[Row, int]:
-        """The row by a full walk, and how many trie nodes that took."""
+    def drop_rows(self) -> None:
+        """Forget all rows; whoever asks for one has it computed again."""
+        self._rows = {}
+
+    def _walk(self, state: int) -> Row:
+        """The row by a full walk."""
         row = np.zeros(self._trie.words, np.uint32)
-        visited = self._configurations.call(masks.fill_row, self._trie.arrays, state, row, _NO_EXITS, self._path)
-        return row, visited
+        self._configurations.call(entries.fill_row, self._trie.handle, state, row, self._root, self._path)
+        return row
 
-    def _groups(self, state: int) -> list[Group]:
-        """The configuration's items by rule and origin; the end of everything allows no token and is left out."""
-        nodes = self._configurations.networks.arrays.nodes
-        found: dict[tuple[int, int], list[tuple[int, int]]] = {}
-        for node, origin, attr in self._configurations.kernel(state):
-            if not nodes[node, KIND] & FINAL:
-                items = found.setdefault((int(nodes[node, RULE]), origin), [])
-                items.append((node, self._near(int(nodes[node, SEGMENT]), attr)))
-        return [(rule, origin, tuple(items)) for (rule, origin), items in found.items()]
+    def _together(self, state: int) -> Row:
+        """The union over the state's groups of items of one shared expression, and the walk of all others."""
+        configurations = self._configurations
+        if not self._spans:
+            return self._walk(state)
+        items = configurations.scan_items(state)
+        part, groups = self._split(items, state)
+        rest = len(items)
+        row: Row | None = None
+        unknown = []
+        for group, (span, origin, size) in enumerate(groups):
+            chosen = items if size == len(items) else items[part == group]
+            found = self._shared_rows(span, chosen, learn=False)
+            if found is None:
+                unknown.append((span, chosen.copy()))
+                part[part == group] = REST
+            else:
+                rest -= size
+                row = self._add(state, found, span, origin, part, group, row)
+        if row is None:
+            row = np.zeros(self._trie.words, np.uint32)
+        if rest:
+            before, trie = len(configurations), self._trie.handle
+            visited = configurations.call(entries.fill_part, trie, state, part, REST, row, self._root, self._path)
+            if unknown and visited + CONFIGURATION * (len(configurations) - before) > LONG_WALK:
+                for span, chosen in unknown:
+                    if self._wanted_before(span, chosen):
+                        self._shared_rows(span, chosen, learn=True)
+        return row
 
-    def _near(self, segment: int, attr: int) -> int:
-        """The count itself near a bound of its repetition, else the first count that one token cannot tell from it.
+    def _wanted_before(self, span: int, items: NDArray[np.int64]) -> bool:
+        """Whether a long walk would have been saved before by the shared rows of these items."""
+        _, first, _, _, sort, _, _ = self._spans[span]
+        terminal = self._terminals[span]
+        assert terminal is not None
+        return terminal.worth(tuple((node - first, attr if sort == EXACT else 0) for node, _, attr in items.tolist()))
 
-        A token holds at most `longest` repetitions, each at least a byte.
+    def prepare(self, state: int) -> None:
+        """Make every shared row that the mask of `state` could use."""
+        with self._configurations.lock:
+            items = self._configurations.scan_items(state).copy()
+            part, groups = self._split(items, state)
+            for group, (span, _, _) in enumerate(groups):
+                self._shared_rows(span, items[part == group], learn=True)
+
+    def _split(self, items: NDArray[np.int64], state: int) -> tuple[NDArray[np.int64], list[list[int]]]:
+        """The group of each scan item of a state, REST outside spans; and the groups: [span, origin, items]."""
+        part = np.empty(len(items), np.int64)
+        count = self._configurations.call(entries.split, self._networks.span, state, part, self._groups)
+        return part, self._groups[:count].tolist()
+
+    def _add(
+        self,
+        state: int,
+        found: list[LocalRow],
+        span: int,
+        origin: int,
+        part: NDArray[np.int64],
+        group: int,
+        row: Row | None,
+    ) -> Row:
+        """Add a group's shared rows, and walk in this context where tokens leave the expression."""
+        configurations, path = self._configurations, self._path
+        for local in found:
+            row = local.row.copy() if row is None else np.bitwise_or(row, local.row, out=row)
+            if local.leaving is not None:
+                configurations.call(entries.fill_part, local.leaving, state, part, group, row, self._root, path)
+            elif len(local.exits):
+                after = configurations.arrive(self._spans[span][SPAN_AFTER], origin)
+                configurations.call(entries.fill_below, self._trie.handle, local.exits, after, row, path)
+        assert row is not None
+        return row
+
+    def _shared_rows(self, span: int, items: NDArray[np.int64], *, learn: bool) -> list[LocalRow] | None:
+        """Shared rows whose union is that of the items, all of one span and origin; None when one is not known.
+
+        With `learn` rows that are not known are made.
         """
-        row = self._configurations.networks.arrays.segments[segment]
-        reach = self._trie.longest + 2
-        if segment < 0 or row[SORT] != COUNTED or row[EXTRA] - attr <= reach:
-            return attr
-        if attr >= row[MINIMUM] and row[EXTRA] - row[MINIMUM] > reach:
-            return int(row[MINIMUM])
-        return 0 if row[MINIMUM] - attr > reach else attr
-
-    def _from_local(self, groups: list[Group]) -> Row | None:
-        """The union of the groups' local rows and checked suffixes; None unless every group has a local row."""
-        known = [self._known(rule, items) for rule, _, items in groups]
-        if not known or not all(known):
-            return None
-        row = np.zeros(self._trie.words, np.uint32)
-        for local, (rule, origin, _) in zip(known, groups, strict=True):
-            assert local is not None
-            row |= local.row
-            if len(local.suffixes.token):
-                after = self._configurations.resume(origin, rule)
-                self._configurations.call(masks.fill_row, local.suffixes, after, row, _NO_EXITS, self._path)
-        return row
-
-    def _from_loop(self, state: int) -> Row | None:
-        """The row by difference from the loop that most bytes lead to; None when they lead to none."""
-        targets = np.zeros(len(_PROBES), np.int64)
-        loop = self._configurations.call(masks.find_loop, state, _PROBES, targets)
-        if loop == DEAD:
-            return None
-        row = self._rows.get(loop)
-        row = (self._compute(loop) if row is None else row).copy()
-        if self._configurations.is_accepting(loop):
-            row &= ~self._stops
-        arrays, paths = self._trie.arrays, self._paths
-        self._configurations.call(masks.change_row, arrays, state, loop, row, paths)
-        return row
-
-    def _known(self, rule: int, items: Items) -> LocalRow | None:
-        local = self._local.get((rule, items))
-        if local is None and head(self._configurations.networks.arrays, items) in self._shared.heads:
-            local = self._shared.rows.get(self._signature(rule, items))
-        return local
-
-    def _learn(self, groups: list[Group]) -> None:
-        """After a long walk: make the local rows that are met for the second time."""
-        for rule, _, items in groups:
-            if (rule, items) in self._local:
-                continue
-            key = self._signature(rule, items)
-            first = self._met.first_time((rule, items)) if key is None else self._shared.met.first_time(key)
-            if first:
-                continue
-            local = self._local[rule, items] = build_local(self._configurations, self._trie, rule, items)
-            if key is not None and local is not None:
-                self._shared.keep(key, head(self._configurations.networks.arrays, items), local)
-
-    def _signature(self, rule: int, items: Items) -> object:
-        if (rule, items) not in self._signatures:
-            self._signatures[rule, items] = signature(self._configurations.networks.arrays, items)
-        return self._signatures[rule, items]
+        key, first, _, _, sort, low, high = self._spans[span]
+        terminal = self._terminals[span]
+        if terminal is None:
+            terminal = self._terminals[span] = self._shared.terminal(self._networks.shared[key])
+        if sort == LIKE:
+            places = set(self._networks.like[items[:, NODE]].tolist()) - {-1}
+            found = [terminal.after(place) for place in places]
+            return None if not found or None in found else found  # type: ignore[return-value]
+        pairs = tuple((node - first, attr) for node, _, attr in items.tolist())
+        if sort == EXACT:
+            local = terminal.exact(pairs, learn)
+            return None if local is None else [local]
+        found = [terminal.bounded(node, attr, low, high, learn) for node, attr in pairs]
+        return None if None in found else found  # type: ignore[return-value]

@@ -6,19 +6,25 @@ Cost: sorting n tokens, then linear in their bytes (128,256 tokens: about 0.1 s,
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from structgen.errors import InvariantError, VocabularyError
+from structgen.kernels.handles import handle
 from structgen.kernels.layout import Trie
 from structgen.kernels.trie import build_trie as fill_trie
 
 
-@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+@dataclass(frozen=True, eq=False)
 class TokenTrie:
     """The trie's arrays, the length of the longest token and the size of the vocabulary (bits in a mask).
+
+    `handle` is how kernels reach the arrays (kernels/handles.py); `nodes` i64 (t,) the node at which each token of
+    arrays.token ends.
 
     Invariants (validate() checks them):
         T1  byte, depth, skip have n entries, token_start n + 1
@@ -35,6 +41,16 @@ class TokenTrie:
     def words(self) -> int:
         """uint32 words of a mask row."""
         return (self.size + 31) // 32
+
+    @cached_property
+    def handle(self) -> Any:
+        """The arrays by address."""
+        return handle(self.arrays)
+
+    @cached_property
+    def nodes(self) -> NDArray[np.int64]:
+        """The node at which each token of arrays.token ends."""
+        return np.repeat(np.arange(len(self.arrays.byte)), np.diff(self.arrays.token_start))
 
     def validate(self) -> None:
         """Raise InvariantError if the arrays break their contract (always called on load)."""

@@ -15,10 +15,12 @@ lives in rules), so passes may recurse over an expression but never over the rul
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 
-Expr: TypeAlias = "Literal | ByteSet | Seq | Alt | Repeat | Ref | Graph | Unordered"
+from structgen.errors import UnsupportedSchema
+
+Expr: TypeAlias = "Literal | ByteSet | Seq | Alt | Repeat | Ref | Graph | Unordered | Shared"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +92,24 @@ class Ref:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Finite automaton, maybe nondeterministic: states 0..n_states-1, `edges` (source, label, target), `accepts`."""
+    """Finite automaton, maybe nondeterministic: states 0..n_states-1, `edges` (source, label, target), `accepts`.
+
+    `like` is a promise that speeds up masks: from state i the graph takes the same bytes as the Shared expression does
+    after it read `prefixes[i]`, up to where either may end (None: nothing is promised of that state).
+    """
 
     n_states: int
     start: int
     accepts: tuple[int, ...]
     edges: tuple[tuple[int, Expr, int], ...]
+    like: tuple[Shared, tuple[bytes | None, ...]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """`body`, which calls no rule and stands in many grammars: its masks are worked out once per vocabulary."""
+
+    body: Expr
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +125,9 @@ class Unordered:
     extra: Expr | None = None
 
 
+NEVER = -1
 EPSILON = Literal(b"")
+SPECIAL, SPECIAL_END = 0xFF, 0xFE  # bytes around the name of a special token
 NOTHING = Alt(())
 
 
@@ -125,18 +141,41 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
-    """Rules by number and the number of the rule to start from."""
+    """Rules by number and the number of the rule to start from.
+
+    The first `shared` rules are the same objects in every grammar of one front end and style (the free-form JSON value,
+    say) and refer only to each other, so what is made of them once can be kept. Any other expression may be the same
+    object in many grammars as well: a format, a set of numbers, an enum.
+
+    `distinct` names rules of JSON arrays, which begin with '[', whose elements must differ as JSON values, and of JSON
+    objects, which begin with '{', whose keys must: what an automaton cannot remember is checked beside it
+    (structgen/distinct.py). With each stands how many there are at least before values may run out, NEVER where they
+    cannot.
+    """
 
     rules: tuple[Rule, ...]
     start: int = 0
+    shared: int = 0
+    distinct: tuple[tuple[int, int], ...] = ()
 
 
-@dataclass(slots=True)
+def refuse_distinct(grammar: Grammar) -> None:
+    """For what builds grammars from grammars. Raises UnsupportedSchema if this one has a residual check, which follows
+    one JSON text from its beginning."""
+    if grammar.distinct:
+        name = grammar.rules[grammar.distinct[0][0]].name
+        reason = f"the elements or keys of {name} are compared, which is not done inside a combination"
+        raise UnsupportedSchema(reason, keyword="uniqueItems")
+
+
 class GrammarBuilder:
-    """Collects rules. A rule is declared first and defined later, so rules may be recursive."""
+    """Collects rules, after `shared` ones. A rule is declared first and defined later, so rules may be recursive."""
 
-    names: list[str] = field(default_factory=list)
-    bodies: list[Expr | None] = field(default_factory=list)
+    def __init__(self, shared: tuple[Rule, ...] = ()) -> None:
+        self.shared = shared
+        self.names: list[str] = [rule.name for rule in shared]
+        self.bodies: list[Expr | None] = [rule.body for rule in shared]
+        self.distinct: list[tuple[int, int]] = []
 
     def declare(self, name: str) -> Ref:
         """Reserve a rule; define it before `build`."""
@@ -153,40 +192,80 @@ class GrammarBuilder:
 
     def rule(self, name: str, body: Expr) -> Ref:
         """Declare and define at once."""
-        return self.define(self.declare(name), body)
+        self.names.append(name)
+        self.bodies.append(body)
+        return Ref(len(self.names) - 1)
 
     def build(self, start: Ref) -> Grammar:
         """The finished grammar."""
-        rules = []
-        for name, body in zip(self.names, self.bodies, strict=True):
+        rules = list(self.shared)
+        for name, body in zip(self.names[len(rules) :], self.bodies[len(rules) :], strict=True):
             if body is None:
                 raise ValueError(f"rule {name!r} is declared and never defined")
             rules.append(Rule(name, body))
-        return Grammar(tuple(rules), start.rule)
+        return Grammar(tuple(rules), start.rule, len(self.shared), tuple(self.distinct))
 
 
 def seq(*parts: Expr) -> Expr:
     """Concatenation with the obvious simplifications: flat, literals joined, NOTHING absorbs."""
     flat: list[Expr] = []
     for part in parts:
-        for item in part.parts if isinstance(part, Seq) else (part,):
-            if item == NOTHING:
+        for item in part.parts if type(part) is Seq else (part,):
+            if type(item) is Literal:
+                if not item.value:
+                    continue
+                last = flat[-1] if flat else None
+                if type(last) is Literal:
+                    flat[-1] = Literal(last.value + item.value)
+                    continue
+            elif type(item) is Alt and not item.options:
                 return NOTHING
-            if isinstance(item, Literal) and flat and isinstance(flat[-1], Literal):
-                flat[-1] = Literal(flat[-1].value + item.value)
-            elif item != EPSILON:
-                flat.append(item)
-    if not flat:
-        return EPSILON
-    return flat[0] if len(flat) == 1 else Seq(tuple(flat))
+            flat.append(item)
+    if len(flat) < 2:
+        return flat[0] if flat else EPSILON
+    return Seq(tuple(flat))
 
 
 def alt(*options: Expr) -> Expr:
-    """Union: flat, duplicates dropped."""
-    flat: dict[Expr, None] = {}
+    """Union: flat; leaves that are equal and parts that are the same object are kept once."""
+    flat: dict[object, Expr] = {}
     for option in options:
-        flat.update(dict.fromkeys(option.options if isinstance(option, Alt) else (option,)))
-    return next(iter(flat)) if len(flat) == 1 else Alt(tuple(flat))
+        for item in option.options if type(option) is Alt else (option,):
+            flat.setdefault(item if type(item) in _LEAVES else id(item), item)
+    if len(flat) < 2:
+        return next(iter(flat.values()), NOTHING)
+    return Alt(tuple(flat.values()))
+
+
+_LEAVES = frozenset((Literal, ByteSet, Ref))
+
+
+def special(name: str) -> Literal:
+    """The special token of this name, as one symbol.
+
+    It is spelled with the bytes FF and FE, which UTF-8 never contains: the vocabulary's trie spells special tokens in
+    the same way, so no text can be taken for one, and nothing below the trie knows the difference.
+    """
+    return Literal(bytes([SPECIAL]) + name.encode() + bytes([SPECIAL_END]))
+
+
+def special_symbols(grammar: Grammar) -> set[bytes]:
+    """The special tokens a grammar uses, as spelled."""
+    found: set[bytes] = set()
+    pending: list[Expr] = [rule.body for rule in grammar.rules]
+    while pending:
+        match pending.pop():
+            case Literal(value):
+                found |= {b"\xff" + part.split(b"\xfe")[0] + b"\xfe" for part in value.split(b"\xff")[1:]}
+            case Seq(parts) | Alt(parts):
+                pending += parts
+            case Repeat(body) | Shared(body):
+                pending.append(body)
+            case Graph(_, _, _, edges):
+                pending += (label for _, label, _ in edges)
+            case Unordered(members, separator, extra):
+                pending += [*(body for body, _ in members), separator, *(() if extra is None else (extra,))]
+    return found
 
 
 def optional(body: Expr) -> Expr:

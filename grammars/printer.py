@@ -8,15 +8,31 @@ Cost: linear in the grammar. The text is for reading; no parser reads it back.
 
 from __future__ import annotations
 
-from structgen.grammars.ir import Alt, ByteSet, Expr, Grammar, Graph, Literal, Ref, Repeat, Seq, Unordered, byte_runs
+from structgen.grammars.ir import (
+    Alt,
+    ByteSet,
+    Expr,
+    Grammar,
+    Graph,
+    Literal,
+    Ref,
+    Repeat,
+    Seq,
+    Shared,
+    Unordered,
+    byte_runs,
+)
 
 __all__ = ["print_expression", "print_grammar"]
 
 
 def print_grammar(grammar: Grammar) -> str:
-    """Every rule as `name ::= body`, the start rule first. Rules that share a name are told apart by their number."""
+    """Every rule as `name ::= body`, the start rule first; without the shared ones, the same in every grammar.
+
+    Rules that share a name are told apart by their number.
+    """
     names = rule_names(grammar)
-    order = [grammar.start, *(i for i in range(len(grammar.rules)) if i != grammar.start)]
+    order = [grammar.start, *(i for i in range(grammar.shared, len(grammar.rules)) if i != grammar.start)]
     return "\n".join(f"{names[i]} ::= {print_expression(grammar.rules[i].body, names)}" for i in order)
 
 
@@ -44,6 +60,8 @@ def print_expression(expr: Expr, names: list[str]) -> str:
         case Graph(_, start, accepts, edges):
             steps = "; ".join(f"{a} -> {b}: {print_expression(label, names)}" for a, label, b in edges)
             return f"graph(from {start} to {', '.join(map(str, accepts))}; {steps})"
+        case Shared(body):
+            return print_expression(body, names)
         case Unordered(members, separator, extra):
             some = [print_expression(body, names) + ("" if needed else " ?") for body, needed in members]
             some += [] if extra is None else [f"extra {print_expression(extra, names)}"]
@@ -51,6 +69,8 @@ def print_expression(expr: Expr, names: list[str]) -> str:
 
 
 def _grouped(expr: Expr, names: list[str]) -> str:
+    if isinstance(expr, Shared):
+        return _grouped(expr.body, names)
     text = print_expression(expr, names)
     loose = (isinstance(expr, Alt) and len(expr.options) != 1) or (isinstance(expr, Seq) and len(expr.parts) > 1)
     return f"({text})" if loose else text

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from structgen.kernels._jit import jit
+from structgen.kernels._jit import inlined
 from structgen.kernels.layout import ATTR, CROWDED, NODE, ORIGIN, SLOT, STAMP
 
 
-@jit
+@inlined
 def mix(node, origin, attr):  # type: ignore[no-untyped-def]
     """Hash of one item (splitmix64 finaliser)."""
     h = np.uint64(node) * np.uint64(0x9E3779B97F4A7C15)
@@ -20,7 +20,7 @@ def mix(node, origin, attr):  # type: ignore[no-untyped-def]
     return h ^ (h >> np.uint64(27))
 
 
-@jit
+@inlined
 def push(work, n, node, origin, attr):  # type: ignore[no-untyped-def]
     """Add an item to the agenda unless it is there; returns the new length, CROWDED when full."""
     mask = np.uint64(work.seen.shape[0] - 1)
@@ -39,7 +39,7 @@ def push(work, n, node, origin, attr):  # type: ignore[no-untyped-def]
     return n + 1
 
 
-@jit
+@inlined
 def sort_items(work, n):  # type: ignore[no-untyped-def]
     """Shell sort of the first n agenda items by (node, origin, attr); most agendas hold fewer than ten."""
     gap = 1

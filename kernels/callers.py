@@ -1,43 +1,27 @@
-"""Who called a rule where, and how far it is from there to the end of the text.
+"""Who called a rule where.
 
 Callers of a configuration are sorted by rule. A tail call hands down the callers of its own rule (Leo 1991), so closing
-a right recursion of depth d costs O(1), not O(d). Distances are exact byte counts, known when a configuration is made.
+a right recursion of depth d costs O(1), not O(d).
 """
 
 from __future__ import annotations
 
-from structgen.kernels._jit import jit
+from structgen.kernels._jit import inlined
 from structgen.kernels.agenda import push
-from structgen.kernels.analysis import is_required
 from structgen.kernels.layout import (
     BACK_ATTR,
-    BACK_FAR,
     BACK_ORIGIN,
     BACK_TO,
-    BODY,
     BY_RULE,
     CALLERS,
-    COUNTED,
-    EXIT,
-    EXTRA,
-    FAR,
-    FINAL,
     GROW,
     KIND,
-    LEAST,
-    LONG,
-    MEMBER,
-    MEMBERS,
-    MINIMUM,
     RULE,
-    SEGMENT,
-    SORT,
     TAIL,
 )
-from structgen.kernels.registers import written
 
 
-@jit
+@inlined
 def first_caller(memo, config, rule):  # type: ignore[no-untyped-def]
     """Index of the first caller of `rule` in `config` (callers are sorted by rule)."""
     low, high = memo.configs[config, CALLERS], memo.configs[config + 1, CALLERS]
@@ -50,7 +34,7 @@ def first_caller(memo, config, rule):  # type: ignore[no-untyped-def]
     return low
 
 
-@jit
+@inlined
 def complete(net, memo, work, n, node, origin):  # type: ignore[no-untyped-def]
     """Push the returns of everyone who called this node's rule in `origin`."""
     rule = net.nodes[node, RULE]
@@ -63,7 +47,7 @@ def complete(net, memo, work, n, node, origin):  # type: ignore[no-untyped-def]
     return n
 
 
-@jit
+@inlined
 def add_caller(net, memo, at, base, rule, to, origin, attr):  # type: ignore[no-untyped-def]
     """Insert a caller keeping [base, at) sorted by rule and free of duplicates; returns the new end, GROW when full."""
     if at >= memo.callers.shape[0]:
@@ -91,7 +75,7 @@ def add_caller(net, memo, at, base, rule, to, origin, attr):  # type: ignore[no-
     return at + 1
 
 
-@jit
+@inlined
 def record_call(net, memo, config, at, base, rule, to, origin, attr):  # type: ignore[no-untyped-def]
     """Add a caller; a tail call hands down the callers of its own rule instead (Leo 1991)."""
     if not (net.nodes[to, KIND] & TAIL) or origin == config or net.nodes[to, RULE] == 0:
@@ -113,61 +97,3 @@ def record_call(net, memo, config, at, base, rule, to, origin, attr):  # type: i
         if at < 0:
             return at
     return at
-
-
-@jit
-def rest_of_segment(net, memo, node, attr):  # type: ignore[no-untyped-def]
-    """Fewest bytes from an item's node to the end of its rule."""
-    g = net.nodes[node, SEGMENT]
-    if g < 0:
-        return net.nodes[node, LEAST]
-    total = net.nodes[node, LEAST] + net.segments[g, EXIT]
-    if net.segments[g, SORT] == COUNTED:
-        left = net.segments[g, MINIMUM] - attr - 1
-        if left > 0:
-            total += min(left, LONG // (net.segments[g, BODY] + 1)) * net.segments[g, BODY]
-        return min(total, LONG)
-    separators, best = 0, net.segments[g, EXTRA]
-    for k in range(net.segments[g + 1, MEMBERS] - net.segments[g, MEMBERS]):
-        if not written(net, memo, g, attr, k):
-            cost = net.members[net.segments[g, MEMBERS] + k]
-            best = min(best, cost)
-            if is_required(net, g, k):
-                total += cost
-                separators += 1
-    if net.segments[g, SORT] == MEMBER:
-        total += separators * net.segments[g, BODY]
-    elif separators == 0:
-        total += best
-    else:
-        total += (separators - 1) * net.segments[g, BODY]
-    return min(total, LONG)
-
-
-@jit
-def far_beyond(net, memo, node, origin):  # type: ignore[no-untyped-def]
-    """Fewest bytes still to write once the rule of `node`, called in `origin`, is complete."""
-    if net.nodes[node, KIND] & FINAL or net.nodes[node, RULE] == 0:
-        return 0
-    rule, best = net.nodes[node, RULE], FAR
-    for e in range(first_caller(memo, origin, rule), memo.configs[origin + 1, CALLERS]):
-        if memo.callers[e, BY_RULE] != rule:
-            break
-        best = min(best, memo.callers[e, BACK_FAR])
-    return best
-
-
-@jit
-def measure(net, memo, config, base, callers):  # type: ignore[no-untyped-def]
-    """Distances of a new configuration's callers to a complete text; a fixpoint, since callers may lie here too."""
-    for e in range(base, callers):
-        memo.callers[e, BACK_FAR] = FAR
-    changed = True
-    while changed:
-        changed = False
-        for e in range(base, callers):
-            to, origin = memo.callers[e, BACK_TO], memo.callers[e, BACK_ORIGIN]
-            far = rest_of_segment(net, memo, to, memo.callers[e, BACK_ATTR]) + far_beyond(net, memo, to, origin)
-            if far < memo.callers[e, BACK_FAR]:
-                memo.callers[e, BACK_FAR] = min(far, LONG)
-                changed = True

@@ -13,32 +13,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from structgen.kernels._jit import jit
+from structgen.kernels._jit import inlined, jit
 from structgen.kernels.agenda import push
-from structgen.kernels.callers import complete, first_caller
-from structgen.kernels.interning import intern, silent
+from structgen.kernels.callers import complete
+from structgen.kernels.interning import intern, set_bytes, silent
 from structgen.kernels.layout import (
     ARC_TO,
     ARCS,
     ATTR,
-    BACK_ATTR,
-    BACK_FAR,
-    BACK_ORIGIN,
-    BACK_TO,
-    BY_RULE,
-    CALLERS,
     CHAIN,
-    DISTANCE,
     ENDS,
     FINAL,
     FIRST,
-    GROW,
-    ITEMS,
     KIND,
-    N_CALLERS,
-    N_CONFIGS,
-    N_ITEMS,
-    N_SCANS,
     NODE,
     ORIGIN,
     SCANS,
@@ -46,8 +33,10 @@ from structgen.kernels.layout import (
     STAYS,
 )
 
+EVERY = np.zeros(0, np.int64)
 
-@jit
+
+@inlined
 def settle(net, memo, work, n):  # type: ignore[no-untyped-def]
     """Close the agenda under epsilon edges, empty calls and completion, then intern what stays."""
     i = 0
@@ -76,15 +65,14 @@ def settle(net, memo, work, n):  # type: ignore[no-untyped-def]
 
 
 @jit
-def step(net, memo, work, config, byte):  # type: ignore[no-untyped-def]
-    """The configuration after one byte: DEAD, an id, or GROW / CROWDED (nothing changed; grow and call again)."""
-    known = memo.trans[config, byte]
-    if known >= 0:
-        return known
+def scan(net, memo, work, config, byte, part, chosen):  # type: ignore[no-untyped-def]
+    """The configuration after one byte, from the scan items whose entry in i64 `part` is `chosen` (all, if empty)."""
     work.clock[0] += 1
-    n = 0
+    n, first = 0, memo.configs[config, SCANS]
     word, bit = byte >> 6, np.uint64(byte & 63)
-    for i in range(memo.configs[config, SCANS], memo.configs[config + 1, SCANS]):
+    for i in range(first, memo.configs[config + 1, SCANS]):
+        if part.shape[0] > 0 and part[i - first] != chosen:
+            continue
         node, origin, attr = memo.scans[i, NODE], memo.scans[i, ORIGIN], memo.scans[i, ATTR]
         if net.nodes[node, CHAIN] == byte:
             n = push(work, n, node + 1, origin, attr)
@@ -95,20 +83,53 @@ def step(net, memo, work, config, byte):  # type: ignore[no-untyped-def]
                 n = push(work, n, net.arcs[a, ARC_TO], origin, attr)
                 if n < 0:
                     return n
-    after = settle(net, memo, work, n)
-    if after >= 0:
-        memo.trans[config, byte] = after
-    return after
+    return settle(net, memo, work, n)
+
+
+@inlined
+def spread(net, memo, config, byte, part, chosen, row, after):  # type: ignore[no-untyped-def]
+    """Note the transition in i32 `row` for every byte that takes the same edges as `byte`: one step per class of bytes.
+
+    Receipt: mean time per token of maskbench 90 -> 46 µs.
+    """
+    full = ~np.uint64(0)
+    c0, c1, c2, c3 = full, full, full, full
+    first = memo.configs[config, SCANS]
+    for i in range(first, memo.configs[config + 1, SCANS]):
+        if part.shape[0] > 0 and part[i - first] != chosen:
+            continue
+        node = memo.scans[i, NODE]
+        chain = net.nodes[node, CHAIN]
+        if chain == byte:
+            row[byte] = after
+            return
+        if chain >= 0:
+            bit = ~(np.uint64(1) << np.uint64(chain & 63))
+            if chain < 64:
+                c0 &= bit
+            elif chain < 128:
+                c1 &= bit
+            elif chain < 192:
+                c2 &= bit
+            else:
+                c3 &= bit
+        for a in range(net.nodes[node, ARCS], net.nodes[node + 1, ARCS]):
+            s = net.sets[net.arcs[a, SET]]
+            flip = np.uint64(0) if (s[byte >> 6] >> np.uint64(byte & 63)) & np.uint64(1) else full
+            c0, c1, c2, c3 = c0 & (s[0] ^ flip), c1 & (s[1] ^ flip), c2 & (s[2] ^ flip), c3 & (s[3] ^ flip)
+    set_bytes(row, c0, c1, c2, c3, after)
 
 
 @jit
-def advance(net, memo, work, config, data):  # type: ignore[no-untyped-def]
-    """The configuration after all bytes of u8 array `data`; stops at DEAD, GROW or CROWDED."""
-    for i in range(data.shape[0]):
-        config = step(net, memo, work, config, data[i])
-        if config <= 0:
-            return config
-    return config
+def step(net, memo, work, config, byte):  # type: ignore[no-untyped-def]
+    """The configuration after one byte: DEAD, an id, or GROW / CROWDED (nothing changed; grow and call again)."""
+    known = memo.trans[config, byte]
+    if known >= 0:
+        return known
+    after = scan(net, memo, work, config, byte, EVERY, 0)
+    if after >= 0:
+        spread(net, memo, config, byte, EVERY, 0, memo.trans[config], after)
+    return after
 
 
 @jit
@@ -117,24 +138,6 @@ def begin(net, memo, work):  # type: ignore[no-untyped-def]
     work.clock[0] += 1
     n = push(work, 0, net.rules[0, FIRST], np.int64(0), np.int64(0))
     return settle(net, memo, work, n)
-
-
-@jit
-def island(net, memo, work, rule):  # type: ignore[no-untyped-def]
-    """A configuration without items in which `rule` was called by the end of everything.
-
-    Items with this origin run their rule apart from any context; where it may be left, they are accepting.
-    """
-    config, row = memo.counts[N_CONFIGS], memo.counts[N_CALLERS]
-    if config + 2 >= memo.trans.shape[0] or row >= memo.callers.shape[0]:
-        return np.int64(GROW)
-    memo.callers[row, BY_RULE], memo.callers[row, BACK_TO] = rule, 1
-    memo.callers[row, BACK_ORIGIN], memo.callers[row, BACK_ATTR], memo.callers[row, BACK_FAR] = 0, 0, 0
-    memo.configs[config, ITEMS], memo.configs[config + 1, ITEMS] = memo.counts[N_ITEMS], memo.counts[N_ITEMS]
-    memo.configs[config, SCANS], memo.configs[config + 1, SCANS] = memo.counts[N_SCANS], memo.counts[N_SCANS]
-    memo.configs[config, CALLERS], memo.configs[config + 1, CALLERS] = row, row + 1
-    memo.counts[N_CONFIGS], memo.counts[N_CALLERS] = config + 1, row + 1
-    return np.int64(config)
 
 
 @jit
@@ -150,37 +153,7 @@ def gather(net, memo, work, items):  # type: ignore[no-untyped-def]
 
 
 @jit
-def resume(net, memo, work, origin, rule):  # type: ignore[no-untyped-def]
-    """The configuration right after `rule`, called in `origin`, was completed there."""
+def arrive(net, memo, work, node, origin):  # type: ignore[no-untyped-def]
+    """The configuration right after `node` of a rule called in `origin` was reached."""
     work.clock[0] += 1
-    n = 0
-    for e in range(first_caller(memo, origin, rule), memo.configs[origin + 1, CALLERS]):
-        if memo.callers[e, BY_RULE] != rule:
-            break
-        n = push(work, n, memo.callers[e, BACK_TO], memo.callers[e, BACK_ORIGIN], memo.callers[e, BACK_ATTR])
-        if n < 0:
-            return np.int64(n)
-    return np.int64(settle(net, memo, work, n))
-
-
-@jit
-def shortest(net, memo, work, config, out):  # type: ignore[no-untyped-def]
-    """Write a byte-shortest completion of `config` into u8 array `out`; its length, or GROW / CROWDED.
-
-    Of equally short completions the one with the smallest bytes; `out` must hold distance[config] bytes.
-    """
-    n = 0
-    while memo.configs[config, DISTANCE] > 0:
-        left = memo.configs[config, DISTANCE]
-        for byte in range(256):
-            if memo.trans[config, byte] == 0:
-                continue
-            after = step(net, memo, work, config, byte)
-            if after < 0:
-                return after
-            if memo.configs[after, DISTANCE] == left - 1:
-                out[n] = byte
-                n += 1
-                config = after
-                break
-    return n
+    return np.int64(settle(net, memo, work, push(work, 0, node, origin, 0)))

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from structgen.kernels._jit import jit
+from structgen.kernels._jit import inlined, jit
 from structgen.kernels.agenda import mix, push, sort_items
-from structgen.kernels.callers import far_beyond, measure, record_call, rest_of_segment
+from structgen.kernels.callers import record_call
 from structgen.kernels.layout import (
     ACCEPTING,
     ARCS,
@@ -21,14 +21,11 @@ from structgen.kernels.layout import (
     CALLERS,
     CALLS,
     CHAIN,
-    DISTANCE,
-    FAR,
     FINAL,
     FIRST,
     GROW,
     ITEMS,
     KIND,
-    LONG,
     N_CALLERS,
     N_CONFIGS,
     N_ITEMS,
@@ -47,7 +44,7 @@ from structgen.kernels.layout import (
 from structgen.kernels.registers import apply
 
 
-@jit
+@inlined
 def silent(net, memo, work, n, node, origin, attr):  # type: ignore[no-untyped-def]
     """Push what an item reaches without a byte: epsilon edges and calls of rules that may be empty."""
     for e in range(net.nodes[node, SILENT], net.nodes[node + 1, SILENT]):
@@ -66,7 +63,7 @@ def silent(net, memo, work, n, node, origin, attr):  # type: ignore[no-untyped-d
     return n
 
 
-@jit
+@inlined
 def lookup(memo, work, n):  # type: ignore[no-untyped-def]
     """(configuration or 0, table place) of the kernel in the first n agenda slots."""
     h = np.uint64(n)
@@ -93,7 +90,7 @@ def lookup(memo, work, n):  # type: ignore[no-untyped-def]
     return np.int32(0), place
 
 
-@jit
+@inlined
 def predict(net, memo, work, n, config):  # type: ignore[no-untyped-def]
     """Fill scans and callers of a new configuration from its n kernel items; the ends of both, or an error."""
     work.clock[0] += 1
@@ -127,27 +124,48 @@ def predict(net, memo, work, n, config):  # type: ignore[no-untyped-def]
     return scans, callers
 
 
+@inlined
+def set_bytes(row, s0, s1, s2, s3, value):  # type: ignore[no-untyped-def]
+    """row[b] = value for every byte b in the set of four words."""
+    for b in range(64):
+        bit = np.uint64(b)
+        if (s0 >> bit) & np.uint64(1):
+            row[b] = value
+        if (s1 >> bit) & np.uint64(1):
+            row[64 + b] = value
+        if (s2 >> bit) & np.uint64(1):
+            row[128 + b] = value
+        if (s3 >> bit) & np.uint64(1):
+            row[192 + b] = value
+
+
 @jit
+def open_item(net, node, row):  # type: ignore[no-untyped-def]
+    """Mark the bytes of one node UNKNOWN in i32 `row`."""
+    if net.nodes[node, CHAIN] >= 0:
+        row[net.nodes[node, CHAIN]] = UNKNOWN
+    for a in range(net.nodes[node, ARCS], net.nodes[node + 1, ARCS]):
+        s = net.sets[net.arcs[a, SET]]
+        set_bytes(row, s[0], s[1], s[2], s[3], UNKNOWN)
+
+
+@inlined
 def open_row(net, memo, config):  # type: ignore[no-untyped-def]
     """Fill the transition row: UNKNOWN where some scan item has the byte, DEAD elsewhere."""
     row = memo.trans[config]
     row[:] = 0
+    s0, s1, s2, s3 = np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0)
     for i in range(memo.configs[config, SCANS], memo.configs[config + 1, SCANS]):
         node = memo.scans[i, NODE]
         if net.nodes[node, CHAIN] >= 0:
             row[net.nodes[node, CHAIN]] = UNKNOWN
         for a in range(net.nodes[node, ARCS], net.nodes[node + 1, ARCS]):
-            for w in range(4):
-                bits = net.sets[net.arcs[a, SET], w]
-                b = 64 * w
-                while bits:
-                    if bits & np.uint64(1):
-                        row[b] = UNKNOWN
-                    bits >>= np.uint64(1)
-                    b += 1
+            s = net.sets[net.arcs[a, SET]]
+            s0, s1, s2, s3 = s0 | s[0], s1 | s[1], s2 | s[2], s3 | s[3]
+    set_bytes(row, s0, s1, s2, s3, UNKNOWN)
 
 
-@jit
+@inlined
 def intern(net, memo, work, n):  # type: ignore[no-untyped-def]
     """Id of the configuration whose kernel is the first n agenda items, made if new.  Negative: GROW or CROWDED."""
     sort_items(work, n)
@@ -155,7 +173,12 @@ def intern(net, memo, work, n):  # type: ignore[no-untyped-def]
     if known:
         return known
     config, items = memo.counts[N_CONFIGS], memo.counts[N_ITEMS]
-    if config + 2 >= memo.trans.shape[0] or items + n > memo.items.shape[0]:
+    if (
+        config + 2 >= memo.trans.shape[0]
+        or config + 2 >= memo.configs.shape[0]
+        or items + n > memo.items.shape[0]
+        or 2 * config + 4 >= memo.table.shape[0]
+    ):
         return GROW
     base = memo.counts[N_CALLERS]
     memo.configs[config, ITEMS], memo.configs[config + 1, ITEMS] = items, items + n
@@ -171,12 +194,7 @@ def intern(net, memo, work, n):  # type: ignore[no-untyped-def]
     if scans < 0:
         return scans
     memo.configs[config + 1, SCANS], memo.configs[config + 1, CALLERS] = scans, callers
-    measure(net, memo, config, base, callers)
-    best = FAR
-    for i in range(items, items + n):
-        node, origin = memo.items[i, NODE], memo.items[i, ORIGIN]
-        best = min(best, rest_of_segment(net, memo, node, memo.items[i, ATTR]) + far_beyond(net, memo, node, origin))
-    memo.configs[config, DISTANCE], memo.configs[config, ACCEPTING] = min(best, LONG), accepting
+    memo.configs[config, ACCEPTING] = accepting
     open_row(net, memo, config)
     memo.counts[N_CONFIGS], memo.counts[N_ITEMS] = config + 1, items + n
     memo.counts[N_SCANS], memo.counts[N_CALLERS] = scans, callers

@@ -88,10 +88,30 @@ class Network(NamedTuple):
     wide: NDArray[np.uint64]
 
 
+# Operations of a program (automata/program.py writes it, kernels/emission.py runs it). Parts `p` follow in place.
+DO_LITERAL = 0  # n, n bytes
+DO_SET = 1  # four words of bits
+DO_CALL = 2  # rule, SOLID
+DO_SEQ = 3  # n, n parts
+DO_ALT = 4  # n, n parts
+DO_GRAPH = 5  # states, states with those that finish labels, start, SharedBody that they are like or -1, accepts,
+#               edges; the accepting states; if they are like it, a promised prefix or -1 per state; edges (from, to, p)
+DO_OPTIONAL = 6  # p
+DO_STAR = 7  # least repetitions (0 or 1), p
+DO_COUNTED = 8  # least, most (-1: no bound), p
+DO_COUNTED_RULE = 9  # least, most, rule to be called once per repetition
+DO_UNORDERED = 10  # n, 1 = there is an extra member, 1 = sets are interned; n times 1 = required; n parts; the extra
+#                    part; the separator
+DO_SHARED = 11  # number of a SharedBody, EXACT or BOUNDED, least, most repetitions if it is BOUNDED, p
+
+# Columns of RuleNetworks.spans: nodes [SPAN_FIRST, SPAN_END) behave as SharedBody SPAN_KEY does, up to node SPAN_AFTER.
+SPAN_KEY, SPAN_FIRST, SPAN_END, SPAN_AFTER, SPAN_SORT, SPAN_LOW, SPAN_HIGH = range(7)
+EXACT, BOUNDED, LIKE = range(3)  # SPAN_SORT: the same; the same but for the bounds; states that promise to be like it
+
 ENDS, STAYS, TAIL, FINAL = 1, 2, 4, 8  # bits of Network.kind
 
 # Slots of Memo.counts
-N_CONFIGS, N_ITEMS, N_SCANS, N_CALLERS, N_SETS = 0, 1, 2, 3, 4
+N_CONFIGS, N_ITEMS, N_SCANS, N_CALLERS, N_SETS, N_MEASURED = range(6)
 
 
 ACCEPTING, DISTANCE, ITEMS, SCANS, CALLERS = range(5)  # Memo.configs
@@ -103,15 +123,15 @@ SLOT, STAMP = range(2)  # Work.seen
 class Memo(NamedTuple):
     """Interned configurations.  Ids are dense; slabs double when full.  An item is (NODE, ORIGIN, ATTR).
 
-    counts    i64 (5,)        configurations, items, scans, callers, sets in use
+    counts    i64 (6,)        configurations, items, scans, callers, sets in use; configurations measured
     trans     i32 (C, 256)    next configuration, DEAD or UNKNOWN
-    configs   i64 (C+1, 5)    ACCEPTING the text so far is complete; DISTANCE fewest bytes to a complete text;
-                              ITEMS, SCANS, CALLERS first rows, ending where the next configuration's begin
+    configs   i64 (C+1, 5)    ACCEPTING the text so far is complete; DISTANCE fewest bytes to a complete one (if
+                              measured); ITEMS, SCANS, CALLERS first rows, ending where the next configuration's begin
     items     i64 (., 3)      the kernel: what identifies a configuration, sorted
     scans     i64 (., 3)      closure items with byte edges
     callers   i64 (., 5)      who called which rule here, sorted by rule: BY_RULE the rule called, BACK_TO node to
                               return to, BACK_ORIGIN and BACK_ATTR of the calling item, BACK_FAR fewest bytes from
-                              that return to a complete text
+                              that return to a complete text (if measured)
     table     i32 (H,)        open-addressing hash of kernels, 0 = free; H is a power of two >= 2 C
     sets      u64 (S, w)      interned sets of written members, for registers of BROAD segments; number 0 is empty
     set_table i32 (2 S,)      open-addressing hash of sets, 0 = free

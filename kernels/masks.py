@@ -12,29 +12,34 @@ from __future__ import annotations
 import numpy as np
 
 from structgen.kernels._jit import jit
-from structgen.kernels.earley import step
-from structgen.kernels.layout import ACCEPTING
+from structgen.kernels.earley import scan, spread, step
+from structgen.kernels.interning import open_item
+from structgen.kernels.layout import ACCEPTING, ATTR, NODE, ORIGIN, SCANS, SEGMENT
+
+ALIVE, LEAVES, MIXED, COUNTING, CLOSED = 1, 2, 4, 8, 16  # what `survey` notes of a configuration
+UNCERTAIN = -4  # it gave up
 
 
 @jit
-def fill_row(net, memo, work, trie, config, row, exits, path):  # type: ignore[no-untyped-def]
+def fill_row(net, memo, work, trie, config, part, chosen, row, root, path):  # type: ignore[no-untyped-def]
     """Set bit t of u32 array `row` for every token t allowed in `config`; bits that are set stay set.
 
+    If i64 `part` is not empty it has an entry per scan item of `config`, and only items whose entry is `chosen` count.
     Returns how many trie nodes were visited, or GROW / CROWDED (call again: what was found stays found).
-    exits i32, if not empty, receives the inner trie nodes after which the text may end: exits[0] of them, then each.
-    path is i64 scratch of at least the trie's depth + 1: path[d] is the configuration after d bytes, so leaving a
-    subtree needs no pop.
+    root i32 (256,) is scratch; path i64 of at least the trie's depth + 1: path[d] is the configuration after d bytes,
+    so leaving a subtree needs no pop.
     """
+    if part.shape[0] > 0:
+        open_part(net, memo, config, part, chosen, root)
+    else:
+        root[:] = memo.trans[config]
     path[0] = config
-    record = exits.shape[0] > 0
-    if record:
-        exits[0] = 0
     i, n, visited = 1, trie.byte.shape[0], np.int64(0)
     while i < n:
         visited += 1
         depth = np.int64(trie.depth[i])
         byte = np.int64(trie.byte[i])
-        after = np.int64(memo.trans[path[depth - 1], byte])
+        after = np.int64(root[byte]) if depth == 1 else np.int64(memo.trans[path[depth - 1], byte])
         if after == 0:
             i = trie.skip[i]
             continue
@@ -43,88 +48,144 @@ def fill_row(net, memo, work, trie, config, row, exits, path):  # type: ignore[n
             row[t >> 5] |= np.uint32(1) << np.uint32(t & 31)
         if trie.skip[i] > i + 1:
             if after < 0:
-                after = step(net, memo, work, path[depth - 1], byte)
+                if depth == 1 and part.shape[0] > 0:
+                    after = np.int64(scan(net, memo, work, config, byte, part, chosen))
+                    if after > 0:
+                        spread(net, memo, config, byte, part, chosen, root, after)
+                else:
+                    after = np.int64(step(net, memo, work, path[depth - 1], byte))
                 if after <= 0:
                     return after - (after == 0)  # 0 here breaks the contract of rows: reported as UNKNOWN
             path[depth] = after
-            if record and memo.configs[after, ACCEPTING]:
-                exits[0] += 1
-                exits[exits[0]] = i
         i += 1
     return visited
 
 
 @jit
-def find_loop(net, memo, work, config, probes, targets):  # type: ignore[no-untyped-def]
-    """The loop that half of the bytes `probes` u8 (k,) lead to from `config`: nearly all of them lead back to it.
-
-    0 when there is none or it is `config`; GROW or CROWDED (call again). targets i64 (k,) is scratch.
-    """
-    k = probes.shape[0]
-    for p in range(k):
-        targets[p] = step(net, memo, work, config, np.int64(probes[p]))
-        if targets[p] < 0:
-            return targets[p]
-        if p == 1 and targets[0] == 0 and targets[1] == 0:
-            return np.int64(0)
-    best, most = np.int64(0), np.int64(0)
-    for p in range(k):
-        count = np.int64(0)
-        for q in range(k):
-            count += targets[q] == targets[p]
-        if count > most and targets[p] != 0:
-            best, most = targets[p], count
-    if 2 * most < k or best == config:
-        return np.int64(0)
-    stay = np.int64(0)
-    for p in range(k):
-        after = step(net, memo, work, best, np.int64(probes[p]))
-        if after < 0:
-            return np.int64(after)
-        stay += after == best
-    return best if stay >= k - 1 and 2 * stay > k else np.int64(0)
-
-
-@jit
-def change_row(net, memo, work, trie, config, other, row, paths):  # type: ignore[no-untyped-def]
-    """Turn u32 array `row`, the mask of configuration `other`, into that of `config`; nodes visited, GROW or CROWDED.
-
-    Both are walked as a pair: where they reach the same configuration the whole subtree is right already and skipped.
-    May be called again after GROW, since it only ever sets and clears. paths i64 (2, at least the trie's depth + 1).
-    """
-    paths[0, 0], paths[1, 0] = config, other
-    i, n, visited = np.int64(1), trie.byte.shape[0], np.int64(0)
-    while i < n:
-        visited += 1
-        depth = np.int64(trie.depth[i])
-        byte = np.int64(trie.byte[i])
-        mine, theirs = paths[0, depth - 1], paths[1, depth - 1]
-        after, reference = np.int64(memo.trans[mine, byte]), np.int64(memo.trans[theirs, byte])
-        end = np.int64(trie.skip[i])
-        if after == 0:
-            if reference != 0:
-                for k in range(trie.token_start[i], trie.token_start[end]):
-                    row[trie.token[k] >> 5] &= ~(np.uint32(1) << np.uint32(trie.token[k] & 31))
-            i = end
-            continue
-        if reference == 0:
-            for k in range(trie.token_start[i], trie.token_start[i + 1]):
-                row[trie.token[k] >> 5] |= np.uint32(1) << np.uint32(trie.token[k] & 31)
-        if end > i + 1:
-            if after < 0:
-                after = np.int64(step(net, memo, work, mine, byte))
-                if after <= 0:
-                    return after - (after == 0)
-            if reference < 0:
-                reference = np.int64(step(net, memo, work, theirs, byte))
-                if reference <= 0:
-                    return reference - (reference == 0)
-            if after == reference:
-                i = end
+def fill_below(net, memo, work, trie, nodes, config, row, path):  # type: ignore[no-untyped-def]
+    """As fill_row for the tokens below each of the trie nodes i64 `nodes`, `config` being what holds at these nodes."""
+    visited = np.int64(0)
+    for node in nodes:
+        path[trie.depth[node]] = config
+        i, end = np.int64(node) + 1, np.int64(trie.skip[node])
+        while i < end:
+            visited += 1
+            depth = np.int64(trie.depth[i])
+            after = np.int64(memo.trans[path[depth - 1], trie.byte[i]])
+            if after == 0:
+                i = np.int64(trie.skip[i])
                 continue
-            paths[0, depth], paths[1, depth] = after, reference
-        i += 1
+            for k in range(trie.token_start[i], trie.token_start[i + 1]):
+                t = trie.token[k]
+                row[t >> 5] |= np.uint32(1) << np.uint32(t & 31)
+            if trie.skip[i] > i + 1:
+                if after < 0:
+                    after = np.int64(step(net, memo, work, path[depth - 1], np.int64(trie.byte[i])))
+                    if after <= 0:
+                        return after - (after == 0)
+                path[depth] = after
+            i += 1
     return visited
+
+
+@jit
+def open_part(net, memo, config, part, chosen, row):  # type: ignore[no-untyped-def]
+    """As interning.open_row, for the chosen scan items alone."""
+    row[:] = 0
+    first = memo.configs[config, SCANS]
+    for i in range(first, memo.configs[config + 1, SCANS]):
+        if part[i - first] == chosen:
+            open_item(net, memo.scans[i, NODE], row)
+
+
+@jit
+def split(memo, span, config, part, groups):  # type: ignore[no-untyped-def]
+    """Part the scan items of `config` by the span they lie in and their origin; how many groups there are.
+
+    part i64 (scan items,) receives the number of each item's group, -1 outside spans; groups i64 (., 3) span, origin
+    and how many items. Items beyond the last group that fits count as outside. span i32 (n,): see RuleNetworks.
+    """
+    found, first = np.int64(0), memo.configs[config, SCANS]
+    for i in range(first, memo.configs[config + 1, SCANS]):
+        k, origin = span[memo.scans[i, NODE]], memo.scans[i, ORIGIN]
+        part[i - first] = -1
+        if k < 0:
+            continue
+        g = np.int64(0)
+        while g < found and not (groups[g, 0] == k and groups[g, 1] == origin):
+            g += 1
+        if g == found and found < groups.shape[0]:
+            groups[found, 0], groups[found, 1], groups[found, 2] = k, origin, 0
+            found += 1
+        if g < found:
+            part[i - first] = g
+            groups[g, 2] += 1
+    return found
+
+
+@jit
+def _count(net, memo, config, known):  # type: ignore[no-untyped-def]
+    """Fill row `config` of `known`: flags of the configuration, and how many repetitions were begun."""
+    count, inside, outside, flags = np.int64(0), False, memo.configs[config, ACCEPTING] != 0, np.int64(ALIVE)
+    for k in range(memo.configs[config, SCANS], memo.configs[config + 1, SCANS]):
+        if net.nodes[memo.scans[k, NODE], SEGMENT] < 0:
+            outside = True
+            continue
+        if inside and memo.scans[k, ATTR] != count:
+            flags |= MIXED
+        count, inside = memo.scans[k, ATTR], True
+    if inside:
+        flags |= COUNTING
+    if memo.configs[config, ACCEPTING]:
+        flags |= LEAVES
+    known[config, 0], known[config, 1] = flags, min(count + (inside and not outside), 32_000)
+
+
+@jit
+def survey(net, memo, work, trie, config, need, closed, exits, leaves, known, path):  # type: ignore[no-untyped-def]
+    """Walk all that `config` allows and tell of each token what it does; GROW / CROWDED, or how many exits there are.
+
+    need i16 (tokens,): repetitions begun by those that are possible, others keep their value; closed bool (tokens,):
+    the counted part was left. exits i64 (n, 3): inner trie nodes where the text may end, repetitions there, 1 = inside
+    the counted part or after it. leaves u8 (n,): 1 where the text may end. UNCERTAIN if items have counted differently,
+    or if there are more configurations than rows of the scratch `known` i16 (., 2), zeros. path i64 (3, depth + 2).
+    """
+    if config >= known.shape[0]:
+        return np.int64(UNCERTAIN)
+    _count(net, memo, config, known)
+    path[0, 0], path[1, 0], path[2, 0] = config, known[config, 1], known[config, 0] & COUNTING
+    i, n, found = 1, trie.byte.shape[0], np.int64(0)
+    while i < n:
+        depth = np.int64(trie.depth[i])
+        after = np.int64(memo.trans[path[0, depth - 1], trie.byte[i]])
+        if after < 0:
+            after = np.int64(step(net, memo, work, path[0, depth - 1], np.int64(trie.byte[i])))
+            if after < 0:
+                return after
+        if after == 0:
+            i = trie.skip[i]
+            continue
+        if after >= known.shape[0]:
+            return np.int64(UNCERTAIN)
+        if known[after, 0] == 0:
+            _count(net, memo, after, known)
+        if known[after, 0] & MIXED:
+            return np.int64(UNCERTAIN)
+        phase, count = path[2, depth - 1], path[1, depth - 1]
+        if known[after, 0] & COUNTING:
+            phase, count = COUNTING, known[after, 1]
+        elif phase:
+            phase = CLOSED
+        path[0, depth], path[1, depth], path[2, depth] = after, count, phase
+        for k in range(trie.token_start[i], trie.token_start[i + 1]):
+            need[trie.token[k]], closed[trie.token[k]] = count, phase == CLOSED
+        if known[after, 0] & LEAVES:
+            leaves[i] = 1
+            if trie.skip[i] > i + 1:
+                exits[found, 0], exits[found, 1], exits[found, 2] = i, count, phase != 0
+                found += 1
+        i += 1
+    return found
 
 
 @jit

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from structgen.kernels._jit import jit
+from structgen.kernels._jit import inlined, jit
 from structgen.kernels.layout import ADD, BELOW, BROAD, ENOUGH, GROW, HAS, LACKS, N_SETS, UPTO, WIDE
 
 
@@ -66,7 +66,7 @@ def contains(net, memo, number, row):  # type: ignore[no-untyped-def]
     return True
 
 
-@jit
+@inlined
 def apply(net, memo, op, arg, attr):  # type: ignore[no-untyped-def]
     """The register after an epsilon edge, -1 when the edge does not let it pass, GROW when out of room."""
     if op == BELOW:

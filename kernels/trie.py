@@ -5,6 +5,8 @@ Cost: linear in the bytes of all tokens. Reference: a dictionary of prefixes, te
 
 from __future__ import annotations
 
+import numpy as np
+
 from structgen.kernels._jit import jit
 
 
@@ -34,3 +36,19 @@ def build_trie(data, offsets, order, byte, depth, skip, token_start, path):  # t
         skip[path[d]] = nodes
     token_start[nodes] = order.shape[0]
     return nodes
+
+
+@jit
+def mark_leaving(depth, skip, exits, on_path, beyond, path):  # type: ignore[no-untyped-def]
+    """Set u8 on_path[i] for the nodes above exits, and beyond[i] for exits and what is below them.
+
+    exits u8 (n,) truth values; path i64 of at least the trie's depth + 1.
+    """
+    last = np.int64(0)  # end of the subtree of the last exit
+    for i in range(depth.shape[0]):
+        path[depth[i]] = i
+        if exits[i]:
+            for d in range(depth[i]):
+                on_path[path[d]] = 1
+            last = max(last, np.int64(skip[i]))
+        beyond[i] = i < last

@@ -13,7 +13,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from structgen.api.compile import compile
     from structgen.api.generate import agenerate, agenerate_result, generate, generate_result
+    from structgen.api.language import Language
+    from structgen.api.languages import (
+        avoiding,
+        choices,
+        containing,
+        insertions,
+        labelled,
+        language,
+        length,
+        library,
+        regex,
+        span,
+        template,
+    )
     from structgen.api.result import Result
+    from structgen.api.tags import Special, StructuralTag, Tag, Thinking
     from structgen.api.types import json_schema
     from structgen.batch import fill_masks
     from structgen.engines.logits_processor import LogitsProcessor
@@ -25,66 +40,117 @@ if TYPE_CHECKING:
         ModelError,
         OptionError,
         RegexError,
+        SamplingIncomplete,
         SchemaError,
         SourceError,
+        StorageError,
         StructgenError,
         TokenRejected,
         Truncated,
         Unsatisfiable,
+        UnsupportedCombination,
         UnsupportedSchema,
         ValueRejected,
         VocabularyError,
     )
     from structgen.grammars.json_schema.style import JsonStyle
+    from structgen.grammars.lark import LarkGrammar
     from structgen.matcher import Constraint, Matcher
     from structgen.options import Limits
+    from structgen.samplers.problem import Problem
+    from structgen.samplers.run import Budget, sample
+    from structgen.storage import load_constraint, save_constraint
     from structgen.vocabulary import Vocabulary
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Budget",
     "BudgetTooSmall",
     "Constraint",
     "GrammarError",
     "InvariantError",
     "JsonStyle",
+    "Language",
+    "LarkGrammar",
     "LimitExceeded",
     "Limits",
     "LogitsProcessor",
     "Matcher",
     "ModelError",
     "OptionError",
+    "Problem",
     "RegexError",
     "Result",
+    "SamplingIncomplete",
     "SchemaError",
     "SourceError",
+    "Special",
+    "StorageError",
     "StructgenError",
+    "StructuralTag",
+    "Tag",
+    "Thinking",
     "TokenRejected",
     "Truncated",
     "Unsatisfiable",
+    "UnsupportedCombination",
     "UnsupportedSchema",
     "ValueRejected",
     "Vocabulary",
     "VocabularyError",
     "agenerate",
     "agenerate_result",
+    "avoiding",
+    "choices",
     "compile",
+    "containing",
     "fill_masks",
     "generate",
     "generate_result",
+    "insertions",
     "json_schema",
+    "labelled",
+    "language",
+    "length",
+    "library",
+    "load_constraint",
+    "regex",
+    "sample",
+    "save_constraint",
+    "span",
+    "template",
 ]
 
 _HOMES = {
     "structgen.api.compile": ("compile",),
     "structgen.api.generate": ("agenerate", "agenerate_result", "generate", "generate_result"),
+    "structgen.api.language": ("Language",),
+    "structgen.api.languages": (
+        "labelled",
+        "avoiding",
+        "choices",
+        "containing",
+        "insertions",
+        "language",
+        "length",
+        "library",
+        "regex",
+        "span",
+        "template",
+    ),
     "structgen.api.result": ("Result",),
+    "structgen.api.tags": ("Special", "StructuralTag", "Tag", "Thinking"),
     "structgen.api.types": ("json_schema",),
     "structgen.batch": ("fill_masks",),
     "structgen.engines.logits_processor": ("LogitsProcessor",),
     "structgen.grammars.json_schema.style": ("JsonStyle",),
+    "structgen.grammars.lark": ("LarkGrammar",),
     "structgen.matcher": ("Constraint", "Matcher"),
     "structgen.options": ("Limits",),
+    "structgen.storage": ("load_constraint", "save_constraint"),
+    "structgen.samplers.problem": ("Problem",),
+    "structgen.samplers.run": ("Budget", "sample"),
     "structgen.vocabulary": ("Vocabulary",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

@@ -5,13 +5,25 @@ The trie of a vocabulary is built once and kept, in memory while it is used and 
 
 from __future__ import annotations
 
+import copyreg
+import dataclasses
 import threading
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from structgen.automata.build import AnyGrammar
+from structgen.automata.configurations import Configurations
+from structgen.automata.local import shared_rows
+from structgen.automata.masks import MaskTable
+from structgen.automata.network import build_network
 from structgen.automata.trie import TokenTrie, build_trie
-from structgen.cache import load_trie, save_trie
-from structgen.grammars.ir import Grammar
+from structgen.cache import load_rows, load_trie, save_rows, save_trie
+from structgen.grammars.ir_lr import LexedGrammar
+from structgen.grammars.json_schema import JsonStyle, compile_schema
+from structgen.grammars.storage import read_grammar, write_grammar
+from structgen.kernels.layout import START
 from structgen.matcher import Constraint
 from structgen.warmup import ensure_compiled
 
@@ -31,15 +43,65 @@ def trie_of(vocabulary: Vocabulary) -> TokenTrie:
         if trie is None:
             trie = load_trie(vocabulary.fingerprint)
             if trie is None:
-                trie = build_trie(
-                    vocabulary.data, vocabulary.offsets, vocabulary.special_ids | set(vocabulary.stop_ids)
-                )
+                trie = _built(vocabulary)
                 save_trie(vocabulary.fingerprint, trie)
+            _prepare(vocabulary, trie)
             _tries[vocabulary.fingerprint] = trie
         return trie
 
 
-def compile_grammar(grammar: Grammar, vocabulary: Vocabulary) -> Constraint:
+def _prepare(vocabulary: Vocabulary, trie: TokenTrie) -> None:
+    """The rows every JSON schema asks for: from disk, else surveyed along a text that has one of everything."""
+    rows = load_rows(vocabulary.fingerprint, trie)
+    if rows is not None:
+        shared_rows(trie).restore(rows)
+        return
+    ensure_compiled()
+    shared_rows(trie).keep = True
+    for style in (JsonStyle(), JsonStyle.any()):
+        automaton, state = Configurations(build_network(compile_schema(_COMMON, style=style).grammar)), START
+        masks = MaskTable(automaton, trie, ())
+        for byte in _COMMON_TEXT:
+            masks.prepare(state)
+            state = automaton.advance(state, bytes([byte]))
+    save_rows(vocabulary.fingerprint, shared_rows(trie).stored())
+    shared_rows(trie).keep = False
+
+
+_COMMON = {"properties": {"s": {"type": "string", "maxLength": 9}, "i": {"type": "integer"}}}
+_COMMON_TEXT = b'{"s": "ab", "i": 12, "x": [1.5, -2, "ab", null], "y": 1}'
+
+
+def _built(vocabulary: Vocabulary) -> TokenTrie:
+    """Texts and symbols in one trie. A token that is both (an added token that is no special one) stands there twice;
+    a text with one of the bytes that spell symbols is not UTF-8, no constraint allows it, and it stays out."""
+    symbols = vocabulary.symbols()
+    ends = vocabulary.offsets[-1] + np.cumsum([len(text) for text, _ in symbols], dtype=np.int64)
+    raw = np.frombuffer(vocabulary.data, np.uint8)
+    reserved = np.searchsorted(vocabulary.offsets, np.flatnonzero(raw >= 0xFE), side="right") - 1
+    out = vocabulary.special_ids | set(vocabulary.stop_ids) | set(reserved.tolist())
+    data = vocabulary.data + b"".join(text for text, _ in symbols)
+    trie = build_trie(data, np.concatenate([vocabulary.offsets, ends]), frozenset(out))
+    ids = np.array([*range(vocabulary.size), *(token for _, token in symbols)], np.int32)
+    arrays = trie.arrays._replace(token=ids[trie.arrays.token])
+    return dataclasses.replace(trie, arrays=arrays, size=vocabulary.size)
+
+
+def compile_grammar(grammar: AnyGrammar, vocabulary: Vocabulary) -> Constraint:
     """Compile `grammar` for `vocabulary`. Raises Unsatisfiable (empty language) or LimitExceeded."""
     ensure_compiled()
     return Constraint(grammar, vocabulary, trie_of(vocabulary))
+
+
+def _read(grammar: str, vocabulary: Vocabulary) -> Constraint:
+    return compile_grammar(read_grammar(grammar), vocabulary)
+
+
+def _reduce(constraint: Constraint) -> Any:
+    """Grammar and vocabulary; the trie is at hand, or on disk, wherever the vocabulary is."""
+    if isinstance(constraint.grammar, LexedGrammar):
+        return compile_grammar, (constraint.grammar, constraint.vocabulary)
+    return _read, (write_grammar(constraint.grammar), constraint.vocabulary)
+
+
+copyreg.pickle(Constraint, _reduce)

@@ -6,6 +6,7 @@ StructgenError
 │   ├── RegexError             .pattern .position .reason
 │   └── GrammarError           .line .column .excerpt .reason
 ├── UnsupportedSchema          .pointer .keyword .reason      a schema, but one this version cannot enforce exactly
+├── UnsupportedCombination     .operation .reason             languages whose meet or complement cannot be computed
 ├── Unsatisfiable              .pointer .reason .conflict     nothing can satisfy it
 ├── LimitExceeded              .limit .allowed .reason        a bound against hostile input was hit
 ├── VocabularyError            .reason                        tokenizer and model, or tokenizer and bytes, disagree
@@ -13,8 +14,10 @@ StructgenError
 ├── BudgetTooSmall             .needed .budget                the shortest valid output needs more tokens
 ├── Truncated              .text .budget                  the budget, not the model, ended the output
 ├── ValueRejected          .text .reason                  the schema accepts the text, the type's validators do not
+├── SamplingIncomplete     .status .found .wanted .result a sampler ended before it had all that was asked for
 ├── ModelError                 .reason                        the model returned something unusable (NaN, wrong shape)
 ├── OptionError                .option .reason                an unknown or contradictory option
+├── StorageError               .source .reason                a saved constraint that cannot be used
 └── InvariantError             .invariant .detail             our own arrays break their contract: a bug here
 """
 
@@ -28,12 +31,15 @@ __all__ = [
     "ModelError",
     "OptionError",
     "RegexError",
+    "SamplingIncomplete",
     "SchemaError",
     "SourceError",
+    "StorageError",
     "StructgenError",
     "TokenRejected",
     "Truncated",
     "Unsatisfiable",
+    "UnsupportedCombination",
     "UnsupportedSchema",
     "ValueRejected",
     "VocabularyError",
@@ -60,9 +66,11 @@ class RegexError(SourceError):
     """A regular expression cannot be read. `position` is a character offset into `pattern`."""
 
     def __init__(self, reason: str, *, pattern: str, position: int = 0) -> None:
-        start = max(0, position - 30)
-        excerpt = pattern[start : position + 30]
-        super().__init__(f"{reason}\n  {excerpt}\n  {' ' * (position - start)}^")
+        line = pattern.rfind("\n", 0, position) + 1
+        start = max(line, position - 30)
+        excerpt = pattern[start : position + 30].split("\n")[0]
+        where = f" (line {pattern.count(chr(10), 0, position) + 1})" if "\n" in pattern else ""
+        super().__init__(f"{reason}{where}\n  {excerpt}\n  {' ' * (position - start)}^")
         self.pattern, self.position, self.reason = pattern, position, reason
 
 
@@ -82,12 +90,23 @@ class UnsupportedSchema(StructgenError):
         self.pointer, self.keyword, self.reason = pointer, keyword, reason
 
 
-class Unsatisfiable(StructgenError):
-    """No output can satisfy the constraint. `conflict` names the places that contradict each other."""
+class UnsupportedCombination(StructgenError):
+    """Languages whose combination cannot be computed exactly. `operation` is "&", "~", or "language" (not at all)."""
 
-    def __init__(self, reason: str, *, pointer: str = "", conflict: tuple[str, ...] = ()) -> None:
+    def __init__(self, reason: str, *, operation: str) -> None:
+        super().__init__(f"{operation}: {reason}")
+        self.operation, self.reason = operation, reason
+
+
+class Unsatisfiable(StructgenError):
+    """No output can satisfy the constraint. `conflict` names the places that contradict each other.
+
+    `pointer` is the JSON pointer of the place in a schema, None where there is no schema.
+    """
+
+    def __init__(self, reason: str, *, pointer: str | None = "", conflict: tuple[str, ...] = ()) -> None:
         places = f" (between {' and '.join(conflict)})" if conflict else ""
-        super().__init__(f"{pointer or '#'}: {reason}{places}")
+        super().__init__(reason + places if pointer is None else f"{pointer or '#'}: {reason}{places}")
         self.pointer, self.reason, self.conflict = pointer, reason, conflict
 
 
@@ -141,6 +160,19 @@ class ValueRejected(StructgenError):
         self.reason, self.text = reason, text
 
 
+class SamplingIncomplete(StructgenError):
+    """A sampler has `found` of `wanted` outputs; `result` (a SampleSet) holds them, `status` and `note` say why."""
+
+    def __init__(self, *, status: str, found: int, wanted: int, result: object, note: str = "") -> None:
+        reason = {
+            "budget": "the budget is spent",
+            "empty": "no output has positive probability within max_tokens",
+            "degenerate": "every draw died",
+        }.get(status, status)
+        super().__init__(f"{found} of {wanted} outputs: {reason}{f' ({note})' if note else ''}")
+        self.status, self.found, self.wanted, self.result, self.note = status, found, wanted, result, note
+
+
 class ModelError(StructgenError):
     """The model returned something no sampler can use, such as NaN."""
 
@@ -155,6 +187,14 @@ class OptionError(StructgenError, TypeError):
     def __init__(self, reason: str, *, option: str = "") -> None:
         super().__init__(reason)
         self.option, self.reason = option, reason
+
+
+class StorageError(StructgenError):
+    """A file does not hold a constraint that can be used: foreign, damaged, another version, another vocabulary."""
+
+    def __init__(self, reason: str, *, source: str) -> None:
+        super().__init__(f"{source}: {reason}")
+        self.source, self.reason = source, reason
 
 
 class InvariantError(StructgenError):

@@ -8,19 +8,22 @@ automata/configurations.py and automata/masks.py say.
 from __future__ import annotations
 
 import hashlib
+import weakref
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from structgen.automata.budget import MEMOS
+from structgen.automata.build import AnyGrammar
 from structgen.automata.configurations import Configurations
-from structgen.automata.describe import expected_at
-from structgen.automata.masks import MaskTable
-from structgen.automata.network import RuleNetworks, build_network
 from structgen.automata.trie import TokenTrie
-from structgen.errors import LimitExceeded
-from structgen.grammars.ir import Grammar
+from structgen.distinct import Automaton, automaton_of, expected, masks_of
+from structgen.errors import LimitExceeded, VocabularyError
+from structgen.grammars.ir import SPECIAL, Grammar, special_symbols
+from structgen.grammars.ir_lr import LexedGrammar
+from structgen.grammars.storage import write_grammar
 from structgen.kernels.layout import DEAD, FINISHED, START
 from structgen.kernels.masks import fewest_tokens
 
@@ -35,26 +38,57 @@ _FORCED_LIMIT = 1 << 16
 class Constraint:
     """A grammar compiled for a vocabulary: immutable in what it accepts, shared by threads, picklable.
 
-    Attributes: `vocabulary`, `grammar`, `fingerprint` (hash of both), `networks` (the compiled arrays).
+    Attributes: `vocabulary`, `grammar`, `fingerprint` (hash of both), `configurations` (the lazy automaton).
     Raises Unsatisfiable when the grammar has no finite text, LimitExceeded when it is too large.
     """
 
-    def __init__(self, grammar: Grammar, vocabulary: Vocabulary, trie: TokenTrie) -> None:
+    def __init__(self, grammar: AnyGrammar, vocabulary: Vocabulary, trie: TokenTrie) -> None:
         self.grammar, self.vocabulary, self.trie = grammar, vocabulary, trie
-        self.networks: RuleNetworks = build_network(grammar)
-        self.configurations = Configurations(self.networks)
-        self.masks = MaskTable(self.configurations, trie, vocabulary.stop_ids)
+        self.configurations = automaton_of(grammar)
+        self.masks = masks_of(self.configurations, trie, vocabulary)
         self._stops = frozenset(vocabulary.stop_ids)
+        self._symbols = {token: text for text, token in vocabulary.symbols()}
+        self._check_symbols()
         self._next: dict[tuple[int, int], int] = {}
+        self._matchers: weakref.WeakSet[Matcher] = weakref.WeakSet()
 
     @property
     def fingerprint(self) -> str:
         """Content hash: equal for equal grammars over equal vocabularies."""
-        return hashlib.sha256(f"{self.vocabulary.fingerprint}|{self.grammar!r}".encode()).hexdigest()
+        text = self.grammar.source if isinstance(self.grammar, LexedGrammar) else write_grammar(self.grammar)
+        return hashlib.sha256(f"{self.vocabulary.fingerprint}|{text}".encode()).hexdigest()
 
     def matcher(self) -> Matcher:
         """A new matcher before the first byte."""
+        MEMOS.used(self)
         return Matcher(self)
+
+    @property
+    def memo_bytes(self) -> int:
+        """Bytes of the configurations met so far."""
+        return self.configurations.nbytes
+
+    def compact(self) -> bool:
+        """Forget every state that no matcher can come back to; False where the kind of grammar does not allow it.
+
+        The states of all matchers are renumbered, so none of them may be in use by another thread, and numbers read
+        from `Matcher.state` before mean nothing afterwards. Masks stay what they are.
+        """
+        if not isinstance(self.configurations, Configurations):
+            return False
+        with self.configurations.lock:
+            matchers = list(self._matchers)
+            new = self.configurations.compact({state for matcher in matchers for state in matcher._states})
+            for matcher in matchers:
+                matcher._states = [new[state] for state in matcher._states]
+            self._next = {}
+            self.masks.drop_rows()  # type: ignore[union-attr]
+        return True
+
+    def release(self) -> bool:
+        """compact(), if there is no matcher."""
+        with self.configurations.lock:
+            return not self._matchers and self.compact()
 
     def next_state(self, state: int, token: int) -> int:
         """The state after `token`, DEAD if it is not allowed. Remembers what it computed."""
@@ -71,18 +105,43 @@ class Constraint:
         if token in self._stops:
             return FINISHED if self.configurations.is_accepting(state) else DEAD
         vocabulary = self.vocabulary
-        if not 0 <= token < vocabulary.size or token in vocabulary.special_ids:
+        if not 0 <= token < vocabulary.size:
             return DEAD
+        if token in self._symbols:
+            after = self.configurations.advance(state, self._symbols[token])
+            if after != DEAD:
+                return after
         text = vocabulary.token_bytes(token)
-        return self.configurations.advance(state, text) if text else DEAD
+        if not text or b"\xff" in text or b"\xfe" in text:  # the bytes that spell special tokens
+            return DEAD
+        return self.configurations.advance(state, text)
+
+    def _check_symbols(self) -> None:
+        """Raise VocabularyError when the grammar uses a special token that the vocabulary does not have."""
+        if not isinstance(self.grammar, Grammar) or not _uses_byte(self.configurations, SPECIAL):
+            return
+        have = set(self._symbols.values())
+        for text in special_symbols(self.grammar):
+            if text not in have:
+                name = text[1:-1].decode()
+                why = "ends a text" if name in self.vocabulary.names else "is not one token of this vocabulary"
+                raise VocabularyError(f"the grammar uses the special token {name!r}, which {why}")
+
+    def spelling(self, token: int, *, symbol: bool) -> bytes:
+        """The bytes a token stands for in the automaton, as a symbol or as text."""
+        return self._symbols[token] if symbol else self.vocabulary.token_bytes(token)
 
     def accepts(self, text: str | bytes) -> bool:
         """Whether `text` as a whole satisfies the constraint (no tokens involved)."""
         data = text.encode() if isinstance(text, str) else text
         return self.configurations.is_accepting(self.configurations.advance(START, data))
 
-    def __reduce__(self) -> Any:
-        return Constraint, (self.grammar, self.vocabulary, self.trie)
+
+def _uses_byte(automaton: Automaton, byte: int) -> bool:
+    """Whether some text of the language may hold this byte."""
+    if not isinstance(automaton, Configurations):
+        return False
+    return bool((automaton.networks.arrays.sets[:, byte >> 6] >> np.uint64(byte & 63) & np.uint64(1)).any())
 
 
 class Matcher:
@@ -91,11 +150,12 @@ class Matcher:
     Law: bit t of mask() is set if and only if accept(t) would succeed.
     """
 
-    __slots__ = ("_states", "constraint")
+    __slots__ = ("__weakref__", "_states", "constraint")
 
     def __init__(self, constraint: Constraint, states: Sequence[int] = (START,)) -> None:
         self.constraint = constraint
         self._states = list(states)
+        constraint._matchers.add(self)
 
     @property
     def state(self) -> int:
@@ -186,7 +246,7 @@ class Matcher:
         tokens, at = [], 0
         while at < len(data):
             tokens.append(int(choice[at]))
-            at += len(self.constraint.vocabulary.token_bytes(tokens[-1]))
+            at += len(self.constraint.spelling(tokens[-1], symbol=data[at] == SPECIAL))
         return tokens
 
     def bytes_to_accept(self) -> int:
@@ -199,4 +259,4 @@ class Matcher:
 
     def expected(self) -> tuple[str, ...]:
         """What may come next, in words, for messages."""
-        return expected_at(self.constraint.configurations, self._states[-1])
+        return expected(self.constraint.configurations, self._states[-1])

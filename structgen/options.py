@@ -26,6 +26,7 @@ class Limits:
     number_digits    digits of a number written in a schema
     number_states    states of the automaton of one set of numbers
     object_states    states of the automaton of one object shape (properties x counts)
+    product_states   states made when languages are combined, and of an automaton made from a text or a list of words
     """
 
     schema_depth: int = 1000
@@ -36,6 +37,7 @@ class Limits:
     number_digits: int = 2_000
     number_states: int = 20_000
     object_states: int = 200_000
+    product_states: int = 200_000
 
 
 @dataclass(frozen=True, slots=True)

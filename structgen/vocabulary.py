@@ -10,8 +10,9 @@ Cost: linear in the vocabulary; 128k tokens in about 0.2 s. Imports numpy and th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from structgen.tokenizers.pipeline import read_tokenizer
 from structgen.tokenizers.ranks import read_encoding
 from structgen.tokenizers.table import TokenTable
 
-__all__ = ["Vocabulary", "check_model"]
+__all__ = ["Vocabulary", "check_model", "check_same_tokens"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +38,7 @@ class Vocabulary:
     special_ids  frozenset        ids that stand for no text on purpose; their bytes are b""
     stop_ids     tuple            ids that end an output, ascending; all of them special
     notes        tuple of str     how the tokenizer's *encoding* departs from the bytes of its input
+    names        mapping          special and added tokens that constraints may use as single symbols, by name
     fingerprint  str              sha256 of the bytes, the special and the stop ids; equality and hash go by it
     """
 
@@ -46,6 +48,7 @@ class Vocabulary:
     special_ids: frozenset[int]
     stop_ids: tuple[int, ...]
     notes: tuple[str, ...]
+    names: Mapping[str, int]
     fingerprint: str
 
     @classmethod
@@ -64,20 +67,30 @@ class Vocabulary:
         if size is not None and size < len(table.tokens):
             raise VocabularyError(f"size={size} is smaller than the tokenizer's {len(table.tokens)} tokens")
         padding = 0 if size is None else size - len(table.tokens)
-        return _build(table.tokens + [b""] * padding, table.special, stops, table.notes)
+        return _build(table.tokens + [b""] * padding, table.special, stops, table.notes, table.names)
 
     @classmethod
-    def from_bytes(cls, tokens: Sequence[bytes], *, eos: Iterable[int], special: Iterable[int] = ()) -> Vocabulary:
-        """A vocabulary from its tokens' bytes; whatever `eos` and `special` ids hold there is not text."""
-        return _build(list(tokens), frozenset(special), tuple(eos), ())
+    def from_bytes(
+        cls,
+        tokens: Sequence[bytes],
+        *,
+        eos: Iterable[int],
+        special: Iterable[int] = (),
+        names: Mapping[str, int] | None = None,
+    ) -> Vocabulary:
+        """A vocabulary from its tokens' bytes; whatever `eos` and `special` ids hold there is not text.
+
+        `names` are tokens, special or not, that constraints may use as single symbols.
+        """
+        return _build(list(tokens), frozenset(special), tuple(eos), (), names or {})
 
     def __post_init__(self) -> None:
         self.offsets.flags.writeable = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Through the constructor, because a pickled array comes back writeable.
-        fields = (self.size, self.data, self.offsets, self.special_ids, self.stop_ids, self.notes, self.fingerprint)
-        return Vocabulary, fields
+        rest = (self.special_ids, self.stop_ids, self.notes, dict(self.names), self.fingerprint)
+        return Vocabulary, (self.size, self.data, self.offsets, *rest)
 
     def __len__(self) -> int:
         return self.size
@@ -96,6 +109,10 @@ class Vocabulary:
         if not 0 <= token_id < self.size:
             raise VocabularyError(f"token {token_id} is outside the vocabulary of {self.size}")
         return self.data[self.offsets[token_id] : self.offsets[token_id + 1]]
+
+    def symbols(self) -> list[tuple[bytes, int]]:
+        """How grammars spell the named tokens (`ir.special`), with their ids; stop tokens are left out."""
+        return [(b"\xff" + n.encode() + b"\xfe", i) for n, i in self.names.items() if i not in self.stop_ids]
 
     def decode(self, token_ids: Iterable[int]) -> bytes:
         """The bytes of several tokens, joined; special ones write nothing."""
@@ -116,12 +133,23 @@ def check_model(vocabulary: Vocabulary, model: Any) -> None:
             raise VocabularyError(f"the model stops at token {stop}, which is the text {text!r} in this tokenizer")
 
 
+def check_same_tokens(constraint: Vocabulary, model: Vocabulary) -> None:
+    """Raise VocabularyError unless a constraint over the one fits a model of the other.
+
+    The two may differ in padding and in which special tokens stop, not in any text.
+    """
+    shared = min(constraint.size, model.size)
+    same = constraint.data == model.data and np.array_equal(constraint.offsets[:shared], model.offsets[:shared])
+    if not same or max(constraint.stop_ids) >= model.size:
+        raise VocabularyError("the constraint was compiled for another vocabulary than the model's")
+
+
 def _read(tokenizer: Any) -> TokenTable:
     """Choose the reader by what the object can do."""
     if hasattr(tokenizer, "backend_tokenizer"):
         table = read_tokenizer(tokenizer.backend_tokenizer, frozenset(tokenizer.all_special_ids))
         eos = tokenizer.eos_token_id
-        return TokenTable(table.tokens, table.special, () if eos is None else (int(eos),), table.notes)
+        return TokenTable(table.tokens, table.special, () if eos is None else (int(eos),), table.notes, table.names)
     if hasattr(tokenizer, "get_added_tokens_decoder") and hasattr(tokenizer, "pre_tokenizer"):
         return read_tokenizer(tokenizer)
     if hasattr(tokenizer, "decode_single_token_bytes"):
@@ -136,11 +164,18 @@ def _read(tokenizer: Any) -> TokenTable:
     )
 
 
-def _build(tokens: list[bytes], special: frozenset[int], stops: tuple[int, ...], notes: tuple[str, ...]) -> Vocabulary:
+def _build(
+    tokens: list[bytes],
+    special: frozenset[int],
+    stops: tuple[int, ...],
+    notes: tuple[str, ...],
+    names: Mapping[str, int],
+) -> Vocabulary:
     special = special | frozenset(stops)
-    for token_id in special:
+    for token_id in (*special, *names.values()):
         if not 0 <= token_id < len(tokens):
             raise VocabularyError(f"special or stop id {token_id} is outside the vocabulary of {len(tokens)}")
+    for token_id in special:
         tokens[token_id] = b""
     data = b"".join(tokens)
     offsets = np.zeros(len(tokens) + 1, dtype=np.int64)
@@ -148,8 +183,9 @@ def _build(tokens: list[bytes], special: frozenset[int], stops: tuple[int, ...],
     stops = tuple(sorted(set(stops)))
     digest = hashlib.sha256(offsets.astype("<i8", copy=False).tobytes())
     digest.update(data)
-    digest.update(repr((sorted(special), stops)).encode())
-    return Vocabulary(len(tokens), data, offsets, special, stops, notes, digest.hexdigest())
+    digest.update(repr((sorted(special), stops, sorted(names.items()))).encode())
+    known = MappingProxyType(dict(names))
+    return Vocabulary(len(tokens), data, offsets, special, stops, notes, known, digest.hexdigest())
 
 
 def _last_text_id(vocabulary: Vocabulary) -> int:

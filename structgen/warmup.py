@@ -8,71 +8,167 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import os
+import shutil
 import sys
 import time
-from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from structgen.automata.configurations import Configurations
-from structgen.automata.local import build_local
+from structgen.automata.lexed import LexedConfigurations
+from structgen.automata.lexed_masks import LexedMasks
+from structgen.automata.local import shared_rows
 from structgen.automata.masks import MaskTable
 from structgen.automata.network import build_network
-from structgen.automata.trie import build_trie
-from structgen.grammars.ir import ByteSet, Grammar, Literal, Ref, Repeat, Rule, Unordered, alt, seq
-from structgen.kernels import interning, registers
-from structgen.kernels._jit import kernel_cache_dir
-from structgen.kernels.masks import change_row, fewest_tokens, find_loop
+from structgen.automata.program import place
+from structgen.automata.trie import TokenTrie, build_trie
+from structgen.grammars.ir import ByteSet, Grammar, Literal, Ref, Repeat, Rule, Shared, Unordered, alt, seq
+from structgen.grammars.ir_lr import END, LexedGrammar
+from structgen.kernels import entries, lexed
+from structgen.kernels._jit import file_lock, kernel_cache_dir
+from structgen.kernels.lr import CLASS
+from structgen.kernels.masks import fewest_tokens
+from structgen.kernels.rows import apply_rows
+from structgen.kernels.tables import pack_rows, walk_tokens
 
 __all__ = ["ensure_compiled"]
+
+_DAY = 86_400.0  # seconds
+_UNUSED_DAYS = 30
+_log = logging.getLogger("structgen")
 
 
 @functools.cache
 def ensure_compiled() -> None:
-    """Make sure the kernels are compiled; instant when they are. Says so on stderr, in one line, when they are not."""
+    """Make sure the kernels are compiled and loaded, so that no mask waits for one: a quarter of a second, once per
+    process. Compiling takes longer and says so on stderr, in one line.
+
+    Where the cache folder cannot be written, kernels are compiled as they are first called, in every process.
+    """
     marker = kernel_cache_dir() / "ready"
-    if marker.exists() or os.environ.get("NUMBA_DISABLE_JIT") == "1":
+    if os.environ.get("NUMBA_DISABLE_JIT") == "1":
         return
-    with _alone():
-        if marker.exists():
-            return
-        started = time.perf_counter()
-        sys.stderr.write("structgen: compiling kernels, once on this machine (about half a minute) ... ")
-        sys.stderr.flush()
+    if _in_use(marker):
         run_every_kernel()
-        marker.touch()
-        sys.stderr.write(f"done in {time.perf_counter() - started:.1f} s\n")
+        return
+    try:
+        with file_lock(marker.parent.parent / "compile.lock"):
+            if not _in_use(marker):
+                _compile(marker)
+            remove_unused(marker.parent.parent)
+    except OSError as error:
+        _log.warning("kernels are compiled anew by every process: %s; STRUCTGEN_CACHE_DIR names another folder", error)
 
 
-@contextlib.contextmanager
-def _alone() -> Iterator[None]:
-    """Hold the cache folder's lock; where the platform has no flock, compiling twice is merely wasteful."""
-    folder = kernel_cache_dir()
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "lock", "w") as file:
-        with contextlib.suppress(ImportError):
-            import fcntl
+def _compile(marker: Path) -> None:
+    marker.parent.mkdir(parents=True, exist_ok=True)
+    started = time.perf_counter()
+    sys.stderr.write("structgen: compiling kernels, once on this machine (about half a minute) ... ")
+    sys.stderr.flush()
+    run_every_kernel()
+    marker.touch()
+    sys.stderr.write(f"done in {time.perf_counter() - started:.1f} s\n")
 
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+
+def _in_use(marker: Path) -> bool:
+    """Whether the kernels are there; leaves today's date on the marker."""
+    try:
+        if time.time() - marker.stat().st_mtime > _DAY:
+            with contextlib.suppress(PermissionError):  # a cache made by another user can be read all the same
+                marker.touch()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def remove_unused(folder: Path) -> None:
+    """Remove machine code of other sources and versions that nobody used for a month; hold the compile lock.
+
+    Processes that have it loaded keep it: they merely could not load more.
+    """
+    for old in folder.iterdir():
+        marker = old / "ready"
+        if marker.exists() and time.time() - marker.stat().st_mtime > _UNUSED_DAYS * _DAY:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def run_every_kernel() -> None:
     """Call every kernel with the argument types it has in earnest."""
     body = seq(Literal(b"["), Repeat(Ref(1), 2, 9), Literal(b"]"), Unordered(((Literal(b"x"), True),), Literal(b",")))
-    grammar = Grammar((Rule("list", body), Rule("item", alt(ByteSet.of(b"ab"), Literal(b"long")))))
+    some = Shared(seq(Literal(b"l"), Repeat(ByteSet.of(b"ong"), 1, 99)))
+    grammar = Grammar((Rule("list", body), Rule("item", alt(ByteSet.of(b"abcdef"), some))))
     configurations = Configurations(build_network(grammar))
     tokens = [b"", b"[", b"a", b"b", b"long", b"]x"]
     offsets = np.cumsum([0, *map(len, tokens)]).astype(np.int64)
     trie = build_trie(b"".join(tokens), offsets)
-    MaskTable(configurations, trie, (0,)).row(configurations.advance(2, b"[a"))
-    build_local(configurations, trie, 2, ((int(configurations.networks.arrays.rules[2, 0]), 0),))
-    configurations.resume(2, 2)
+    MaskTable(configurations, trie, (0,), check=True).row(configurations.advance(2, b"[a"))
+    terminal = shared_rows(trie).terminal(next(iter(configurations.networks.shared.values())))
+    local = terminal.bounded(0, 0, 1, 99, True)
+    terminal.exact(((0, 0),), True)
+    terminal.after(place(b""))
+    row, path = np.zeros(trie.words, np.uint32), np.zeros(trie.longest + 2, np.int64)
+    configurations.call(entries.fill_below, trie.handle, local.exits, 2, row, path)  # type: ignore[union-attr]
     data = np.frombuffer(configurations.shortest(2), np.uint8)
-    row, paths = np.zeros(trie.words, np.uint32), np.zeros((2, trie.longest + 2), np.int64)
-    configurations.call(change_row, trie.arrays, 2, 2, row, paths)
-    configurations.call(find_loop, 2, data, np.zeros(len(data), np.int64))
     fewest_tokens(trie.arrays, data, np.zeros(len(data) + 1, np.int64), np.zeros(len(data), np.int32))
-    interning.rehash(configurations._memo)
-    registers.rehash_sets(configurations._memo)
+    configurations.arrive(1, 2)
+    configurations.call(entries.rehash)
+    configurations.call(entries.rehash_sets)
+    run_lexed_kernels(trie)
+    _run_token_tables(np.frombuffer(b"".join(tokens), np.uint8), offsets)
+
+
+def run_lexed_kernels(trie: TokenTrie) -> None:
+    """The kernels of lexed grammars, on `start: "a"` with every character of its own class."""
+    chain: tuple[dict[int, int], ...] = ({1: 1}, {}, {})
+    grammar = LexedGrammar(
+        source="",
+        terminals=("$END", "A"),
+        widths=(0, 1),
+        nonterminals=("start",),
+        shifts=chain,
+        reduces=({}, {END: 0}, {}),
+        gotos=({0: 2}, {}, {}),
+        productions=((0, 1),),
+        start=0,
+        final=2,
+        contexts=(None,),
+        context_of=(0, 0, 0),
+        ignored=frozenset(),
+        symbols=1,
+        bytes=((CLASS,) * 256,),
+        lexer=_OneLetter,
+    )
+    automaton = LexedConfigurations(grammar)
+    LexedMasks(automaton, trie, (0,)).row(2)
+    automaton.live_bytes(2)
+    automaton.shortest(2)
+    lexed.rehash(automaton._memo)
+
+
+class _OneLetter:
+    """A lexer whose only token is one character."""
+
+    def start(self, context: object, guard: int) -> int:
+        return 1
+
+    def successors(self, number: int) -> list[tuple[int, int]]:
+        return [(1, 2)] if number == 1 else []
+
+    def ends(self, number: int) -> list[tuple[int, int]]:
+        return [(1, 0)] if number == 2 else []
+
+    def may_end(self, number: int) -> bool:
+        return number == 1
+
+
+def _run_token_tables(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> None:
+    """The kernels over complete token tables and over logits of every width."""
+    after, rows = np.zeros((3, len(offsets) - 1), np.int32), np.zeros((3, 1), np.int32)
+    walk_tokens(np.zeros((3, 256), np.int32), data.copy(), offsets, after)
+    pack_rows(after, rows)
+    for width in (np.int16, np.int32, np.int64):
+        apply_rows(np.zeros((1, 40), width), rows, np.zeros(1, np.int32), width(-1))

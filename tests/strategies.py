@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from hypothesis import strategies as st
 
-from structgen.grammars.ir import Alt, ByteSet, Expr, Grammar, Graph, Literal, Ref, Repeat, Rule, Seq, Unordered
+from structgen.grammars.ir import Alt, ByteSet, Expr, Grammar, Graph, Literal, Ref, Repeat, Rule, Seq, Shared, Unordered
 
 ALPHABET = b"ab"
 VOCABULARY = [
@@ -57,7 +57,23 @@ def small_grammars() -> Iterator[Grammar]:
 
 
 def expressions(rules: int) -> st.SearchStrategy[Expr]:
-    """Random expressions of every kind."""
+    """Random expressions of every kind; those that call no rule may stand as Shared ones."""
+    free = st.one_of(st.builds(Shared, _combined(0)), counted())
+    return _combined(rules, free)
+
+
+def counted() -> st.SearchStrategy[Expr]:
+    """What is shared whatever its bounds: a unit up to four times between two literals."""
+    unit = st.sampled_from([ByteSet.of(b"ab"), Literal(b"ab"), Alt((Literal(b"a"), Literal(b"bb"))), Literal(b"b")])
+    edge = st.sampled_from([Literal(b""), Literal(b"a"), Literal(b"b"), Literal(b"ab")])
+    high = st.one_of(st.none(), st.integers(0, 12))
+    made = st.builds(
+        lambda a, body, low, high, b: Seq((a, Repeat(body, low, high), b)), edge, unit, st.integers(0, 4), high, edge
+    )
+    return made.map(Shared)
+
+
+def _combined(rules: int, *others: st.SearchStrategy[Expr]) -> st.SearchStrategy[Expr]:
 
     def extend(inner: st.SearchStrategy[Expr]) -> st.SearchStrategy[Expr]:
         few = st.lists(inner, max_size=3).map(tuple)
@@ -70,7 +86,7 @@ def expressions(rules: int) -> st.SearchStrategy[Expr]:
             unordered(inner),
         )
 
-    return st.recursive(st.sampled_from(leaves(rules)), extend, max_leaves=6)
+    return st.recursive(st.one_of(st.sampled_from(leaves(rules)), *others), extend, max_leaves=6)
 
 
 def graphs(inner: st.SearchStrategy[Expr]) -> st.SearchStrategy[Expr]:

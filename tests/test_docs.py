@@ -7,11 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import support
+
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
-@pytest.mark.parametrize("page", ["tour.md"])
+@pytest.mark.parametrize("page", ["constraints.md", "tour.md", "sampling.md", "grammars.md"])
 def test_examples(page: str) -> None:
     result = doctest.testfile(str(DOCS / page), module_relative=False, encoding="utf-8")
     assert result.attempted > 10
     assert result.failed == 0
+
+
+def test_the_table_of_keywords_is_current() -> None:
+    text = (DOCS / "json-schema.md").read_text()
+    assert text == support.page(text), "run python -m benchmarks support"
+    assert "| `unevaluatedItems` | any value | 2019-09, 2020-12 |" in text

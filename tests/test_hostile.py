@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from structgen.api.compile import compile
+from structgen.distinct import automaton_of
 from structgen.errors import BudgetTooSmall, LimitExceeded, SchemaError, StructgenError, Unsatisfiable
 from structgen.grammars.ir import ByteSet, Grammar, Literal, Ref, Repeat, Rule, Seq, alt, seq
+from structgen.grammars.json_schema import compile_schema
+from structgen.kernels.layout import START
 from structgen.matcher import Constraint
 from structgen.vocabulary import Vocabulary
 
@@ -85,7 +88,7 @@ def test_large_counts_in_patterns(pattern: str) -> None:
     constraint = compiled(regex=pattern)
     assert constraint.accepts("a" * 40 + ("c" if pattern.endswith("c") else ""))
     assert not constraint.accepts("!")
-    assert len(constraint.networks.arrays.nodes) < 1_000
+    assert len(constraint.configurations.networks.arrays.nodes) < 1_000
 
 
 def test_counts_end_where_they_say() -> None:
@@ -140,3 +143,48 @@ def test_counts_under_ambiguity_meet_their_limit() -> None:
     body = Repeat(alt(ByteSet.of(b"a"), Literal(b"aa"), Literal(b"aaa")), 0, 10**9)
     constraint = compiled(grammar=Grammar((Rule("s", body),)))
     assert constraint.accepts(b"a" * 300)
+
+
+def by_patterns(count: int) -> dict[str, Any]:
+    return {"patternProperties": {f"a.*b{number}": {"minimum": number} for number in range(count)}}
+
+
+HOSTILE: dict[str, tuple[Any, bool]] = {  # a schema, and whether it is small enough to be compiled
+    "overlapping patterns": (by_patterns(40), False),
+    "a few overlapping patterns": (by_patterns(4), True),
+    "many strings": ({"enum": [f"value {7919 * number % 20011}" for number in range(20_000)]}, True),
+    "many numbers": ({"enum": list(range(0, 60_000, 3))}, True),
+    "references in a row": (
+        {"$defs": {f"d{n}": {"$ref": f"#/$defs/d{n + 1}"} for n in range(3000)} | {"d3000": {}}, "$ref": "#/$defs/d0"},
+        False,
+    ),
+    "not each other, in items": (
+        {
+            "$defs": {"a": {"items": {"not": {"$ref": "#/$defs/b"}}}, "b": {"items": {"not": {"$ref": "#/$defs/a"}}}},
+            "$ref": "#/$defs/a",
+        },
+        True,
+    ),
+    "subschemas that may evaluate": (
+        {"anyOf": [{"properties": {f"p{n}": {}}} for n in range(30)], "unevaluatedProperties": False},
+        False,
+    ),
+    "distinct and too many": ({"uniqueItems": True, "minItems": 10**6, "items": {"enum": list(range(100))}}, True),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_combinations_are_answered_or_refused(name: str) -> None:
+    schema, small = HOSTILE[name]
+    if not small:
+        with pytest.raises(LimitExceeded):
+            compile_schema(schema)
+        return
+    grammar = compile_schema(schema).grammar
+    for listed in schema.get("enum", ())[::5000]:
+        assert accepts(grammar, json.dumps(listed))
+
+
+def accepts(grammar: Grammar, text: str) -> bool:
+    automaton = automaton_of(grammar)
+    return automaton.is_accepting(automaton.advance(START, text.encode()))

@@ -140,7 +140,7 @@ def test_mutual_right_recursion_closes_without_a_cascade() -> None:
 
 def test_counts_are_exact_and_cost_nothing_to_compile() -> None:
     constraint = compile_grammar(Grammar((Rule("n", Repeat(Literal(b"ab"), 3, 10**9)),)), BYTES)
-    assert len(constraint.networks.arrays.nodes) < 20
+    assert len(constraint.configurations.networks.arrays.nodes) < 20
     assert not constraint.accepts(b"ab" * 2)
     assert constraint.accepts(b"ab" * 3) and constraint.accepts(b"ab" * 1000)
     exact = compile_grammar(Grammar((Rule("n", Repeat(ByteSet.of(b"xy"), 1000, 1000)),)), BYTES)

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from structgen.api.compile import compile
+from structgen.compiler import compile_grammar
 from structgen.matcher import Constraint
 from structgen.vocabulary import Vocabulary
 
@@ -41,7 +42,7 @@ def walk(constraint: Constraint, seed: int) -> list[bytes]:
 
 def test_threads_see_what_one_thread_sees() -> None:
     expected = [walk(compile(schema=SCHEMA, vocabulary=VOCABULARY), seed) for seed in range(40)]
-    shared = Constraint(*compile(schema=SCHEMA, vocabulary=VOCABULARY).__reduce__()[1])  # nothing explored yet
+    shared = compile_grammar(compile(schema=SCHEMA, vocabulary=VOCABULARY).grammar, VOCABULARY)  # nothing explored yet
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda seed: walk(shared, seed), range(40)))
     assert found == expected

@@ -10,10 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from structgen.grammars.json_schema import combinators as _combinators  # noqa: F401  (registers its keywords)
+from structgen.grammars.json_schema import evaluated as _evaluated  # noqa: F401  (registers its keywords)
 from structgen.grammars.json_schema.algebra import Algebra
 from structgen.grammars.json_schema.lowering import Lowering
 from structgen.grammars.json_schema.reader import Reader, load
 from structgen.grammars.json_schema.report import CompiledSchema, conflict_of
+from structgen.grammars.json_schema.scope import entered
 from structgen.grammars.json_schema.style import JsonStyle
 from structgen.options import Limits
 
@@ -38,7 +40,7 @@ def compile_schema(
     reader = Reader(limits)
     root = reader.read(load(schema))
     algebra = Algebra(reader, limits, registry)
-    term = algebra.schema(root)
+    term = algebra.schema(root, entered((), root, reader.dynamic))
     if algebra.is_empty(term):
         raise conflict_of(term, algebra)
     lowering = Lowering(algebra, style or JsonStyle())

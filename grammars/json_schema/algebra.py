@@ -41,6 +41,7 @@ from structgen.grammars.json_schema.terms import (
     FALSE,
     TRUE,
     Constant,
+    Environment,
     ExactlyOneTerm,
     MeetTerm,
     NotTerm,
@@ -82,10 +83,10 @@ class Algebra:
     limits: Limits
     registry: Registry[Any] | None = None
     terms: Terms = field(default_factory=Terms)
-    located: dict[Node, Term] = field(default_factory=dict)
     expanded: dict[Term, Shapes] = field(default_factory=dict)
     empties: dict[Term, bool] = field(default_factory=dict)
-    read: dict[Node, tuple[Shapes, tuple[Term, ...]]] = field(default_factory=dict)
+    read: dict[SchemaTerm, tuple[Shapes, tuple[Term, ...]]] = field(default_factory=dict)
+    visited: list[Scope] = field(default_factory=list)  # being asked what they evaluate, outermost first
     inline: list[Term] = field(default_factory=list)  # being expanded, outermost first
     floor: int = 0  # where in `inline` the present value begins; before it are its ancestors
     depth: int = 0  # of the search for emptiness
@@ -104,15 +105,16 @@ class Algebra:
             reason = f"the combinations of schemas are too many, at {self.place}"
             raise LimitExceeded(reason, limit="algebra_steps", allowed=self.limits.algebra_steps)
 
-    def schema(self, node: Node) -> Term:
-        """The term of a schema location."""
-        term = self.located.get(node)
-        if term is None:
-            term = self.located[node] = self.terms.schema(node, self.reader.content(node))
-        return term
+    def schema(self, node: Node, environment: Environment = ()) -> Term:
+        """The term of a schema location, reached in an environment."""
+        if isinstance(node.schema, bool):
+            return TRUE if node.schema else FALSE
+        return self.terms.schema(node, environment, self.reader.content(node))
 
-    def shaped(self, shape: ObjectShape) -> Term:
-        """The term of the values that are not objects, or objects of this shape."""
+    def shaped(self, shape: ObjectShape | ArrayShape) -> Term:
+        """The term of the values of another kind, or of this shape."""
+        if isinstance(shape, ArrayShape):
+            return self.terms.shapes(Shapes(True, BOTH, ALL_NUMBERS, ANY_STRING, (shape,), ALL_OBJECTS))
         return self.terms.shapes(Shapes(True, BOTH, ALL_NUMBERS, ANY_STRING, ALL_ARRAYS, (shape,)))
 
     # -------------------------------------------------------------------------------------------- expansion
@@ -121,14 +123,16 @@ class Algebra:
         """What each kind of value may be under the term."""
         shapes = self.expanded.get(term)
         if shapes is None:
-            if term in self.inline[self.floor :]:
-                raise _cycle(term, self.inline)
-            self._check_depth(len(self.inline))
-            self.inline.append(term)
+            inline = self.inline
+            if len(inline) > self.floor and term in inline[self.floor :]:
+                raise _cycle(term, inline)
+            if len(inline) >= self.limits.inline_depth:
+                self._check_depth(len(inline))
+            inline.append(term)
             try:
                 shapes = self._expansion(term)
             finally:
-                self.inline.pop()
+                inline.pop()
             self.expanded[term] = shapes
         return shapes
 
@@ -139,15 +143,17 @@ class Algebra:
 
     def _expansion(self, term: Term) -> Shapes:
         match term:
+            case SchemaTerm():
+                shapes, terms = self._keywords(term)
+                return self._conjunction(term) if terms else shapes
             case Constant(holds):
                 return ANYTHING if holds else NOTHING
-            case SchemaTerm() | MeetTerm():
+            case MeetTerm():
                 return self._conjunction(term)
             case ValuesTerm(values):
                 return self._values(values)
             case ShapesTerm():
-                shapes: Shapes = term.shapes
-                return shapes
+                return term.shapes  # type: ignore[no-any-return]
             case UnionTerm(parts):
                 return reduce(self.union, map(self.expand, parts))
             case NotTerm(part):
@@ -183,7 +189,7 @@ class Algebra:
             if term in path:
                 raise _cycle(term, path)
             self._check_depth(len(path) + len(self.inline))
-            shapes, terms = self._keywords(term.node)
+            shapes, terms = self._keywords(term)
             if shapes is not ANYTHING:
                 own.append(shapes)
             path.append(term)
@@ -195,20 +201,22 @@ class Algebra:
         elif term is not TRUE:
             leaves[term] = None
 
-    def _keywords(self, node: Node) -> tuple[Shapes, tuple[Term, ...]]:
+    def _keywords(self, term: SchemaTerm) -> tuple[Shapes, tuple[Term, ...]]:
         """What a schema's own keywords say: shapes, and terms that apply as well."""
-        found = self.read.get(node)
+        found = self.read.get(term)
         if found is None:
-            found = self.read[node] = self._fold(node)
+            found = self.read[term] = self._fold(term.node, term.environment)
         return found
 
-    def _fold(self, node: Node) -> tuple[Shapes, tuple[Term, ...]]:
-        schema, known, scope = node.schema, table(node.draft), Scope(node, self)
+    def _fold(self, node: Node, environment: Environment) -> tuple[Shapes, tuple[Term, ...]]:
+        schema, known, scope = node.schema, table(node.draft), Scope(node, self, environment)
         if node.draft <= 7 and "$ref" in schema:
             return ANYTHING, (scope.resolve(schema["$ref"], "$ref"),)
         base = of_type(schema["type"], scope) if "type" in schema else ANYTHING
         numbers, strings, arrays, objects = base.numbers, base.strings, base.arrays, base.objects
         entries = [entry for name in schema if (entry := known.get(name)) is not None and entry.on in FOLDED]
+        if not entries:
+            return base, ()
         entries.sort(key=attrgetter("order"))
         terms = []
         for entry in entries:
@@ -219,7 +227,7 @@ class Algebra:
                 objects = self._meet_all(objects, (entry.apply(value, scope),), object.meet)
             elif entry.on == "array" and arrays:
                 arrays = self._meet_all(arrays, (entry.apply(value, scope),), array.meet)
-            elif entry.on == "string" and strings.outer is not NO_STRING.outer:
+            elif entry.on == "string" and strings is not NO_STRING:
                 strings = string.meet_sets(strings, entry.apply(value, scope))
             elif entry.on == "number" and numbers:
                 numbers = number.meet(numbers, entry.apply(value, scope))
@@ -296,7 +304,7 @@ class Algebra:
                 fresh = number.meet(part.numbers, number.complement(seen_numbers))
                 numbers = number.union(number.meet(numbers, number.complement(part.numbers)), fresh)
                 seen_numbers = number.union(seen_numbers, part.numbers)
-            if part.strings.outer is not NO_STRING.outer:
+            if part.strings is not NO_STRING:
                 fresh_strings = string.meet_sets(part.strings, string.complement_set(seen_strings))
                 kept_strings = string.meet_sets(strings, string.complement_set(part.strings))
                 strings = string.union_sets(kept_strings, fresh_strings)
@@ -332,6 +340,8 @@ class Algebra:
         return self._bounded(tuple(result))
 
     def _meet_all(self, a: tuple[Shape, ...], b: tuple[Shape, ...], meet: Meet[Shape]) -> tuple[Shape, ...]:
+        if not a or not b:
+            return ()
         if a == b:
             return a
         shapes = self._bounded(tuple(shape for x in a for y in b for shape in meet(x, y, self)))
@@ -394,7 +404,7 @@ class Algebra:
         return not shapes.arrays and not shapes.objects
 
     def _is_empty(self, shapes: Shapes) -> bool:
-        if shapes.null or shapes.booleans or shapes.numbers or shapes.strings.outer is not NO_STRING.outer:
+        if shapes.null or shapes.booleans or shapes.numbers or shapes.strings is not NO_STRING:
             return False
         if any(array.normal(shape, self) is not None for shape in shapes.arrays):
             return False

@@ -1,18 +1,23 @@
 """Arrays: shapes, their meet and complement, the keywords about arrays, and how a shape is written.
 
 A shape says: `prefix[i]` for the first elements, `rest` for every later one, minimum <= length <= maximum, and for
-each term in `some` that an element after the prefix satisfies it. Meet works position by position; the complement
-is a union over the ways one condition fails. `contains` is `some`; `uniqueItems` is kept only where it holds by
-itself.
+each entry (term, least, most) in `some` how many elements after the prefix satisfy the term. Meet works position by
+position; the complement is a union over the ways one condition fails. `contains` is `some`. What `unique` asks is
+checked while the text is written (structgen/distinct.py); here it only matters whether there are values enough.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import product
+from math import prod
+from operator import add, ge
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from structgen.errors import UnsupportedSchema
+from structgen.errors import LimitExceeded, UnsupportedSchema
 from structgen.grammars.ir import EPSILON, NOTHING, Expr, Graph, Literal, Repeat, joined, optional, seq
+from structgen.grammars.json_schema.finite import runs_out
 from structgen.grammars.json_schema.keywords import BOOLEAN, NATURAL, SCHEMA, SCHEMA_OR_SCHEMAS, SCHEMAS, keyword
 from structgen.grammars.json_schema.terms import FALSE, TRUE, Term, implies
 
@@ -26,16 +31,20 @@ __all__ = ["ANY_ARRAY", "ArrayShape", "complement", "lower", "meet"]
 MAX_COUNTED = 2_000  # positions spelled out where a bounded array must contain something
 
 
+Counted: TypeAlias = tuple[Term, int, int | None]  # what is counted, at least, at most
+
+
 @dataclass(frozen=True, slots=True)
 class ArrayShape:
-    """A set of arrays; see the module. `unique` is the pointer of the `uniqueItems` that applies."""
+    """A set of arrays; see the module. `where` is the pointer of the `uniqueItems` that makes it `unique`."""
 
     prefix: tuple[Term, ...] = ()
     rest: Term = TRUE
     minimum: int = 0
     maximum: int | None = None
-    some: tuple[Term, ...] = ()
-    unique: str | None = None
+    some: tuple[Counted, ...] = ()
+    unique: bool = False
+    where: str = field(default="", compare=False)
 
     def at(self, index: int) -> Term:
         """What the element at `index` must satisfy."""
@@ -68,13 +77,18 @@ def normal(shape: ArrayShape, algebra: Algebra) -> ArrayShape | None:
         maximum = len(prefix) if maximum is None else min(maximum, len(prefix))
     if maximum is not None and maximum <= len(prefix):
         prefix, rest = prefix[:maximum], FALSE
-    minimum = max(shape.minimum, len(prefix) + 1) if shape.some else shape.minimum
+    some = tuple(entry for entry in shape.some if entry[1:] != (0, None))
+    minimum = max([shape.minimum, *(len(prefix) + least for _, least, _ in some if least)])
     if maximum is not None and minimum > maximum:
         return None
-    if any(algebra.is_empty(algebra.terms.meet(rest, term)) for term in shape.some):
-        return None
-    unique = None if maximum is not None and maximum <= 1 else shape.unique
-    return ArrayShape(prefix, rest, minimum, maximum, shape.some, unique)
+    for term, least, most in some:
+        if (most is not None and least > most) or (least and algebra.is_empty(algebra.terms.meet(rest, term))):
+            return None
+    if rest is FALSE:
+        some = ()
+    unique = shape.unique and (maximum is None or maximum > 1)
+    fitting = ArrayShape(prefix, rest, minimum, maximum, some, unique, shape.where)
+    return None if unique and minimum > 1 and runs_out(fitting, algebra) else fitting
 
 
 def meet(a: ArrayShape, b: ArrayShape, algebra: Algebra) -> tuple[ArrayShape, ...]:
@@ -92,32 +106,58 @@ def meet(a: ArrayShape, b: ArrayShape, algebra: Algebra) -> tuple[ArrayShape, ..
             max(a.minimum, b.minimum),
             min(maxima, default=None),
             unique=a.unique or b.unique,
+            where=a.where or b.where,
         )
     ]
     for owner in (a, b):
-        for term in owner.some:
-            shapes = [split for shape in shapes for split in _with_some(shape, term, len(owner.prefix), algebra)]
+        for entry in owner.some:
+            shapes = [split for shape in shapes for split in _with_some(shape, entry, len(owner.prefix), algebra)]
     found = (normal(shape, algebra) for shape in shapes)
     return tuple(dict.fromkeys(shape for shape in found if shape is not None))
 
 
-def _with_some(shape: ArrayShape, term: Term, first: int, algebra: Algebra) -> list[ArrayShape]:
-    """`term` holds for an element at position `first` or later: one of the prefix, or one after it."""
-    meet_terms = algebra.terms.meet
-    splits = []
+def _with_some(shape: ArrayShape, entry: Counted, first: int, algebra: Algebra) -> list[ArrayShape]:
+    """`entry` counts the elements from position `first` on: those of the prefix, taken one by one as counted or not,
+    and those after it. Where there is an upper bound, what is not counted must not satisfy the term."""
+    term, least, most = entry
+    unlike = TRUE if most is None else algebra.terms.negate(term)
+    splits = [(shape, least, most)]
     for index in range(first, len(shape.prefix)):
-        element = meet_terms(shape.prefix[index], term)
-        prefix = (*shape.prefix[:index], element, *shape.prefix[index + 1 :])
-        splits.append(replace(shape, prefix=prefix, minimum=max(shape.minimum, index + 1)))
-    some = shape.some if term in shape.some else (*shape.some, term)
-    return [*splits, replace(shape, some=some)]
+        split = []
+        for each, low, high in splits:
+            if high != 0 and (low or high):
+                element = _at(each, index, term, algebra)
+                counted = replace(element, minimum=max(each.minimum, index + 1))
+                split.append((counted, max(low - 1, 0), None if high is None else high - 1))
+            split.append((_at(each, index, unlike, algebra), low, high))
+        splits = split
+        if len(splits) > MAX_COUNTED:
+            raise LimitExceeded("too many ways to count items", limit="counted_items", allowed=MAX_COUNTED)
+    return [_beyond(each, (term, low, high), algebra) for each, low, high in splits]
+
+
+def _beyond(shape: ArrayShape, entry: Counted, algebra: Algebra) -> ArrayShape:
+    """The shape with an entry about the elements after its prefix."""
+    term, least, most = entry
+    if least == 0 and most is None:
+        return shape
+    if most == 0 == least:
+        return replace(shape, rest=algebra.terms.meet(shape.rest, algebra.terms.negate(term)))
+    return replace(shape, some=tuple(dict.fromkeys((*shape.some, entry))))
+
+
+def _at(shape: ArrayShape, index: int, wanted: Term, algebra: Algebra) -> ArrayShape:
+    """The shape with more asked of one element of its prefix."""
+    element = algebra.terms.meet(shape.prefix[index], wanted)
+    prefix = (*shape.prefix[:index], element, *shape.prefix[index + 1 :])
+    return replace(shape, prefix=prefix)
 
 
 def complement(shape: ArrayShape, algebra: Algebra) -> tuple[ArrayShape, ...]:
     """Every other array, as a union over the ways the shape can fail."""
-    if shape.unique is not None:
+    if shape.unique:
         reason = "arrays with repeated items are not regular"
-        raise UnsupportedSchema(reason, pointer=shape.unique, keyword="uniqueItems")
+        raise UnsupportedSchema(reason, pointer=shape.where, keyword="uniqueItems")
     negate, size = algebra.terms.negate, len(shape.prefix)
     ways = []
     if shape.minimum > 0:
@@ -128,8 +168,12 @@ def complement(shape: ArrayShape, algebra: Algebra) -> tuple[ArrayShape, ...]:
         ways.append(ArrayShape((TRUE,) * index + (negate(term),), minimum=index + 1))
     open_prefix = (TRUE,) * size
     if shape.rest is not TRUE:
-        ways.append(ArrayShape(open_prefix, some=(negate(shape.rest),)))
-    ways.extend(ArrayShape(open_prefix, negate(term)) for term in shape.some)
+        ways.append(ArrayShape(open_prefix, some=((negate(shape.rest), 1, None),)))
+    for term, least, most in shape.some:
+        if least:
+            ways.append(_beyond(ArrayShape(open_prefix), (term, 0, least - 1), algebra))
+        if most is not None:
+            ways.append(ArrayShape(open_prefix, some=((term, most + 1, None),)))
     found = (normal(way, algebra) for way in ways)
     return tuple(way for way in found if way is not None)
 
@@ -174,7 +218,7 @@ def _max_items(value: int, scope: Scope) -> ArrayShape:
 
 @keyword("uniqueItems", on="array", form=BOOLEAN)
 def _unique_items(value: bool, scope: Scope) -> ArrayShape:
-    return ArrayShape(unique=scope.at("uniqueItems")) if value else ANY_ARRAY
+    return ArrayShape(unique=True, where=scope.at("uniqueItems")) if value else ANY_ARRAY
 
 
 @keyword("contains", on="array", form=SCHEMA, drafts=(6, 7, 2019, 2020))
@@ -183,12 +227,11 @@ def _contains(value: Any, scope: Scope) -> ArrayShape:
     if scope.draft >= 2019:
         least, most = scope.schema.get("minContains", 1), scope.schema.get("maxContains")
     term = scope.term(value)
-    if most == 0:
-        return ArrayShape(rest=scope.terms.negate(term), maximum=0 if least else None)
-    if most is not None or least > 1:
-        reason = "only minContains 0 and 1 are counted"
-        raise UnsupportedSchema(reason, pointer=scope.at("contains"), keyword="contains")
-    return ArrayShape(some=(term,), minimum=1) if least else ANY_ARRAY
+    if least == 0 and most is None:
+        return ANY_ARRAY
+    most = None if most is None else int(most)
+    shape = _beyond(ANY_ARRAY, (term, int(least), most), scope.algebra)
+    return replace(shape, minimum=int(least), maximum=0 if most is not None and least > most else None)
 
 
 @keyword("minContains", on="array", form=NATURAL, drafts=(2019, 2020))
@@ -206,9 +249,6 @@ def lower(shape: ArrayShape, to: Lowering) -> Expr:
     if fitting is None:
         return NOTHING
     shape = fitting
-    if shape.unique is not None:
-        reason = "comparing open items with each other needs more than a grammar"
-        raise UnsupportedSchema(reason, pointer=shape.unique, keyword="uniqueItems")
     gaps = to.gaps
     comma, size, maximum = gaps.comma, len(shape.prefix), shape.maximum
     if shape.some:
@@ -223,6 +263,21 @@ def lower(shape: ArrayShape, to: Lowering) -> Expr:
     if body == NOTHING or gaps.empty == EPSILON:
         return seq(Literal(b"["), optional(inside), Literal(b"]"))
     return seq(Literal(b"["), gaps.opening, optional(seq(body, gaps.closing)), Literal(b"]"))
+
+
+def told_apart(shapes: tuple[ArrayShape, ...], algebra: Algebra) -> tuple[ArrayShape, ...]:
+    """The shapes of one value, without unique ones that another covers. Raises UnsupportedSchema where an array may be
+    of a unique shape and of another one: then whether its elements must differ is not known while they are written."""
+    unique = [shape for shape in shapes if shape.unique]
+    if not unique or len(unique) == len(shapes):
+        return shapes
+    plain = [shape for shape in shapes if not shape.unique]
+    unique = [shape for shape in unique if not any(other.covers(shape) for other in plain)]
+    for shape in unique:
+        if any(meet(shape, other, algebra) for other in plain):
+            reason = "another alternative for the same arrays does not ask for it"
+            raise UnsupportedSchema(reason, pointer=shape.where, keyword="uniqueItems")
+    return (*plain, *unique)
 
 
 def _positions(shape: ArrayShape, to: Lowering) -> Expr:
@@ -242,27 +297,45 @@ def _positions(shape: ArrayShape, to: Lowering) -> Expr:
 
 
 def _containing(shape: ArrayShape, to: Lowering) -> Expr:
-    """One element or more, some of them after the prefix satisfying each term of `some`.
+    """One element or more, as many after the prefix as each entry of `some` says satisfying its term.
 
-    States: (elements so far, which terms of `some` are satisfied); elements beyond every bound are not counted.
+    States: (elements so far, how many of them each entry counts), neither further than it matters.
     """
-    size, maximum, comma, meet_terms = len(shape.prefix), shape.maximum, to.gaps.comma, to.algebra.terms.meet
+    size, maximum, comma, terms = len(shape.prefix), shape.maximum, to.gaps.comma, to.algebra.terms
     last = max(shape.minimum, size + 1) if maximum is None else maximum
-    full = (1 << len(shape.some)) - 1
-    if (last + 1) << len(shape.some) > MAX_COUNTED:
-        reason = f"an array of up to {last} items that must contain a certain item"
+    caps = [least if most is None else most for _, least, most in shape.some]
+    if (last + 1) * prod(cap + 1 for cap in caps) > MAX_COUNTED:
+        reason = f"an array of up to {last} items of which some are counted"
         raise UnsupportedSchema(reason, pointer=to.place, keyword="contains")
-    edges: list[tuple[int, Expr, int]] = []
-    for count in range(last + (maximum is None)):
-        target = min(count + 1, last)
-        for seen in range(full + 1):
-            for gained in range(full + 1) if count >= size else (0,):
-                if gained & seen:
-                    continue
-                asked = (term for bit, term in enumerate(shape.some) if gained >> bit & 1)
-                value = to.value(meet_terms(shape.at(count), *asked))
-                if value != NOTHING:
-                    source, label = count << len(shape.some) | seen, seq(comma, value) if count else value
-                    edges.append((source, label, target << len(shape.some) | seen | gained))
-    accepts = tuple(count << len(shape.some) | full for count in range(max(shape.minimum, 1), last + 1))
-    return Graph((last + 1) << len(shape.some), 0, accepts, tuple(edges))
+    start = (0, (0,) * len(caps))
+    numbers, edges = {start: 0}, []
+    for count, counted in numbers_of(numbers):
+        if count == maximum:
+            continue
+        for chosen in product((0, 1), repeat=len(caps)) if count >= size else ((0,) * len(caps),):
+            reached = tuple(map(add, counted, chosen))
+            if any(n > cap for n, cap in zip(reached, caps, strict=True)):
+                continue
+            asked = [shape.at(count)]
+            for (term, _, most), taken in zip(shape.some, chosen, strict=True):
+                if count >= size and (taken or most is not None):
+                    asked.append(term if taken else terms.negate(term))
+            value = to.value(terms.meet(*asked))
+            if value != NOTHING:
+                target = numbers.setdefault((min(count + 1, last), reached), len(numbers))
+                edges.append((numbers[count, counted], seq(comma, value) if count else value, target))
+    wanted = [least for _, least, _ in shape.some]
+    accepts = tuple(
+        number
+        for (count, counted), number in numbers.items()
+        if count >= max(shape.minimum, 1) and all(map(ge, counted, wanted))
+    )
+    return Graph(len(numbers), 0, accepts, tuple(edges)) if accepts else NOTHING
+
+
+def numbers_of(numbers: dict[tuple[int, tuple[int, ...]], int]) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """The keys of a dictionary that grows meanwhile, each once."""
+    at = 0
+    while at < len(numbers):
+        yield from (found := list(numbers)[at:])
+        at += len(found)

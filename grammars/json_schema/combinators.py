@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from structgen.errors import UnsupportedSchema
 from structgen.grammars.json_schema.keywords import (
     ANYTHING,
+    BOOLEAN,
     DEPENDENCIES,
     LIST,
     SCHEMA,
@@ -75,6 +75,8 @@ def _if(value: Any, scope: Scope) -> Term:
 @keyword("id", on="place", form=STRING, drafts=(4,))
 @keyword("$schema", on="place", form=STRING)
 @keyword("$anchor", on="place", form=STRING, drafts=(2019, 2020))
+@keyword("$dynamicAnchor", on="place", form=STRING, drafts=(2020,))
+@keyword("$recursiveAnchor", on="place", form=BOOLEAN, drafts=(2019,))
 def _place(value: Any, scope: Scope) -> None:
     return None
 
@@ -97,23 +99,9 @@ def _dependencies(value: dict[str, Any], scope: Scope) -> Term:
 
 @keyword("$dynamicRef", on="any", form=STRING, drafts=(2020,), order=LATE)
 def _dynamic_reference(value: str, scope: Scope) -> Term:
-    pointer = scope.at("$dynamicRef")
-    raise UnsupportedSchema("dynamic references are not resolved", pointer=pointer, keyword="$dynamicRef")
+    return scope.resolve(value, "$dynamicRef")
 
 
 @keyword("$recursiveRef", on="any", form=STRING, drafts=(2019,), order=LATE)
 def _recursive_reference(value: str, scope: Scope) -> Term:
-    pointer = scope.at("$recursiveRef")
-    raise UnsupportedSchema("recursive references are not resolved", pointer=pointer, keyword="$recursiveRef")
-
-
-@keyword("unevaluatedProperties", on="object", form=SCHEMA, drafts=(2019, 2020), order=LATE)
-def _unevaluated_properties(value: Any, scope: Scope) -> Any:
-    reason = "which properties were evaluated is not tracked"
-    raise UnsupportedSchema(reason, pointer=scope.at("unevaluatedProperties"), keyword="unevaluatedProperties")
-
-
-@keyword("unevaluatedItems", on="array", form=SCHEMA, drafts=(2019, 2020), order=LATE)
-def _unevaluated_items(value: Any, scope: Scope) -> Any:
-    reason = "which items were evaluated is not tracked"
-    raise UnsupportedSchema(reason, pointer=scope.at("unevaluatedItems"), keyword="unevaluatedItems")
+    return scope.resolve(value, "$recursiveRef")

@@ -1,122 +1,143 @@
 """Lower terms to grammar rules. Each array or object shape becomes one rule; equal shapes share it.
 
 A queue of shapes still to be written replaces recursion: writing a shape asks for the values of its children, which
-declares their rules and queues them. Scalars are rules shared by everything in the grammar that has the same set.
+declares their rules and queues them. Scalars are rules shared by everything in the grammar that has the same set, and
+their bodies are the same objects in every grammar of one style. So are the first rules of every grammar: the free-form
+value and the kinds of value without restriction, written once per process and style (`_common`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from collections.abc import Hashable
+from functools import lru_cache
+from typing import NamedTuple
 
-from structgen.grammars.ir import NOTHING, Expr, GrammarBuilder, Literal, Ref, alt, seq
+from structgen.grammars.ir import NOTHING, Expr, GrammarBuilder, Graph, Literal, Ref, Rule, Shared, alt, seq
 from structgen.grammars.json_schema import array, object_text
 from structgen.grammars.json_schema.algebra import Algebra
 from structgen.grammars.json_schema.array import ArrayShape
 from structgen.grammars.json_schema.exclusion import all_but
-from structgen.grammars.json_schema.number import NumberSet
+from structgen.grammars.json_schema.finite import needs_distinct_keys, safe_elements, safe_keys
+from structgen.grammars.json_schema.number import ALL_NUMBERS, NumberSet, integers
 from structgen.grammars.json_schema.number_text import number_text
 from structgen.grammars.json_schema.object import ObjectShape
+from structgen.grammars.json_schema.reader import Node, Reader
 from structgen.grammars.json_schema.shapes import Shapes
-from structgen.grammars.json_schema.string import ALL_STRINGS, literal_strings
-from structgen.grammars.json_schema.style import Gaps, JsonStyle, gaps
-from structgen.grammars.json_schema.terms import SchemaTerm, Term
+from structgen.grammars.json_schema.string import ALL_STRINGS, NO_STRING, literal_strings
+from structgen.grammars.json_schema.style import JsonStyle, gaps
+from structgen.grammars.json_schema.terms import TRUE, SchemaTerm, Term
 from structgen.grammars.regular.json_spelling import json_spell
 from structgen.grammars.regular.language import Language
-from structgen.grammars.regular.lower import Spell
 from structgen.grammars.regular.lower import lower as lower_language
+from structgen.grammars.regular.lower import open_states
+from structgen.grammars.regular.spelling import Spell
 from structgen.grammars.regular.terms import Strings
+from structgen.options import Limits
 
 __all__ = ["Lowering"]
 
-QUOTE = Literal(b'"')
+QUOTE, NULL = Literal(b'"'), Literal(b"null")
+BOOLEANS = ((True, Literal(b"true")), (False, Literal(b"false")))
+INTEGERS = integers()
+NAMED = {ALL_NUMBERS: "any number", INTEGERS: "integer"}
 
 
-@dataclass(slots=True)
+class Common(NamedTuple):
+    """What every grammar of a style begins with, and how `Lowering` finds it."""
+
+    rules: tuple[Rule, ...]
+    keys: dict[Hashable, Ref]
+    values: dict[Term, Expr]
+
+
 class Lowering:
-    """Writes one grammar. `place` is the pointer of the schema being written, for messages."""
+    """Writes one grammar."""
 
-    algebra: Algebra
-    style: JsonStyle
-    builder: GrammarBuilder = field(default_factory=GrammarBuilder)
-    rules: dict[Hashable, Ref] = field(default_factory=dict)
-    values: dict[Term, Expr] = field(default_factory=dict)
-    queue: list[tuple[Ref, ArrayShape | ObjectShape, str]] = field(default_factory=list)
-    place: str = "#"
+    def __init__(self, algebra: Algebra, style: JsonStyle, common: Common | None = None) -> None:
+        common = common or _common(style)
+        self.algebra, self.style = algebra, style
+        self.node: Node | None = None  # the schema being written
+        self.builder = GrammarBuilder(common.rules)
+        self.rules: dict[Hashable, Ref] = dict(common.keys)
+        self.values: dict[Term, Expr] = dict(common.values)
+        self.queue: list[tuple[Ref, ArrayShape | ObjectShape, Node | None]] = []
+        self.gaps = gaps(style.whitespace)  # what may stand between tokens
+        self._spell = json_spell(style.escapes, style.ascii_only)
 
     @property
-    def gaps(self) -> Gaps:
-        """What may stand between tokens."""
-        return gaps(self.style.whitespace)
+    def place(self) -> str:
+        """The pointer of the schema being written, for messages."""
+        return "#" if self.node is None else self.node.pointer
 
     def document(self, term: Term) -> Ref:
         """A rule for a whole text whose value fits the term; all rules it needs are written."""
         start = self.builder.declare("document")
         outer = self.gaps.outer
         self.builder.define(start, seq(outer, self.value(term), outer))
+        self.write()
+        return start
+
+    def write(self) -> None:
+        """Write the shapes that are still declared only."""
         while self.queue:
-            ref, shape, self.place = self.queue.pop()
+            ref, shape, self.node = self.queue.pop()
             if isinstance(shape, ArrayShape):
                 self.builder.define(ref, array.lower(shape, self))
+                if shape.unique:
+                    self.builder.distinct.append((ref.rule, safe_elements(shape, self.algebra)))
             else:
                 self.builder.define(ref, object_text.lower(shape, self))
-        return start
+                if needs_distinct_keys(shape):
+                    self.builder.distinct.append((ref.rule, safe_keys(shape, self.algebra)))
 
     def value(self, term: Term) -> Expr:
         """The texts of the values that fit the term."""
         expr = self.values.get(term)
         if expr is None:
-            if isinstance(term, SchemaTerm):
-                self.place = term.node.pointer
+            if type(term) is SchemaTerm:
+                self.node = term.node
             expr = self.values[term] = self._value(self.algebra.expand(term))
         return expr
 
     def _value(self, shapes: Shapes) -> Expr:
         options: list[Expr] = [self._shape(shape) for shape in shapes.objects]
-        options.extend(self._shape(shape) for shape in shapes.arrays)
-        if not shapes.strings.inner.is_empty():
+        options += [self._shape(shape) for shape in array.told_apart(shapes.arrays, self.algebra)]
+        if shapes.strings is not NO_STRING and not shapes.strings.inner.is_empty():
             options.append(self.string(shapes.strings.inner))
         if shapes.numbers:
             options.append(self._number(shapes.numbers))
-        options.extend(Literal(b"true" if value else b"false") for value in (True, False) if value in shapes.booleans)
+        options += [text for value, text in BOOLEANS if value in shapes.booleans]
         if shapes.null:
-            options.append(Literal(b"null"))
+            options.append(NULL)
         if len(options) < 2:
             return options[0] if options else NOTHING
-        return self._shared(("value", shapes), "value", lambda: alt(*options))
+        return self._shared(("value", *options), "value", alt(*options))
 
-    def _shared(self, key: Hashable, name: str, body: Callable[[], Expr]) -> Expr:
+    def _shared(self, key: Hashable, name: str, body: Expr) -> Expr:
         ref = self.rules.get(key)
         if ref is None:
-            expr = body()
-            if expr == NOTHING:
+            if body == NOTHING:
                 return NOTHING
-            ref = self.rules[key] = self.builder.rule(name, expr)
+            ref = self.rules[key] = self.builder.rule(name, body)
         return ref
 
     def _shape(self, shape: ArrayShape | ObjectShape) -> Ref:
         ref = self.rules.get(shape)
         if ref is None:
             name = "array" if isinstance(shape, ArrayShape) else "object"
-            ref = self.rules[shape] = self.builder.declare(name if self.place == "#" else f"{name} {self.place}")
-            self.queue.append((ref, shape, self.place))
+            place = self.place
+            ref = self.rules[shape] = self.builder.declare(name if place == "#" else f"{name} {place}")
+            self.queue.append((ref, shape, self.node))
         return ref
 
     def string(self, language: Language) -> Expr:
         """JSON strings, quotes included, whose content is in the language."""
+        known = self.rules.get(language)
+        if known is not None:
+            return known
         name = "string" if language is ALL_STRINGS else "restricted string"
-        return self._shared(language, name, lambda: seq(QUOTE, self._content(language), QUOTE))
-
-    def _content(self, language: Language) -> Expr:
-        rest = (~language).term
-        if isinstance(rest, Strings) and rest.members:
-            return all_but(rest.members, self._spell)
-        return lower_language(language, self._spell)
-
-    @property
-    def _spell(self) -> Spell:
-        return json_spell(self.style.escapes, self.style.ascii_only)
+        return self._shared(language, name, _string(language, self._spell))
 
     def key(self, name: str) -> Expr:
         """The spellings of one property name."""
@@ -124,9 +145,56 @@ class Lowering:
             text = json.dumps(name, ensure_ascii=self.style.ascii_only)
             if text.isascii() or not any("\ud800" <= char <= "\udfff" for char in name):
                 return Literal(text.encode())
-        return self._shared(("key", name), f"key {name!r}", lambda: self.string(literal_strings(frozenset((name,)))))
+        spelled = _string(literal_strings(frozenset((name,))), self._spell)
+        return self._shared(("key", name), f"key {name!r}", spelled)
 
     def _number(self, numbers: NumberSet) -> Expr:
-        style, limit = self.style, self.algebra.limits.number_states
-        canonical = style.numbers == "canonical"
-        return self._shared(numbers, "number", lambda: number_text(numbers, canonical=canonical, max_states=limit))
+        known = self.rules.get(numbers)
+        if known is not None:
+            return known
+        canonical = self.style.numbers == "canonical"
+        text = number_text(numbers, canonical=canonical, max_states=self.algebra.limits.number_states)
+        return self._shared(numbers, NAMED.get(numbers, "number"), text if text == NOTHING else Shared(text))
+
+
+@lru_cache(maxsize=4096)
+def _string(language: Language, spell: Spell) -> Expr:
+    """Quotes included; the same object for the same language and spelling."""
+    rest = (~language).term
+    if isinstance(rest, Strings) and rest.members:
+        return all_but(rest.members, spell, _any_string(spell))
+    if language is ALL_STRINGS:
+        return _any_string(spell)
+    content = lower_language(language, spell)
+    body = seq(QUOTE, content, QUOTE)
+    if isinstance(language.term, Strings) or body == NOTHING:
+        return body
+    free = open_states(language) if isinstance(content, Graph) else set()
+    return _open_string(content, free, _any_string(spell)) if free else Shared(body)  # type: ignore[arg-type]
+
+
+def _open_string(content: Graph, free: set[int], any_string: Shared) -> Graph:
+    """Quotes included. In the states `free` of the content any text may follow, so inside they are like any string."""
+    start, end = content.n_states, content.n_states + 1
+    edges = [*content.edges, (start, QUOTE, content.start), *((state, QUOTE, end) for state in content.accepts)]
+    promise = [b'"' if state in free else None for state in range(start)]
+    outside = b"" if content.start in free else None
+    return Graph(end + 1, start, (end,), tuple(edges), (any_string, (*promise, outside, None)))
+
+
+@lru_cache(maxsize=64)
+def _any_string(spell: Spell) -> Shared:
+    return Shared(seq(QUOTE, lower_language(ALL_STRINGS, spell), QUOTE))
+
+
+@lru_cache(maxsize=64)
+def _common(style: JsonStyle) -> Common:
+    """The free-form value and what it consists of; and whole numbers."""
+    limits = Limits()
+    writer = Lowering(Algebra(Reader(limits), limits), style, Common((), {}, {}))
+    writer.value(TRUE)
+    writer._number(INTEGERS)
+    writer.write()
+    unlike = {"value": "any value", "object": "any object", "array": "any array"}
+    rules = tuple(Rule(unlike.get(rule.name, rule.name), rule.body) for rule in writer.builder.build(Ref(0)).rules)
+    return Common(rules, writer.rules, {TRUE: writer.values[TRUE]})

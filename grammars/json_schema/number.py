@@ -171,7 +171,8 @@ def _cell_complement(cell: Cell) -> NumberSet:
     parts = _outside([interval])
     if cell.multiple is not None:
         parts += (replace(interval, never=frozenset((cell.multiple,))),)
-    return parts + tuple(replace(interval, multiple=divisor) for divisor in sorted(cell.never))
+    parts += tuple(replace(interval, multiple=divisor) for divisor in sorted(cell.never))
+    return tuple(part for part in parts if not part.is_empty())
 
 
 # ------------------------------------------------------------------------------------------------------- keywords

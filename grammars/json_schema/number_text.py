@@ -23,6 +23,9 @@ from functools import lru_cache
 from structgen.grammars.ir import EPSILON, NOTHING, ByteSet, Expr, Literal, Repeat, alt, optional, seq
 from structgen.grammars.json_schema.number import Cell, Number, NumberSet
 from structgen.grammars.json_schema.number_plain import SIGNIFICANT, digit_multiple, digits_of, plain
+from structgen.grammars.regular.charset import utf8
+from structgen.grammars.regular.language import Language
+from structgen.grammars.regular.lower import lower
 
 __all__ = ["number_text"]
 
@@ -31,12 +34,30 @@ DIGIT_ONE_UP = ByteSet.span(0x31, 0x39)
 WHOLE = alt(Literal(b"0"), seq(DIGIT_ONE_UP, Repeat(DIGIT)))
 FRACTION = seq(Literal(b"."), Repeat(DIGIT, 1))
 MINUS = Literal(b"-")
+MANY = 100  # more cells than this: whole numbers are written as one trie
 REPR_EXPONENTS = ((-324, -5), (16, 308))  # where repr writes doubles in scientific notation
 
 
+@lru_cache(maxsize=4096)
 def number_text(cells: NumberSet, *, canonical: bool, max_states: int) -> Expr:
     """The texts whose value is in one of the cells."""
+    if canonical and len(cells) > MANY:
+        listed = {cell: str(cell.low) for cell in cells if _is_listed(cell)}
+        rest = alt(*(_cell_text(cell, canonical, max_states) for cell in cells if cell not in listed))
+        whole = lower(Language.strings(text for cell, text in listed.items() if _is_whole(cell, canonical)), utf8)
+        other = lower(Language.strings(text for cell, text in listed.items() if not _is_whole(cell, canonical)), utf8)
+        return alt(whole, seq(other, optional(Literal(b".0"))), rest)
     return alt(*(_cell_text(cell, canonical, max_states) for cell in cells))
+
+
+def _is_listed(cell: Cell) -> bool:
+    """A whole number that repr writes as digits."""
+    return isinstance(cell.low, int) and cell.low == cell.high and -(10**15) < cell.low < 10**15
+
+
+def _is_whole(cell: Cell, canonical: bool) -> bool:
+    """Whether the cell's numbers are written as digits alone."""
+    return cell.digits or (canonical and cell.multiple is not None and Fraction(cell.multiple).denominator == 1)
 
 
 @lru_cache(maxsize=4096)
@@ -46,7 +67,7 @@ def _cell_text(cell: Cell, canonical: bool, max_states: int) -> Expr:
             return _any_number(canonical)
         if cell.multiple == 1 and (canonical or cell.digits):
             return alt(WHOLE, seq(MINUS, DIGIT_ONE_UP, Repeat(DIGIT))) if canonical else seq(optional(MINUS), WHOLE)
-    whole = cell.digits or (canonical and cell.multiple is not None and Fraction(cell.multiple).denominator == 1)
+    whole = _is_whole(cell, canonical)
     if cell.low is not None and cell.low == cell.high:
         return _point(cell.low, whole, canonical)
     parts = []

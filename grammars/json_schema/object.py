@@ -12,10 +12,10 @@ is a union over the ways one condition fails. Both are linear in the number of n
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from structgen.errors import UnsupportedSchema
+from structgen.errors import LimitExceeded, UnsupportedSchema
 from structgen.grammars.json_schema import string
 from structgen.grammars.json_schema.keywords import NATURAL, SCHEMA, SCHEMA_MAP, STRINGS, keyword
 from structgen.grammars.json_schema.terms import FALSE, TRUE, Term, implies
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from structgen.grammars.json_schema.algebra import Algebra
     from structgen.grammars.json_schema.scope import Scope
 
-__all__ = ["ANY_OBJECT", "ObjectShape", "complement", "meet", "normal", "regions"]
+__all__ = ["ANY_OBJECT", "ObjectShape", "complement", "key_entries", "meet", "normal", "regions"]
+
+MAX_REGIONS = 300  # sorts of names that patterns tell apart
 
 Property: TypeAlias = tuple[str, bool, Term]  # name, required, value
 Keys: TypeAlias = tuple[Language | None, Term]  # keys of this language, and their value
@@ -40,6 +42,12 @@ class ObjectShape:
     some: tuple[Keys, ...] = ()
     minimum: int = 0
     maximum: int | None = None
+    narrowed: str = field(default="", compare=False)  # where names are only known from inside: no complement
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether no other names are possible."""
+        return any(language is None and term is FALSE for language, term in self.others)
 
     def covers(self, other: ObjectShape) -> bool:
         """Whether every object of `other` visibly is one of this shape."""
@@ -95,7 +103,8 @@ def meet(a: ObjectShape, b: ObjectShape, algebra: Algebra) -> tuple[ObjectShape,
         known.append((name, required, meet_terms(_other_at(a, name, algebra), term) if a.others else term))
     maxima = [maximum for maximum in (a.maximum, b.maximum) if maximum is not None]
     others = a.others if not b.others else tuple(dict.fromkeys(a.others + b.others))
-    shape = ObjectShape(tuple(known), others, (), max(a.minimum, b.minimum), min(maxima, default=None))
+    narrowed = a.narrowed or b.narrowed
+    shape = ObjectShape(tuple(known), others, (), max(a.minimum, b.minimum), min(maxima, default=None), narrowed)
     shapes = [shape]
     for owner in (a, b):
         names = {name for name, _, _ in owner.known} if owner.some else set()
@@ -128,7 +137,7 @@ def normal(shape: ObjectShape, algebra: Algebra) -> ObjectShape | None:
     maximum = shape.maximum
     if maximum is not None and (maximum < n_required or maximum < shape.minimum):
         return None
-    if shape.minimum > n_required and _is_closed(shape):
+    if shape.minimum > n_required and shape.is_closed:
         possible = sum(required or not algebra.is_empty(term) for _, required, term in shape.known)
         if possible < shape.minimum:
             return None
@@ -136,10 +145,6 @@ def normal(shape: ObjectShape, algebra: Algebra) -> ObjectShape | None:
         if all(algebra.is_empty(term) for _, term in regions(shape, algebra, language, wanted)):
             return None
     return shape
-
-
-def _is_closed(shape: ObjectShape) -> bool:
-    return any(language is None and term is FALSE for language, term in shape.others)
 
 
 def regions(
@@ -162,6 +167,9 @@ def regions(
                 if rest is not string.NO_STRINGS:
                     split.append((rest, so_far))
         parts = [(part, so_far) for part, so_far in split if so_far is not FALSE]
+        if len(parts) > MAX_REGIONS:
+            reason = f"the patterns for names overlap in too many ways, at {algebra.place}"
+            raise LimitExceeded(reason, limit="key_regions", allowed=MAX_REGIONS)
     return parts
 
 
@@ -175,6 +183,9 @@ def complement(shape: ObjectShape, algebra: Algebra) -> tuple[ObjectShape, ...]:
     Required properties with finitely many values fail first, and hold in all other ways: the ways of shapes that such a
     property tells apart then exclude each other, and subtracting n of them costs a sum of ways, not a product.
     """
+    if shape.narrowed:
+        reason = "other names than those of a format that is not a regular language"
+        raise UnsupportedSchema(reason, pointer=shape.narrowed, keyword="propertyNames")
     negate, ways = algebra.terms.negate, []
     held: dict[str, Property] = {}
     for name, required, term in shape.known:
@@ -204,15 +215,20 @@ def complement(shape: ObjectShape, algebra: Algebra) -> tuple[ObjectShape, ...]:
 
 @keyword("properties", on="object", form=SCHEMA_MAP, order=0)
 def _properties(value: dict[str, Any], scope: Scope) -> ObjectShape:
-    required = scope.schema.get("required", ())
-    needed = frozenset(required) if isinstance(required, list) else frozenset()
-    return ObjectShape(known=tuple((name, name in needed, scope.term(item)) for name, item in value.items()))
+    """The declared names; with what `required` and, where no pattern takes part, `additionalProperties` say."""
+    schema, term = scope.schema, scope.term
+    needed = schema.get("required", ())
+    others: tuple[Keys, ...] = ()
+    if "additionalProperties" in schema and "patternProperties" not in schema:
+        others = key_entries([(string.ALL_STRINGS, term(schema["additionalProperties"]))])
+    return ObjectShape(tuple([(name, name in needed, term(item)) for name, item in value.items()]), others)
 
 
 @keyword("required", on="object", form=STRINGS)
 def _required(value: list[str], scope: Scope) -> ObjectShape:
     declared = scope.schema.get("properties", ())  # its function reads `required` too
-    return ObjectShape(known=tuple((name, True, TRUE) for name in value if name not in declared))
+    undeclared = tuple([(name, True, TRUE) for name in value if name not in declared])
+    return ObjectShape(undeclared) if undeclared else ANY_OBJECT
 
 
 def _patterns(scope: Scope) -> list[Language]:
@@ -223,38 +239,35 @@ def _patterns(scope: Scope) -> list[Language]:
 
 @keyword("patternProperties", on="object", form=SCHEMA_MAP)
 def _pattern_properties(value: dict[str, Any], scope: Scope) -> ObjectShape:
-    return _for_keys(zip(_patterns(scope), map(scope.term, value.values()), strict=True))
+    return ObjectShape(others=key_entries(zip(_patterns(scope), map(scope.term, value.values()), strict=True)))
 
 
 @keyword("additionalProperties", on="object", form=SCHEMA)
 def _additional_properties(value: Any, scope: Scope) -> ObjectShape:
-    term = scope.term(value)
-    if term is TRUE:
-        return ANY_OBJECT
+    term, schema = scope.term(value), scope.schema
+    if term is TRUE or ("properties" in schema and "patternProperties" not in schema):
+        return ANY_OBJECT  # nothing is asked, or `properties` has read it
     covered = string.NO_STRINGS
     for language in _patterns(scope):
         covered = string.union(covered, language)
-    known = tuple((name, False, TRUE) for name in scope.schema.get("properties", ()))
-    return replace(_for_keys([(string.complement(covered), term)]), known=known)
+    known = tuple((name, False, TRUE) for name in schema.get("properties", ()))
+    return ObjectShape(known, key_entries([(string.complement(covered), term)]))
 
 
 @keyword("propertyNames", on="object", form=SCHEMA, drafts=(6, 7, 2019, 2020))
 def _property_names(value: Any, scope: Scope) -> ObjectShape:
     allowed = scope.algebra.expand(scope.term(value)).strings
-    if allowed.inner is not allowed.outer:
-        reason = "names of a format that is not a regular language"
-        raise UnsupportedSchema(reason, pointer=scope.at("propertyNames"), keyword="propertyNames")
-    return _for_keys([(string.complement(allowed.inner), FALSE)])
+    narrowed = "" if allowed.inner is allowed.outer else scope.at("propertyNames")
+    return ObjectShape(others=key_entries([(string.complement(allowed.inner), FALSE)]), narrowed=narrowed)
 
 
-def _for_keys(entries: Iterable[tuple[Language, Term]]) -> ObjectShape:
-    """Keys of each language have such values; nothing is known by name."""
-    others = [
+def key_entries(entries: Iterable[tuple[Language, Term]]) -> tuple[Keys, ...]:
+    """Keys of each language have such values, as entries of `others`."""
+    return tuple(
         (None if language is string.ALL_STRINGS else language, term)
         for language, term in entries
         if language is not string.NO_STRINGS and term is not TRUE
-    ]
-    return ObjectShape(others=tuple(others))
+    )
 
 
 @keyword("minProperties", on="object", form=NATURAL)

@@ -1,20 +1,21 @@
 """How an object shape is written: properties in declared order or in any order, then counted.
 
-Declared order is an automaton with two states per property (nothing written yet, something written), linear in the
-number of properties; with bounds on the number of properties the second state splits by how many were written. Any
-order is the IR's `Unordered`; there, bounds are spelled out as choices of properties. Keys no schema names follow
-in either; a text may repeat such a key.
+Declared order is an automaton with two states per property (it or a later one follows; it has just been written),
+linear in the number of properties; with bounds on the number of properties they split by how many were written. Any
+order is the IR's `Unordered`; there, bounds are spelled out as choices of properties. Keys no schema names follow in
+either; a text may repeat such a key.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
 from itertools import combinations
 from math import comb
 from typing import TYPE_CHECKING, TypeAlias
 
 from structgen.errors import UnsupportedSchema
-from structgen.grammars.ir import EPSILON, NOTHING, Expr, Graph, Literal, Repeat, Unordered, alt, joined, seq
+from structgen.grammars.ir import EPSILON, NOTHING, Expr, Graph, Literal, Unordered, alt, joined, seq
 from structgen.grammars.json_schema import string
 from structgen.grammars.json_schema.object import Keys, ObjectShape, normal, regions
 from structgen.grammars.json_schema.terms import TRUE, Term
@@ -29,6 +30,23 @@ Member: TypeAlias = tuple[Expr, bool]  # `"name": value`, required
 Witnesses: TypeAlias = dict[int, Expr]  # set of `some` entries (as bits) -> another property that satisfies them all
 MAX_CHOICES = 2_000  # sets of properties spelled out where an unordered object is counted
 MAX_WITNESSES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What an object is written from: its members, any other property, witnesses of `some`, bounds that matter."""
+
+    members: list[Member]
+    other: Expr
+    witnesses: Witnesses
+    full: int  # all entries of `some`, as bits
+    minimum: int
+    maximum: int | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether properties may follow that no member names."""
+        return self.other != NOTHING or bool(self.witnesses)
 
 
 def lower(shape: ObjectShape, to: Lowering) -> Expr:
@@ -50,14 +68,10 @@ def lower(shape: ObjectShape, to: Lowering) -> Expr:
     needed = sum(required for _, required in members) + bool(witnesses)
     minimum = shape.minimum if shape.minimum > needed else 0
     maximum = shape.maximum
-    if maximum is not None and other == NOTHING and maximum >= len(members):
+    if maximum is not None and other == NOTHING and not witnesses and maximum >= len(members):
         maximum = None
-    if witnesses and (minimum or maximum is not None):
-        reason = "a bounded number of properties, one of them of an unknown name and a certain value"
-        raise UnsupportedSchema(reason, pointer=to.place, keyword="minProperties" if minimum else "maxProperties")
-    if to.style.property_order == "any":
-        return _unordered(members, other, witnesses, minimum, maximum, to)
-    return _Ordered(members, other, minimum, maximum, to).expr(witnesses, len(shape.some))
+    content = _Content(members, other, witnesses, (1 << len(shape.some)) - 1, minimum, maximum)
+    return _unordered(content, to) if to.style.property_order == "any" else _Ordered(content, to).expr()
 
 
 def _other(shape: ObjectShape, to: Lowering, within: Language | None, value: Term) -> Expr:
@@ -97,141 +111,145 @@ def _common(entries: list[Keys]) -> Language:
 
 
 class _Ordered:
-    """Builds the automaton of one object in declared order. States are numbered as they are first mentioned."""
+    """Builds the automaton of one object in declared order. States are numbered as they are first mentioned.
 
-    def __init__(self, members: list[Member], other: Expr, minimum: int, maximum: int | None, to: Lowering) -> None:
-        self.members, self.other, self.gaps = members, other, to.gaps
-        self.minimum, self.maximum = minimum, maximum
-        self.cap = 1 if maximum is None and not minimum else minimum if maximum is None else maximum
-        if len(members) * self.cap > to.algebra.limits.object_states:
-            reason = f"counting up to {self.cap} of {len(members)} properties"
+    State ("next", i, count, seen): a property must follow, member i or a later one. State ("done", ...): one has just
+    been written. `count` properties are written, as far as a bound makes it matter; entries `seen` of `some` are
+    satisfied. Every property is written at one place, however one gets there.
+    """
+
+    def __init__(self, content: _Content, to: Lowering) -> None:
+        self.content, self.gaps = content, to.gaps
+        n_members, n_some, maximum = len(content.members), content.full.bit_length(), content.maximum
+        self.cap = content.minimum if maximum is None else maximum
+        if (n_members + (1 << n_some) - 1) * self.cap > to.algebra.limits.object_states:
+            reason = f"counting up to {self.cap} of {n_members} properties"
             raise UnsupportedSchema(reason, pointer=to.place, keyword="maxProperties")
-        self.states: dict[tuple[int, int], int] = {(0, 0): 0}  # (properties passed, properties written)
-        self.edges: list[tuple[int, Expr, int]] = []
+        self.states: dict[Hashable, int] = {"open": 0, "close": 1, "end": 2}
+        self.edges: list[tuple[int, Expr, int]] = [(1, seq(to.gaps.closing, Literal(b"}")), 2)]
+        needed = [index for index, (_, required) in enumerate(content.members) if required]
+        self.last_required = needed[-1] if needed else -1
 
-    def state(self, passed: int, written: int) -> int:
+    def state(self, name: str, index: int, count: int, seen: int = 0) -> int:
         """The number of a state."""
-        return self.states.setdefault((passed, written), len(self.states))
+        return self.states.setdefault((name, index, count, seen), len(self.states))
 
-    def expr(self, witnesses: Witnesses, n_some: int) -> Expr:
+    def expr(self) -> Expr:
         """Braces included."""
-        gaps, comma = self.gaps, self.gaps.comma
-        level = {0}
-        for index, (pair, required) in enumerate(self.members):
-            following = set()
-            for written in sorted(level):
-                source = self.state(index, written)
+        content, edges = self.content, self.edges
+        if self.last_required < 0 and not content.minimum and not content.full:
+            edges.append((0, seq(self.gaps.empty, Literal(b"}")), 2))
+        edges.append((0, self.gaps.opening, self.state("next", 0, 0)))
+        counts = [0]
+        for index, (pair, required) in enumerate(content.members):
+            following = dict.fromkeys(() if required else counts)
+            for count in counts:
+                source = self.state("next", index, count)
                 if not required:
-                    self.edges.append((source, EPSILON, self.state(index + 1, written)))
-                    following.add(written)
-                if self.maximum is None or written < self.maximum:
-                    count = min(written + 1, self.cap)
-                    label = seq(comma, pair) if written else seq(gaps.opening, pair)
-                    self.edges.append((source, label, self.state(index + 1, count)))
-                    following.add(count)
-            level = following
-        n_members, end = len(self.members), self.state(-1, 0)
-        for written in sorted(level):
-            for label in self._tails(written, witnesses, n_some):
-                if label != NOTHING:
-                    self.edges.append((self.state(n_members, written), label, end))
-        return seq(Literal(b"{"), Graph(len(self.states), 0, (end,), tuple(self.edges)))
+                    edges.append((source, EPSILON, self.state("next", index + 1, count)))
+                if count != content.maximum:
+                    more = min(count + 1, self.cap)
+                    edges.append((source, pair, self.done(index + 1, more)))
+                    following[more] = None
+            counts = list(following)
+        for count in counts:
+            if content.full:
+                self.witnessed(count)
+            elif content.other != NOTHING and count != content.maximum:
+                self.others(count)
+        return seq(Literal(b"{"), Graph(len(self.states), 0, (2,), tuple(edges)))
 
-    def _tails(self, written: int, witnesses: Witnesses, n_some: int) -> Iterator[Expr]:
-        """What may follow the known properties, closing brace included."""
-        gaps, other = self.gaps, self.other
-        close = seq(gaps.closing, Literal(b"}"))
-        if witnesses:
-            more = _witnessing(other, witnesses, n_some, gaps.comma, bool(written))
-            yield seq(EPSILON if written else gaps.opening, more, close)
+    def done(self, index: int, count: int, seen: int = 0) -> int:
+        """The state after a property; what may follow is written when it is first reached."""
+        known = len(self.states)
+        state = self.state("done", index, count, seen)
+        if state == known:
+            if index > self.last_required and count >= self.content.minimum and seen == self.content.full:
+                self.edges.append((state, EPSILON, 1))
+            if count != self.content.maximum and (index < len(self.content.members) or self.content.is_open):
+                self.edges.append((state, self.gaps.comma, self.state("next", index, count, seen)))
+        return state
+
+    def others(self, count: int) -> None:
+        """Properties no member names: a loop, or counted up to the bounds."""
+        content, end = self.content, len(self.content.members)
+        source = self.state("next", end, count)
+        if not self.cap:
+            self.edges.append((source, content.other, self.done(end, 0)))
             return
-        least = max(self.minimum - written, 0)
-        most = None if self.maximum is None else self.maximum - written
-        if least == 0:
-            yield close if written else seq(gaps.empty, Literal(b"}"))
-        least = max(least, 1)
-        if other == NOTHING or (most is not None and most < least):
-            return
-        if written:
-            yield seq(Repeat(seq(gaps.comma, other), least, most), close)
-        else:
-            yield seq(gaps.opening, joined(other, gaps.comma, least, most), close)
+        least, most = max(content.minimum - count, 1), None if content.maximum is None else content.maximum - count
+        some = joined(content.other, self.gaps.comma, least, most)
+        if some != NOTHING:
+            self.edges.append((source, some, 1))
 
-
-def _witnessing(other: Expr, witnesses: Witnesses, n_some: int, comma: Expr, follows: bool) -> Expr:
-    """Other properties that satisfy every entry of `some`. States: entries satisfied; the last one: nothing written."""
-    full = (1 << n_some) - 1
-    fresh = full + 1
-    edges = []
-    for seen in range(full + 2):
-        first, so_far = seen == fresh, seen & full
-        for gained, expr in ((0, other), *witnesses.items()):
-            if expr != NOTHING and not gained & so_far:
-                edges.append((seen, expr if first and not follows else seq(comma, expr), so_far | gained))
-    return Graph(full + 2, fresh, (full,), tuple(edges))
+    def witnessed(self, count: int) -> None:
+        """Properties no member names, until every entry of `some` is satisfied, and more of them."""
+        content, end = self.content, len(self.content.members)
+        pending = [(count, 0)]
+        reached = set(pending)
+        for written, seen in pending:  # grows while it is read
+            if written == content.maximum:
+                continue
+            source, more = self.state("next", end, written, seen), min(written + 1, self.cap)
+            for gained, expr in ((0, content.other), *content.witnesses.items()):
+                if expr != NOTHING and not gained & seen:
+                    self.edges.append((source, expr, self.done(end, more, seen | gained)))
+                    if (more, seen | gained) not in reached:
+                        reached.add((more, seen | gained))
+                        pending.append((more, seen | gained))
 
 
 # -------------------------------------------------------------------------------------------------------- any order
 
 
-def _unordered(
-    members: list[Member], other: Expr, witnesses: Witnesses, minimum: int, maximum: int | None, to: Lowering
-) -> Expr:
+def _unordered(content: _Content, to: Lowering) -> Expr:
     """Braces included."""
-    gaps = to.gaps
-    if not members and other != NOTHING and not witnesses:
-        least, most = max(minimum, 1), maximum
-        some = joined(other, gaps.comma, least, most)
+    gaps, members, minimum, maximum = to.gaps, content.members, content.minimum, content.maximum
+    if not members and content.other != NOTHING and not content.witnesses:
+        some = joined(content.other, gaps.comma, max(minimum, 1), maximum)
         choices = [] if some == NOTHING else [seq(gaps.opening, some, gaps.closing)]
         if minimum == 0:
             choices.append(gaps.empty)
-    elif not members and not witnesses:
+    elif not members and not content.witnesses:
         choices = [] if minimum else [gaps.empty]
     else:
-        extra = None if other == NOTHING else other
-        sets = _choices(members, other, extra, witnesses, minimum, maximum, to)
-        bodies = [Unordered(tuple(chosen), gaps.comma, more) for chosen, more in sets]
+        bodies = [Unordered(tuple(chosen), gaps.comma, more) for chosen, more in _choices(content, to)]
         choices = [seq(gaps.opening, alt(*bodies), gaps.closing)] if bodies else []
     body = alt(*choices)
     return NOTHING if body == NOTHING else seq(Literal(b"{"), body, Literal(b"}"))
 
 
-def _choices(
-    members: list[Member],
-    other: Expr,
-    extra: Expr | None,
-    witnesses: Witnesses,
-    minimum: int,
-    maximum: int | None,
-    to: Lowering,
-) -> Iterator[tuple[list[Member], Expr | None]]:
+def _choices(content: _Content, to: Lowering) -> Iterator[tuple[list[Member], Expr | None]]:
     """Sets of members whose union is the object, none of them needing to be counted."""
-    needed = [member for member in members if member[1]]
-    optional = [member for member in members if not member[1]]
-    if witnesses:
-        full = (1 << max(witnesses).bit_length()) - 1
-        for group in _partitions(full, witnesses):
-            yield [*members, *((expr, True) for expr in group)], extra
-    elif minimum and maximum is not None and maximum != minimum:
-        reason = "both bounds on the number of properties, in any order"
-        raise UnsupportedSchema(reason, pointer=to.place, keyword="minProperties")
-    elif minimum or maximum is not None:
-        count = (maximum if maximum is not None else minimum) - len(needed)
-        known = range(min(count, len(optional)) + 1) if extra is not None else (min(count, len(optional)),)
-        if sum(comb(len(optional), size) * (1 + count - size) for size in known) > MAX_CHOICES:
-            reason = f"choosing {count} of {len(optional)} properties, in any order"
-            raise UnsupportedSchema(reason, pointer=to.place, keyword="minProperties" if minimum else "maxProperties")
-        must = bool(minimum)
-        for size in known:
-            if must and extra is None and size < count:
-                continue
-            for chosen in combinations(optional, size):
-                filled = [(expr, must) for expr, _ in chosen] + [(other, must)] * (count - size)
-                rest = [member for member in optional if member not in chosen] if maximum is None else []
-                usable = [member for member in filled if member[0] != NOTHING]
-                yield [*needed, *usable, *rest], extra if maximum is None else None
-    else:
-        yield members, extra
+    optional = [member for member in content.members if not member[1]]
+    extra = None if content.other == NOTHING else content.other
+    for group in _partitions(content.full, content.witnesses):
+        base = [*(member for member in content.members if member[1]), *((expr, True) for expr in group)]
+        least = max(content.minimum - len(base), 0)
+        if content.maximum is not None:
+            for filled in _filled(optional, extra, least, content.maximum - len(base), to):
+                yield [*base, *filled], None
+        elif least:
+            for filled in _filled(optional, extra, least, least, to):
+                rest = [member for member in optional if all(member[0] is not chosen for chosen, _ in filled)]
+                yield [*base, *filled, *rest], extra
+        else:
+            yield [*base, *optional], extra
+
+
+def _filled(optional: list[Member], other: Expr | None, least: int, most: int, to: Lowering) -> Iterator[list[Member]]:
+    """Sets of members that add up to `least` to `most` properties: some of the optional ones, and others."""
+    sizes = range(min(most, len(optional)) + 1)
+    if other is None:
+        sizes = range(least, min(most, len(optional)) + 1) if least else range(sizes.stop - 1, sizes.stop)
+    if sum(comb(len(optional), size) * (1 + most - size) for size in sizes) > MAX_CHOICES:
+        reason = f"choosing {most} of {len(optional)} properties, in any order"
+        raise UnsupportedSchema(reason, pointer=to.place, keyword="minProperties" if least else "maxProperties")
+    for size in sizes:
+        for chosen in combinations(optional, size):
+            needed = max(least - size, 0)
+            others = [(other, at < needed) for at in range(most - size)] if other is not None else []
+            yield [*((expr, least > 0) for expr, _ in chosen), *others]
 
 
 def _partitions(left: int, witnesses: Witnesses) -> Iterator[list[Expr]]:

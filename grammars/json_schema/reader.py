@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urldefrag, urljoin
 
 from structgen.errors import LimitExceeded, SchemaError, UnsupportedSchema
-from structgen.grammars.json_schema.keywords import Keyword, is_schema, keywords_of
+from structgen.grammars.json_schema.keywords import DEPENDENCIES, SCHEMA_MAP, Keyword, is_schema, keywords_of
 from structgen.options import Limits
 
 __all__ = ["DEFAULT_DRAFT", "Node", "Reader", "escape", "exact", "load"]
@@ -43,6 +43,7 @@ class Node:
     base: str
     draft: int
     depth: int = 0
+    content: int = -1  # see Reader.content
 
     @property
     def pointer(self) -> str:
@@ -98,7 +99,9 @@ def draft_of(schema: Any, pointer: str, inherited: int) -> int:
     return draft
 
 
-COMPARED_HEIGHT = 40  # deeper documents are not compared by their text, which costs size times depth
+COMPARED_HEIGHT = 40
+MAPS = (SCHEMA_MAP, DEPENDENCIES)
+BESIDE_IF = frozenset(("then", "else"))  # keywords that only hold schemas, and yet mean something where they stand
 
 
 @dataclass(slots=True)
@@ -112,8 +115,9 @@ class Reader:
     nodes: dict[tuple[int, str], Node] = field(default_factory=dict)
     resources: dict[str, Node] = field(default_factory=dict)
     anchors: dict[tuple[str, str], Node] = field(default_factory=dict)
+    dynamic: dict[tuple[str, str], Node] = field(default_factory=dict)  # dynamic anchors; "" is $recursiveAnchor
     kept: list[Any] = field(default_factory=list)  # keeps ids in `nodes` valid
-    height: int = 0  # depth of the deepest subschema read
+    contents: dict[Hashable, int] = field(default_factory=dict)  # what a location says -> its number
 
     def read(self, schema: Any, base: str = "", draft: int = DEFAULT_DRAFT) -> Node:
         """Read a whole document."""
@@ -129,15 +133,41 @@ class Reader:
         self._walk(node)
         return node
 
-    def content(self, node: Node) -> Hashable:
-        """Equal for locations whose texts are: they share rules, and cancel where one is subtracted from the other."""
-        if self.height < COMPARED_HEIGHT:
-            return node.base, node.draft, repr(node.schema)
-        return id(node)
+    def content(self, node: Node, height: int = COMPARED_HEIGHT) -> int:
+        """A number, equal for locations that say the same, annotations aside: they share rules, and cancel where one is
+        subtracted from the other.
+
+        A document is numbered from its leaves to its root; what that order misses (one Python object at two places) is
+        numbered here, to a bounded height, beyond which locations count as different.
+        """
+        if node.content < 0:
+            key: list[Hashable] = [node.base, node.draft] if height else [id(node)]
+            table = _table(node.draft)
+            for name, value in node.schema.items() if height else ():
+                entry = table.get(name)
+                if entry is None or (entry.on == "place" and name not in BESIDE_IF) or _is_overridden(node, name):
+                    continue
+                key.append(name)
+                if entry.form.places is None:
+                    key.append(repr(value))
+                elif isinstance(value, list):
+                    key.append(tuple([self._part(part, node, height) for part in value]))
+                elif entry.form in MAPS:
+                    key.append(tuple([(inner, self._part(part, node, height)) for inner, part in value.items()]))
+                else:
+                    key.append(self._part(value, node, height))
+            node.content = self.contents.setdefault(tuple(key), len(self.contents))
+        return node.content
+
+    def _part(self, schema: Any, node: Node, height: int) -> Hashable:
+        if not isinstance(schema, dict):
+            return repr(schema)
+        inner = self.nodes[id(schema), node.base]
+        return inner.content if inner.content >= 0 else self.content(inner, height - 1)
 
     def _walk(self, root: Node) -> None:
-        limits, nodes, tables = self.limits, self.nodes, {root.draft: _table(root.draft)}
-        pending = [root]
+        limits, nodes = self.limits, self.nodes
+        visited, pending = [], [root]
         while pending:
             node = pending.pop()
             schema = node.schema
@@ -149,14 +179,15 @@ class Reader:
             if key in nodes:
                 continue
             nodes[key] = node
-            self.height = max(self.height, node.depth)
+            visited.append(node)
             if node.depth > limits.schema_depth:
                 raise LimitExceeded("schema nested too deeply", limit="schema_depth", allowed=limits.schema_depth)
             if len(nodes) > limits.schema_nodes:
                 raise LimitExceeded("too many subschemas", limit="schema_nodes", allowed=limits.schema_nodes)
             self._identify(node)
-            table = tables.get(node.draft) or tables.setdefault(node.draft, _table(node.draft))
-            pending.extend(_children(node, table))
+            pending.extend(_children(node, _table(node.draft)))
+        for node in reversed(visited):
+            self.content(node)
 
     def _identify(self, node: Node) -> None:
         schema, draft = node.schema, node.draft
@@ -177,17 +208,22 @@ class Reader:
                 anchor = schema.get(name)
                 if isinstance(anchor, str):
                     self.anchors.setdefault((node.base, anchor), node)
+                    if name == "$dynamicAnchor":
+                        self.dynamic.setdefault((node.base, anchor), node)
+            if schema.get("$recursiveAnchor") is True and self.resources.get(node.base) is node:
+                self.dynamic.setdefault((node.base, ""), node)
+
+
+def _is_overridden(node: Node, name: str) -> bool:
+    """Up to draft 7 nothing beside `$ref` counts."""
+    return node.draft <= 7 and name != "$ref" and isinstance(node.schema.get("$ref"), str)
 
 
 def _children(node: Node, table: dict[str, Keyword]) -> Iterator[Node]:
     """Check the values of a schema's keywords; the subschemas inside them."""
-    schema = node.schema
-    only_reference = node.draft <= 7 and isinstance(schema.get("$ref"), str)
-    for name, value in schema.items():
+    for name, value in node.schema.items():
         entry = table.get(name)
-        if entry is None:
-            continue
-        if only_reference and entry.on != "place" and name != "$ref":
+        if entry is None or (entry.on != "place" and _is_overridden(node, name)):
             continue
         reason = entry.form.wrong(value)
         if reason is not None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from structgen.errors import Unsatisfiable
 from structgen.grammars.json_schema.object import ObjectShape
 from structgen.grammars.json_schema.reader import Node
 from structgen.grammars.json_schema.references import resolve
-from structgen.grammars.json_schema.terms import FALSE, TRUE, Term, Terms
+from structgen.grammars.json_schema.terms import FALSE, TRUE, Environment, Term, Terms
 from structgen.options import Limits
 
 if TYPE_CHECKING:
@@ -19,10 +22,11 @@ __all__ = ["Scope"]
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a keyword's function may look at: the schema around it, and the algebra."""
+    """What a keyword's function may look at: the schema around it, the algebra, what dynamic references mean here."""
 
     node: Node
     algebra: Algebra
+    environment: Environment = ()
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -53,12 +57,50 @@ class Scope:
         """The term of a subschema of this schema."""
         if isinstance(subschema, bool):
             return TRUE if subschema else FALSE
-        return self.algebra.schema(self.algebra.reader.nodes[id(subschema), self.node.base])
+        inner = self.algebra.reader.nodes[id(subschema), self.node.base]
+        return self.algebra.schema(inner, self._entered(inner))
+
+    def inside(self, subschema: Any) -> Scope:
+        """The scope of a subschema of this schema."""
+        if isinstance(subschema, bool):
+            return Scope(Node(subschema, self.node, (), self.node.base, self.draft), self.algebra)
+        inner = self.algebra.reader.nodes[id(subschema), self.node.base]
+        return Scope(inner, self.algebra, self._entered(inner))
 
     def resolve(self, reference: str, name: str) -> Term:
         """The term of what a reference names."""
+        target = self.target(reference, name)
+        return self.algebra.schema(target.node, target.environment)
+
+    def target(self, reference: str, name: str) -> Scope:
+        """The scope of what a reference names; `$dynamicRef` and `$recursiveRef` ask the environment first."""
         algebra = self.algebra
-        return algebra.schema(resolve(reference, self.node, algebra.reader, algebra.registry, name))
+        found = resolve(reference, self.node, algebra.reader, algebra.registry, name)
+        if name != "$ref":
+            anchor = reference.partition("#")[2] if name == "$dynamicRef" else ""
+            if (found.base, anchor) in algebra.reader.dynamic:
+                found = dict(self.environment).get(anchor, found)
+        return Scope(found, algebra, self._entered(found))
+
+    def _entered(self, node: Node) -> Environment:
+        """The environment at a node reached from here: the outermost resource that has a dynamic anchor decides."""
+        known = self.algebra.reader.dynamic
+        if not known or (node.base == self.node.base and self.environment):
+            return self.environment
+        return entered(self.environment, node, known)
+
+    @contextmanager
+    def visiting(self) -> Iterator[None]:
+        """Raise Unsatisfiable for a reference that leads back to this schema while it is being visited."""
+        path = self.algebra.visited
+        if self in path:
+            place = self.at()
+            raise Unsatisfiable("the reference leads back to itself", pointer=place, conflict=(place, place))
+        path.append(self)
+        try:
+            yield
+        finally:
+            path.pop()
 
     def dependency(self, name: str, needed: Any) -> Term:
         """If property `name` is there, so are the `needed` names; or the value satisfies the `needed` schema."""
@@ -71,3 +113,10 @@ class Scope:
             return algebra.terms.union(absent, algebra.shaped(ObjectShape(known=known)))
         then = algebra.terms.meet(algebra.shaped(ObjectShape(known=((name, True, TRUE),))), self.term(needed))
         return algebra.terms.union(absent, then)
+
+
+def entered(environment: Environment, node: Node, known: dict[tuple[str, str], Node]) -> Environment:
+    """The environment with the dynamic anchors of a node's resource that no outer resource has."""
+    names = {name for name, _ in environment}
+    fresh = [(name, target) for (base, name), target in known.items() if base == node.base and name not in names]
+    return (*environment, *fresh)

@@ -6,7 +6,6 @@ searches.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -40,6 +39,7 @@ ALL_STRINGS = Language.any()
 NO_STRINGS = Language.nothing()
 
 
+@lru_cache(maxsize=1 << 14)
 def meet(left: Language, right: Language) -> Language:
     """What is in both; an empty result is NO_STRINGS itself."""
     if left is ALL_STRINGS or left is right:
@@ -52,6 +52,7 @@ def meet(left: Language, right: Language) -> Language:
     return NO_STRINGS if both.is_empty() else both
 
 
+@lru_cache(maxsize=1 << 14)
 def union(left: Language, right: Language) -> Language:
     """What is in either."""
     if left is NO_STRINGS or left is right or right is ALL_STRINGS:
@@ -61,6 +62,7 @@ def union(left: Language, right: Language) -> Language:
     return left | right
 
 
+@lru_cache(maxsize=1 << 14)
 def complement(language: Language) -> Language:
     """Every other string."""
     if language is ALL_STRINGS:
@@ -83,36 +85,43 @@ class StringSet:
     outer: Language
 
 
+ANY_STRING = StringSet(ALL_STRINGS, ALL_STRINGS)
+NO_STRING = StringSet(NO_STRINGS, NO_STRINGS)
+
+
 def exact(language: Language) -> StringSet:
     """A set known exactly."""
-    return StringSet(language, language)
+    return _of(language, language)
 
 
-ANY_STRING = exact(ALL_STRINGS)
-NO_STRING = exact(NO_STRINGS)
-
-
-def _on_both(operate: Callable[..., Language], *sets: StringSet) -> StringSet:
-    inner = operate(*(each.inner for each in sets))
-    if all(each.inner is each.outer for each in sets):
-        return StringSet(inner, inner)
-    return StringSet(inner, operate(*(each.outer for each in sets)))
+def _of(inner: Language, outer: Language) -> StringSet:
+    """NO_STRING and ANY_STRING are one object each."""
+    if outer is NO_STRINGS:
+        return NO_STRING
+    return ANY_STRING if inner is ALL_STRINGS else StringSet(inner, outer)
 
 
 def meet_sets(left: StringSet, right: StringSet) -> StringSet:
     """What is in both."""
-    return _on_both(meet, left, right)
+    if left is right or right is ANY_STRING or left is NO_STRING:
+        return left
+    if left is ANY_STRING or right is NO_STRING:
+        return right
+    return _of(meet(left.inner, right.inner), meet(left.outer, right.outer))
 
 
 def union_sets(left: StringSet, right: StringSet) -> StringSet:
     """What is in either."""
-    return _on_both(union, left, right)
+    if left is right or right is NO_STRING or left is ANY_STRING:
+        return left
+    if left is NO_STRING or right is ANY_STRING:
+        return right
+    return _of(union(left.inner, right.inner), union(left.outer, right.outer))
 
 
 def complement_set(strings: StringSet) -> StringSet:
     """Every other string: what surely is none of them is written."""
-    turned = _on_both(complement, strings)
-    return StringSet(turned.outer, turned.inner)
+    return _of(complement(strings.outer), complement(strings.inner))
 
 
 @lru_cache(maxsize=4096)

@@ -24,6 +24,7 @@ __all__ = [
     "FALSE",
     "TRUE",
     "Constant",
+    "Environment",
     "ExactlyOneTerm",
     "MeetTerm",
     "NotTerm",
@@ -44,11 +45,15 @@ class Constant:
     holds: bool
 
 
+Environment: TypeAlias = tuple[tuple[str, Node], ...]  # dynamic anchors in force, and what they name
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SchemaTerm:
-    """The values valid under a schema location."""
+    """The values valid under a schema location, reached in an environment."""
 
     node: Node
+    environment: Environment
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,6 +75,7 @@ class MeetTerm:
     """Accepted by every part."""
 
     parts: tuple[Term, ...]
+    members: frozenset[Term]  # the same
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,6 +83,7 @@ class UnionTerm:
     """Accepted by some part."""
 
     parts: tuple[Term, ...]
+    members: frozenset[Term]  # the same
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,6 +91,7 @@ class ExactlyOneTerm:
     """Accepted by one part and no other."""
 
     parts: tuple[Term, ...]
+    members: frozenset[Term]  # the same
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,11 +113,13 @@ class Terms:
 
     table: dict[Hashable, Any] = field(default_factory=dict)
 
-    def schema(self, node: Node, content: Hashable) -> Term:
-        """The term of a schema location; locations of equal `content` share it."""
-        if isinstance(node.schema, bool):
-            return TRUE if node.schema else FALSE
-        return self._once(("schema", content), SchemaTerm, node)
+    def schema(self, node: Node, environment: Environment, content: Hashable) -> Term:
+        """The term of a schema location in an environment; locations of equal `content` share it."""
+        key = ("schema", content, environment)
+        term: Term | None = self.table.get(key)
+        if term is None:
+            term = self.table[key] = SchemaTerm(node, environment)
+        return term
 
     def values(self, values: Iterable[Any]) -> Term:
         """The term of a set of JSON values."""
@@ -126,28 +136,36 @@ class Terms:
         """Everything all parts accept."""
         flat: dict[Term, None] = {}
         for part in parts:
-            flat.update(dict.fromkeys(part.parts if isinstance(part, MeetTerm) else (part,)))
-        flat.pop(TRUE, None)
-        if FALSE in flat or any(isinstance(part, NotTerm) and part.part in flat for part in flat):
+            if type(part) is MeetTerm:
+                flat.update(dict.fromkeys(part.parts))
+            elif part is not TRUE:
+                flat[part] = None
+        if len(flat) < 2:
+            return next(iter(flat), TRUE)
+        if FALSE in flat or any(type(part) is NotTerm and part.part in flat for part in flat):
             return FALSE
-        return self._combined("meet", MeetTerm, flat, TRUE)
+        return self._combined("meet", MeetTerm, flat)
 
     def union(self, *parts: Term) -> Term:
         """Everything some part accepts."""
         flat: dict[Term, None] = {}
         for part in parts:
-            flat.update(dict.fromkeys(part.parts if isinstance(part, UnionTerm) else (part,)))
-        flat.pop(FALSE, None)
-        if TRUE in flat or any(isinstance(part, NotTerm) and part.part in flat for part in flat):
+            if type(part) is UnionTerm:
+                flat.update(dict.fromkeys(part.parts))
+            elif part is not FALSE:
+                flat[part] = None
+        if len(flat) < 2:
+            return next(iter(flat), FALSE)
+        if TRUE in flat or any(type(part) is NotTerm and part.part in flat for part in flat):
             return TRUE
-        return self._combined("union", UnionTerm, flat, FALSE)
+        return self._combined("union", UnionTerm, flat)
 
     def exactly_one(self, parts: Iterable[Term]) -> Term:
         """Everything one part accepts and the others do not. A part that occurs twice never counts."""
         given = [part for part in parts if part is not FALSE]
         repeated = {part for part in given if given.count(part) > 1} if len(set(given)) < len(given) else set()
         single = dict.fromkeys(part for part in given if part not in repeated)
-        one = self._combined("one", ExactlyOneTerm, single, FALSE)
+        one = self._combined("one", ExactlyOneTerm, single) if len(single) > 1 else next(iter(single), FALSE)
         return self.meet(one, *(self.negate(part) for part in repeated)) if repeated else one
 
     def negate(self, part: Term) -> Term:
@@ -163,10 +181,13 @@ class Terms:
                 return self.meet(*map(self.negate, parts))
         return self._once(("not", id(part)), NotTerm, part)
 
-    def _combined(self, name: str, kind: Any, flat: dict[Term, None], empty: Term) -> Term:
-        if len(flat) < 2:
-            return next(iter(flat), empty)
-        return self._once((name, frozenset(flat)), kind, tuple(flat))
+    def _combined(self, name: str, kind: Any, flat: dict[Term, None]) -> Term:
+        members = frozenset(flat)
+        key = (name, members)
+        term: Term | None = self.table.get(key)
+        if term is None:
+            term = self.table[key] = kind(tuple(flat), members)
+        return term
 
     def _once(self, key: Hashable, kind: Any, content: Any) -> Term:
         term: Term | None = self.table.get(key)
@@ -179,11 +200,11 @@ def implies(a: Term, b: Term) -> bool:
     """Whether `a` visibly accepts nothing that `b` does not. True is always right."""
     if a is b or b is TRUE or a is FALSE:
         return True
-    if isinstance(b, MeetTerm):
-        return all(implies(a, part) for part in b.parts)
     if isinstance(a, MeetTerm):
-        return b in a.parts
-    return isinstance(b, UnionTerm) and a in b.parts
+        return b.members <= a.members if isinstance(b, MeetTerm) else b in a.members
+    if isinstance(b, MeetTerm):
+        return all(isinstance(part, UnionTerm) and a in part.members for part in b.parts)
+    return isinstance(b, UnionTerm) and a in b.members
 
 
 def value_key(value: Any) -> Hashable:

@@ -6,6 +6,10 @@ length, which covers prefixes, suffixes and single loops; `clipped` only forgets
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import product
+from math import prod
+
 from structgen.grammars.regular.syntax import (
     EMPTY,
     VOID,
@@ -21,6 +25,8 @@ from structgen.grammars.regular.syntax import (
     lengths,
     loop,
 )  # fmt: skip
+
+MOST_WAYS = 64  # of taking parts of several possible lengths
 
 
 def implied(node: Node, minimum: int, maximum: int | None) -> bool:
@@ -54,12 +60,36 @@ def bounded(node: Node, minimum: int, maximum: int | None) -> Node | None:
 
 def _bounded_parts(parts: tuple[Node, ...], minimum: int, maximum: int | None) -> Node | None:
     variable = [at for at, part in enumerate(parts) if _fixed(part) is None]
-    if len(variable) != 1:
+    if len(variable) > 1:
+        return _split_parts(parts, minimum, maximum)
+    if not variable:
         return None
     at = variable[0]
     rest = sum(_fixed(part) or 0 for part in parts)
     inside = bounded(parts[at], max(minimum - rest, 0), None if maximum is None else maximum - rest)
     return None if inside is None else cat(*parts[:at], inside, *parts[at + 1 :])
+
+
+def _split_parts(parts: tuple[Node, ...], minimum: int, maximum: int | None) -> Node | None:
+    """Alternatives of different fixed lengths, taken length by length: then one part of variable length may be left."""
+    split = [list(_by_length(part)) for part in parts]
+    if prod(map(len, split)) > MOST_WAYS or sum(len(ways) == 1 and _fixed(ways[0]) is None for ways in split) > 1:
+        return None
+    found = [bounded(cat(*chosen), minimum, maximum) for chosen in product(*split)]
+    return None if None in found else choice(*(way for way in found if way is not None))
+
+
+def _by_length(node: Node) -> Iterator[Node]:
+    """The node as alternatives of one length each, where it is a choice of such; else itself."""
+    options = node.options if isinstance(node, Choice) else (node,)
+    if isinstance(node, Loop) and (node.minimum, node.maximum) == (0, 1):
+        options = (EMPTY, *(node.body.options if isinstance(node.body, Choice) else (node.body,)))
+    if len(options) == 1 or any(_fixed(option) is None for option in options):
+        yield node
+        return
+    lengths_met = dict.fromkeys(_fixed(option) for option in options)
+    for size in lengths_met:
+        yield choice(*(option for option in options if _fixed(option) == size))
 
 
 def _fixed(node: Node) -> int | None:

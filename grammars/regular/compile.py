@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import combinations
 
 from structgen.errors import LimitExceeded
 from structgen.grammars.regular import machine as machines
@@ -13,8 +14,20 @@ from structgen.grammars.regular.bounds import clipped
 from structgen.grammars.regular.charset import CharSet
 from structgen.grammars.regular.lookaround import Threads
 from structgen.grammars.regular.machine import ALL, Budget, Machine, State
-from structgen.grammars.regular.syntax import Cat, Char, Choice, Edge, Look, Loop, Node, assertions, lengths
-from structgen.grammars.regular.terms import Complement, Meet, Regex, Strings, Term, Union
+from structgen.grammars.regular.subsets import InTurn, Subsets
+from structgen.grammars.regular.syntax import Cat, Char, Choice, Edge, Look, Loop, Node, assertions
+from structgen.grammars.regular.terms import (
+    Atom,
+    Automaton,
+    Complement,
+    Meet,
+    Network,
+    Regex,
+    Rounds,
+    Strings,
+    Term,
+    Union,
+)  # fmt: skip
 
 
 def machine_of(term: Term, budget: Budget) -> tuple[Machine, Alphabet]:
@@ -30,9 +43,13 @@ def _sets(term: Term) -> Iterator[CharSet]:
                 yield CharSet.of(character)
         case Regex(node):
             yield from _node_sets(node)
+        case Automaton(dfa):
+            yield from dfa.alphabet.classes
+        case Network(sets):
+            yield from sets
         case Complement(inner):
             yield from _sets(inner)
-        case Meet(parts) | Union(parts):
+        case Meet(parts) | Union(parts) | Rounds(parts):
             for part in parts:
                 yield from _sets(part)
 
@@ -60,6 +77,12 @@ def _build(term: Term, alphabet: Alphabet, budget: Budget) -> Machine:
             return machines.All([_build(part, alphabet, budget) for part in parts], budget)
         case Union(parts):
             return machines.Any([_build(part, alphabet, budget) for part in parts], alphabet.everything, budget)
+        case Automaton(dfa):
+            return machines.Table(dfa.rows, dfa.accepts, dfa.alphabet.classes, alphabet)
+        case Network():
+            return Subsets(term, alphabet, budget)
+        case Rounds(parts, least, most):
+            return InTurn([_build(part, alphabet, budget) for part in parts], least, most, alphabet.everything, budget)
         case Regex(Loop(Char(charset), minimum, maximum)):
             return machines.Counter(alphabet.masks[charset], minimum, maximum, alphabet.everything)
         case Regex(node):
@@ -80,9 +103,12 @@ def contains(term: Term, text: str) -> bool:
             return all(contains(part, text) for part in parts)
         case Union(parts):
             return any(contains(part, text) for part in parts)
-        case Regex(node):
-            low, high = lengths(node)
-            if len(text) < low or (high is not None and len(text) > high):
+        case Automaton(dfa):
+            return dfa.contains(text)
+        case Network() | Rounds():
+            return _runner(term, text).accepts(text)
+        case Regex():
+            if len(text) < term.low or (term.high is not None and len(text) > term.high):
                 return False
             return _runner(term, text).accepts(text)
 
@@ -94,7 +120,7 @@ def _is_scalar(text: str) -> bool:
 class _Runner:
     """Runs one expression over texts; what it has stepped through once it remembers."""
 
-    def __init__(self, term: Regex) -> None:
+    def __init__(self, term: Atom) -> None:
         self.budget = Budget()
         self.machine, self.alphabet = machine_of(term, self.budget)
         self.steps: dict[tuple[State, int], State | None] = {}
@@ -126,15 +152,18 @@ class _Runner:
 
 
 @lru_cache(maxsize=4096)
-def _runner_of(term: Regex) -> _Runner | None:
+def _runner_of(term: Atom) -> _Runner | None:
     try:
         return _Runner(term)
     except LimitExceeded:
         return None  # too large as a whole; what a text of some length can reach may not be
 
 
-def _runner(term: Regex, text: str) -> _Runner:
-    return _runner_of(term) or _Runner(Regex(clipped(term.node, len(text))))
+def _runner(term: Atom, text: str) -> _Runner:
+    known = _runner_of(term)
+    if known is None and isinstance(term, Regex):
+        return _Runner(Regex(clipped(term.node, len(text))))
+    return known or _Runner(term)  # raises again
 
 
 # -------------------------------------------------------------------------------------------------------- emptiness
@@ -167,19 +196,56 @@ def _spelled(state: State, came: dict[State, tuple[State, int] | None], alphabet
     return "".join(reversed(letters))
 
 
+PROBES = ("", "0", "a", "key", "~\u2603~")
+
+
 def is_empty(term: Term, budget: Budget) -> bool:
-    """Whether the language has no members. Depth first: where there are members it rarely takes long to find one."""
+    """Whether the language has no members. Depth first: where there are members it rarely takes long to find one; for
+    a combination a few texts are tried before anything is built."""
     match term:
         case Strings(members):
             return not members
+        case Automaton() | Network():
+            return False
         case Regex(node) if not assertions(node):
             return False
-        case Complement(Strings()):
+        case Rounds(parts, minimum) if minimum is None or minimum:
+            return any(is_empty(part, budget) for part in parts)
+        case Rounds() | Complement(Strings()):
             return False
-        case Complement(Regex(node)) if lengths(node)[1] is not None:
+        case Complement(Regex() as inner) if inner.high is not None:
             return False
         case Union(parts):
             return all(is_empty(part, budget) for part in parts)
+        case Meet(parts):
+            wanted = tuple(part for part in parts if isinstance(part, (Regex, Automaton)))
+            probes = (*PROBES, *filter(None, map(_witness, wanted)))
+            if any(contains(term, probe) for probe in probes):
+                return False
+            if len(parts) > 2 and any(_disjoint(*pair) for pair in combinations(wanted, 2)):
+                return True
+    return _finds_none(term, budget)
+
+
+@lru_cache(maxsize=4096)
+def _witness(term: Regex | Automaton) -> str | None:
+    """A shortest member, where that is quickly found."""
+    try:
+        return shortest(term, Budget(states=500, work=5_000))
+    except LimitExceeded:
+        return None
+
+
+@lru_cache(maxsize=1 << 14)
+def _disjoint(left: Regex | Automaton, right: Regex | Automaton) -> bool:
+    """Whether two languages visibly share nothing."""
+    try:
+        return _finds_none(Meet((left, right)), Budget(states=2_000, work=20_000))
+    except LimitExceeded:
+        return False
+
+
+def _finds_none(term: Term, budget: Budget) -> bool:
     machine, _ = machine_of(term, budget)
     if machine.start is None:
         return True

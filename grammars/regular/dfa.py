@@ -173,3 +173,27 @@ def members(dfa: Dfa, limit: int) -> set[str] | None:
                 return None
             stack.extend((target, text + chr(point)) for point in points)
     return found if len(found) <= limit else None
+
+
+def longest(dfa: Dfa) -> int | None:
+    """Length of the longest text of a non-empty automaton, None without a bound."""
+    state, seen, lengths = 0, [0] * len(dfa.rows), [0] * len(dfa.rows)  # seen: 1 on the path, 2 done
+    stack = [(0, iter(dfa.rows[0]))]
+    seen[0] = 1
+    while stack:
+        state, row = stack[-1]
+        for _, target in row:
+            if seen[target] == 1:
+                return None
+            if not seen[target]:
+                seen[target] = 1
+                stack.append((target, iter(dfa.rows[target])))
+                break
+            lengths[state] = max(lengths[state], lengths[target] + 1)
+        else:
+            seen[state] = 2
+            stack.pop()
+            if stack:
+                parent = stack[-1][0]
+                lengths[parent] = max(lengths[parent], lengths[state] + 1)
+    return lengths[0]

@@ -1,4 +1,4 @@
-"""Reading characters, escapes and bracketed classes of a regular expression: source text to `CharSet`.
+"""Reading characters, escapes and bracketed classes of an ECMA-262 pattern: source text to `CharSet`.
 
 `Reader` holds the cursor and the flags in force; `parse.Parser` adds groups, loops and assertions on top of it.
 """
@@ -6,27 +6,25 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
 from structgen.errors import RegexError
 from structgen.grammars.regular import unicode_sets as sets
 from structgen.grammars.regular.charset import CharSet
-from structgen.grammars.regular.dialects import Dialect
 
-_HEX = {"x": re.compile(r"[0-9a-fA-F]{2}"), "u": re.compile(r"[0-9a-fA-F]{4}"), "U": re.compile(r"[0-9a-fA-F]{8}")}
+_HEX = {"x": re.compile(r"[0-9a-fA-F]{2}"), "u": re.compile(r"[0-9a-fA-F]{4}")}
 _BRACED = re.compile(r"\{([0-9a-fA-F]{1,10})\}")
-_OCTAL = re.compile(r"0[0-7]{0,2}|[0-3][0-7]{2}")
 _LOW_SURROGATE = re.compile(r"\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 _PROPERTY = re.compile(r"\{([A-Za-z0-9_=]+)\}")
-_NAME = re.compile(r"\{([^}]+)\}")
+_CONTROLS = {"f": 0x0C, "n": 0x0A, "r": 0x0D, "t": 0x09, "v": 0x0B}
+_SHORTHAND = {"d": sets.ASCII_DIGIT, "w": sets.ASCII_WORD, "s": sets.ECMA_SPACE}
 
 
 class Reader:
     """A cursor over the source. `flags` holds the letters of the inline flags in force."""
 
-    def __init__(self, source: str, dialect: Dialect) -> None:
+    def __init__(self, source: str) -> None:
         """Start at the beginning with no flags."""
-        self.source, self.dialect = source, dialect
+        self.source = source
         self.position = 0
         self.flags: frozenset[str] = frozenset()
 
@@ -54,31 +52,13 @@ class Reader:
 
     def cased(self, charset: CharSet) -> CharSet:
         """The set as the flag `i` widens it."""
-        if "i" not in self.flags:
-            return charset
-        return sets.ignore_case_ascii(charset) if "a" in self.flags else self.dialect.ignore_case(charset)
-
-    def word(self) -> CharSet:
-        """What `\\w` means here."""
-        return sets.ASCII_WORD if "a" in self.flags else self.dialect.word()
+        return sets.ignore_case_ecma(charset) if "i" in self.flags else charset
 
     def class_escape(self, letter: str) -> CharSet | None:
         """The set that `\\letter` names, the cursor being behind the letter; None if it names no set."""
         kind = letter.lower()
-        if kind == "p" and self.dialect.name == "ecma":
-            found = self._property()
-        elif kind in ("d", "w", "s"):
-            found = self._shorthand(kind)
-        else:
-            return None
-        return ~found if letter.isupper() else found
-
-    def _shorthand(self, kind: str) -> CharSet:
-        if kind == "w":
-            return self.word()
-        if "a" in self.flags:
-            return sets.ASCII_DIGIT if kind == "d" else sets.ASCII_SPACE
-        return self.dialect.digit() if kind == "d" else self.dialect.space()
+        found = self._property() if kind == "p" else _SHORTHAND.get(kind)
+        return ~found if found is not None and letter.isupper() else found
 
     def _property(self) -> CharSet:
         start = self.position - 2
@@ -101,31 +81,24 @@ class Reader:
         self.position += 1
         if letter == "b" and in_class:
             return 0x08
-        if letter in self.dialect.controls:
-            return self.dialect.controls[letter]
+        if letter in _CONTROLS:
+            return _CONTROLS[letter]
         if not (letter.isascii() and letter.isalpha()):
             return ord(letter)
         return self._named_escape(letter, start)
 
     def _named_escape(self, letter: str, start: int) -> int:
-        ecma = self.dialect.name == "ecma"
-        if letter in "xu" or (letter == "U" and not ecma):
+        if letter in "xu":
             return self._hex_escape(letter, start)
-        if letter == "c" and ecma and self.peek().isascii() and self.peek().isalpha():
+        if letter == "c" and self.peek().isascii() and self.peek().isalpha():
             self.position += 1
             return ord(self.source[self.position - 1]) % 32
-        if letter == "N" and not ecma:
-            name = self.take_match(_NAME)
-            try:
-                return ord(unicodedata.lookup(name[1] if name else ""))
-            except KeyError:
-                raise self.error("unknown character name", start) from None
-        if letter == "k" and ecma:
+        if letter == "k":
             raise self.error("backreferences are not regular", start)
-        raise self.error(f"\\{letter} has no meaning in the {self.dialect.name} dialect", start)
+        raise self.error(f"\\{letter} has no meaning in ECMA-262", start)
 
     def _hex_escape(self, letter: str, start: int) -> int:
-        if letter == "u" and self.dialect.name == "ecma" and (braced := self.take_match(_BRACED)):
+        if letter == "u" and (braced := self.take_match(_BRACED)):
             return self._point(int(braced[1], 16), start)
         digits = self.take_match(_HEX[letter])
         if digits is None:
@@ -141,8 +114,6 @@ class Reader:
         return point
 
     def _numeric_escape(self, start: int, *, in_class: bool) -> int:
-        if self.dialect.name == "python" and (octal := self.take_match(_OCTAL)):
-            return int(octal[0], 8)
         if self.take("0") and not self.peek().isdigit():
             return 0
         raise self.error("no such escape in a class" if in_class else "backreferences are not regular", start)
@@ -152,11 +123,9 @@ class Reader:
         start = self.position - 1
         negated = self.take("^")
         members: list[tuple[int, int]] = []
-        first = self.dialect.name == "python"
-        while first or not self.take("]"):
+        while not self.take("]"):
             if not self.peek():
                 raise self.error("the class is not closed", start)
-            first = False
             members.extend(self._class_item().ranges)
         found = self.cased(CharSet.spans(members))
         return ~found if negated else found
@@ -170,8 +139,6 @@ class Reader:
         self.position += 1
         high = self._class_atom()
         if isinstance(low, CharSet) or isinstance(high, CharSet):
-            if self.dialect.name == "python":
-                raise self.error("a range needs single characters at both ends", start)
             return _as_set(low) | CharSet.of("-") | _as_set(high)
         if low > high:
             raise self.error("the range is out of order", start)

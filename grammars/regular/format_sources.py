@@ -17,7 +17,8 @@ NARROWER: dict[str, str] = {
     "email": "local parts of several dots that are longer than 32 characters; domains as under hostname",
     "idn-email": "as email; local parts beyond ASCII of more than 16 characters; domains as under idn-hostname",
     "hostname": "A-labels (xn--...), whose validity is not regular; names of many labels when one is long",
-    "idn-hostname": "A-labels; U-labels of more than 9 characters, of letters with contextual rules, or right to left",
+    "idn-hostname": "A-labels; U-labels of more than 9 characters; beside other labels, U-labels right to left or of "
+    "characters with contextual rules",
     "regex": "groups nested more than twice, backreferences, lookbehind, named groups, most ranges in classes, "
     "{m,n} where m and n share their first digit",
 }
@@ -136,7 +137,28 @@ def _idn_hostname() -> str:
     letters = "".join(rf"\u{{{low:X}}}-\u{{{high:X}}}" for low, high in stable_letters().ranges)
     dot, short, unicode_label = r"[.\u3002\uFF0E\uFF61]", _label(61), _label(9, f"a-z0-9{letters}")
     label = _any_of(_label(63), unicode_label)
-    return _any_of(f"(?:{label}{dot}){{0,2}}{label}", f"(?:{label}{dot}){{3}}{_any_of(short, unicode_label)}")
+    hosts = [f"(?:{label}{dot}){{0,2}}{label}", f"(?:{label}{dot}){{3}}{_any_of(short, unicode_label)}"]
+    return _any_of(*hosts, *_contextual(letters))
+
+
+def _contextual(letters: str) -> list[str]:
+    """Labels of characters with rules of their own (RFC 5892, appendix A; RFC 5893), as whole names."""
+    kana = r"\u{3041}-\u{3096}\u{30A1}-\u{30FA}\u{4E00}-\u{9FEF}"
+    greek, hebrew, nagari = r"[\u{3B1}-\u{3C9}]", r"[\u{5D0}-\u{5EA}]", r"[\u{915}-\u{939}]"
+    arabic = r"[\u{628}\u{62A}-\u{63A}\u{641}-\u{64A}]"
+    joining = r"[\u{628}\u{62A}\u{62B}\u{633}\u{634}\u{644}-\u{646}\u{64A}]"  # on both sides
+    return [
+        rf"[{letters}\u{{DF}}\u{{3C2}}\u{{F0B}}\u{{3007}}]{{1,9}}",
+        rf"[{kana}\u{{30FB}}]{{0,4}}[{kana}][{kana}\u{{30FB}}]{{0,4}}",
+        rf"{greek}{{0,4}}\u{{375}}{greek}{{1,4}}",
+        r"[a-z]{0,3}l\u{B7}l[a-z]{0,3}",
+        rf"{hebrew}{{1,4}}[\u{{5F3}}\u{{5F4}}]?{hebrew}{{0,4}}",
+        rf"{arabic}{{1,4}}(?:[\u{{660}}-\u{{669}}]{{0,3}}|[\u{{6F0}}-\u{{6F9}}]{{0,3}}){arabic}{{0,2}}",
+        r"[\u{6FD}\u{6FE}]{1,4}",
+        r"[\u{6F0}-\u{6F9}][0-9]{0,4}",
+        rf"{nagari}{{1,2}}\u{{94D}}[\u{{200C}}\u{{200D}}]?{nagari}{{1,2}}",
+        rf"{joining}{{1,2}}\u{{200C}}{joining}{{1,2}}",
+    ]
 
 
 def _local_part(letter: str, most: int) -> str:

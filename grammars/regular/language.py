@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import ClassVar
+from typing import ClassVar, Literal
 from weakref import WeakValueDictionary
 
 from structgen.grammars.ir import Expr
@@ -19,12 +19,14 @@ from structgen.grammars.regular import simplify
 from structgen.grammars.regular.anchors import whole_text
 from structgen.grammars.regular.charset import ANY, CharSet
 from structgen.grammars.regular.compile import contains, is_empty, machine_of, shortest
-from structgen.grammars.regular.dfa import Dfa, explore, members
-from structgen.grammars.regular.dialects import Name
+from structgen.grammars.regular.dfa import Dfa, distances, explore, longest, members
 from structgen.grammars.regular.machine import Budget
-from structgen.grammars.regular.parse import parse
+from structgen.grammars.regular.parse import parse as parse_ecma
+from structgen.grammars.regular.python_re import parse as parse_python
 from structgen.grammars.regular.syntax import Node, assertions, char, lengths, loop
-from structgen.grammars.regular.terms import EVERYTHING, NOTHING, Regex, Strings, Term, regex
+from structgen.grammars.regular.terms import EVERYTHING, NOTHING, Automaton, Network, Regex, Strings, Term, regex
+
+Dialect = Literal["ecma", "python"]
 
 _SEARCH = Budget(states=200_000, work=2_000_000)
 
@@ -48,6 +50,11 @@ class Language:
             known.term, known.lowered, known._automaton = term, {}, None
             known = cls._interned.setdefault(term, known)
         return known
+
+    @property
+    def known_automaton(self) -> Dfa | None:
+        """The minimal automaton, if a question has needed it."""
+        return self._automaton
 
     def __reduce__(self) -> tuple[type[Language], tuple[Term]]:
         return Language, (self.term,)
@@ -74,7 +81,7 @@ class Language:
         return Language(Strings(frozenset(texts)))
 
     @staticmethod
-    def regex(pattern: str, dialect: Name = "ecma", search: bool = False) -> Language:
+    def regex(pattern: str, dialect: Dialect = "ecma", search: bool = False) -> Language:
         """The strings a pattern matches as a whole or, with `search`, in which it is found."""
         return _regex(pattern, dialect, search)
 
@@ -82,6 +89,23 @@ class Language:
     def of_node(node: Node) -> Language:
         """The strings a syntax tree matches as a whole."""
         return Language(regex(whole_text(node, search=False)))
+
+    @staticmethod
+    def of_automaton(dfa: Dfa) -> Language:
+        """The texts a minimal automaton accepts."""
+        if not dfa.rows:
+            return Language.nothing()
+        return Language(Automaton(dfa, distances(dfa.rows, dfa.accepts)[0], longest(dfa)))
+
+    @staticmethod
+    def of_network(network: Network) -> Language:
+        """The texts a given automaton accepts."""
+        return Language(network)
+
+    @staticmethod
+    def chain(parts: Iterable[Language]) -> Language:
+        """The strings of the parts, one after the other."""
+        return Language(simplify.chain(part.term for part in parts))
 
     @staticmethod
     def length(minimum: int = 0, maximum: int | None = None) -> Language:
@@ -108,6 +132,12 @@ class Language:
 
     def __sub__(self, other: Language) -> Language:
         return self & ~other
+
+    def repeated(self, minimum: int = 0, maximum: int | None = None) -> Language:
+        """`minimum` to `maximum` strings of this language, one after the other."""
+        if maximum is not None and maximum < minimum:
+            return Language.nothing()
+        return Language(simplify.repeated(self.term, minimum, maximum))
 
     # --------------------------------------------------------------------------------------------------- questions
 
@@ -147,6 +177,8 @@ class Language:
 
     def automaton(self, budget: Budget | None = None) -> Dfa:
         """The minimal automaton, built once. Raises LimitExceeded beyond the budget."""
+        if self._automaton is None and isinstance(self.term, Automaton):
+            self._automaton = self.term.dfa
         if self._automaton is None:
             budget = budget or Budget()
             machine, alphabet = machine_of(self.term, budget)
@@ -159,5 +191,6 @@ def _has_surrogate(text: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _regex(pattern: str, dialect: Name, search: bool) -> Language:
-    return Language(regex(whole_text(parse(pattern, dialect), search=search)))
+def _regex(pattern: str, dialect: Dialect, search: bool) -> Language:
+    node = parse_python(pattern) if dialect == "python" else parse_ecma(pattern)
+    return Language(regex(whole_text(node, search=search)))

@@ -3,26 +3,30 @@
     finite set              a trie whose unbranching stretches are literals
     expression              as it stands where one code point of look-ahead decides (counts stay counts); else as its
                             minimal automaton if that is small; else as it stands, for the parser to sort out
+    given network           as it stands
+    parts in turn           each for itself, one after the other; counts stay counts
     everything else         its minimal automaton, a Graph of which every state reaches an accepting one
 
-The result is memoised on the language per spelling.
+The result is memoised on the language per spelling, so equal languages are the same object in every grammar.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Iterator
+from itertools import chain, compress, repeat
+from operator import sub
 
 from structgen.errors import LimitExceeded
-from structgen.grammars.ir import EPSILON, NOTHING, Expr, Graph, Literal, Repeat, alt, optional, seq
+from structgen.grammars.ir import EPSILON, NOTHING, Expr, Graph, Repeat, alt, optional, seq
 from structgen.grammars.regular.ambiguity import deterministic
-from structgen.grammars.regular.charset import NONE, CharSet
+from structgen.grammars.regular.charset import NONE, ascii_mask
 from structgen.grammars.regular.dfa import Dfa
 from structgen.grammars.regular.language import Language
 from structgen.grammars.regular.machine import Budget
+from structgen.grammars.regular.spelling import PLAIN_BITS, RARE, Spell, plain_set, spelled
 from structgen.grammars.regular.syntax import Cat, Char, Choice, Edge, Look, Loop, Node, assertions, positions
-from structgen.grammars.regular.terms import Regex, Strings, Union
-
-Spell = Callable[[CharSet], Expr]
+from structgen.grammars.regular.terms import Network, Regex, Rounds, Strings, Union
 
 SMALL_POSITIONS = 1000  # an expression that spreads out further is hardly ever a small automaton
 SMALL_STATES = 500
@@ -48,12 +52,35 @@ def _lower(language: Language, spell: Spell) -> Expr:
                 return _graph(language.automaton(Budget(SMALL_STATES, SMALL_WORK)), spell)
             except LimitExceeded:
                 return _direct(node, spell)
+        case Network():
+            return _network(language.term, spell)
+        case Rounds(parts, None):
+            return seq(*(lower(Language(part), spell) for part in parts))
+        case Rounds((part,), minimum, maximum):
+            return Repeat(lower(Language(part), spell), minimum or 0, maximum)
         case Union(parts):
             try:
                 return _graph(language.automaton(Budget(SMALL_STATES, SMALL_WORK)), spell)
             except LimitExceeded:
                 return alt(*(lower(Language(part), spell) for part in parts))
     return _graph(language.automaton(), spell)
+
+
+def open_states(language: Language) -> set[int]:
+    """States of the language's automaton, if it has been built, after which any text can be made to fit.
+
+    All characters lead from them to such states: the greatest set with that property. What `lower` makes of an
+    automaton keeps the numbers of its states.
+    """
+    dfa = language.known_automaton
+    if dfa is None or len(dfa) == 1:
+        return set()
+    free = {state for state, row in enumerate(dfa.rows) if sum(mask for mask, _ in row) == dfa.alphabet.everything}
+    while True:
+        kept = {state for state in free if all(target in free for _, target in dfa.rows[state])}
+        if kept == free:
+            return free
+        free = kept
 
 
 def _direct(node: Node, spell: Spell) -> Expr:
@@ -73,27 +100,59 @@ def _direct(node: Node, spell: Spell) -> Expr:
 
 
 def _graph(dfa: Dfa, spell: Spell) -> Expr:
+    """Plain characters on edges between the states; all others of an edge, where several edges into a state have them,
+    through a state of their own, so that long spellings are written once."""
     if not dfa.rows:
         return NOTHING
     if len(dfa) == 1:
         return Repeat(spell(dfa.charset(dfa.rows[0][0][0]))) if dfa.rows[0] else EPSILON
-    labels: dict[int, Expr] = {}
+    alphabet = dfa.alphabet
+    bits = [ascii_mask(members) & PLAIN_BITS for members in alphabet.classes]
+    rare = sum(
+        1 << number for number, members in enumerate(alphabet.classes) if members.ranges[-1][1] > 0x7E or members & RARE
+    )
+    parts: dict[int, tuple[int, int]] = {}  # mask -> its plain characters, its classes with others
+    for mask in {mask for row in dfa.rows for mask, _ in row}:
+        plain = 0
+        for number, own in enumerate(bits):
+            if mask >> number & 1:
+                plain |= own
+        parts[mask] = plain, mask & rare
+    uses = Counter((parts[mask][1], target) for row in dfa.rows for mask, target in row)
+    beyond = {mask: spell(dfa.charset(mask) & RARE) for mask in {mask for mask, _ in uses} if mask}
+    hubs: dict[tuple[int, int], int] = {}
     edges: list[tuple[int, Expr, int]] = []
     for source, row in enumerate(dfa.rows):
         for mask, target in row:
-            label = labels.get(mask)
-            if label is None:
-                label = labels[mask] = spell(dfa.charset(mask))
-            edges.append((source, label, target))
+            plain, others = parts[mask]
+            if plain:
+                edges.append((source, plain_set(plain, spell), target))
+            if others and uses[others, target] == 1:
+                edges.append((source, beyond[others], target))
+            elif others:
+                hub = hubs.get((others, target))
+                if hub is None:
+                    hub = hubs[others, target] = len(dfa) + len(hubs)
+                    edges.append((hub, beyond[others], target))
+                edges.append((source, EPSILON, hub))
     accepts = tuple(state for state, accepting in enumerate(dfa.accepts) if accepting)
-    return Graph(len(dfa), 0, accepts, tuple(edges))
+    return Graph(len(dfa) + len(hubs), 0, accepts, tuple(edges))
+
+
+def _network(network: Network, spell: Spell) -> Expr:
+    """A given network as it stands."""
+    written = [spell(charset) for charset in network.sets]
+    counts = map(sub, network.starts[1:], network.starts)
+    sources = chain.from_iterable(map(repeat, range(len(network.accepts)), counts))
+    edges = tuple(zip(sources, map(written.__getitem__, network.labels), network.targets, strict=True))
+    return Graph(len(network.accepts), 0, tuple(compress(range(len(network.accepts)), network.accepts)), edges)
 
 
 def _trie(members: frozenset[str], spell: Spell) -> Expr:
     """A trie over sorted strings; a node is a range of them and a depth."""
     words = sorted(members)
     if len(words) <= 1:
-        return _spelled(words[0], spell) if words else NOTHING
+        return spelled(words[0], spell) if words else NOTHING
     edges: list[tuple[int, Expr, int]] = []
     accepts: list[int] = []
     nodes = [(0, len(words), 0)]
@@ -101,22 +160,21 @@ def _trie(members: frozenset[str], spell: Spell) -> Expr:
         if len(words[low]) == depth:
             accepts.append(number)
             low += 1
-        while low < high:
-            end = _same_letter(words, low, high, depth)
-            common = _common_prefix(words[low], words[end - 1], depth)
-            edges.append((number, _spelled(words[low][depth:common], spell), len(nodes)))
-            nodes.append((low, end, common))
-            low = end
+        for first, end, common in branches(words, low, high, depth):
+            edges.append((number, spelled(words[first][depth:common], spell), len(nodes)))
+            nodes.append((first, end, common))
     return Graph(len(nodes), 0, tuple(accepts), tuple(edges))
 
 
-def _same_letter(words: list[str], low: int, high: int, depth: int) -> int:
-    """The end of the run of words that share the letter at `depth` with the first."""
-    letter = words[low][depth]
-    end = low + 1
-    while end < high and words[end][depth] == letter:
-        end += 1
-    return end
+def branches(words: list[str], low: int, high: int, depth: int) -> Iterator[tuple[int, int, int]]:
+    """How words[low:high], sorted and alike up to `depth`, go on: (first, end, common) for each run of words that share
+    the next letter, and how far these stay alike."""
+    while low < high:
+        letter, end = words[low][depth], low + 1
+        while end < high and words[end][depth] == letter:
+            end += 1
+        yield low, end, _common_prefix(words[low], words[end - 1], depth)
+        low = end
 
 
 def _common_prefix(first: str, last: str, depth: int) -> int:
@@ -125,7 +183,3 @@ def _common_prefix(first: str, last: str, depth: int) -> int:
     while depth < end and first[depth] == last[depth]:
         depth += 1
     return depth
-
-
-def _spelled(text: str, spell: Spell) -> Expr:
-    return seq(Literal(b""), *(spell(CharSet.of(character)) for character in text))

@@ -6,18 +6,21 @@ without meaning to others, except `ALL`, from which every string is accepted. No
 for, so products of large automata cost what is reachable.
 
 `Positions` runs an expression without assertions (the subset construction over the positions of Glushkov 1961, a
-set of positions being one integer); `Counter` runs x{m,n} for a single character; `Trie` a finite set; the
-Boolean machines combine. Assertions are in `lookaround.py`.
+set of positions being one integer); `Counter` runs x{m,n} for a single character; `Trie` a finite set; `Table` an
+automaton that is known; the Boolean machines combine. Assertions are in `lookaround.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeAlias
+from typing import Any as Anything
+from typing import Final, Protocol, TypeAlias, TypeVar
 
 from structgen.errors import LimitExceeded
 from structgen.grammars.regular.alphabet import Alphabet
+from structgen.grammars.regular.charset import CharSet
+from structgen.grammars.regular.minimise import Row
 from structgen.grammars.regular.syntax import Cat, Char, Choice, Loop, Node
 
 State: TypeAlias = Hashable
@@ -66,11 +69,14 @@ class Machine(Protocol):
         """Where to go from `state` (never asked about ALL)."""
 
 
-def refine(parts: Iterable[tuple[int, int]]) -> dict[int, int]:
-    """Overlapping (classes, positions) to disjoint ones: positions -> the classes that lead to exactly them."""
-    blocks: list[tuple[int, int]] = []
+M = TypeVar("M", int, frozenset[Anything])  # a set of positions or states
+
+
+def refine(parts: Iterable[tuple[int, M]]) -> dict[M, int]:
+    """Overlapping (classes, members) to disjoint ones: set of members -> the classes that lead to exactly them."""
+    blocks: list[tuple[int, M]] = []
     for mask, target in parts:
-        rest: list[tuple[int, int]] = []
+        rest: list[tuple[int, M]] = []
         for other, reached in blocks:
             common = other & mask
             if common:
@@ -82,7 +88,7 @@ def refine(parts: Iterable[tuple[int, int]]) -> dict[int, int]:
         if mask:
             rest.append((mask, target))
         blocks = rest
-    merged: dict[int, int] = {}
+    merged: dict[M, int] = {}
     for mask, target in blocks:
         merged[target] = merged.get(target, 0) | mask
     return merged
@@ -235,6 +241,43 @@ class Trie:
         """See Machine."""
         assert isinstance(state, int)
         return list(self.children[state].items())
+
+
+class Table:
+    """A known automaton (rows as in `dfa.Dfa`) over a finer alphabet. A state is its number, or ALL."""
+
+    def __init__(
+        self, rows: Sequence[Row], accept: Sequence[bool], classes: Sequence[CharSet], alphabet: Alphabet
+    ) -> None:
+        self.rows, self.accept = rows, accept
+        self.masks = [alphabet.masks[members] for members in classes]
+        self.known: dict[int, int] = {}  # masks met so far, in the finer alphabet
+        whole = (1 << len(classes)) - 1
+        self.endless = {s for s, row in enumerate(rows) if accept[s] and len(row) == 1 and row[0] == (whole, s)}
+        self.start: State | None = self._state(0)
+
+    def _state(self, number: int) -> State:
+        return ALL if number in self.endless else number
+
+    def accepts(self, state: State) -> bool:
+        """See Machine."""
+        assert isinstance(state, int)
+        return self.accept[state]
+
+    def edges(self, state: State) -> Edges:
+        """See Machine."""
+        assert isinstance(state, int)
+        return [(self._mask(mask), self._state(target)) for mask, target in self.rows[state]]
+
+    def _mask(self, mask: int) -> int:
+        found = self.known.get(mask)
+        if found is None:
+            found = 0
+            for number, members in enumerate(self.masks):
+                if mask >> number & 1:
+                    found |= members
+            self.known[mask] = found
+        return found
 
 
 class Not:

@@ -1,8 +1,9 @@
-"""Regular expression source to syntax tree, for both dialects (`dialects.py` holds what differs in data).
+"""ECMA-262 pattern source to syntax tree (`python_re.py` reads Python's).
 
-Recursive descent, linear in the source. Captures are transparent, and lazy loops equal greedy ones: the language is
-the same. Backreferences, conditionals and recursion are not regular and are refused by name; atomic groups and
-possessive loops are accepted where they provably match the same as plain ones (`ambiguity.py`).
+With the `u` flag (one code point is one character), lenient where JSON Schema documents are: escapes of punctuation
+that needs none, a literal `{`, `}` or `]`, a class as the end of a range (`[\\w-.]`), and the unambiguous Python
+spellings `(?P<name>...)` and `(?i)` at the beginning. Recursive descent, linear in the source. Captures are
+transparent, and lazy loops equal greedy ones: the language is the same. Backreferences are not regular and are refused.
 """
 
 from __future__ import annotations
@@ -12,42 +13,37 @@ from functools import lru_cache
 from typing import Literal
 
 from structgen.errors import LimitExceeded
-from structgen.grammars.regular.ambiguity import deterministic
-from structgen.grammars.regular.charset import ANY, NONE, CharSet
-from structgen.grammars.regular.dialects import DIALECTS, Dialect, Name
+from structgen.grammars.regular import unicode_sets as sets
+from structgen.grammars.regular.charset import ANY, CharSet
 from structgen.grammars.regular.escapes import Reader
 from structgen.grammars.regular.syntax import (
     EMPTY,
-    Cat,
-    Char,
     Edge,
     Look,
     Node,
+    boundary,
     cat,
     char,
     choice,
-    firsts,
     looks_ahead,
     loop,
-    nullable,
 )  # fmt: skip
 
 MAX_NESTING = 80
 MAX_COUNT = (1 << 31) - 1
-_COUNTS = {"ecma": re.compile(r"\{(\d+)(?:(,)(\d*))?\}"), "python": re.compile(r"\{(?!\})(\d*)(?:(,)(\d*))?\}")}
+_COUNT = re.compile(r"\{(\d+)(?:(,)(\d*))?\}")
 _FLAGS = re.compile(r"([a-zA-Z]*)(?:-([a-zA-Z]+))?([:)])")
 _GROUP_NAME = re.compile(r"[^\W\d]\w*>")
-_BLANK = re.compile(r"(?:\s|#[^\n]*)+")
-_COMMENT = re.compile(r"[^)]*\)")
-Kind = Literal["plain", "assertion", "atomic"]
+_LINE_ENDS = CharSet.of("\n\r\u2028\u2029")
+Kind = Literal["plain", "assertion"]
 _LOOKS = (("=", True, False), ("!", True, True), ("<=", False, False), ("<!", False, True))
 _START, _END = Edge(at_end=False), Edge(at_end=True)
 
 
 @lru_cache(maxsize=1024)
-def parse(source: str, dialect: Name) -> Node:
+def parse(source: str) -> Node:
     """The syntax tree of a pattern. Raises RegexError where it cannot be read or is not regular."""
-    return _Parser(source, DIALECTS[dialect]).parse()
+    return _Parser(source).parse()
 
 
 @lru_cache(maxsize=256)
@@ -58,8 +54,8 @@ def _single(character: str) -> Node:
 class _Parser(Reader):
     """Groups, loops and assertions on top of `Reader`'s characters and classes."""
 
-    def __init__(self, source: str, dialect: Dialect) -> None:
-        super().__init__(source, dialect)
+    def __init__(self, source: str) -> None:
+        super().__init__(source)
         self.depth = 0
 
     def parse(self) -> Node:
@@ -78,53 +74,28 @@ class _Parser(Reader):
     def sequence(self) -> Node:
         """Atoms with their counts up to `|`, `)` or the end."""
         items: list[Node] = []
-        settled: list[tuple[int, int]] = []  # (index, position) of atomic items
-        while True:
-            self.skip_blank()
+        while self.peek() not in ("", "|", ")"):
             start = self.position
-            if self.peek() in ("", "|", ")"):
-                break
             item, kind = self.atom()
-            self.skip_blank()
-            item, possessive = self.counted(item, kind, start)
-            if possessive or kind == "atomic":
-                settled.append((len(items), start))
-            items.append(item)
-        for index, start in settled:
-            self.check_atomic(items[index], items[index + 1 :], start)
+            items.append(self.counted(item, kind, start))
         return cat(*items)
-
-    def check_atomic(self, item: Node, rest: list[Node], start: int) -> None:
-        """Refuse an atomic item unless nothing it gives up could have mattered."""
-        after = cat(*rest)
-        head = after.parts[0] if isinstance(after, Cat) and after.parts else after
-        follow = ANY if nullable(after) and self.depth else firsts(after)
-        if not deterministic(item, NONE if head == _END else follow):
-            raise self.error("atomic groups and possessive loops are supported only where they change nothing", start)
-
-    def skip_blank(self) -> None:
-        if "x" in self.flags:
-            self.take_match(_BLANK)
 
     # -------------------------------------------------------------------------------------------------- counts
 
-    def counted(self, item: Node, kind: Kind, start: int) -> tuple[Node, bool]:
-        """`item` with the count that follows it, and whether that count is possessive."""
+    def counted(self, item: Node, kind: Kind, start: int) -> Node:
+        """`item` with the count that follows it."""
         count = self.count()
         if count is None:
-            return item, False
+            return item
         if kind == "assertion":
             raise self.error("nothing to repeat", start)
         minimum, maximum = count
         if maximum is not None and maximum < minimum:
             raise self.error("the count is out of order", start)
-        possessive = self.dialect.name == "python" and self.take("+")
-        if not possessive:
-            self.take("?")
-        self.skip_blank()
+        self.take("?")
         if self.peek() in ("*", "+", "?") or (self.peek() == "{" and self.count() is not None):
             raise self.error("multiple repeat")
-        return loop(item, minimum, maximum), possessive
+        return loop(item, minimum, maximum)
 
     def count(self) -> tuple[int, int | None] | None:
         """The count at the cursor, stepped over."""
@@ -132,7 +103,7 @@ class _Parser(Reader):
         if letter in ("*", "+", "?") and letter:
             self.position += 1
             return int(letter == "+"), 1 if letter == "?" else None
-        found = self.take_match(_COUNTS[self.dialect.name]) if letter == "{" else None
+        found = self.take_match(_COUNT) if letter == "{" else None
         if found is None:
             return None
         low, comma, high = found.groups()
@@ -154,7 +125,7 @@ class _Parser(Reader):
         if letter == "[":
             return char(self.bracketed()), "plain"
         if letter == ".":
-            return char(ANY if "s" in self.flags else ~self.dialect.line_ends), "plain"
+            return char(ANY if "s" in self.flags else ~_LINE_ENDS), "plain"
         if letter == "^":
             return self.caret(), "assertion"
         if letter == "$":
@@ -167,14 +138,12 @@ class _Parser(Reader):
 
     def caret(self) -> Node:
         if "m" in self.flags:
-            return choice(_START, Look(char(self.dialect.line_ends), ahead=False, negative=False))
+            return choice(_START, Look(char(_LINE_ENDS), ahead=False, negative=False))
         return _START
 
     def dollar(self) -> Node:
         if "m" in self.flags:
-            return choice(_END, Look(char(self.dialect.line_ends), ahead=True, negative=False))
-        if self.dialect.name == "python":
-            return choice(_END, Look(cat(_single("\n"), _END), ahead=True, negative=False))
+            return choice(_END, Look(char(_LINE_ENDS), ahead=True, negative=False))
         return _END
 
     def escape(self) -> tuple[Node, Kind]:
@@ -182,10 +151,7 @@ class _Parser(Reader):
         letter = self.peek()
         if letter in ("b", "B"):
             self.position += 1
-            return _boundary(self.word(), inside=letter == "B"), "assertion"
-        if letter in ("A", "Z", "z") and self.dialect.name == "python":
-            self.position += 1
-            return _START if letter == "A" else _END, "assertion"
+            return boundary(sets.ASCII_WORD, inside=letter == "B"), "assertion"
         self.position += 1
         named = self.class_escape(letter) if letter else None
         if named is not None:
@@ -215,13 +181,6 @@ class _Parser(Reader):
             if self.take_match(_GROUP_NAME) is None:
                 raise self.error("bad group name", start)
             return self.closed(start), "plain"
-        if self.dialect.name == "python":
-            if self.take(">"):
-                return self.closed(start), "atomic"
-            if self.take("#"):
-                if self.take_match(_COMMENT) is None:
-                    raise self.error("the comment is not closed", start)
-                return EMPTY, "plain"
         if self.inline_flags(start):
             return EMPTY, "plain"
         node = self.closed(start)
@@ -234,7 +193,7 @@ class _Parser(Reader):
         if found is None or not (found[1] or found[2]):
             raise self.error("unknown kind of group", start)
         added, removed, ending = frozenset(found[1]), frozenset(found[2] or ""), found[3]
-        if not (added | removed) <= set(self.dialect.flags):
+        if not (added | removed) <= set("ims"):
             raise self.error("unknown flag", start)
         if ending == ")" and (removed or start):
             raise self.error("flags for the whole pattern stand at its beginning", start)
@@ -251,12 +210,3 @@ class _Parser(Reader):
         if not self.take(")"):
             raise self.error("the group is not closed", start)
         return node
-
-
-def _boundary(word: CharSet, *, inside: bool) -> Node:
-    """A word boundary, or (inside) the absence of one: does the character before differ from the one after?"""
-    sides = [
-        cat(Look(Char(word), ahead=False, negative=negative), Look(Char(word), ahead=True, negative=negative == inside))
-        for negative in (False, True)
-    ]
-    return choice(*sides)

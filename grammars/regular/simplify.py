@@ -12,13 +12,27 @@ from collections.abc import Iterable
 from structgen.grammars.regular.bounds import bounded, clipped
 from structgen.grammars.regular.charset import ANY, CharSet
 from structgen.grammars.regular.compile import contains
-from structgen.grammars.regular.syntax import Char, Loop, Node, assertions, char, choice, lengths, loop
+from structgen.grammars.regular.syntax import (
+    VOID,
+    Char,
+    Loop,
+    Node,
+    assertions,
+    cat,
+    char,
+    choice,
+    loop,
+    one_of,
+)
 from structgen.grammars.regular.terms import (
     EVERYTHING,
     NOTHING,
+    Automaton,
     Complement,
     Meet,
+    Network,
     Regex,
+    Rounds,
     Strings,
     Term,
     Union,
@@ -39,6 +53,8 @@ def complement(term: Term) -> Term:
             return union(complement(part) for part in parts)
         case Union(parts):
             return meet(complement(part) for part in parts)
+        case Automaton() | Network() | Rounds():
+            return Complement(term)
         case Strings() | Regex():
             return _beyond(term) or Complement(term)
 
@@ -97,16 +113,27 @@ def length_range(term: Term) -> tuple[int, int | None]:
         case Strings(members):
             sizes = [len(member) for member in members]
             return min(sizes, default=0), max(sizes, default=0)
-        case Regex(node):
-            return lengths(node)
-        case Complement():
+        case Regex() | Automaton():
+            return term.low, term.high
+        case Complement() | Network():
             return 0, None
+        case Rounds(parts, minimum, maximum):
+            return _total_range(parts, minimum, maximum)
         case Meet(parts):
             return _length_range(parts)
         case Union(parts):
             ranges = [length_range(part) for part in parts]
             highs = [high for _, high in ranges if high is not None]
             return min(low for low, _ in ranges), max(highs) if len(highs) == len(ranges) else None
+
+
+def _total_range(parts: tuple[Term, ...], minimum: int | None, maximum: int | None) -> tuple[int, int | None]:
+    ranges = [length_range(part) for part in parts]
+    if minimum is not None:
+        (low, high) = ranges[0]
+        return low * minimum, None if high is None or maximum is None else high * maximum
+    highs = [high for _, high in ranges if high is not None]
+    return sum(low for low, _ in ranges), sum(highs) if len(highs) == len(ranges) else None
 
 
 def _length_range(parts: Iterable[Term]) -> tuple[int, int | None]:
@@ -139,7 +166,7 @@ def _clipped(term: Term, high: int | None) -> Term:
     """An expression without the counts that the others' lengths make pointless."""
     if not isinstance(term, Regex) or high is None or assertions(term.node):
         return term
-    most = lengths(term.node)[1]
+    most = term.high
     return term if most is None or most <= high else Regex(clipped(term.node, high))
 
 
@@ -175,6 +202,44 @@ def union(terms: Iterable[Term]) -> Term:
     if finite:
         others = [Strings(finite), *others]
     return others[0] if len(others) == 1 else Union(tuple(others)) if others else NOTHING
+
+
+def chain(terms: Iterable[Term]) -> Term:
+    """One after the other. Neighbours that are plain expressions become one."""
+    parts: list[Term] = []
+    nodes: list[Node] = []  # a run of plain expressions
+    for term in terms:
+        for part in term.parts if isinstance(term, Rounds) and term.minimum is None else (term,):
+            if part == NOTHING:
+                return NOTHING
+            node = _plain(part)
+            if node is not None:
+                nodes.append(node)
+                continue
+            parts += [regex(cat(*nodes))] if nodes else []
+            parts.append(part)
+            nodes = []
+    parts += [regex(cat(*nodes))] if nodes or not parts else []
+    parts = [part for part in parts if part != _EMPTY_TEXT] or [_EMPTY_TEXT]
+    return parts[0] if len(parts) == 1 else Rounds(tuple(parts))
+
+
+def repeated(term: Term, minimum: int, maximum: int | None) -> Term:
+    """`minimum` to `maximum` times."""
+    node = _plain(term)
+    if node is not None or maximum == 0:
+        return regex(loop(node or VOID, minimum, maximum))
+    return term if (minimum, maximum) == (1, 1) else Rounds((term,), minimum, maximum)
+
+
+def _plain(term: Term) -> Node | None:
+    """The expression of a term that is one and looks at nothing around it."""
+    match term:
+        case Regex(node) if not assertions(node):
+            return node
+        case Strings(members) if len(members) <= MANY:
+            return one_of([CharSet.of(letter) for letter in text] for text in sorted(members))
+    return None
 
 
 def _excluded(term: Term) -> Strings | None:

@@ -13,6 +13,7 @@ alternatives to the empty string a Loop(x, 0, 1). Trees are as deep as the sourc
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -124,6 +125,40 @@ def choice(*options: Node) -> Node:
     members = ([Char(single)] if single else []) + list(flat)
     body = members[0] if len(members) == 1 else Choice(tuple(members))
     return loop(body, 0, 1) if empty and not nullable(body) else body
+
+
+SHARED_DEPTH = 30  # how deep `one_of` may nest: the other passes recurse over trees
+
+
+def one_of(words: Iterable[Sequence[CharSet]], depth: int = SHARED_DEPTH) -> Node:
+    """Any of several sequences of character sets; what they begin with alike is written once."""
+    below: dict[CharSet, list[Sequence[CharSet]]] = {}
+    empty = False
+    for word in words:
+        if word:
+            below.setdefault(word[0], []).append(word[1:])
+        else:
+            empty = True
+    options = [cat(char(first), _tails(rests, depth)) for first, rests in below.items()]
+    return choice(*options, EMPTY) if empty else choice(*options)
+
+
+def _tails(rests: list[Sequence[CharSet]], depth: int) -> Node:
+    if len(rests) == 1 or not depth:
+        return choice(*(cat(*map(char, rest)) for rest in rests))
+    common = 0
+    while all(len(rest) > common and rest[common] == rests[0][common] for rest in rests):
+        common += 1
+    return cat(*map(char, rests[0][:common]), one_of((rest[common:] for rest in rests), depth - 1))
+
+
+def boundary(word: CharSet, *, inside: bool) -> Node:
+    """A word boundary, or (inside) the absence of one: does the character before differ from the one after?"""
+    sides = [
+        cat(Look(Char(word), ahead=False, negative=negative), Look(Char(word), ahead=True, negative=negative == inside))
+        for negative in (False, True)
+    ]
+    return choice(*sides)
 
 
 def loop(body: Node, minimum: int, maximum: int | None) -> Node:

@@ -1,14 +1,22 @@
-"""The terms a language is written in: finite sets and regular expressions, and Boolean combinations of them."""
+"""The terms a language is written in: finite sets, expressions, automata, and combinations of them.
+
+Terms are compared by content and live in tables, so each works out its hash once, when it is made.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
 
-from structgen.grammars.regular.charset import ANY
-from structgen.grammars.regular.syntax import ANYTHING, VOID, Cat, Char, Choice, Loop, Node
+from structgen.grammars.regular.charset import ANY, CharSet
+from structgen.grammars.regular.syntax import ANYTHING, VOID, Cat, Char, Choice, Loop, Node, lengths
 
-Term: TypeAlias = "Strings | Regex | Meet | Union | Complement"
+if TYPE_CHECKING:
+    from structgen.grammars.regular.dfa import Dfa
+
+Term: TypeAlias = "Strings | Regex | Automaton | Network | Rounds | Meet | Union | Complement"
+Atom: TypeAlias = "Strings | Regex | Automaton | Network | Rounds"
 
 FEW = 64  # an expression that matches in at most this many ways becomes a finite set
 
@@ -25,6 +33,58 @@ class Regex:
     """The texts an expression matches from start to end."""
 
     node: Node
+    low: int = field(init=False, compare=False, repr=False)  # bounds on the number of code points, as `lengths` says
+    high: int | None = field(init=False, compare=False, repr=False)
+    _hash: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        low, high = lengths(self.node)
+        object.__setattr__(self, "low", low)
+        object.__setattr__(self, "high", high)
+        object.__setattr__(self, "_hash", hash(("regex", self.node)))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+
+@dataclass(frozen=True, slots=True)
+class Automaton:
+    """What a minimal, non-empty automaton accepts; `low` to `high` code points (None: no bound). The same automaton
+    object is the same term."""
+
+    dfa: Dfa
+    low: int
+    high: int | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Network:
+    """What a finite automaton accepts, maybe nondeterministic, as flat arrays: there may be very many edges.
+
+    field    meaning
+    sets     the labels
+    starts   edges starts[s] to starts[s + 1] leave state s; 0 is the start state
+    labels   per edge the number of its label
+    targets  per edge the next state
+    accepts  per state whether a text may end there
+
+    Every state is reached and reaches an accepting one, and there is one. Compared by identity.
+    """
+
+    sets: tuple[CharSet, ...]
+    starts: Sequence[int]
+    labels: Sequence[int]
+    targets: Sequence[int]
+    accepts: Sequence[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """One part after the other (`minimum` and `maximum` None), or `minimum` to `maximum` times the single part."""
+
+    parts: tuple[Term, ...]
+    minimum: int | None = None
+    maximum: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +92,13 @@ class Meet:
     """What is in every part."""
 
     parts: tuple[Term, ...]
+    _hash: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash(("meet", self.parts)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +106,20 @@ class Union:
     """What is in some part."""
 
     parts: tuple[Term, ...]
+    _hash: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash(("union", self.parts)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 @dataclass(frozen=True, slots=True)
 class Complement:
     """Every text that is not in `inner`."""
 
-    inner: Strings | Regex
+    inner: Atom
 
 
 EVERYTHING = Regex(ANYTHING)

@@ -65,8 +65,7 @@ def prop(expression: str) -> CharSet | None:
 @lru_cache(maxsize=64)
 def python_class(source: str) -> CharSet:
     """What a one-character Python pattern such as `\\w` matches, by asking `re` about every code point."""
-    everything = "".join(map(chr, ANY))
-    return CharSet.spans((ord(c), ord(c)) for c in re.findall(source, everything))
+    return matching(source, ANY)
 
 
 def ignore_case_ascii(charset: CharSet) -> CharSet:
@@ -74,10 +73,16 @@ def ignore_case_ascii(charset: CharSet) -> CharSet:
     return charset | CharSet.of("".join(chr(point).swapcase() for point in charset & ASCII))
 
 
-def ignore_case_python(charset: CharSet) -> CharSet:
-    """What the set matches under Python's IGNORECASE."""
-    members = "".join(f"\\U{low:08x}-\\U{high:08x}" for low, high in charset.ranges)
-    return python_class(f"(?is)[{members}]") if charset else charset
+@lru_cache(maxsize=1)
+def cased() -> CharSet:
+    """The code points that have another case: what ignoring case can make a difference for."""
+    points = map(chr, ANY & CharSet.span(0, 0x1FFFF))  # no script with case is encoded beyond the second plane
+    return CharSet.spans((ord(c), ord(c)) for c in points if c.lower() != c or c.upper() != c)
+
+
+def matching(source: str, among: CharSet) -> CharSet:
+    """Which of `among` a one-character Python pattern matches, by asking `re` about each."""
+    return CharSet.spans((ord(c), ord(c)) for c in re.findall(source, "".join(map(chr, among))))
 
 
 def ignore_case_ecma(charset: CharSet) -> CharSet:

@@ -36,6 +36,7 @@ class Findings:
     enforced     keywords that restrict the output -> how often they occur
     annotations  names without a meaning to validation -> how often they occur
     size         rules, nodes and edges of the automaton; empty when not supported
+    residual     where elements or keys have to differ, which is checked beside the automaton
     seconds      spent compiling
     warnings     (JSON pointer, what may go wrong there)
     """
@@ -46,6 +47,7 @@ class Findings:
     enforced: Mapping[str, int]
     annotations: Mapping[str, int]
     size: Mapping[str, int]
+    residual: tuple[str, ...]
     seconds: float
     warnings: tuple[tuple[str, str], ...]
 
@@ -58,17 +60,20 @@ def check(source: object, *, style: JsonStyle | None = None, limits: Limits | No
     draft = reader.read(schema).draft
     enforced, annotations = _count(reader)
     started, reason, size = time.perf_counter(), "", {}
+    residual: tuple[str, ...] = ()
     try:
-        networks = build_network(compile_schema(schema, style=style, limits=limits).grammar)
+        grammar = compile_schema(schema, style=style, limits=limits).grammar
+        networks = build_network(grammar)
     except (UnsupportedSchema, Unsatisfiable) as error:
         reason = str(error)
     else:
         arrays = networks.arrays
         edges = len(arrays.arcs) + len(arrays.calls) + len(arrays.silent)
         size = {"rules": len(networks.names), "nodes": len(arrays.nodes) - 1, "edges": edges}
+        residual = tuple(grammar.rules[rule].name for rule, _ in grammar.distinct)
     seconds = time.perf_counter() - started
     warnings = tuple(warning for node in reader.nodes.values() for warning in _warnings(node))
-    return Findings(not reason, reason, draft, enforced, annotations, size, seconds, warnings)
+    return Findings(not reason, reason, draft, enforced, annotations, size, residual, seconds, warnings)
 
 
 def _count(reader: Reader) -> tuple[dict[str, int], dict[str, int]]:
@@ -87,6 +92,12 @@ def _count(reader: Reader) -> tuple[dict[str, int], dict[str, int]]:
 
 def _warnings(node: Node) -> Iterator[tuple[str, str]]:
     schema = node.schema
+    for keyword in ("oneOf", "anyOf"):
+        for name in _told_late(schema.get(keyword, [])):
+            text = (
+                f"{name!r} tells the alternatives apart but is not the first property: a model writes others before it"
+            )
+            yield node.at(keyword), text
     listed = schema.get("enum")
     if isinstance(listed, list) and len(listed) > HUGE_ENUM:
         yield node.pointer, f"an enum of {len(listed)} values: slow to compile, hard for a model to choose from"
@@ -100,6 +111,21 @@ def _warnings(node: Node) -> Iterator[tuple[str, str]]:
         yield node.pointer, "an array without maxItems: a model may go on until the budget ends"
     if "object" in kinds and "properties" in schema and not _is_closed(schema):
         yield node.pointer, "an object open to other members: additionalProperties is not false"
+
+
+def _told_late(options: list[Any]) -> Iterator[str]:
+    """Properties that tell all the alternatives apart and yet do not come first in some of them."""
+    shapes: list[dict[str, Any]] = []
+    for option in options:
+        properties = option.get("properties") if isinstance(option, dict) else None
+        if not isinstance(properties, dict) or not properties:
+            return
+        shapes.append(properties)
+    for name in shapes[0] if len(shapes) > 1 else ():
+        marks = [shape.get(name) for shape in shapes]
+        fixed = all(isinstance(mark, dict) and ("const" in mark or "enum" in mark) for mark in marks)
+        if fixed and any(next(iter(shape)) != name for shape in shapes):
+            yield name
 
 
 def _more_items(schema: Mapping[str, Any]) -> bool:

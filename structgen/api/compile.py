@@ -1,75 +1,160 @@
 """`compile`: a constraint source and a vocabulary -> a `Constraint`, remembered by content.
 
-The same schema asked for again costs a hash of its text. The cache is bounded and shared by all threads; two threads
-that ask for the same new constraint at once may both compile it, and one result is kept.
+The same schema asked for again costs a hash of its text. What is remembered is bounded in number and in bytes, shared
+by all threads, and compiled once however many ask for it at the same time. With `folder`, grammars that took long to
+make are kept there as well, for other processes and for tomorrow.
 """
 
 from __future__ import annotations
 
+import hashlib
+import logging
+import os
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from typing_extensions import Unpack
+
+from structgen.api.options import SourceOptions
 from structgen.api.sources import Source, source_of
+from structgen.automata.build import AnyGrammar
 from structgen.compiler import compile_grammar
-from structgen.grammars.ir import Grammar
+from structgen.errors import StorageError, Unsatisfiable
+from structgen.grammars.ir_lr import LexedGrammar
 from structgen.grammars.json_schema.style import JsonStyle
 from structgen.matcher import Constraint
 from structgen.options import Limits
+from structgen.storage import load_constraint, save_constraint
 from structgen.vocabulary import Vocabulary
 
-__all__ = ["CACHE_SIZE", "compile", "compile_source"]
+__all__ = ["Compiled", "Remembered", "compile", "compile_source"]
 
-CACHE_SIZE = 128
+_SLOW = 0.005  # seconds of making a grammar from which a file pays: reading one takes half a millisecond and more
+_log = logging.getLogger("structgen")
 
-_cache: OrderedDict[tuple[str, str, str], tuple[Constraint, Any]] = OrderedDict()
-_lock = threading.Lock()
+Compiled = tuple[Constraint, Any]  # and the report, None if it came from a file
+
+
+class Remembered:
+    """Compiled constraints by key, the least recently used first to go.   Thread-safe.
+
+    At most `most` of them and, but for the newest, at most `most_bytes` of parser memory. A constraint that is in use
+    stays alive with its matchers: to forget one only means that it will be compiled again.
+    """
+
+    def __init__(self, *, most: int = 128, most_bytes: int = 512 << 20) -> None:
+        self._most, self._most_bytes = most, most_bytes
+        self._kept: OrderedDict[object, Compiled] = OrderedDict()
+        self._making: dict[object, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def get(self, key: object, make: Callable[[], Compiled]) -> Compiled:
+        """What is kept under `key`; made by one thread while others that want it wait. Errors are not kept."""
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+            gate = self._making.setdefault(key, threading.Lock())
+        with gate:
+            with self._lock:
+                if key in self._kept:
+                    return self._kept[key]
+            try:
+                made = make()
+                with self._lock:
+                    made = self._kept.setdefault(key, made)
+                    self._shrink()
+            finally:
+                with self._lock:
+                    self._making.pop(key, None)
+        return made
+
+    def _shrink(self) -> None:
+        sizes = {key: constraint.configurations.nbytes for key, (constraint, _) in self._kept.items()}
+        total = sum(sizes.values())
+        while len(self._kept) > self._most or (total > self._most_bytes and len(self._kept) > 1):
+            total -= sizes[self._kept.popitem(last=False)[0]]
+
+
+_remembered = Remembered()
 
 
 def compile(
     *,
     vocabulary: Vocabulary,
     schema: object = None,
-    regex: str | None = None,
-    choices: Sequence[str] | None = None,
-    grammar: Grammar | None = None,
     style: JsonStyle | None = None,
     limits: Limits | None = None,
     registry: Any = None,
+    folder: str | os.PathLike[str] | None = None,
+    **source: Unpack[SourceOptions],
 ) -> Constraint:
-    """Compile one of `schema`, `regex`, `choices` and `grammar` for a vocabulary.
+    """Compile `schema` or one of the sources of `structgen.api.options.SourceOptions` for a vocabulary.
 
     `schema` is a Python type, a TypeAdapter, a JSON Schema (mapping, boolean, text, or path). `style` says how JSON is
     spelled (numbers of a Python type always canonically, as types read them), `registry` (a `referencing.Registry`)
-    holds other documents the schema refers to.
-    Raises SchemaError, UnsupportedSchema, Unsatisfiable, RegexError, LimitExceeded or OptionError.
+    holds other documents the schema refers to. `folder` keeps what took long to compile, for other processes; a file
+    in it that cannot be used is made again, with a warning in the log, and any may be deleted.
+    Raises SchemaError, UnsupportedSchema, Unsatisfiable, RegexError, GrammarError, LimitExceeded or OptionError.
     """
-    source = source_of(
-        schema=schema, regex=regex, choices=choices, grammar=grammar, style=style, limits=limits, registry=registry
-    )
-    return compile_source(source, vocabulary)[0]
+    found = source_of(schema=schema, style=style, limits=limits, registry=registry, **source)
+    if folder is None or found.key is None:
+        return compile_source(found, vocabulary)[0]
+    path = Path(folder) / f"{_file_name(found, vocabulary)}.structgen"
+    return _remembered.get(path, lambda: (_through_file(path, found, vocabulary), None))[0]
 
 
-def compile_source(source: Source | Constraint, vocabulary: Vocabulary) -> tuple[Constraint, Any]:
+def compile_source(source: Source | Constraint, vocabulary: Vocabulary) -> Compiled:
     """The constraint of a source and its report; what is compiled already is handed through."""
     if isinstance(source, Constraint):
         return source, None
+
+    def make() -> Compiled:
+        lowered = source.lower()
+        return _compiled(lowered.grammar, source, vocabulary), lowered.report
+
     if source.key is None:
-        return _compiled(source, vocabulary)
-    key = (source.kind, source.key, vocabulary.fingerprint)
-    with _lock:
-        if key in _cache:
-            _cache.move_to_end(key)
-            return _cache[key]
-    made = _compiled(source, vocabulary)
-    with _lock:
-        kept = _cache.setdefault(key, made)
-        while len(_cache) > CACHE_SIZE:
-            _cache.popitem(last=False)
-    return kept
+        return make()
+    return _remembered.get((source.kind, source.key, vocabulary.fingerprint), make)
 
 
-def _compiled(source: Source, vocabulary: Vocabulary) -> tuple[Constraint, Any]:
-    lowered = source.lower()
-    return compile_grammar(lowered.grammar, vocabulary), lowered.report
+def _compiled(grammar: AnyGrammar, source: Source, vocabulary: Vocabulary) -> Constraint:
+    try:
+        return compile_grammar(grammar, vocabulary)
+    except Unsatisfiable as error:
+        if error.pointer or not source.name:
+            raise
+        raise Unsatisfiable(f"no text is in {source.name}", pointer=None) from None
+
+
+def _file_name(source: Source, vocabulary: Vocabulary) -> str:
+    """Another version of this library may read the same source differently, so it has files of its own."""
+    from structgen import __version__
+
+    return hashlib.sha256(f"{__version__}|{source.kind}|{source.key}|{vocabulary.fingerprint}".encode()).hexdigest()
+
+
+def _through_file(path: Path, source: Source, vocabulary: Vocabulary) -> Constraint:
+    try:
+        return load_constraint(path, vocabulary)
+    except FileNotFoundError:
+        pass
+    except (OSError, StorageError) as error:
+        _log.warning("a saved constraint is made again (%s)", error)
+    started = time.perf_counter()
+    grammar = source.lower().grammar
+    slow = time.perf_counter() - started > _SLOW and not isinstance(grammar, LexedGrammar)
+    constraint = _compiled(grammar, source, vocabulary)
+    if slow:
+        try:
+            save_constraint(constraint, path)
+        except OSError as error:
+            _log.warning("could not save a constraint (%s)", error)
+    return constraint

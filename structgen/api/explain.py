@@ -1,17 +1,26 @@
-"""Where a text leaves a language, and what was allowed there. One step per byte; no tokens are involved."""
+"""Where a text leaves a language, what was allowed there, and what a constraint is like as a whole.
+
+One step per byte; no tokens are involved.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from structgen.automata.configurations import Configurations
-from structgen.automata.describe import expected_at
+from structgen.automata import build
+from structgen.automata.build import AnyGrammar
+from structgen.automata.dump import networks_to_dot, visits_to_dot
 from structgen.automata.network import build_network
+from structgen.distinct import automaton_of, expected, sizes
+from structgen.errors import OptionError
+from structgen.grammars.combine.automaton import recursive_rule
 from structgen.grammars.ir import Grammar
 from structgen.kernels.layout import DEAD, START
+from structgen.matcher import Constraint
 from structgen.warmup import ensure_compiled
 
-__all__ = ["Explanation", "explain"]
+__all__ = ["Explanation", "explain", "networks_picture", "picture", "summary"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +58,10 @@ class Explanation:
         return f"{verdict}\n{caret}\nexpected one of:\n" + "\n".join(f"  {words}" for words in self.expected)
 
 
-def explain(grammar: Grammar, text: str) -> Explanation:
+def explain(grammar: AnyGrammar, text: str) -> Explanation:
     """Read `text` under `grammar` as far as it goes."""
     ensure_compiled()
-    configurations = Configurations(build_network(grammar))
+    configurations = automaton_of(grammar)
     state, position = START, len(text)
     for index, character in enumerate(text):
         after = configurations.advance(state, character.encode("utf-8", "surrogatepass"))
@@ -69,5 +78,34 @@ def explain(grammar: Grammar, text: str) -> Explanation:
         position=position,
         line=before.count("\n") + 1,
         column=position - (before.rfind("\n") + 1) + 1,
-        expected=expected_at(configurations, state),
+        expected=expected(configurations, state),
     )
+
+
+def picture(grammar: AnyGrammar, text: str) -> str:
+    """The configurations visited on `text`, as a Graphviz digraph."""
+    ensure_compiled()
+    return visits_to_dot(build.automaton_of(grammar), text.encode("utf-8", "surrogatepass"))
+
+
+def networks_picture(constraint: Constraint) -> str:
+    """The rule networks of a constraint, as a Graphviz digraph. Raises OptionError where there are none."""
+    if not isinstance(constraint.grammar, Grammar):
+        raise OptionError("a grammar that is read with a lexer has no rule networks to draw", option="dot")
+    return networks_to_dot(build_network(constraint.grammar))
+
+
+def summary(constraint: Constraint) -> dict[str, Any]:
+    """What a constraint is like, by name: its sizes and
+
+    recursive    the name of a rule that calls itself, "no" if the language is regular
+    begins_with  what may come first, in words
+    shortest     a shortest text, at most 60 characters of it
+    """
+    automaton, grammar = constraint.configurations, constraint.grammar
+    shortest = "(longer than a megabyte)"
+    if automaton.distance(START) < 1 << 20:
+        text = automaton.shortest(START).decode("utf-8", "backslashreplace")
+        shortest = repr(text if len(text) <= 60 else text[:57] + "...")
+    recursive = {"recursive": recursive_rule(grammar) or "no"} if isinstance(grammar, Grammar) else {}
+    return {**sizes(automaton), **recursive, "begins_with": expected(automaton, START), "shortest": shortest}

@@ -1,6 +1,6 @@
 """`generate`: a model, a prompt and what the output must be -> the typed value.
 
-    read options -> encode prompts -> compile constraints -> decode the batch -> read and validate each text
+    read options -> encode prompts -> compile constraints -> decode the batch, or sample -> read and validate each text
 
 Prompts are text, token ids or chat messages, or a list of these (a batch, whose `schema` or `constraint` may be a list
 of the same length). Every value that is returned was validated by the type itself or by `jsonschema`.
@@ -22,6 +22,7 @@ from structgen.api.models import engine_of
 from structgen.api.options import GenerateOptions, Settings
 from structgen.api.partial import partial_value
 from structgen.api.result import Result, Stats
+from structgen.api.sampled import draw_outputs
 from structgen.api.sources import Source, source_of
 from structgen.errors import OptionError, Truncated
 from structgen.matcher import Constraint
@@ -180,8 +181,7 @@ def _sources(settings: Settings, count: int, is_batch: bool) -> list[Source | Co
 
 
 def _source(settings: Settings, schema: Any, constraint: Any) -> Source | Constraint:
-    names = ("regex", "choices", "grammar", "style", "limits", "registry")
-    others = {name: getattr(settings, name) for name in names}
+    others = {name: getattr(settings, name) for name in ("style", "limits", "registry")} | {**settings.source}
     if constraint is None:
         return source_of(schema=schema, **others)
     if not isinstance(constraint, Constraint):
@@ -206,13 +206,21 @@ def _row(engine: Any, prompt: Any, source: Source | Constraint, *, bundled: bool
 def _sampling(settings: Settings) -> SamplingOptions:
     temperature = settings.temperature
     if temperature is None:
-        temperature = 0.0 if settings.n == 1 else 1.0
+        temperature = 0.0 if settings.n == 1 and settings.method == "masked" else 1.0
     seed = secrets.randbits(32) if settings.seed is None else settings.seed
     return SamplingOptions(temperature=temperature, top_k=settings.top_k, top_p=settings.top_p, seed=seed)
 
 
 def _run(call: _Call) -> Any:
-    """Decode everything; a `Result`, or lists of them as the prompts and n ask for."""
+    """All outputs: a `Result`, or lists of them as the prompts and n ask for."""
+    results = _decoded(call) if call.settings.method == "masked" else _sampled(call)
+    n = call.settings.n
+    per_prompt = [results[at] if n == 1 else results[at : at + n] for at in range(0, len(results), n)]
+    return per_prompt if call.is_batch else per_prompt[0]
+
+
+def _decoded(call: _Call) -> list[Result[Any]]:
+    """n results per prompt from the decode loop."""
     from structgen.engines.decode import decode_steps
 
     outputs: dict[int, Output] = {}
@@ -223,9 +231,43 @@ def _run(call: _Call) -> Any:
         if call.settings.progress is not None:
             call.settings.progress(count, time.perf_counter() - started)
     seconds, n = time.perf_counter() - started, call.settings.n
-    results = [_result(call, call.rows[index // n], outputs[index], seconds) for index in range(len(call.rows) * n)]
-    per_prompt = [results[at] if n == 1 else results[at : at + n] for at in range(0, len(results), n)]
-    return per_prompt if call.is_batch else per_prompt[0]
+    return [_result(call, call.rows[index // n], outputs[index], seconds) for index in range(len(call.rows) * n)]
+
+
+def _sampled(call: _Call) -> list[Result[Any]]:
+    """n results per prompt from a sampler."""
+    results, settings = [], call.settings
+    for stream, row in enumerate(call.rows):
+        samples, everything = draw_outputs(
+            call.engine,
+            row.prompt,
+            row.constraint,
+            call.budget,
+            call.sampling,
+            settings.n,
+            settings.method,
+            stream,
+            budget=settings.budget,
+            options=settings.method_options,
+        )
+        for drawn in samples:
+            text = drawn.data.decode("utf-8")
+            stats = Stats(len(row.prompt), len(drawn.token_ids), call.compile_seconds, everything.stats.seconds)
+            results.append(
+                Result(
+                    value=row.read(text),
+                    text=text,
+                    token_ids=drawn.token_ids,
+                    log_prob=drawn.log_prob,
+                    log_q=drawn.log_q,
+                    log_weight=drawn.log_weight,
+                    finish_reason=drawn.finish,
+                    stats=stats,
+                    report=row.report,
+                    samples=everything,
+                )
+            )
+    return results
 
 
 def _result(call: _Call, row: _Row, output: Output, seconds: float) -> Result[Any]:
@@ -254,6 +296,8 @@ def _stream(call: _Call) -> Iterator[Any]:
     """Partial values of the one output as they change, then the finished value."""
     from structgen.engines.decode import decode_steps
 
+    if call.settings.method != "masked":
+        raise OptionError("stream=True is for method='masked': samplers finish before they choose", option="stream")
     if call.is_batch or call.settings.n > 1:
         raise OptionError("stream=True is for one prompt and n=1", option="stream")
     return _partials(call, decode_steps(call.engine, call.requests(), call.sampling))

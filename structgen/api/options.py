@@ -5,16 +5,20 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from typing_extensions import TypedDict
 
+from structgen.api.language import Language
+from structgen.api.tags import StructuralTag
 from structgen.errors import OptionError
 from structgen.grammars.ir import Grammar
 from structgen.grammars.json_schema.style import JsonStyle
+from structgen.grammars.lark import LarkGrammar
 from structgen.matcher import Constraint
 from structgen.options import Limits
+from structgen.samplers.run import METHODS, Budget
 
 __all__ = ["GenerateOptions", "Settings", "one_of"]
 
@@ -22,16 +26,36 @@ OnTruncate = Literal["complete", "raise", "return"]
 Progress = Callable[[int, float], object]
 
 
-class GenerateOptions(TypedDict, total=False):
-    """What `generate` and its twins take beside model, prompt, schema and stream; `Settings` says what each means."""
+class SourceOptions(TypedDict, total=False):
+    """The constraints that are not a schema; `structgen.api.sources.FRONT_ENDS` says what reads each.
+
+    regex        regular expression the whole output matches (Python syntax)
+    choices      the allowed outputs
+    gbnf         grammar as llama.cpp writes it
+    ebnf         grammar as xgrammar writes it
+    lark         grammar as lark reads it: its text, or a LarkGrammar
+    tag          free text with constrained regions, thinking before an answer: a StructuralTag
+    grammar      Language (`sg.span(text)`, `sg.regex(a) & sg.length(words=9)`, ...) or grammar IR
+    """
 
     regex: str | None
     choices: Sequence[str] | None
-    grammar: Grammar | None
+    gbnf: str | None
+    ebnf: str | None
+    lark: str | LarkGrammar | None
+    tag: StructuralTag | None
+    grammar: Language | Grammar | None
+
+
+class GenerateOptions(SourceOptions, total=False):
+    """What `generate` and its twins take beside model, prompt, schema and stream; `Settings` says what each means."""
+
     constraint: Constraint | Sequence[Constraint] | None
     tokenizer: Any
     n: int
-    method: Literal["masked"]
+    method: str
+    method_options: Mapping[str, Any] | None
+    budget: Budget | None
     max_tokens: int | None
     temperature: float | None
     top_p: float | None
@@ -50,15 +74,16 @@ class Settings:
 
     field        meaning
     schema       Python type, TypeAdapter or JSON Schema; a list for a batch
-    regex        regular expression the whole output matches (Python syntax)
-    choices      the allowed outputs
-    grammar      grammar IR
+    source       the other constraints that are given, by name: see SourceOptions
     constraint   what `compile` returned; a list for a batch
     tokenizer    of a transformers model whose folder does not hold it
     n            outputs per prompt
-    method       "masked": the model's law restricted to allowed tokens at every step
+    method       "masked": the model's law restricted to allowed tokens at every step; or a sampler of
+                 `structgen.samplers` that draws from the model conditioned on the constraint ("cars", "asap", ...)
+    method_options  the sampler's own options; of weighted ones `draws` too, among which n outputs are picked by weight
+    budget       when the sampler gives up (`structgen.samplers.run.Budget`); SamplingIncomplete is raised then
     max_tokens   most tokens of one output, stop token included; 512, or what the model's context leaves, when not given
-    temperature  0 takes the likeliest allowed token; when not given 0 for one output and 1 for several
+    temperature  0 takes the likeliest allowed token; when not given 0 for one output and 1 for several, 1 for samplers
     top_p        sample from the likeliest tokens that hold this probability
     top_k        sample from the k likeliest tokens
     seed         makes sampling repeatable; a fresh one when not given
@@ -71,13 +96,13 @@ class Settings:
     """
 
     schema: Any = None
-    regex: str | None = None
-    choices: Sequence[str] | None = None
-    grammar: Grammar | None = None
+    source: Mapping[str, Any] = field(default_factory=dict)
     constraint: Any = None
     tokenizer: Any = None
     n: int = 1
     method: str = "masked"
+    method_options: Mapping[str, Any] | None = None
+    budget: Budget | None = None
     max_tokens: int | None = None
     temperature: float | None = None
     top_p: float | None = None
@@ -90,23 +115,34 @@ class Settings:
     progress: Progress | None = None
 
     def __post_init__(self) -> None:
-        one_of("method", self.method, ("masked",))
+        one_of("method", self.method, tuple(METHODS))
+        self._check_method()
         one_of("on_truncate", self.on_truncate, ("complete", "raise", "return"))
         if not isinstance(self.n, int) or self.n < 1:
             raise OptionError(f"n must be at least 1, not {self.n!r}", option="n")
         if self.n > 1 and self.temperature == 0:
             raise OptionError("n > 1 at temperature 0 gives the same output n times", option="temperature")
 
+    def _check_method(self) -> None:
+        """What only samplers take, and what only the decode loop does."""
+        sampler = {"method_options": self.method_options, "budget": self.budget}
+        decoding = {"progress": self.progress, "on_truncate": None if self.on_truncate == "complete" else 1}
+        for name, value in (sampler if self.method == "masked" else decoding).items():
+            if value is not None:
+                raise OptionError(f"{name} means nothing with method={self.method!r}", option=name)
+
     @classmethod
     def read(cls, options: Mapping[str, Any]) -> Settings:
         """The settings of a call. Raises OptionError for a name that does not exist."""
-        known = [field.name for field in dataclasses.fields(cls)]
+        sources = tuple(SourceOptions.__annotations__)
+        known = [*(field.name for field in dataclasses.fields(cls) if field.name != "source"), *sources]
         for name in options:
             if name not in known:
                 near = difflib.get_close_matches(name, [*known, "model", "prompt", "stream"], n=1, cutoff=0.5)
                 hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(known)}"
                 raise OptionError(f"unknown option {name!r}{hint}", option=name)
-        return cls(**options)
+        given = {name: options[name] for name in sources if options.get(name) is not None}
+        return cls(**{name: value for name, value in options.items() if name not in sources}, source=given)
 
 
 def one_of(option: str, value: object, allowed: Sequence[str]) -> None:

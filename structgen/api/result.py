@@ -34,11 +34,13 @@ class Result(Generic[T]):
     text           its text
     token_ids      the tokens of the text
     log_prob       log probability of the text and its end under the model, temperature and filters, unmasked
-    log_q          the same under the constraint, as it was sampled
-    log_weight     log_prob - log_q: the importance weight of this sample, unless the guard chose some of its tokens
+    log_q          the same under the constraint, as it was sampled; None where the sampler has no closed form of it
+    log_weight     log_prob - log_q: the importance weight of this sample, unless the guard chose some of its tokens;
+                   of a sampler's output the weight it had among its draws, 0 if it is exact
     finish_reason  "stop": the model ended it; "completed": the budget ran short and it was steered to its end;
                    "length": the budget ended it where it stood, as on_truncate="return" asks
     stats          counts and times
+    samples        all that a sampler returned (`structgen.samplers.result.SampleSet`); None for masked decoding
     report         what is enforced, by JSON pointer; None where the constraint is not a schema
     """
 
@@ -46,8 +48,9 @@ class Result(Generic[T]):
     text: str
     token_ids: tuple[int, ...]
     log_prob: float
-    log_q: float
+    log_q: float | None
     log_weight: float
     finish_reason: str
     stats: Stats
     report: Any = field(default=None, repr=False)
+    samples: Any = field(default=None, repr=False)

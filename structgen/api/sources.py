@@ -1,7 +1,9 @@
 """What a caller names as constraint -> grammar IR and a reader of the finished text.
 
 Exactly one of: `schema` (types.py says what), `regex` (the whole output matches it, as `re.fullmatch` says), `choices`
-(one of these strings), `grammar` (IR, for front ends outside this library). `Source.key` identifies the language.
+(one of these strings), `gbnf` and `ebnf` (grammars as llama.cpp and xgrammar write them), `lark` (text or LarkGrammar),
+`tag` (a StructuralTag), `grammar` (a `Language`, or IR of a front end outside this library). `Source.key` identifies
+the language.
 """
 
 from __future__ import annotations
@@ -13,24 +15,33 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from typing_extensions import Unpack
+
+from structgen.api.language import Language as TextLanguage
+from structgen.api.options import SourceOptions
+from structgen.api.tags import StructuralTag
 from structgen.api.types import Target, target_of
+from structgen.automata.build import AnyGrammar
 from structgen.errors import OptionError
+from structgen.grammars.bnf import compile_ebnf, compile_gbnf
 from structgen.grammars.ir import Grammar, GrammarBuilder
 from structgen.grammars.json_schema import compile_schema
 from structgen.grammars.json_schema.style import JsonStyle
+from structgen.grammars.lark import LarkGrammar, compile_lark
 from structgen.grammars.regular.charset import utf8
 from structgen.grammars.regular.language import Language
 from structgen.grammars.regular.lower import lower as lower_language
+from structgen.grammars.storage import write_grammar
 from structgen.options import Limits
 
-__all__ = ["Lowered", "Source", "source_of"]
+__all__ = ["FRONT_ENDS", "Lowered", "Source", "source_of"]
 
 
 @dataclass(frozen=True, slots=True)
 class Lowered:
-    """A source's grammar, and what became of each keyword where it was a schema."""
+    """A source's grammar, and a report: of a schema what became of each keyword, of a grammar what is never used."""
 
-    grammar: Grammar
+    grammar: AnyGrammar
     report: Any = None
 
 
@@ -39,7 +50,7 @@ class Source:
     """One constraint before it meets a vocabulary.
 
     `kind` and `key` identify the language (None: not by content), `lower` writes the grammar, `read` turns the finished
-    text into the value, `schema` is what a prompt may show the model.
+    text into the value, `schema` is what a prompt may show the model, `name` what messages call the constraint.
     """
 
     kind: str
@@ -47,36 +58,34 @@ class Source:
     lower: Callable[[], Lowered]
     read: Callable[[str], Any]
     schema: Mapping[str, Any] | bool | None = None
+    name: str = ""
 
 
 def source_of(
     *,
     schema: object = None,
-    regex: str | None = None,
-    choices: Sequence[str] | None = None,
-    grammar: Grammar | None = None,
     style: JsonStyle | None = None,
     limits: Limits | None = None,
     registry: Any = None,
+    **others: Unpack[SourceOptions],
 ) -> Source:
     """The one source that is given. Raises OptionError when none or several are, SchemaError if it is wrong."""
-    given = {"schema": schema, "regex": regex, "choices": choices, "grammar": grammar}
-    named = [name for name, value in given.items() if value is not None]
-    if len(named) != 1:
-        what = f"{' and '.join(named)} are given" if named else f"none of {', '.join(given)} is given"
-        raise OptionError(f"one constraint is needed, {what}", option=named[1] if named else "schema")
-    if named != ["schema"]:
-        for name, value in (("style", style), ("registry", registry)):
-            if value is not None:
-                raise OptionError(f"{name} only means something beside schema", option=name)
-    if schema is not None:
-        return _schema_source(target_of(schema, registry), style or JsonStyle(), limits or Limits(), registry)
-    if regex is not None:
-        return _regex_source(regex)
-    if choices is not None:
-        return _choices_source(choices)
-    assert grammar is not None
-    return Source("grammar", _digest(repr(grammar)), lambda: Lowered(grammar), str)
+    given = {name: value for name, value in (("schema", schema), *others.items()) if value is not None}
+    for name in given:
+        if name != "schema" and name not in FRONT_ENDS:
+            raise OptionError(
+                f"there is no constraint {name!r}; there are schema, {', '.join(FRONT_ENDS)}", option=name
+            )
+    if len(given) != 1:
+        what = f"{' and '.join(given)} are given" if given else f"none of schema, {', '.join(FRONT_ENDS)} is given"
+        raise OptionError(f"one constraint is needed, {what}", option=list(given)[1] if given else "schema")
+    (name, value), *_ = given.items()
+    if name == "schema":
+        return _schema_source(target_of(value, registry), style or JsonStyle(), limits or Limits(), registry)
+    for option, setting in (("style", style), ("registry", registry)):
+        if setting is not None:
+            raise OptionError(f"{option} only means something beside schema", option=option)
+    return FRONT_ENDS[name](value)
 
 
 def _schema_source(target: Target, style: JsonStyle, limits: Limits, registry: Any) -> Source:
@@ -95,7 +104,39 @@ def _schema_source(target: Target, style: JsonStyle, limits: Limits, registry: A
 def _regex_source(pattern: str) -> Source:
     if not isinstance(pattern, str):
         raise OptionError(f"regex is a string, not {type(pattern).__name__}", option="regex")
-    return Source("regex", _digest(pattern), lambda: Lowered(regex_grammar(pattern)), str)
+    name = f"the regex {pattern[:80]!r}"
+    return Source("regex", _digest(pattern), lambda: Lowered(regex_grammar(pattern)), str, name=name)
+
+
+def _text_source(kind: str, compiler: Callable[[str], tuple[Grammar, Any]]) -> Callable[[Any], Source]:
+    """The front end of a grammar written as text in one of the formats people use."""
+
+    def source(text: Any) -> Source:
+        if not isinstance(text, str):
+            raise OptionError(f"{kind} is a string, not {type(text).__name__}", option=kind)
+        return Source(kind, _digest(text), lambda: Lowered(*compiler(text)), str)
+
+    return source
+
+
+def _lark_source(given: str | LarkGrammar) -> Source:
+    grammar = given if isinstance(given, LarkGrammar) else LarkGrammar(given)
+    key = _digest(repr(grammar)) if grammar.indenter is None else None  # an indenter is code: not known by content
+    return Source("lark", key, lambda: Lowered(*compile_lark(grammar)), str)
+
+
+def _tag_source(tag: StructuralTag) -> Source:
+    if not isinstance(tag, StructuralTag):
+        raise OptionError(f"tag is a StructuralTag, not {type(tag).__name__}", option="tag")
+    return Source("tag", None, lambda: Lowered(tag.grammar()), str)
+
+
+def _grammar_source(grammar: Grammar | TextLanguage) -> Source:
+    if isinstance(grammar, TextLanguage):
+        return Source("language", grammar.key, lambda: Lowered(grammar.grammar), str, name=str(grammar))
+    if not isinstance(grammar, Grammar):
+        raise OptionError(f"grammar is a Language or grammar IR, not {type(grammar).__name__}", option="grammar")
+    return Source("grammar", _digest(write_grammar(grammar)), lambda: Lowered(grammar), str)
 
 
 def _choices_source(choices: Sequence[str]) -> Source:
@@ -131,3 +172,15 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256(
         "\0".join(f"{len(part)}:{part}" for part in parts).encode("utf-8", "surrogatepass")
     ).hexdigest()
+
+
+# Another front end is one line here, and its name in structgen.api.options.SourceOptions.
+FRONT_ENDS: dict[str, Callable[[Any], Source]] = {
+    "regex": _regex_source,
+    "choices": _choices_source,
+    "gbnf": _text_source("gbnf", compile_gbnf),
+    "ebnf": _text_source("ebnf", compile_ebnf),
+    "lark": _lark_source,
+    "tag": _tag_source,
+    "grammar": _grammar_source,
+}

@@ -1,7 +1,7 @@
 """The command line: `structgen generate | check | explain | compile | warmup | demo`.
 
 Exit codes: 0 success, 1 a run that failed (or a text or schema that does not qualify), 2 a mistake in what was asked.
-Errors are one line on stderr; `--debug` shows the traceback.
+Errors are one line on stderr, and the place with a caret where there is one; `--debug` shows the traceback.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["main"]
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
     from structgen.cli.parser import build_parser
-    from structgen.errors import OptionError, SourceError, Unsatisfiable, UnsupportedSchema
+    from structgen.errors import GrammarError, OptionError, RegexError, SourceError, Unsatisfiable, UnsupportedSchema
 
     arguments = build_parser().parse_args(argv)
     try:
@@ -30,6 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.debug:
             raise
         print(f"structgen: {one_line(error)}", file=sys.stderr)
+        if isinstance(error, (GrammarError, RegexError)):
+            print("\n".join(str(error).split("\n")[1:]), file=sys.stderr)  # the place, with a caret
         return 2 if isinstance(error, (SourceError, UnsupportedSchema, Unsatisfiable, OptionError)) else 1
 
 

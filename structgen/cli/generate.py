@@ -7,8 +7,7 @@ import json
 import sys
 from typing import Any
 
-from structgen.cli.reading import schema_argument, style_argument, text_argument
-from structgen.errors import OptionError
+from structgen.cli.reading import source_options, style_argument, text_argument
 
 __all__ = ["quiet_loading", "run"]
 
@@ -17,18 +16,16 @@ def run(arguments: argparse.Namespace) -> int:
     """Generate and print."""
     from structgen.api.generate import generate_result
 
-    if arguments.schema == "-" and arguments.prompt == "-":
-        raise OptionError("only one of --schema and --prompt can read stdin", option="prompt")
+    sources = source_options(arguments)
     quiet_loading()
-    named = {name: getattr(arguments, name) for name in ("n", "seed", "max_tokens", "temperature", "top_p", "top_k")}
-    line = ProgressLine() if sys.stderr.isatty() else None
+    options = ("n", "seed", "max_tokens", "method", "temperature", "top_p", "top_k")
+    named = {name: getattr(arguments, name) for name in options}
+    line = ProgressLine() if sys.stderr.isatty() and arguments.method in (None, "masked") else None
     try:
         found = generate_result(
             arguments.model,
             text_argument(arguments.prompt),
-            schema=None if arguments.schema is None else schema_argument(arguments.schema),
-            regex=arguments.regex,
-            choices=arguments.choice,
+            **sources,
             style=style_argument(arguments),
             progress=line,
             **{name: value for name, value in named.items() if value is not None},
@@ -40,6 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(_record(result)) if arguments.json else _shown(result.value))
         if arguments.stats:
             print(_figures(result), file=sys.stderr)
+    if arguments.stats and arguments.method not in (None, "masked"):
+        print(_sampler_figures(result.samples), file=sys.stderr)
     return 0
 
 
@@ -74,6 +73,17 @@ def _record(result: Any) -> dict[str, Any]:
     names = ("value", "text", "token_ids", "log_prob", "log_q", "log_weight", "finish_reason")
     stats = {name: getattr(result.stats, name) for name in result.stats.__slots__}
     return {**{name: getattr(result, name) for name in names}, "stats": stats}
+
+
+def _sampler_figures(samples: Any) -> str:
+    stats = samples.stats
+    evidence = "unknown" if samples.log_evidence is None else f"{samples.log_evidence:.3f}"
+    if samples.evidence_error is not None:
+        evidence += f" (relative error {samples.evidence_error:.1%})"
+    return (
+        f"{samples.method}{', exact' if samples.exact else ''}: log evidence {evidence}, "
+        f"{stats.accepted} of {stats.attempts} attempts accepted, {stats.model_calls} model calls"
+    )
 
 
 def _figures(result: Any) -> str:

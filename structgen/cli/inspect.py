@@ -8,6 +8,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 from structgen.cli.reading import schema_argument, source_argument, style_argument, text_argument
 
@@ -29,6 +30,8 @@ def check(arguments: argparse.Namespace) -> int:
     print(f"annotations   {_counts(found.annotations)}")
     if found.supported:
         print(f"automaton     {_sizes(found.size)}; compiled in {1e3 * found.seconds:.1f} ms")
+    for name in found.residual:
+        print(f"beside it     {name}: what was written is compared")
     for pointer, warning in found.warnings:
         print(f"warning       {pointer}: {warning}")
     return 0 if found.supported else 1
@@ -37,15 +40,21 @@ def check(arguments: argparse.Namespace) -> int:
 def explain(arguments: argparse.Namespace) -> int:
     """Print where a text leaves the language; 0 when it is complete."""
     from structgen.api.explain import explain as explanation_of
+    from structgen.api.explain import picture as picture_of
 
-    found = explanation_of(source_argument(arguments).lower().grammar, text_argument(arguments.text))
+    grammar, text = source_argument(arguments).lower().grammar, text_argument(arguments.text)
+    found = explanation_of(grammar, text)
     print(found)
+    if arguments.dot is not None:
+        _write(arguments.dot, picture_of(grammar, text))
     return 0 if found.complete else 1
 
 
 def compile(arguments: argparse.Namespace) -> int:
-    """Compile for a vocabulary; print fingerprint, sizes and times."""
+    """Compile for a vocabulary; print fingerprint, sizes, times and what the language is like."""
     from structgen.api.compile import compile_source
+    from structgen.api.explain import networks_picture as networks_of
+    from structgen.api.explain import summary as summary_of
     from structgen.api.models import vocabulary_at
     from structgen.warmup import ensure_compiled
 
@@ -57,20 +66,21 @@ def compile(arguments: argparse.Namespace) -> int:
     compiled = time.perf_counter()
     constraint.matcher().mask()
     masked = time.perf_counter()
-    arrays = constraint.networks.arrays
     found = {
+        "kind": source.kind,
         "fingerprint": constraint.fingerprint,
         "vocabulary": vocabulary.size,
-        "rules": len(constraint.networks.names),
-        "nodes": len(arrays.nodes) - 1,
+        **summary_of(constraint),
         "compile_ms": round(1e3 * (compiled - started), 3),
         "first_mask_ms": round(1e3 * (masked - compiled), 3),
     }
+    if arguments.dot is not None:
+        _write(arguments.dot, networks_of(constraint))
     if arguments.json:
         print(json.dumps(found))
     else:
         for name, value in found.items():
-            print(f"{name.replace('_', ' '):<14}{value}")
+            print(f"{name.replace('_', ' '):<14}{', '.join(value) if isinstance(value, tuple) else value}")
     return 0
 
 
@@ -82,6 +92,10 @@ def warmup(arguments: argparse.Namespace) -> int:
     ensure_compiled()
     print(f"kernels are ready ({time.perf_counter() - started:.1f} s)", file=sys.stderr)
     return 0
+
+
+def _write(path: str, text: str) -> None:
+    Path(path).write_text(text + "\n", encoding="utf-8")
 
 
 def _counts(names: Mapping[str, int]) -> str:

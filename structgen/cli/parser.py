@@ -23,7 +23,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser; the namespace it makes has `run`, the command to call with it."""
     parser = argparse.ArgumentParser(
         prog="structgen",
-        description="Structured generation: output that satisfies a schema, a regex or a list of choices.",
+        description="Structured generation: output that satisfies a schema, a regex, a grammar or a list of choices.",
     )
     parser.add_argument("--version", action="version", version=f"structgen {structgen.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -46,6 +46,15 @@ def _constraint(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--schema", metavar="FILE", help="JSON Schema: a file, - for stdin, or the JSON text itself")
     group.add_argument("--regex", metavar="PATTERN", help="regular expression the whole output matches (Python syntax)")
     group.add_argument("--choice", metavar="TEXT", action="append", help="one allowed output; repeat for more")
+    group.add_argument("--gbnf", metavar="FILE", help="grammar as llama.cpp writes it: a file, or - for stdin")
+    group.add_argument("--ebnf", metavar="FILE", help="grammar as xgrammar writes it: a file, or - for stdin")
+    group.add_argument("--lark", metavar="FILE", help="grammar as lark reads it: a file, or - for stdin")
+    group.add_argument(
+        "--grammar",
+        metavar="EXPRESSION",
+        help="languages combined, such as 'regex(\"[a-z]+\") & length(characters=(3, 8))', 'library(\"xml\")', "
+        "'span(file(\"passage.txt\"), words=True)'; - for stdin",
+    )
     _style(parser)
 
 
@@ -76,6 +85,11 @@ def _add_generate(commands: Commands, shared: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--top-p", type=float, metavar="P", help="sample from the likeliest tokens that hold this probability"
+    )
+    parser.add_argument(
+        "--method",
+        metavar="NAME",
+        help="masked (default), or a sampler: cars is exact, asap and importance weighted (docs/sampling.md)",
     )
     parser.add_argument("--top-k", type=int, metavar="K", help="sample from the K likeliest tokens")
     parser.add_argument(
@@ -109,6 +123,7 @@ def _add_explain(commands: Commands, shared: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_command("inspect", "explain"))
     _constraint(parser)
     parser.add_argument("--text", metavar="TEXT", required=True, help="the text to read; - reads it from stdin")
+    parser.add_argument("--dot", metavar="FILE", help="write the configurations visited on the text, for Graphviz")
 
 
 def _add_compile(commands: Commands, shared: argparse.ArgumentParser) -> None:
@@ -116,10 +131,11 @@ def _add_compile(commands: Commands, shared: argparse.ArgumentParser) -> None:
         "compile",
         parents=[shared],
         help="compile for a model's vocabulary and time it",
-        description="Compile a constraint for a vocabulary: its fingerprint, size and times.",
+        description="Compile a constraint for a vocabulary: its fingerprint, size and times, and a summary.",
     )
     parser.set_defaults(run=_command("inspect", "compile"))
     _constraint(parser)
+    parser.add_argument("--dot", metavar="FILE", help="write the rule networks, for Graphviz")
     parser.add_argument("--model", metavar="PATH", help="folder with the tokenizer; without it that of the nano model")
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
 

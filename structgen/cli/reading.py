@@ -5,17 +5,26 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
+from structgen.api.expressions import read
 from structgen.api.sources import Source, source_of
 from structgen.errors import OptionError
 from structgen.grammars.json_schema.style import JsonStyle
 
-__all__ = ["schema_argument", "source_argument", "text_argument"]
+__all__ = ["schema_argument", "source_argument", "source_options", "text_argument"]
+
+GRAMMAR_FILES = ("gbnf", "ebnf", "lark")  # options that name a file with a grammar
 
 
 def text_argument(value: str) -> str:
     """The text, or all of stdin for "-"."""
     return sys.stdin.read() if value == "-" else value
+
+
+def file_argument(value: str) -> str:
+    """What a file holds, or all of stdin for "-"."""
+    return sys.stdin.read() if value == "-" else Path(value).read_text(encoding="utf-8")
 
 
 def schema_argument(value: str) -> str | Path:
@@ -32,12 +41,18 @@ def style_argument(arguments: argparse.Namespace) -> JsonStyle | None:
 
 def source_argument(arguments: argparse.Namespace) -> Source:
     """The constraint of a command."""
-    reads_twice = arguments.schema == "-" and "-" in (getattr(arguments, "text", ""), getattr(arguments, "prompt", ""))
-    if reads_twice:
+    return source_of(**source_options(arguments), style=style_argument(arguments))
+
+
+def source_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The constraint options of a command, by the names `source_of` and `generate` give them."""
+    files = {name: getattr(arguments, name) for name in GRAMMAR_FILES}
+    if "-" in (arguments.schema, arguments.grammar, *files.values()) and "-" in (
+        getattr(arguments, "text", ""),
+        getattr(arguments, "prompt", ""),
+    ):
         raise OptionError("only one option can read stdin", option="schema")
-    return source_of(
-        schema=None if arguments.schema is None else schema_argument(arguments.schema),
-        regex=arguments.regex,
-        choices=arguments.choice,
-        style=style_argument(arguments),
-    )
+    texts = {name: file_argument(value) for name, value in files.items() if value is not None}
+    schema = None if arguments.schema is None else schema_argument(arguments.schema)
+    grammar = None if arguments.grammar is None else read(text_argument(arguments.grammar))
+    return {"schema": schema, "regex": arguments.regex, "choices": arguments.choice, "grammar": grammar, **texts}

@@ -18,12 +18,12 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import torch
 
-from structgen.engines.masking import MaskRow, allowed_tokens
+from structgen.engines.masking import MaskRow, apply_masks
 from structgen.engines.sampling import Law, checked_logits, draw, law, row_generator
 from structgen.errors import BudgetTooSmall, InvariantError, OptionError, VocabularyError
 from structgen.matcher import Constraint, Matcher
 from structgen.options import SamplingOptions
-from structgen.vocabulary import Vocabulary
+from structgen.vocabulary import Vocabulary, check_same_tokens
 
 __all__ = ["BatchModel", "Output", "Request", "Step", "decode", "decode_steps"]
 
@@ -140,9 +140,8 @@ def _run(model: BatchModel, rows: list[_Row], options: SamplingOptions) -> Itera
 
 def _take_tokens(rows: list[_Row], logits: torch.Tensor, options: SamplingOptions) -> list[int]:
     """Draw a token for every row, let the guard overrule it, and count its probability under both laws."""
-    allowed = allowed_tokens([row.mask() for row in rows], logits.shape[1], logits.device)
     free = law(logits, options)
-    sampled = law(logits.masked_fill(~allowed, -torch.inf), options)
+    sampled = law(apply_masks(logits, [row.mask() for row in rows]), options)
     drawn = draw(sampled, [row.generator for row in rows], options)
     taken = [row.take(token) for row, token in zip(rows, drawn, strict=True)]
     log_probs, log_qs = _event(free, taken, rows), _event(sampled, taken, rows)
@@ -254,7 +253,7 @@ def _open_matcher(request: Request, vocabulary: Vocabulary) -> Matcher | None:
         raise OptionError(f"max_tokens must be at least 1, not {request.max_tokens}", option="max_tokens")
     if request.constraint is None:
         return None
-    _check_same_tokens(request.constraint.vocabulary, vocabulary)
+    check_same_tokens(request.constraint.vocabulary, vocabulary)
     matcher = request.constraint.matcher()
     if not request.steer:
         return matcher
@@ -265,14 +264,6 @@ def _open_matcher(request: Request, vocabulary: Vocabulary) -> Matcher | None:
     if needed > request.max_tokens:
         raise BudgetTooSmall(needed=needed, budget=request.max_tokens)
     return matcher
-
-
-def _check_same_tokens(constraint: Vocabulary, model: Vocabulary) -> None:
-    """The two may differ in padding and in which special tokens stop, not in any text."""
-    shared = min(constraint.size, model.size)
-    same = constraint.data == model.data and np.array_equal(constraint.offsets[:shared], model.offsets[:shared])
-    if not same or max(constraint.stop_ids) >= model.size:
-        raise VocabularyError("the constraint was compiled for another vocabulary than the model's")
 
 
 def _known_ids(vocabulary: Vocabulary) -> MaskRow:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from transformers import LogitsProcessor as _TransformersProcessor
 
-from structgen.engines.masking import MaskRow, allowed_tokens
+from structgen.engines.masking import MaskRow, allowed_tokens, apply_masks
 from structgen.errors import OptionError, VocabularyError
 from structgen.matcher import Constraint, Matcher
 
@@ -52,10 +52,12 @@ class LogitsProcessor(_TransformersProcessor):
             None if row.matcher is None else row.mask_after(tokens[row.prompt_length - start :])
             for row, tokens in zip(self._rows, written, strict=True)
         ]
-        allowed = allowed_tokens(rows, scores.shape[1], scores.device)
-        masked = scores.masked_fill(~allowed, -torch.inf)
-        blocked = torch.isneginf(masked).all(dim=1, keepdim=True)
-        return masked.masked_fill(blocked & allowed, 0.0)
+        masked = apply_masks(scores, rows)
+        blocked = torch.isneginf(masked.amax(dim=1))
+        if blocked.any():
+            allowed = allowed_tokens(rows, scores.shape[1], scores.device)
+            masked.masked_fill_(blocked.unsqueeze(1) & allowed, 0.0)
+        return masked
 
     def _lay_out(self, n_rows: int) -> None:
         """Rows for this many sequences; another number than before is another call of `generate`."""

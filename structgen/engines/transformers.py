@@ -68,7 +68,7 @@ class TransformersEngine:
         longest = max(len(prompt) for prompt in prompts)
         if min(len(prompt) for prompt in prompts) == 0:
             raise OptionError("a prompt has no tokens", option="prompt")
-        self._check_length(longest + reserve)
+        self.check_length(longest + reserve)
         pad = self.vocabulary.stop_ids[0]  # masked out by the attention mask: any id of the vocabulary will do
         ids = torch.tensor([[pad] * (longest - len(prompt)) + list(prompt) for prompt in prompts], device=self.device)
         attention = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts])
@@ -100,7 +100,8 @@ class TransformersEngine:
         begin = self.tokenizer.bos_token_id
         return [self.vocabulary.stop_ids[0] if begin is None else int(begin)]
 
-    def _check_length(self, tokens: int) -> None:
+    def check_length(self, tokens: int) -> None:
+        """ModelError when the model cannot read that many tokens."""
         limit = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
         if limit is not None and tokens > limit:
             raise ModelError(f"prompt and budget together are {tokens} tokens, the model reads {limit}")

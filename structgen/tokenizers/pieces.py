@@ -26,13 +26,15 @@ def read_processor(processor: Any) -> TokenTable:
         processor.is_byte(ids),
         strict=True,
     )
-    tokens, special = [], set()
+    tokens, special, names = [], set(), {}
     for token_id, piece, (control, unknown, unused, byte) in zip(ids, pieces, kinds, strict=True):
+        if control:
+            names[piece] = token_id
         if control or unknown:
             special.add(token_id)
         tokens.append(b"" if control or unknown or unused else _piece_bytes(piece, byte))
     eos = processor.eos_id()
-    return TokenTable(tokens, frozenset(special), () if eos < 0 else (eos,), _notes(processor))
+    return TokenTable(tokens, frozenset(special), () if eos < 0 else (eos,), _notes(processor), names)
 
 
 def read_wrapped(tokenizer: Any) -> TokenTable:
@@ -57,7 +59,8 @@ def read_wrapped(tokenizer: Any) -> TokenTable:
         else:
             raise VocabularyError(f"token {token_id} ({piece!r}) is neither a sentencepiece piece nor an added token")
     eos = tokenizer.eos_token_id
-    return TokenTable(tokens, frozenset(special), () if eos is None else (int(eos),), inner.notes)
+    names = {token.content: token_id for token_id, token in added.items()}
+    return TokenTable(tokens, frozenset(special), () if eos is None else (int(eos),), inner.notes, names)
 
 
 def _piece_bytes(piece: str, byte: bool) -> bytes:

@@ -47,7 +47,8 @@ def read_tokenizer(tokenizer: Any, special: frozenset[int] = frozenset()) -> Tok
     for token_id, token in added.items():  # added tokens are found in the raw text, so their content is their text
         if token_id not in textless:
             tokens[token_id] = token.content.encode()
-    return TokenTable(tokens, special, (), tuple(dict.fromkeys(notes)))
+    known = {token.content: token_id for token_id, token in added.items()}
+    return TokenTable(tokens, special, (), tuple(dict.fromkeys(notes)), known)
 
 
 def byte_level_bytes(texts: list[str]) -> list[bytes]:

@@ -15,7 +15,7 @@ def read_encoding(encoding: Any) -> TokenTable:
     special_ids = frozenset(special.values())
     tokens = [b"" if i in special_ids else _bytes_of(encoding, i) for i in range(encoding.n_vocab)]
     stops = (special[_END_OF_TEXT],) if _END_OF_TEXT in special else ()
-    return TokenTable(tokens, special_ids, stops)
+    return TokenTable(tokens, special_ids, stops, names=special)
 
 
 def _bytes_of(encoding: Any, token_id: int) -> bytes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 LEADING_SPACE = "adds a leading space to the text it encodes"
 SPACE_SYMBOL = "reads U+2581 as a space"
@@ -19,12 +20,14 @@ class TokenTable:
     special  ids of special tokens, whose bytes are b""
     stops    ids that end a text, as far as the tokenizer itself knows
     notes    how encoding departs from the plain bytes of its input
+    names    ids of special and added tokens by their name, for constraints that use them as single symbols
     """
 
     tokens: list[bytes]
     special: frozenset[int]
     stops: tuple[int, ...]
     notes: tuple[str, ...] = ()
+    names: Mapping[str, int] = field(default_factory=dict)
 
 
 def fallback_byte(token: str) -> bytes | None:

@@ -13,8 +13,8 @@ import pytest
 
 import structgen as sg
 from structgen.api.compile import compile_source
-from structgen.api.options import GenerateOptions, Settings
-from structgen.api.sources import source_of
+from structgen.api.options import GenerateOptions, Settings, SourceOptions
+from structgen.api.sources import FRONT_ENDS, source_of
 from tests.api.engines import HashEngine
 
 
@@ -157,7 +157,7 @@ def test_progress_counts_tokens(engine: HashEngine) -> None:
     [
         ({"schema": int, "max_token": 3}, "max_token", "did you mean 'max_tokens'"),
         ({"schema": int, "temprature": 3}, "temprature", "did you mean 'temperature'"),
-        ({"schema": int, "lark": "x"}, "lark", "unknown option"),
+        ({"schema": int, "larc": "x"}, "larc", "unknown option"),
         ({}, "schema", "one constraint is needed"),
         ({"schema": int, "regex": "a"}, "regex", "schema and regex are given"),
         ({"regex": "a", "style": sg.JsonStyle()}, "style", "beside schema"),
@@ -188,9 +188,12 @@ def test_batch_lists_must_fit(engine: HashEngine) -> None:
 
 
 def test_both_lists_of_options_agree() -> None:
-    names = {field for field in Settings.__dataclass_fields__ if field != "schema"}
-    assert names == set(GenerateOptions.__annotations__)
+    names = {field for field in Settings.__dataclass_fields__ if field not in ("schema", "source")}
+    sources = set(SourceOptions.__annotations__)
+    assert names | sources == set(GenerateOptions.__annotations__)
     assert all(f"    {name} " in (Settings.__doc__ or "") for name in names), "every option is described"
+    assert all(f"    {name} " in (SourceOptions.__doc__ or "") for name in sources), "every source is described"
+    assert sources == set(FRONT_ENDS)
 
 
 def test_compile_remembers_by_content(engine: HashEngine) -> None:

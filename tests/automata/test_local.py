@@ -1,28 +1,116 @@
-"""Signatures: what may share a local row between grammars, and what may not."""
+"""Rows shared by grammars: that they are taken, and that each equals the full walk."""
 
 from __future__ import annotations
 
-from structgen.automata.local import signature
+import random
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from structgen.automata import local, masks
+from structgen.automata.configurations import Configurations
+from structgen.automata.masks import MaskTable
 from structgen.automata.network import build_network
-from structgen.grammars.ir import Grammar, Literal, Ref, Rule, alt, seq
-from structgen.kernels.layout import CHAIN, Network
+from structgen.automata.trie import build_trie
+from structgen.grammars.ir import ByteSet, Grammar, Literal, Repeat, Rule, Seq, Shared, alt, seq
+from structgen.grammars.json_schema import JsonStyle, compile_schema
+from structgen.kernels.layout import START
+
+WORDS = [
+    *'":name{},xé\\-中',
+    '":',
+    '":"',
+    '","',
+    "name",
+    'name"',
+    'name":',
+    'x"',
+    'x":',
+    '\\"',
+    "\\n",
+    '""',
+    "12",
+    "1.",
+]
+WORDS += ["true", "xx", "xxx", 'xxx"', "nam", 'e"', "em", "ab", "abc", " ", "\n", "\n  ", "\n    ", '\n  "', "1", "b"]
+BYTES = [b"", *(word.encode() for word in WORDS), b"\xc3", b"\xa9", b"\xe4\xb8", b"\xad", b'\xad"']
+TRIE = build_trie(b"".join(BYTES), np.cumsum([0, *map(len, BYTES)]).astype(np.int64))
+
+SCHEMAS = [
+    {"type": "object", "properties": {"name": {"type": "string"}, "nam": {"type": "integer"}}},
+    {"type": "object", "properties": {"name": {"maxLength": 3}, "x": {"minLength": 2, "maxLength": 4}}},
+    {"type": "object", "patternProperties": {"^x+$": {"type": "number"}}, "required": ["name"]},
+    {"type": "array", "items": {"type": "string", "pattern": "^(ab|x)*$", "maxLength": 9}},
+    {"properties": {"é": {"enum": ["name", "xx"]}, 'a"b': {"minLength": 1}}},
+]
 
 
-def network(*rules: Rule) -> Network:
-    return build_network(Grammar(rules)).arrays
+def walks(automaton: Configurations, seed: int) -> Iterator[int]:
+    """States along random texts, spelled with the tokens."""
+    rng = random.Random(seed)
+    for _ in range(30):
+        state = START
+        for _ in range(40):
+            yield state
+            after = [a for token in BYTES[1:] if (a := automaton.advance(state, token))]
+            if not after:
+                break
+            state = rng.choice(after)
 
 
-def test_registers_belong_to_their_nodes() -> None:
-    """Two counts at one node are not one count there and another at the node it leads to."""
-    arrays = network(Rule("r", Literal(b"abcdef")))
-    node = next(n for n, row in enumerate(arrays.nodes) if row[CHAIN] >= 0)
-    both_here, one_ahead = ((node, 1), (node, 2)), ((node, 1), (node + 1, 2))
-    assert signature(arrays, both_here) != signature(arrays, one_ahead)
+@pytest.mark.parametrize("style", [JsonStyle(), JsonStyle.any(), JsonStyle(ascii_only=True)], ids=str)
+@pytest.mark.parametrize("number", range(len(SCHEMAS)))
+def test_every_row_equals_its_full_walk(number: int, style: JsonStyle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(masks, "LONG_WALK", -1)
+    networks = build_network(compile_schema(SCHEMAS[number], style=style).grammar)
+    networks.validate()
+    automaton = Configurations(networks)
+    table = MaskTable(automaton, TRIE, (0,), check=True)
+    for state in walks(automaton, number):
+        table.row(state)
 
 
-def test_the_same_network_elsewhere_and_a_network_that_calls() -> None:
-    body = alt(Literal(b"abc"), Literal(b"x"))
-    alone, later = network(Rule("r", body)), network(Rule("s", seq(Literal(b"q"), Ref(1))), Rule("r", body))
-    first, moved = int(alone.rules[1, 0]), int(later.rules[2, 0])
-    assert signature(alone, ((first, 0),)) == signature(later, ((moved, 0),)) is not None
-    assert signature(later, ((int(later.rules[1, 0]), 0),)) is None
+@pytest.mark.parametrize(("low", "high"), [(0, 3), (2, 5), (0, None), (3, None), (0, 400), (7, 400)])
+def test_counts_under_any_bounds_come_from_one_survey(
+    low: int, high: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(masks, "LONG_WALK", -1)
+    monkeypatch.setattr(local.Terminal, "worth", lambda terminal, items: True)
+    unit = alt(ByteSet.of(b"abx"), Literal(b"name"))
+    grammar = Grammar(
+        (Rule("r", Seq((Literal(b"1"), Shared(seq(Literal(b'"'), Repeat(unit, low, high), Literal(b'"')))))),)
+    )
+    automaton = Configurations(build_network(grammar))
+    table = MaskTable(automaton, TRIE, (0,), check=True)
+    for count in range(12):
+        state = automaton.advance(START, b'1"' + b"x" * count)
+        if state:
+            table.row(state)
+    (body,) = automaton.networks.shared.values()
+    assert body.counted == (high is not None or low > 1)
+    assert not body.counted or all(len(items) == 1 for items in local.shared_rows(TRIE).terminal(body)._surveys)
+
+
+def test_a_shared_expression_is_surveyed_once_for_all_grammars(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(masks, "LONG_WALK", -1)
+    monkeypatch.setattr(local.Terminal, "worth", lambda terminal, items: True)
+    string = Shared(seq(Literal(b'"'), Repeat(ByteSet.of(b"namex")), Literal(b'"')))
+    surveys = []
+    for before in (b"1", b"12"):
+        automaton = Configurations(build_network(Grammar((Rule("r", seq(Literal(before), string)),))))
+        table = MaskTable(automaton, TRIE, (0,), check=True)
+        table.row(automaton.advance(START, before + b'"na'))
+        body = next(iter(automaton.networks.shared.values()))
+        surveys.append(dict(local.shared_rows(TRIE).terminal(body)._rows))
+    assert surveys[0]
+    assert all(surveys[1][items] is row for items, row in surveys[0].items())
+
+
+def test_an_ambiguous_count_is_walked() -> None:
+    unit = alt(Literal(b"x"), Literal(b"xx"))
+    grammar = Grammar((Rule("r", Shared(seq(Repeat(unit, 2, 5), Literal(b'"')))),))
+    automaton = Configurations(build_network(grammar))
+    table = MaskTable(automaton, TRIE, (0,), check=True)
+    for count in range(11):
+        table.row(automaton.advance(START, b"x" * count))

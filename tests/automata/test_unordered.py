@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from structgen.automata import network
+from structgen.automata import program
 from structgen.automata.configurations import Configurations
 from structgen.automata.network import build_network
 from structgen.errors import LimitExceeded
@@ -29,7 +29,7 @@ def accepts(configurations: Configurations, text: bytes) -> bool:
 @pytest.mark.parametrize("narrow", [62, 1], ids=["register", "interned sets"])
 @pytest.mark.parametrize("extra", [None, b"x"])
 def test_every_sequence_of_four(narrow: int, extra: bytes | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(network, "NARROW", narrow)
+    monkeypatch.setattr(program, "NARROW", narrow)
     members = [(b"a", True), (b"b", False), (b"c", True)]
     configurations = automaton(members, extra)
     for length in range(6):

@@ -117,7 +117,54 @@ def test_errors_are_one_line(capsys: pytest.CaptureFixture[str], arguments: list
     assert (found, out) == (code, "")
     assert err.startswith("structgen: error: ")
     assert message in err
-    assert len(err.splitlines()) == 1
+    assert len(err.splitlines()) == (3 if "regex" in message else 1)  # a pattern is shown, with a caret
+
+
+def test_languages_as_expressions(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    passage = tmp_path / "passage.txt"
+    passage.write_text("one two three")
+    expression = f'span(file({str(passage)!r}), words=True) & length(words=(2, None)) | "none"'
+    for text, code in (("two three", 0), ("none", 0), ("two", 1), ("wo three", 1)):
+        assert run(capsys, "explain", "--grammar", expression, "--text", text)[0] == code
+    picture = tmp_path / "networks.dot"
+    code, out, _ = run(capsys, "compile", "--grammar", expression, "--dot", str(picture))
+    assert code == 0
+    for line in ("kind          language", "recursive     no", "shortest      'none'"):
+        assert line in out
+    assert picture.read_text().startswith("digraph networks {")
+    code, out, _ = run(capsys, "compile", "--grammar", 'library("json")', "--json")
+    assert code == 0 and json.loads(out)["recursive"].startswith("any ")
+
+
+@pytest.mark.parametrize(
+    ("expression", "column", "reason"),
+    [
+        ('regex("a") & lenth(3)', 14, "there are avoiding, choices"),
+        ('regex("a") &', 13, "invalid syntax"),
+        ('regex("é") + regex("(")', 14, "in the pattern at position 0"),
+        ("length(size=3)", 1, "unexpected keyword"),
+        ('__import__("os")', 1, "there are avoiding"),
+        ('regex("a").meaning', 1, "functions, operators"),
+        ("regex(*[1])", 7, "functions, operators"),
+        ("1 + regex('a')", 1, "a language or a text is needed"),
+        ("length(**{})", 1, "** is not allowed"),
+    ],
+)
+def test_mistakes_in_expressions_are_shown(
+    capsys: pytest.CaptureFixture[str], expression: str, column: int, reason: str
+) -> None:
+    code, _, err = run(capsys, "compile", "--grammar", expression)
+    first, line, caret = err.splitlines()
+    assert code == 2 and reason in first and f"line 1, column {column}:" in first
+    assert line.strip() == expression and caret == " " * (column + 1) + "^"
+
+
+def test_explain_draws_what_was_visited(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    picture = tmp_path / "visits.dot"
+    run(capsys, "explain", "--regex", "(?i)ab(c|d)*", "--text", "aBccdX", "--dot", str(picture))
+    drawn = picture.read_text()
+    assert """[label="'c' x2, 'd'"]""" in drawn and "peripheries=2" in drawn
+    assert """refused [label="expected 'C'..'D', 'c'..'d'", color=red""" in drawn
 
 
 def test_debug_shows_the_traceback() -> None:

@@ -78,3 +78,15 @@ def test_demo_shows_three_valid_objects(capsys: pytest.CaptureFixture[str]) -> N
         assert example.title in out
         assert example.text in out
     assert "Person(name='Ada Lovelace'" in out
+
+
+def test_generate_by_a_sampler(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["generate", "--choice", "yes", "--choice", "no", "--n", "3", "--seed", "1", "--json", "--stats"]
+    assert main([*arguments, "--method", "cars", "--max-tokens", "9"]) == 0
+    printed = capsys.readouterr()
+    records = [json.loads(line) for line in printed.out.splitlines()]
+    assert {record["value"] for record in records} <= {"yes", "no"}
+    assert {record["log_weight"] for record in records} == {0.0}
+    assert "cars, exact: log evidence" in printed.err
+    assert main(["generate", "--choice", "yes", "--method", "carz"]) != 0
+    assert "did you mean 'cars'" in capsys.readouterr().err

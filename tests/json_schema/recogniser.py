@@ -10,7 +10,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable
 
-from structgen.grammars.ir import Alt, ByteSet, Expr, Grammar, Graph, Literal, Ref, Repeat, Seq, Unordered
+from structgen.distinct import automaton_of
+from structgen.grammars.ir import Alt, ByteSet, Expr, Grammar, Graph, Literal, Ref, Repeat, Seq, Shared, Unordered
+from structgen.kernels.layout import START
 
 
 class Recogniser:
@@ -45,6 +47,8 @@ class Recogniser:
                 return self._rule(rule, at)
             case Graph():
                 return self._graph(expr, at)
+            case Shared(body):
+                return self.ends(body, at)
             case Unordered(members, separator, extra):
                 return self._unordered(members, separator, extra, at)
         raise TypeError(expr)
@@ -112,8 +116,14 @@ class Recogniser:
 
 
 def accepts(grammar: Grammar, text: str | bytes) -> bool:
-    """Whether `text` is in the language of the grammar."""
-    return Recogniser(grammar, text.encode() if isinstance(text, str) else text).accepts()
+    """Whether `text` is in the language of the grammar, and no array of distinct elements repeats one."""
+    data = text.encode() if isinstance(text, str) else text
+    if not Recogniser(grammar, data).accepts():
+        return False
+    if not grammar.distinct:
+        return True
+    automaton = automaton_of(grammar)
+    return automaton.is_accepting(automaton.advance(START, data))
 
 
 INFINITE = 1 << 30
@@ -148,6 +158,8 @@ class Sampler:
                 return min(INFINITE, self.costs[rule] + 1)
             case Graph():
                 return self.graph_costs(expr)[expr.start]
+            case Shared(body):
+                return self.cost(body)
             case Unordered(members, _, _):
                 return max((self.cost(body) for body, required in members if required), default=0)
         raise TypeError(expr)
@@ -193,6 +205,8 @@ class Sampler:
                 return self.derive(self.grammar.rules[rule].body, depth - 1)
             case Graph():
                 return self._walk(expr, depth)
+            case Shared(body):
+                return self.derive(body, depth)
             case Unordered(members, separator, extra):
                 return self._shuffled(members, separator, extra, depth)
         raise TypeError(expr)

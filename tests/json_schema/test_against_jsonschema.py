@@ -75,6 +75,11 @@ KEYWORDS: dict[str, Any] = {
     "minItems": lambda r, d: r.randrange(3),
     "maxItems": lambda r, d: r.randrange(4),
     "contains": random_schema,
+    "minContains": lambda r, d: r.randrange(3),
+    "maxContains": lambda r, d: r.randrange(3),
+    "uniqueItems": lambda r, d: True,
+    "unevaluatedItems": random_schema,
+    "unevaluatedProperties": random_schema,
     "properties": lambda r, d: {name: random_schema(r, d) for name in names(r)},
     "required": lambda r, d: names(r),
     "additionalProperties": random_schema,
@@ -112,6 +117,8 @@ def agree(schema: Any, style: JsonStyle, rng: random.Random, values: list[Any], 
         if text is None:
             assert not valid
             break
+        if grammar.distinct and not accepts(grammar, text):
+            continue  # the sampler does not compare elements
         value, judged = parsed(text)
         if judged:
             assert validator.is_valid(value), f"{text!r} under {schema}"

@@ -59,6 +59,13 @@ def test_algebra_and_spelling(seed: int) -> None:
                 assert text not in ("-0", "-0.0")
 
 
+def test_a_point_and_its_multiples_have_nothing_in_between() -> None:
+    point = (Cell(0, 0, multiple=1),)
+    assert not contains(complement(point), Fraction(0))
+    assert not accepts(grammar_of(complement(point), False), "0")
+    assert accepts(grammar_of(complement(point), False), "1")
+
+
 def grammar_of(cells: NumberSet, canonical: bool):  # type: ignore[no-untyped-def]
     builder = GrammarBuilder()
     return builder.build(builder.rule("number", number_text(cells, canonical=canonical, max_states=20_000)))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.regex import patterns_in
 from structgen.grammars.ir import Alt, ByteSet, Expr, Graph, Literal, Repeat, Seq
 
 DATA = Path(__file__).resolve().parents[2] / "../shared/data"
@@ -31,19 +32,7 @@ def _lines(name: str) -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def patterns() -> list[str]:
     """Every distinct `pattern` and key of `patternProperties` of MaskBench."""
-    found: dict[str, None] = {}
-    stack = [line["schema"] for line in _lines("maskbench-dev.jsonl.gz")]
-    while stack:
-        value = stack.pop()
-        if isinstance(value, dict):
-            stack.extend(value.values())
-            if isinstance(value.get("pattern"), str):
-                found[value["pattern"]] = None
-            if isinstance(value.get("patternProperties"), dict):
-                found.update(dict.fromkeys(value["patternProperties"]))
-        elif isinstance(value, list):
-            stack.extend(value)
-    return sorted(found)
+    return patterns_in(line["schema"] for line in _lines("maskbench-dev.jsonl.gz"))
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from structgen.grammars.regular import formats
+from structgen.grammars.regular import format_tables, formats
 from structgen.grammars.regular.language import Language
 from structgen.grammars.regular.sampling import sample
 
@@ -30,6 +30,19 @@ def left_out(name: str, text: str) -> bool:
     if name == "idn-hostname":
         return "xn--" in text or not text.isascii()
     return name == "idn-email" and "\u0301" in text
+
+
+@pytest.mark.parametrize("name", [name for name in formats.NAMES if not name.startswith("i")])
+def test_the_table_is_what_the_pattern_says(name: str) -> None:
+    made, stored = format_tables.build(name), get(name).automaton()
+    assert (made.alphabet.classes, made.rows, made.accepts) == (stored.alphabet.classes, stored.rows, stored.accepts)
+    stored.validate()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in formats.NAMES if name.startswith("i")])
+def test_the_table_of_an_international_format(name: str) -> None:
+    test_the_table_is_what_the_pattern_says(name)
 
 
 def test_official_suite(format_cases: list[tuple[str, str, bool]]) -> None:

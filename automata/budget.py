@@ -1,0 +1,114 @@
+"""The memory of all mask rows of a process under one bound, and that of all configurations under another.
+
+The tables used least recently lose their rows: one that was dropped is computed again when it is asked for, and arrays
+already handed out stay valid, since nobody writes into them. Grammars used least recently lose their configurations, if
+no matcher follows a text under them. Cost: a dictionary move per new row, and per new matcher.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections import OrderedDict
+from typing import Any, Protocol
+
+__all__ = ["MEMOS", "ROWS", "MemoBudget", "RowBudget"]
+
+
+class RowOwner(Protocol):
+    """Holds rows and can let them go."""
+
+    def drop_rows(self) -> None: ...
+
+
+class RowBudget:
+    """At most `limit` bytes of rows among all owners that report here. Thread-safe.
+
+    Owners are held weakly; the bytes of one that is collected are given back.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.used = limit, 0
+        self._lock = threading.RLock()  # collecting an owner may interrupt its own holder
+        self._owners: OrderedDict[weakref.ref[Any], int] = OrderedDict()  # least recently used first
+
+    def owner(self, held: RowOwner) -> weakref.ref[Any]:
+        """How an owner is known here."""
+        reference = weakref.ref(held, self.forget)
+        hash(reference)  # remembered by the reference: once its object is gone it could not be computed
+        return reference
+
+    def added(self, owner: weakref.ref[Any], size: int) -> None:
+        """`owner` made a row of so many bytes. Others, and in the end itself, lose their rows if that is too much."""
+        with self._lock:
+            self._owners[owner] = self._owners.get(owner, 0) + size
+            self._owners.move_to_end(owner)
+            self.used += size
+            while self.used > self.limit and self._owners:
+                oldest = next(iter(self._owners))
+                self.forget(oldest)
+                held: RowOwner | None = oldest()
+                if held is not None:
+                    held.drop_rows()
+
+    def forget(self, owner: weakref.ref[Any]) -> None:
+        """The owner holds no rows any more."""
+        with self._lock:
+            self.used -= self._owners.pop(owner, 0)
+
+
+ROWS = RowBudget(256 << 20)
+
+
+class MemoOwner(Protocol):
+    """Holds the configurations of a grammar."""
+
+    @property
+    def memo_bytes(self) -> int: ...
+
+    def release(self) -> bool:
+        """Forget all configurations, unless somebody still follows a text by them."""
+
+
+class MemoBudget:
+    """At most `limit` bytes of configurations, as far as they are not in use. Thread-safe; owners are held weakly.
+
+    Looked at when an owner is taken into use, once in `EVERY` times: adding up a thousand owners takes a millisecond.
+    """
+
+    EVERY = 32
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._lock = threading.RLock()
+        self._owners: OrderedDict[weakref.ref[Any], None] = OrderedDict()  # least recently used first
+        self._calls = 0
+
+    def used(self, owner: MemoOwner) -> None:
+        """`owner` is about to be used; others that were not for long may have to let go."""
+        with self._lock:
+            reference = weakref.ref(owner)
+            self._owners[reference] = None
+            self._owners.move_to_end(reference)
+            self._calls += 1
+            if self._calls % self.EVERY == 0:
+                self._settle(owner)
+
+    def _settle(self, newest: MemoOwner) -> None:
+        held: dict[weakref.ref[Any], int] = {}
+        for reference in list(self._owners):
+            owner: MemoOwner | None = reference()
+            if owner is None:
+                del self._owners[reference]
+            else:
+                held[reference] = owner.memo_bytes
+        total = sum(held.values())
+        for reference, size in held.items():
+            owner = reference()
+            if total <= self.limit:
+                break
+            if owner is not None and owner is not newest and owner.release():
+                total -= size
+
+
+MEMOS = MemoBudget(256 << 20)

@@ -1,0 +1,288 @@
+"""The lazy automaton of a lexed grammar: the twin of automata/configurations.py for an LALR parser behind a lexer.
+
+A state is an int as everywhere, so matchers, masks, forks and rollbacks know no difference. The kernels grow
+configurations and stacks; when they meet a lexing context for the first time they ask for it, and its automaton is made
+here, once, from the grammar's lexer.
+
+Cost: a known transition is one look-up; a new context some milliseconds; a new configuration what kernels/lexed.py
+says.
+"""
+
+from __future__ import annotations
+
+import functools
+import heapq
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from structgen.automata import completion
+from structgen.automata.completion import Needs
+from structgen.automata.lexing import LexTable
+from structgen.errors import InvariantError, LimitExceeded, Unsatisfiable
+from structgen.grammars.ir_lr import END, LexedGrammar
+from structgen.kernels import lexed, lr
+from structgen.kernels.layout import DEAD, FINISHED, START
+from structgen.kernels.lr import CROWDED, GROW, N_CONFIGS, N_STACKS, NEED, LexMemo, LrTables
+
+MOST_COMPLETION = 100_000  # configurations looked at for a completion
+
+
+class LexedConfigurations:
+    """The configurations of one lexed grammar met so far.
+
+    Thread-safe. `limit_bytes` bounds the memory of the slabs: beyond it LimitExceeded is raised and nothing changes.
+    Raises Unsatisfiable when no text is in the language.
+    """
+
+    def __init__(self, grammar: LexedGrammar, *, limit_bytes: int = 1 << 30) -> None:
+        self.grammar = grammar
+        self.lock = threading.RLock()
+        self._limit_bytes = limit_bytes
+        self._tables = tables_of(grammar)
+        self._lex = LexTable(grammar)
+        self._memo = _empty_memo(64, len(self._tables.ignored))
+        self._completions: dict[int, bytes] = {}
+        self._known_needs: dict[tuple[int, int], int] = {}
+        self._known_stacks: dict[int, int] = {}
+        start = self.call(lexed.begin)
+        if start == DEAD:
+            raise Unsatisfiable("no finite text satisfies it")
+        if start != START:
+            raise InvariantError("START", f"the first configuration got id {start}")
+
+    def call(self, kernel: Callable[..., Any], *arguments: Any) -> int:
+        """Run kernel(tables, lexing states, memo, *arguments), providing what it asks for; its result, >= 0."""
+        with self.lock:
+            while True:
+                result = int(kernel(self._tables, self._lex.arrays, self._memo, *arguments))
+                if result >= 0:
+                    return result
+                if result == GROW:
+                    self._grow()
+                elif result == NEED:
+                    self._lex.open(*self._memo.wanted.tolist())
+                elif result == CROWDED:
+                    raise LimitExceeded("too many ways to cut a text", limit="threads", allowed=len(self._memo.agenda))
+                else:
+                    raise InvariantError("LIVE", f"a kernel returned {result}")
+
+    def advance(self, state: int, data: bytes) -> int:
+        """The configuration after `data`, or DEAD. Raises LimitExceeded when memory runs out."""
+        if not data or state == DEAD:
+            return state
+        return DEAD if state == FINISHED else self.call(lexed.advance, state, np.frombuffer(data, np.uint8))
+
+    def fill_row(self, trie: Any, state: int, row: NDArray[np.uint32], path: NDArray[np.int64]) -> int:
+        """Set the bits of the tokens of `trie` that are allowed; how many trie nodes were visited."""
+        return 0 if state == FINISHED else self.call(lexed.fill_row, trie, state, row, path)
+
+    def is_accepting(self, state: int) -> bool:
+        """Whether the text so far is complete."""
+        return state >= START and bool(self._memo.configs[state, 0])
+
+    def live_bytes(self, state: int) -> list[int]:
+        """The bytes that may come next, ascending."""
+        if state < START:
+            return []
+        return [byte for byte in range(256) if self.call(lexed.can_take, state, byte)]
+
+    def distance(self, state: int) -> int:
+        """Bytes of the completion that `shortest` gives."""
+        return len(self.shortest(state))
+
+    def shortest(self, state: int, limit: int = 1 << 20) -> bytes:
+        """A byte-shortest completion. Raises LimitExceeded when none is found within reason."""
+        with self.lock:
+            if state not in self._completions:
+                self._completions[state] = self._complete(state, limit)
+            return self._completions[state]
+
+    def _complete(self, state: int, limit: int) -> bytes:
+        """A* over configurations: what is written so far, and what the parser needs at least."""
+        reached: dict[int, tuple[int, int, bytes]] = {state: (0, state, b"")}
+        heap = [(self._need(state), 0, state)]
+        while heap:
+            _, written, here = heapq.heappop(heap)
+            if self.is_accepting(here):
+                return _written(reached, here, state)
+            length = -written
+            if length > reached[here][0]:
+                continue
+            for text in self._letters:
+                after = self.advance(here, text)
+                there = length + len(text)
+                if after != DEAD and there < reached.get(after, (limit + 1,))[0]:
+                    reached[after] = (there, here, text)
+                    heapq.heappush(heap, (there + self._need(after), -there, after))  # of equals the farthest
+            if len(reached) > MOST_COMPLETION:
+                break
+        raise LimitExceeded("no completion was found", limit="completion_states", allowed=MOST_COMPLETION)
+
+    @functools.cached_property
+    def _needs(self) -> Needs:
+        return Needs(self.grammar)
+
+    @functools.cached_property
+    def _letters(self) -> list[bytes]:
+        """A shortest text of one character for each class."""
+        found: dict[int, bytes] = {}
+        queue = deque([(0, b"")])
+        while queue:
+            row, text = queue.popleft()
+            for byte, entry in enumerate(self.grammar.bytes[row]):
+                if entry >= lr.CLASS:
+                    found.setdefault(entry, text + bytes([byte]))
+                elif entry > 0 and len(found) < self.grammar.symbols:
+                    queue.append((entry, text + bytes([byte])))
+        return list(found.values())
+
+    def _need(self, state: int) -> int:
+        """Fewest bytes to the end of the text, by the parser's tables; at most the truth."""
+        if self.is_accepting(state):
+            return 0
+        rows = len(self._tables.bytes)
+        return min(self._thread_need(place // rows, stack) for place, stack, _ in self._threads(state))
+
+    def _thread_need(self, place: int, stack: int) -> int:
+        """The same for a lexer state and a stack: the token that is open, then what its stack needs."""
+        if (place, stack) not in self._known_needs:
+            fresh, best = self._lex.arrays.fresh[place], completion.FAR
+            for terminal in _members(self._lex.arrays.reach[place]):
+                after = stack if terminal in self.grammar.ignored else self.call(lexed.try_feed, stack, terminal)
+                if after:
+                    width = self.grammar.widths[terminal] if fresh else 1
+                    best = min(best, width + self._stack_need(after))
+            self._known_needs[place, stack] = best
+        return self._known_needs[place, stack]
+
+    def _stack_need(self, stack: int) -> int:
+        if stack not in self._known_stacks:
+            states, node = [], stack
+            while node:
+                states.append(int(self._memo.stacks[node, lr.STATE]))
+                node = int(self._memo.stacks[node, lr.PARENT])
+            self._known_stacks[stack] = self._needs.of(states[::-1])
+        return self._known_stacks[stack]
+
+    def _threads(self, state: int) -> list[tuple[int, int, int]]:
+        first, end = self._memo.configs[state, 1], self._memo.configs[state + 1, 1]
+        return [(a, b, c) for a, b, c in self._memo.threads[first:end].tolist()]
+
+    def expected(self, state: int) -> tuple[str, ...]:
+        """The names of the terminals that may come or go on, "the end" if the text is complete."""
+        rows = len(self._tables.bytes)
+        names: dict[str, None] = {}
+        if state >= START:
+            for place, stack, _ in self._threads(state):
+                bits = self._lex.arrays.reach[place // rows] & (self._memo.shiftable[stack] | self._tables.ignored)
+                names |= {self.grammar.terminals[t]: None for t in _members(bits) if t != END}
+        return (*names, *(("the end",) if self.is_accepting(state) else ()))
+
+    def __len__(self) -> int:
+        return int(self._memo.counts[N_CONFIGS])
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held by the slabs."""
+        return sum(array.nbytes for array in (*self._memo, *self._lex.arrays))
+
+    # ------------------------------------------------------------------------------------------------------- growing
+
+    def _grow(self) -> None:
+        """Double every slab that is at least half full; rebuild the hash tables."""
+        if 2 * self.nbytes > self._limit_bytes:
+            raise LimitExceeded(f"{len(self)} parser configurations", limit="memo_bytes", allowed=self._limit_bytes)
+        configs, threads, stacks = self._memo.counts.tolist()
+        columns = {"trans": configs, "configs": configs, "threads": threads}
+        columns |= dict.fromkeys(("stacks", "shiftable", "known"), stacks)
+        full = [name for name, used in columns.items() if 2 * used >= len(getattr(self._memo, name)) - 2]
+        grown: dict[str, NDArray[Any]] = {}
+        for name in full:
+            array = getattr(self._memo, name)
+            grown[name] = np.zeros((2 * len(array), *array.shape[1:]), array.dtype)
+            grown[name][: len(array)] = array
+        tables = {"table": 4 * max(len(self._memo.trans), len(grown.get("trans", ())))}
+        tables["stack_table"] = 2 * max(len(self._memo.stacks), len(grown.get("stacks", ())))
+        grown |= {name: np.zeros(size, np.int32) for name, size in tables.items()}
+        self._memo = self._memo._replace(**grown)
+        lexed.rehash(self._memo)
+
+
+def tables_of(grammar: LexedGrammar) -> LrTables:
+    """The parser as arrays."""
+    states, terminals = len(grammar.shifts), len(grammar.terminals)
+    actions = np.zeros((states, terminals), np.int32)
+    gotos = np.zeros((states, len(grammar.nonterminals)), np.int32)
+    for state in range(states):
+        for terminal, target in grammar.shifts[state].items():
+            actions[state, terminal] = target + 1
+        for terminal, production in grammar.reduces[state].items():
+            actions[state, terminal] = -production - 1
+        for nonterminal, target in grammar.gotos[state].items():
+            gotos[state, nonterminal] = target
+    words = (terminals + 63) // 64
+    ignored = np.zeros(words, np.uint64)
+    for terminal in grammar.ignored:
+        ignored[terminal >> 6] |= np.uint64(1 << (terminal & 63))
+    parens = np.zeros(terminals, np.int8)
+    indentation = grammar.indentation
+    scalars = [grammar.start, grammar.final, -1, -1, -1, 0]
+    if indentation is not None:
+        parens[list(indentation.opens)], parens[list(indentation.closes)] = 1, -1
+        scalars[2:] = [indentation.newline, indentation.indent, indentation.dedent, indentation.tab]
+    rules = np.array(grammar.productions, np.int32).reshape(-1, 2)
+    bytes_ = np.array(grammar.bytes, np.int32)
+    contexts = np.array(grammar.context_of, np.int32)
+    within = _within(bytes_, grammar.symbols)
+    return LrTables(actions, gotos, rules, bytes_, within, contexts, ignored, parens, np.array(scalars, np.int64))
+
+
+def _within(rows: NDArray[np.int32], symbols: int) -> NDArray[np.uint64]:
+    """The classes that can come out of each byte row. Rows lead to rows made before them, but for row 0."""
+    found = np.zeros((len(rows), (symbols + 63) // 64), np.uint64)
+    for row in (*range(1, len(rows)), 0):
+        for entry in np.unique(rows[row]).tolist():
+            if entry >= lr.CLASS:
+                symbol = entry - lr.CLASS
+                found[row, symbol >> 6] |= np.uint64(1 << (symbol & 63))
+            elif entry > 0:
+                found[row] |= found[entry]
+    return found
+
+
+def _empty_memo(configs: int, words: int) -> LexMemo:
+    stacks = 4 * configs
+    memo = LexMemo(
+        counts=np.zeros(3, np.int64),
+        trans=np.zeros((configs, 256), np.int32),
+        configs=np.zeros((configs, 2), np.int64),
+        threads=np.zeros((2 * configs, 3), np.int64),
+        table=np.zeros(4 * configs, np.int32),
+        stacks=np.zeros((stacks, 3), np.int64),
+        stack_table=np.zeros(2 * stacks, np.int32),
+        shiftable=np.zeros((stacks, words), np.uint64),
+        known=np.zeros(stacks, np.uint8),
+        agenda=np.zeros((lr.MOST_THREADS, 3), np.int64),
+        wanted=np.zeros(2, np.int64),
+    )
+    memo.counts[N_CONFIGS] = START  # DEAD and FINISHED: no threads
+    memo.counts[N_STACKS] = 1  # number 0 is no stack
+    return memo
+
+
+def _written(reached: dict[int, tuple[int, int, bytes]], here: int, start: int) -> bytes:
+    """The text of the way to a configuration."""
+    texts = []
+    while here != start:
+        _, here, text = reached[here]
+        texts.append(text)
+    return b"".join(reversed(texts))
+
+
+def _members(bits: NDArray[np.uint64]) -> list[int]:
+    return np.flatnonzero(np.unpackbits(bits.view(np.uint8), bitorder="little")).tolist()

@@ -1,0 +1,426 @@
+"""From grammar IR to a program of integers that kernels/emission.py turns into networks.
+
+A program is i64 words: an operation, its arguments, its parts one after another (the operations are listed in
+kernels/layout.py). Written once per expression object that calls no rule and remembered for the process: the string
+body, numbers, formats and gaps of a schema are the same objects in the next one.
+
+Cost: about a microsecond per new expression node, a dictionary look-up for a known one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import weakref
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from structgen.errors import InvariantError, LimitExceeded
+from structgen.grammars.ir import Alt, ByteSet, Expr, Grammar, Graph, Literal, Ref, Repeat, Seq, Shared, Unordered
+from structgen.kernels.layout import (
+    BOUNDED,
+    DO_ALT,
+    DO_CALL,
+    DO_COUNTED,
+    DO_COUNTED_RULE,
+    DO_GRAPH,
+    DO_LITERAL,
+    DO_OPTIONAL,
+    DO_SEQ,
+    DO_SET,
+    DO_SHARED,
+    DO_STAR,
+    DO_UNORDERED,
+    EXACT,
+)
+
+__all__ = ["MAX_MEMBERS", "Program", "SharedBody", "write_program"]
+
+MAX_MEMBERS = 4096
+MAX_EXPRESSION_DEPTH = 400
+MOST_REMEMBERED = 20_000  # expressions
+MOST_RULES = 500
+NARROW = 62  # members of an unordered part whose set fits into an item's register
+_EXPAND = 8  # a repetition of a single byte set up to this often is written out: no counter needed
+NO_BOUND = -1
+MOST_COUNTED = 1 << 50  # no text holds more
+MANY = 1 << 40  # repetitions: what stands for any bound in a SharedBody
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class SharedBody:
+    """A Shared expression, once per process and content. `number` tells it apart, `program` is what it compiles to.
+
+    One whose only counter is `unit{low, high}` is known without its bounds: `counted` is then True, and `body` has MANY
+    in their place.
+    """
+
+    number: int
+    body: Expr
+    program: bytes
+    counted: bool
+
+    @property
+    def digest(self) -> str:
+        """The same for the same content in every process."""
+        return hashlib.sha256(bytes([self.counted]) + self.program).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    expr: Expr  # keeps the object alive, so that its id stays its own
+    words: bytes
+    shared: tuple[SharedBody, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _KnownRule:
+    body: Expr
+    words: bytes
+    called: tuple[int, ...]
+    shared: tuple[SharedBody, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """`words` i64; `starts`: where each rule begins; `names` of the rules; `shared`: SharedBody by number."""
+
+    words: bytes
+    starts: tuple[int, ...]
+    names: tuple[str, ...]
+    shared: dict[int, SharedBody]
+
+
+_numbers = itertools.count()
+_by_program: weakref.WeakValueDictionary[tuple[bytes, int], SharedBody] = weakref.WeakValueDictionary()
+_known: dict[tuple[int, bool], _Known] = {}
+_known_rules: dict[int, _KnownRule] = {}
+_known_labels: dict[tuple[int, bool], tuple[Expr, list[tuple[bytes, bytes]]]] = {}
+
+
+def write_program(grammar: Grammar) -> Program:
+    """The program of a whole grammar; rule 0 calls the start rule. Raises LimitExceeded for too deep expressions."""
+    writer = _Writer(len(grammar.rules) + 1)
+    parts = [writer.write(Ref(grammar.start), False)]
+    bodies = [rule.body for rule in grammar.rules]
+    written: dict[int, bytes] = {}
+    while writer.called:
+        number = writer.called.pop()
+        if number not in written:
+            written[number] = b""  # a rule may call itself
+            written[number] = writer.rule(bodies[number], shared=number < grammar.shared)
+    parts.extend(written.get(number, _NOTHING) for number in range(len(bodies)))  # nobody calls the others
+    parts.extend(writer.write(body, False) for body in writer.bodies)
+    names = ["start", *(rule.name for rule in grammar.rules), *["repetition"] * len(writer.bodies)]
+    sizes = [len(part) // 8 for part in parts]
+    starts = tuple(itertools.accumulate(sizes, initial=0))[:-1]
+    return Program(b"".join(parts), starts, tuple(names), writer.shared)
+
+
+@lru_cache(maxsize=65_536)
+def _words(*values: int) -> bytes:
+    return array("q", values).tobytes()
+
+
+@lru_cache(maxsize=16_384)
+def _literal(value: bytes) -> bytes:
+    return array("q", (DO_LITERAL, len(value), *value)).tobytes()
+
+
+@lru_cache(maxsize=16_384)
+def _set(mask: int) -> bytes:
+    return array("q", (DO_SET,)).tobytes() + mask.to_bytes(32, "little")
+
+
+_NOTHING = _words(DO_ALT, 0)
+_EMPTY = _literal(b"")
+
+
+@dataclass(slots=True)
+class _Writer:
+    """Writes the expressions of one grammar. `inside` a counted or unordered part the register is taken."""
+
+    rule_count: int
+    bodies: list[Expr] = field(default_factory=list)
+    body_rules: dict[bytes | int, int] = field(default_factory=dict)  # by program, and by id of what `bodies` holds
+    shared: dict[int, SharedBody] = field(default_factory=dict)
+    calls: int = 0  # how many calls were written: an expression without any is remembered for the process
+    called: list[int] = field(default_factory=list)  # the grammar's rules that were called
+    depth: int = 0
+
+    def rule(self, body: Expr, shared: bool) -> bytes:
+        """A rule's body; those that all grammars of a front end begin with are remembered with their calls."""
+        known = _known_rules.get(id(body)) if shared else None
+        if known is None:
+            called, extra, outer = self.called, len(self.bodies), self.shared
+            self.called, self.shared = [], {}
+            known = _KnownRule(body, self.write(body, False), tuple(self.called), tuple(self.shared.values()))
+            self.called, self.shared = called, outer
+            if shared and len(self.bodies) == extra:
+                if len(_known_rules) >= MOST_RULES:
+                    _known_rules.clear()
+                _known_rules[id(body)] = known
+        self.called.extend(known.called)
+        self.shared.update((entry.number, entry) for entry in known.shared)
+        return known.words
+
+    def write(self, expr: Expr, inside: bool) -> bytes:
+        kind = type(expr)
+        if kind is Literal:
+            return _literal(expr.value)  # type: ignore[union-attr]
+        if kind is ByteSet:
+            return _set(expr.mask) if expr.mask else _NOTHING  # type: ignore[union-attr]
+        if kind is Ref:
+            self.calls += 1
+            self.called.append(expr.rule)  # type: ignore[union-attr]
+            return _words(DO_CALL, expr.rule + 1, 0)  # type: ignore[union-attr]
+        key = (id(expr), inside)
+        known = _known.get(key)
+        if known is None:
+            known = self._write(expr, inside, key)
+        for body in known.shared:
+            self.shared[body.number] = body
+        return known.words
+
+    def _write(self, expr: Expr, inside: bool, key: tuple[int, bool]) -> _Known:
+        self.depth += 1
+        if self.depth > MAX_EXPRESSION_DEPTH:
+            reason = "an expression nests too deeply"
+            raise LimitExceeded(reason, limit="expression_depth", allowed=MAX_EXPRESSION_DEPTH)
+        calls, outer, self.shared = self.calls, self.shared, {}
+        words = self._composed(expr, inside)
+        known = _Known(expr, words, tuple(self.shared.values()))
+        self.shared = outer
+        self.depth -= 1
+        if self.calls == calls and type(expr) is not Seq:
+            if len(_known) >= MOST_REMEMBERED:
+                _known.clear()
+            _known[key] = known
+        return known
+
+    def _composed(self, expr: Expr, inside: bool) -> bytes:
+        match expr:
+            case Seq(parts):
+                if len(parts) == 1:
+                    return self.write(parts[0], inside)
+                return self._joined(DO_SEQ, parts, inside) if parts else _EMPTY
+            case Alt(options):
+                return self._joined(DO_ALT, options, inside)
+            case Graph():
+                return self._graph(expr, inside)
+            case Repeat():
+                return self._repeat(expr, inside)
+            case Unordered():
+                return self._body_call(expr) if inside else self._unordered(expr)
+            case Shared(body):
+                return self.write(body, inside) if inside else self._shared(body)[0]
+        raise TypeError(expr)
+
+    def _joined(self, operation: int, parts: Iterable[Expr], inside: bool) -> bytes:
+        written = [self.write(part, inside) for part in parts]
+        return b"".join((_words(operation, len(written)), *written))
+
+    def _shared(self, body: Expr) -> tuple[bytes, int]:
+        """The program, and the number of its SharedBody or -1: by content, so that equal expressions meet."""
+        general, sort, low, high = body, EXACT, 0, NO_BOUND
+        parts = body.parts if isinstance(body, Seq) else (body,)
+        counts = [at for at, part in enumerate(parts) if _needs_register(part)]
+        if len(counts) == 1 and _is_counter(repeat := parts[counts[0]]):
+            at = counts[0]
+            low, sort = min(repeat.minimum, MOST_COUNTED), BOUNDED  # type: ignore[union-attr]
+            high = NO_BOUND if repeat.maximum is None else min(repeat.maximum, MOST_COUNTED)  # type: ignore[union-attr]
+            general = Seq((*parts[:at], Repeat(repeat.body, 0, MANY), *parts[at + 1 :]))  # type: ignore[union-attr]
+        calls = self.calls
+        words = self.write(body, False)
+        key = words if sort == EXACT else self.write(general, False)
+        if self.calls != calls:
+            return words, -1  # counts inside counts are rules of this grammar
+        entry = _by_program.get((key, sort))
+        if entry is None:
+            entry = _by_program[key, sort] = SharedBody(next(_numbers), general, key, sort == BOUNDED)
+        self.shared[entry.number] = entry
+        return _words(DO_SHARED, entry.number, sort, low, high) + words, entry.number
+
+    def _graph(self, graph: Graph, inside: bool) -> bytes:
+        """What follows an edge's first byte is written once per target: the many states of "any character but ..."
+        then differ in arcs only (8 arcs a state instead of 35 nodes)."""
+        extra: dict[tuple[bytes, int], int] = {}
+        edges: list[bytes] = []
+        fixed = graph.n_states
+        for source, label, target in graph.edges:
+            for head, rest in self._label(label, inside):
+                after = target
+                if rest:
+                    after = extra.get((rest, target), -1)
+                    if after < 0:
+                        after = extra[rest, target] = fixed + len(extra)
+                        edges.append(_words(after, target) + rest)
+                edges.append(_words(source, after) + head)
+        like, promised = -1, b""
+        if graph.like is not None and not inside:
+            like = self._shared(graph.like[0].body)[1]
+            if len(graph.like[1]) != graph.n_states:
+                raise InvariantError("LIKE", "a promise for each state")
+        if like >= 0:
+            promised = array("q", [-1 if text is None else place(text) for text in graph.like[1]]).tobytes()  # type: ignore[index]
+        edges.extend(_words(0, 0) + _NOTHING for _ in range(fixed - len(edges)))  # at least a word for every node
+        first = array("q", (DO_GRAPH, fixed, fixed + len(extra), graph.start, like, len(graph.accepts), len(edges)))
+        accepts = array("q", graph.accepts).tobytes()
+        return b"".join((first.tobytes(), accepts, promised, *edges))
+
+    def _label(self, label: Expr, inside: bool) -> Iterable[tuple[bytes, bytes]]:
+        known = _known_labels.get((id(label), inside))
+        if known is not None:
+            return known[1]
+        calls = self.calls
+        parts = list(self._parts(label, inside))
+        if self.calls == calls and not self.shared:
+            if len(_known_labels) >= MOST_REMEMBERED:
+                _known_labels.clear()
+            _known_labels[id(label), inside] = label, parts
+        return parts
+
+    def _parts(self, label: Expr, inside: bool) -> Iterable[tuple[bytes, bytes]]:
+        """An edge's label as (program of its first byte, program of what follows it or nothing)."""
+        for option in label.options if isinstance(label, Alt) else (label,):
+            if isinstance(option, Seq) and option.parts:
+                first, others = option.parts[0], option.parts[1:]
+            else:
+                first, others = option, ()
+            calls = self.calls
+            if isinstance(first, Literal) and len(first.value) > 1:
+                rest = self.write(Seq((Literal(first.value[1:]), *others)), inside)
+                head = _literal(first.value[:1])
+            elif others and (isinstance(first, ByteSet) or (isinstance(first, Literal) and first.value)):
+                rest = self.write(others[0] if len(others) == 1 else Seq(others), inside)
+                head = self.write(first, inside)
+            else:
+                yield self.write(option, inside), b""
+                continue
+            if self.calls != calls:  # never met twice
+                yield _words(DO_SEQ, 2) + head + rest, b""
+            else:
+                yield head, rest
+
+    def _repeat(self, expr: Repeat, inside: bool) -> bytes:
+        body, low, high = expr.body, min(expr.minimum, MOST_COUNTED), expr.maximum
+        if high is not None:
+            high = min(high, MOST_COUNTED)
+        if high is not None and (high < low or high == 0):
+            return _EMPTY if low == 0 else _NOTHING
+        if low == 0 and high == 1:
+            return _words(DO_OPTIONAL) + self.write(body, inside)
+        if low == 1 == high:
+            return self.write(body, inside)
+        if high is None and low <= 1:
+            return _words(DO_STAR, low) + self.write(body, inside)
+        if high is not None and high <= _EXPAND and isinstance(body, ByteSet):
+            return self._expanded(self.write(body, inside), low, high)
+        if inside:  # one register per item: an inner count needs a rule of its own
+            return self._body_call(expr)
+        bound = NO_BOUND if high is None else high
+        if _surely_solid(body) and not _needs_register(body):
+            return _words(DO_COUNTED, low, bound) + self.write(body, True)
+        return _words(DO_COUNTED_RULE, low, bound, self._body_rule(body))
+
+    @staticmethod
+    def _expanded(unit: bytes, low: int, high: int) -> bytes:
+        rest = b""
+        for _ in range(high - low):
+            rest = _words(DO_OPTIONAL) + (_words(DO_SEQ, 2) + unit + rest if rest else unit)
+        parts = [unit] * low + ([rest] if rest else [])
+        return parts[0] if len(parts) == 1 else _words(DO_SEQ, len(parts)) + b"".join(parts)
+
+    def _body_call(self, expr: Expr) -> bytes:
+        return _words(DO_CALL, self._body_rule(expr), 0)
+
+    def _body_rule(self, body: Expr) -> int:
+        """Number of the anonymous rule for a repeated expression; equal expressions share one."""
+        self.calls += 1
+        number = self.body_rules.get(id(body))
+        if number is None:
+            key = self.write(body, False)
+            number = self.body_rules.get(key)
+            if number is None:
+                number = self.body_rules[key] = self.body_rules[id(body)] = self.rule_count
+                self.bodies.append(body)
+                self.rule_count += 1
+        return number
+
+    def _unordered(self, expr: Unordered) -> bytes:
+        count = len(expr.members)
+        if count > MAX_MEMBERS:
+            raise LimitExceeded(f"{count} members in any order", limit="unordered_members", allowed=MAX_MEMBERS)
+        parts = [_words(DO_UNORDERED, count, int(expr.extra is not None), int(count > NARROW))]
+        parts.append(array("q", [int(required) for _, required in expr.members]).tobytes())
+        bodies = [body for body, _ in expr.members] + ([] if expr.extra is None else [expr.extra])
+        parts.extend(self._body_call(body) if _needs_register(body) else self.write(body, True) for body in bodies)
+        return b"".join((*parts, self.write(expr.separator, True)))
+
+
+_places: dict[bytes, int] = {}
+_prefixes: list[bytes] = []
+
+
+def place(prefix: bytes) -> int:
+    """The number of a prefix in the promises of `like`."""
+    if prefix not in _places:
+        _places[prefix] = len(_prefixes)
+        _prefixes.append(prefix)
+    return _places[prefix]
+
+
+def prefix_at(number: int) -> bytes:
+    """The prefix of this number."""
+    return _prefixes[number]
+
+
+def _plain(expr: Repeat) -> bool:
+    """The repetition needs no counter."""
+    return (expr.maximum is None and expr.minimum <= 1) or (expr.maximum is not None and expr.maximum <= 1)
+
+
+def _is_counter(expr: Expr) -> bool:
+    """A repetition whose count is the register, and whose unit needs none."""
+    return isinstance(expr, Repeat) and not _plain(expr) and _surely_solid(expr.body) and not _needs_register(expr.body)
+
+
+def _surely_solid(expr: Expr) -> bool:
+    """The expression visibly never matches the empty string."""
+    match expr:
+        case Literal(value):
+            return bool(value)
+        case ByteSet():
+            return True
+        case Seq(parts):
+            return any(map(_surely_solid, parts))
+        case Alt(options):
+            return all(map(_surely_solid, options))
+        case Repeat(body, minimum, _):
+            return minimum > 0 and _surely_solid(body)
+        case Shared(body):
+            return _surely_solid(body)
+        case Graph(_, start, accepts, edges):
+            return start not in accepts and all(_surely_solid(label) for _, label, _ in edges)
+        case _:
+            return False
+
+
+def _needs_register(expr: Expr) -> bool:
+    """Whether writing the expression in place would need the item's register."""
+    match expr:
+        case Seq(parts) | Alt(parts):
+            return any(map(_needs_register, parts))
+        case Repeat(body, _, maximum):
+            written_out = maximum is not None and maximum <= _EXPAND and isinstance(body, ByteSet)
+            return not (_plain(expr) or written_out) or _needs_register(body)
+        case Shared(body):
+            return _needs_register(body)
+        case Graph(_, _, _, edges):
+            return any(_needs_register(label) for _, label, _ in edges)
+        case Unordered():
+            return True
+        case _:
+            return False

@@ -1,0 +1,1 @@
+"""Combining grammars: union, concatenation and repetition of any, meets with regular ones (Bar-Hillel)."""

@@ -1,0 +1,94 @@
+"""Union, concatenation and repetition of grammars: their rule tables side by side and one new rule. Linear."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from structgen.grammars.ir import (
+    Alt,
+    ByteSet,
+    Expr,
+    Grammar,
+    Graph,
+    Literal,
+    Ref,
+    Repeat,
+    Rule,
+    Seq,
+    Shared,
+    Unordered,
+    alt,
+    refuse_distinct,
+    seq,
+)  # fmt: skip
+
+__all__ = ["alternatives", "import_rules", "in_turn", "mapped", "references", "repeated"]
+
+
+def alternatives(grammars: Iterable[Grammar]) -> Grammar:
+    """The texts of any of them."""
+    return _joined("alternatives", grammars, lambda parts: alt(*parts))
+
+
+def in_turn(grammars: Iterable[Grammar]) -> Grammar:
+    """A text of each, one after the other."""
+    return _joined("parts", grammars, lambda parts: seq(*parts))
+
+
+def repeated(grammar: Grammar, minimum: int, maximum: int | None) -> Grammar:
+    """`minimum` to `maximum` texts, one after the other."""
+    return _joined("repetition", [grammar], lambda parts: Repeat(parts[0], minimum, maximum))
+
+
+def _joined(name: str, grammars: Iterable[Grammar], body: Callable[[list[Ref]], Expr]) -> Grammar:
+    rules: list[Rule] = [Rule(name, Literal(b""))]
+    starts = [import_rules(grammar, rules) for grammar in grammars]
+    rules[0] = Rule(name, body(starts))
+    return Grammar(tuple(rules))
+
+
+def import_rules(grammar: Grammar, into: list[Rule]) -> Ref:
+    """Append the rules of a grammar to a table; the reference to its start there."""
+    refuse_distinct(grammar)
+    base = len(into)
+    into.extend(Rule(rule.name, mapped(rule.body, lambda ref: Ref(ref.rule + base))) for rule in grammar.rules)
+    return Ref(grammar.start + base)
+
+
+def mapped(expr: Expr, change: Callable[[Ref], Expr]) -> Expr:
+    """The expression with every reference replaced."""
+    match expr:
+        case Literal() | ByteSet() | Shared():
+            return expr
+        case Ref():
+            return change(expr)
+        case Seq(parts):
+            return Seq(tuple(mapped(part, change) for part in parts))
+        case Alt(options):
+            return Alt(tuple(mapped(option, change) for option in options))
+        case Repeat(body, minimum, maximum):
+            return Repeat(mapped(body, change), minimum, maximum)
+        case Graph(n_states, start, accepts, edges, like):
+            known: dict[int, Expr] = {}  # labels are shared objects: each is rewritten once
+            for _, label, _ in edges:
+                if id(label) not in known:
+                    known[id(label)] = mapped(label, change)
+            return Graph(n_states, start, accepts, tuple((a, known[id(label)], b) for a, label, b in edges), like)
+        case Unordered(members, separator, extra):
+            return Unordered(
+                tuple((mapped(body, change), needed) for body, needed in members),
+                mapped(separator, change),
+                None if extra is None else mapped(extra, change),
+            )
+
+
+def references(expr: Expr) -> set[int]:
+    """The rules an expression refers to."""
+    found: set[int] = set()
+
+    def note(ref: Ref) -> Expr:
+        found.add(ref.rule)
+        return ref
+
+    mapped(expr, note)
+    return found

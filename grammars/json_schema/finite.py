@@ -1,0 +1,139 @@
+"""How many values a term has, as far as that matters to arrays whose elements differ: whether values can run out.
+
+`values_of` lists the values of a term that has only a few. An array of distinct elements exists if and only if the
+positions that must be filled can be matched with different values (Kuhn's algorithm); positions with more values than
+there are positions always can be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from itertools import product
+from math import ceil, floor
+from typing import TYPE_CHECKING, Any
+
+from structgen.grammars.ir import NEVER
+from structgen.grammars.json_schema.number import NumberSet
+from structgen.grammars.json_schema.object import ObjectShape, regions
+from structgen.grammars.json_schema.terms import Term, value_key
+
+if TYPE_CHECKING:
+    from structgen.grammars.json_schema.algebra import Algebra
+    from structgen.grammars.json_schema.array import ArrayShape
+
+__all__ = ["needs_distinct_keys", "runs_out", "safe_elements", "safe_keys", "values_of"]
+
+FEW = 1000  # values of one term, or positions of one array, that are looked at
+
+
+def values_of(term: Term, limit: int, algebra: Algebra, depth: int = 4) -> dict[Hashable, Any] | None:
+    """All values of a term by key, if they are visibly at most `limit`; else None."""
+    if algebra.is_empty(term):
+        return {}
+    shapes = algebra.expanded.get(term)
+    if shapes is None:  # everything, or not looked into for now
+        return None
+    found: dict[Hashable, Any] = {value_key(value): value for value in shapes.booleans}
+    if shapes.null:
+        found[value_key(None)] = None
+    numbers = list(_numbers(shapes.numbers, limit))
+    texts = shapes.strings.outer.finite(limit)
+    if depth == 0 and (shapes.arrays or shapes.objects):
+        return None
+    if texts is None or len(numbers) > limit:
+        return None
+    found.update((value_key(value), value) for value in (*numbers, *texts))
+    for shape in shapes.arrays:
+        if shape.maximum != len(shape.prefix) or shape.minimum != shape.maximum or shape.some or shape.unique:
+            return None
+        parts = [values_of(part, limit, algebra, depth - 1) for part in shape.prefix]
+        for members in _products(parts, limit) or (None,):
+            if members is None:
+                return None
+            found[value_key(members)] = members
+    for item in shapes.objects:
+        if not item.is_closed or item.some or item.minimum or item.maximum is not None:
+            return None
+        if not all(required for _, required, _ in item.known):
+            return None
+        parts = [values_of(part, limit, algebra, depth - 1) for _, _, part in item.known]
+        for members in _products(parts, limit) or (None,):
+            if members is None:
+                return None
+            value = dict(zip((name for name, _, _ in item.known), members, strict=True))
+            found[value_key(value)] = value
+    return found if len(found) <= limit else None
+
+
+def _products(parts: list[dict[Hashable, Any] | None], limit: int) -> list[list[Any]] | None:
+    total = 1
+    for part in parts:
+        total *= limit + 1 if part is None else len(part)
+        if total > limit:
+            return None
+    return [list(members) for members in product(*(part.values() for part in parts if part is not None))]
+
+
+def _numbers(cells: NumberSet, limit: int) -> Iterator[Any]:
+    """Members of a set of numbers, more than `limit` of them if there are more."""
+    for cell in cells:
+        if cell.low is not None and cell.low == cell.high:
+            yield cell.low
+            continue
+        if cell.low is None or cell.high is None or cell.multiple is None:
+            yield from range(limit + 1)
+            return
+        first, last = ceil(cell.low / cell.multiple), floor(cell.high / cell.multiple)
+        for factor in range(first, min(last, first + limit) + 1):
+            value = factor * cell.multiple
+            inside = not (cell.low_open and value == cell.low) and not (cell.high_open and value == cell.high)
+            if inside and all(value % divisor for divisor in cell.never):
+                yield value
+
+
+def runs_out(shape: ArrayShape, algebra: Algebra) -> bool:
+    """Whether the elements that must be there cannot all differ."""
+    if shape.minimum > FEW:
+        wanted = values_of(shape.rest, FEW, algebra)
+        return wanted is not None and len(wanted) + len(shape.prefix) < shape.minimum
+    positions = [values_of(shape.at(index), shape.minimum, algebra) for index in range(len(shape.prefix))]
+    if shape.minimum > len(shape.prefix):
+        positions += [values_of(shape.rest, shape.minimum, algebra)] * (shape.minimum - len(shape.prefix))
+    scarce = [set(values) for values in positions[: shape.minimum] if values is not None]
+    owner: dict[Hashable, int] = {}
+    return not all(_placed(index, scarce, owner, set()) for index in range(len(scarce)))
+
+
+def _placed(index: int, choices: list[set[Hashable]], owner: dict[Hashable, int], tried: set[Hashable]) -> bool:
+    """Give position `index` a value of its own, moving others where needed."""
+    for value in choices[index] - tried:
+        tried.add(value)
+        if value not in owner or _placed(owner[value], choices, owner, tried):
+            owner[value] = index
+            return True
+    return False
+
+
+def safe_elements(shape: ArrayShape, algebra: Algebra) -> int:
+    """How many elements can be written before values may run out for those after them; NEVER: they cannot."""
+    kinds = [values_of(term, FEW, algebra) for term in dict.fromkeys((*shape.prefix, shape.rest))]
+    if all(values is None for values in kinds):
+        return NEVER
+    if shape.prefix or shape.some:
+        return 0
+    return max(len(kinds[0] or ()) - 1, 0)
+
+
+def needs_distinct_keys(shape: ObjectShape) -> bool:
+    """Whether a key that no schema names must not be repeated: where such keys are counted, or one has to bear a value
+    that a later one of the same name would replace."""
+    needed = sum(required for _, required, _ in shape.known) + bool(shape.some)
+    return bool(shape.some) or (shape.minimum > needed + 1 and not shape.is_closed)
+
+
+def safe_keys(shape: ObjectShape, algebra: Algebra) -> int:
+    """0 where such keys may run out, as those of some sort are few; else NEVER."""
+    sorts = regions(shape, algebra)
+    for language, wanted in shape.some:
+        sorts += regions(shape, algebra, language, wanted)
+    return NEVER if all(language.finite(FEW) is None for language, _ in sorts) else 0

@@ -1,0 +1,180 @@
+"""Rules by name, as users write them, to grammar IR: with the mistakes that only the whole grammar shows.
+
+A rule is used before or after it is defined. `build` names what is undefined, defined twice, or without a finite text,
+each at its place in the user's own source, and reports what is defined and never used. Cost: linear in the grammar.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from structgen.errors import GrammarError
+from structgen.grammars.combine.join import mapped
+from structgen.grammars.ir import (
+    Alt,
+    Expr,
+    Grammar,
+    GrammarBuilder,
+    Graph,
+    Ref,
+    Repeat,
+    Seq,
+    Shared,
+    Unordered,
+    refuse_distinct,
+)
+
+__all__ = ["GrammarReport", "NamedRules", "children", "error_at", "import_rules", "productive"]
+
+
+@dataclass(frozen=True, slots=True)
+class GrammarReport:
+    """What is worth knowing of a grammar that compiles: rules that can be reached from nowhere, by name."""
+
+    unused: tuple[str, ...] = ()
+
+
+def error_at(source: str, position: int, reason: str) -> GrammarError:
+    """The error for a character offset of the source: its line, column and the line itself."""
+    position = min(position, len(source))
+    start = source.rfind("\n", 0, position) + 1
+    end = source.find("\n", position)
+    line = source[start : len(source) if end < 0 else end].expandtabs(1)
+    return GrammarError(
+        reason, line=source.count("\n", 0, position) + 1, column=position - start + 1, excerpt=line.rstrip("\r")
+    )
+
+
+@dataclass(slots=True)
+class NamedRules:
+    """Collects the rules of one source. Positions are character offsets into it."""
+
+    source: str
+    builder: GrammarBuilder = field(default_factory=GrammarBuilder)
+    refs: dict[str, Ref] = field(default_factory=dict)
+    defined: dict[str, int] = field(default_factory=dict)
+    used: dict[str, int] = field(default_factory=dict)
+
+    def use(self, name: str, position: int) -> Ref:
+        """A reference to a rule, which may be defined later."""
+        self.used.setdefault(name, position)
+        return self._ref(name)
+
+    def define(self, name: str, position: int, body: Expr) -> None:
+        """Give a rule its body. Raises GrammarError the second time."""
+        if name in self.defined:
+            raise error_at(self.source, position, f"the rule {name!r} is defined twice")
+        self.defined[name] = position
+        self.builder.define(self._ref(name), body)
+
+    def build(self, start: str) -> tuple[Grammar, GrammarReport]:
+        """The grammar of the rules that `start` reaches. Raises GrammarError for what it cannot mean."""
+        for name, position in self.used.items():
+            if name not in self.defined:
+                raise error_at(self.source, position, f"the rule {name!r} is not defined{self._nearest(name)}")
+        if start not in self.defined:
+            have = f"{self._nearest(start) or ': the grammar starts there'}"
+            raise error_at(self.source, len(self.source), f"there is no rule {start!r}{have}")
+        grammar = self.builder.build(self.refs[start])
+        reached = _reached(grammar)
+        good = productive(grammar)
+        for name, position in self.defined.items():
+            number = self.refs[name].rule
+            if number in reached and number not in good:
+                raise error_at(
+                    self.source, position, f"the rule {name!r} has no finite text: {self._why(grammar, number)}"
+                )
+        return grammar, GrammarReport(tuple(n for n in self.defined if self.refs[n].rule not in reached))
+
+    def _ref(self, name: str) -> Ref:
+        if name not in self.refs:
+            self.refs[name] = self.builder.declare(name)
+        return self.refs[name]
+
+    def _nearest(self, name: str) -> str:
+        near = difflib.get_close_matches(name, self.defined, 1)
+        return f"; did you mean {near[0]!r}?" if near else ""
+
+    def _why(self, grammar: Grammar, number: int) -> str:
+        if number in _reached(grammar, _references(grammar.rules[number].body)):
+            return "each of its alternatives leads back to it"
+        return "it needs a rule that has none"
+
+
+def children(expr: Expr) -> tuple[Expr, ...]:
+    """The expressions an expression is made of."""
+    match expr:
+        case Seq(parts) | Alt(parts):
+            return parts
+        case Repeat(body) | Shared(body):
+            return (body,)
+        case Graph(_, _, _, edges):
+            return tuple(label for _, label, _ in edges)
+        case Unordered(members, separator, extra):
+            return (*(body for body, _ in members), separator, *(() if extra is None else (extra,)))
+        case _:
+            return ()
+
+
+def _references(expr: Expr) -> Iterator[int]:
+    if isinstance(expr, Ref):
+        yield expr.rule
+    for child in children(expr):
+        yield from _references(child)
+
+
+def _reached(grammar: Grammar, start: Iterable[int] | None = None) -> set[int]:
+    """Rules that can be reached, the starting ones included."""
+    queue = list(dict.fromkeys([grammar.start] if start is None else start))
+    found = set(queue)
+    while queue:
+        for rule in _references(grammar.rules[queue.pop()].body):
+            if rule not in found:
+                found.add(rule)
+                queue.append(rule)
+    return found
+
+
+def productive(grammar: Grammar) -> set[int]:
+    """Rules with a finite text. Rounds to a fixpoint; a round is linear, and most grammars need two or three."""
+    good: set[int] = set()
+    while True:
+        new = {n for n, rule in enumerate(grammar.rules) if n not in good and _finite(rule.body, good)}
+        if not new:
+            return good
+        good |= new
+
+
+def _finite(expr: Expr, good: set[int]) -> bool:
+    match expr:
+        case Ref(rule):
+            return rule in good
+        case Shared(body):
+            return _finite(body, good)
+        case Seq(parts):
+            return all(_finite(part, good) for part in parts)
+        case Alt(options):
+            return any(_finite(option, good) for option in options)
+        case Repeat(body, minimum, _):
+            return minimum == 0 or _finite(body, good)
+        case Graph(_, start, accepts, edges):
+            alive = {start}
+            steps = [(a, b) for a, label, b in edges if _finite(label, good)]
+            for _ in edges:
+                alive |= {b for a, b in steps if a in alive}
+            return not alive.isdisjoint(accepts)
+        case Unordered(members, _, _):
+            return all(_finite(body, good) for body, needed in members if needed)
+        case _:
+            return getattr(expr, "mask", 1) != 0
+
+
+def import_rules(builder: GrammarBuilder, grammar: Grammar) -> Ref:
+    """Copy the rules of a grammar into another that is being built; the reference to its start there."""
+    refuse_distinct(grammar)
+    base = len(builder.names)
+    for rule in grammar.rules:
+        builder.rule(rule.name, mapped(rule.body, lambda ref: Ref(ref.rule + base)))
+    return Ref(grammar.start + base)

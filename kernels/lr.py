@@ -1,0 +1,255 @@
+"""LALR parsing on hash-consed stacks, so that equal stacks are one number and a stack is never copied.
+
+A stack is a node (parent, LALR state, margin); a margin is a node (parent margin, -1 - indentation, open parentheses)
+in the same table, and says how newlines are to be read where indentation matters (Lark's Indenter). Cost of feeding a
+terminal: linear in the reductions it makes. Source: DeRemer and Pennello 1982 (tables, by lark). Reference: lark, in
+tests/lark.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from structgen.kernels._jit import jit
+from structgen.kernels.agenda import mix
+
+UNKNOWN, GROW, CROWDED, NEED = -1, -2, -3, -4
+CLASS = 1 << 20  # entries of `bytes` from here on: a complete character of a class
+MOST_LOCAL = 512  # states a token's reductions may push before anything is interned
+MOST_THREADS = 256
+END = 0
+
+# LexMemo.counts
+N_CONFIGS, N_THREADS, N_STACKS = range(3)
+# LrTables.scalars
+FIRST, FINAL, NEWLINE, INDENT, DEDENT, TAB = range(6)
+PARENT, STATE, MARGIN = range(3)  # LexMemo.stacks
+LEX, STACK, COLUMN = range(3)  # LexMemo.threads
+
+
+class LrTables(NamedTuple):
+    """An LALR parser.  s states, t terminals, n nonterminals, w = ceil(t / 64).
+
+    actions   i32 (s, t)    0 error, k + 1 shift to k, -k - 1 reduce production k
+    gotos     i32 (s, n)    next state
+    rules     i32 (., 2)    nonterminal, length
+    bytes     i32 (u, 256)  byte automaton of a character: row, CLASS + class, or -1
+    within    u64 (u, c)    classes that can still come out of each row, c = ceil(classes / 64)
+    contexts  i32 (s,)      lexing context of a state
+    ignored   u64 (w,)      terminals the parser never sees
+    parens    i8 (t,)       1 opens, -1 closes, 0 neither
+    scalars   i64 (6,)      FIRST and FINAL state, NEWLINE, INDENT, DEDENT terminals (-1: no indentation), TAB columns
+    """
+
+    actions: NDArray[np.int32]
+    gotos: NDArray[np.int32]
+    rules: NDArray[np.int32]
+    bytes: NDArray[np.int32]
+    within: NDArray[np.uint64]
+    contexts: NDArray[np.int32]
+    ignored: NDArray[np.uint64]
+    parens: NDArray[np.int8]
+    scalars: NDArray[np.int64]
+
+
+class LexStates(NamedTuple):
+    """The lexing automaton as far as it is known.  l states, e ends.
+
+    next      i32 (l, classes)   next state, 0 = none
+    first_end i32 (l + 1,)       first row in `ends`
+    ends      i32 (e, 2)         terminal and guard of a token that may end here
+    reach     u64 (l, w)         terminals that may end here or later
+    first_skip i32 (l + 1,)      first row in `skips`
+    skips     i32 (.,)           guards that an ignored token may leave here or later
+    fresh     u8 (l,)            3 = before a token, and the text may end here
+    starts    i32 (contexts, g)  state before a token, by context and guard; UNKNOWN = ask
+    through   u64 (contexts, g, w)  terminals that may come from there, past any that are ignored; END
+    """
+
+    next: NDArray[np.int32]
+    first_end: NDArray[np.int32]
+    ends: NDArray[np.int32]
+    reach: NDArray[np.uint64]
+    first_skip: NDArray[np.int32]
+    skips: NDArray[np.int32]
+    fresh: NDArray[np.uint8]
+    starts: NDArray[np.int32]
+    through: NDArray[np.uint64]
+
+
+class LexMemo(NamedTuple):
+    """Interned configurations and stacks.
+
+    counts    i64 (3,)       configurations, threads, stack nodes in use
+    trans     i32 (C, 256)   next configuration, 0 = dead, UNKNOWN
+    configs   i64 (C + 1, 2) accepting; first row in `threads`
+    threads   i64 (., 3)     LEX, STACK, COLUMN
+    table     i32 (H,)       open-addressing hash of configurations, 0 = free
+    stacks    i64 (S, 3)     PARENT, STATE (LALR state, or -1 - indentation of a margin), MARGIN (or open parentheses)
+    stack_table i32 (2 S,)   hash of stacks
+    shiftable u64 (S, w)     terminals the stack can shift, END where the text may end
+    known     u8 (S,)        whether that is computed
+    agenda    i64 (MOST_THREADS, 3)  scratch
+    wanted    i64 (2,)       context and guard whose start state a kernel asked for
+    """
+
+    counts: NDArray[np.int64]
+    trans: NDArray[np.int32]
+    configs: NDArray[np.int64]
+    threads: NDArray[np.int64]
+    table: NDArray[np.int32]
+    stacks: NDArray[np.int64]
+    stack_table: NDArray[np.int32]
+    shiftable: NDArray[np.uint64]
+    known: NDArray[np.uint8]
+    agenda: NDArray[np.int64]
+    wanted: NDArray[np.int64]
+
+
+# ------------------------------------------------------------------------------------------------------------- stacks
+
+
+@jit
+def node(memo, parent, state, margin):  # type: ignore[no-untyped-def]
+    """The stack node (parent, state, margin), made if new; GROW when full."""
+    mask = np.uint64(memo.stack_table.shape[0] - 1)
+    place = mix(parent, state, margin) & mask
+    while memo.stack_table[place] != 0:
+        k = memo.stack_table[place]
+        if memo.stacks[k, PARENT] == parent and memo.stacks[k, STATE] == state and memo.stacks[k, MARGIN] == margin:
+            return np.int64(k)
+        place = (place + np.uint64(1)) & mask
+    k = memo.counts[N_STACKS]
+    if k >= memo.stacks.shape[0]:
+        return np.int64(GROW)
+    memo.stacks[k, PARENT], memo.stacks[k, STATE], memo.stacks[k, MARGIN] = parent, state, margin
+    memo.known[k] = 0
+    memo.stack_table[place] = k
+    memo.counts[N_STACKS] = k + 1
+    return np.int64(k)
+
+
+@jit
+def reduce_for(tab, memo, stack, terminal, local):  # type: ignore[no-untyped-def]
+    """Make the reductions a terminal asks for, without interning: (base stack, states above it in `local`, action).
+
+    The action is that of the top for the terminal: 0 error, > 0 a shift. For END, 1 when the text may end.
+    """
+    base, n = np.int64(stack), np.int64(0)
+    while True:
+        top = local[n - 1] if n > 0 else memo.stacks[base, STATE]
+        action = tab.actions[top, terminal]
+        if action >= 0:
+            return base, n, action
+        length = np.int64(tab.rules[-action - 1, 1])
+        if length <= n:
+            n -= length
+        else:
+            for _ in range(length - n):
+                base = memo.stacks[base, PARENT]
+            n = np.int64(0)
+        below = local[n - 1] if n > 0 else memo.stacks[base, STATE]
+        local[n] = tab.gotos[below, tab.rules[-action - 1, 0]]
+        n += 1
+        if terminal == END and local[n - 1] == tab.scalars[FINAL]:
+            return base, n, np.int32(1)
+        if n >= local.shape[0] - 1:
+            return base, n, np.int32(0)
+
+
+@jit
+def feed(tab, memo, stack, terminal, margin):  # type: ignore[no-untyped-def]
+    """The stack after a terminal: 0 when it is an error, GROW. New nodes carry `margin`."""
+    local = np.empty(MOST_LOCAL, np.int64)
+    base, n, action = reduce_for(tab, memo, stack, terminal, local)
+    if action <= 0:
+        return np.int64(0)
+    for k in range(n):
+        base = node(memo, base, local[k], margin)
+        if base < 0:
+            return base
+    return node(memo, base, np.int64(action - 1), margin)
+
+
+@jit
+def margin_with(memo, margin, parens):  # type: ignore[no-untyped-def]
+    """The margin with another number of open parentheses."""
+    return node(memo, memo.stacks[margin, PARENT], memo.stacks[margin, STATE], parens)
+
+
+@jit
+def newline(tab, memo, stack, column):  # type: ignore[no-untyped-def]
+    """The stack after a newline token whose last line begins with `column` columns; 0 when that is an error."""
+    margin = memo.stacks[stack, MARGIN]
+    if memo.stacks[margin, MARGIN] > 0:
+        return stack
+    stack = feed(tab, memo, stack, tab.scalars[NEWLINE], margin) if column >= 0 else np.int64(0)
+    if stack <= 0:
+        return stack
+    if column > -1 - memo.stacks[margin, STATE]:
+        margin = node(memo, margin, -1 - column, np.int64(0))
+        return feed(tab, memo, stack, tab.scalars[INDENT], margin) if margin > 0 else margin
+    while column < -1 - memo.stacks[margin, STATE]:
+        margin = memo.stacks[margin, PARENT]
+        stack = feed(tab, memo, stack, tab.scalars[DEDENT], margin)
+        if stack <= 0:
+            return stack
+    return stack if column == -1 - memo.stacks[margin, STATE] else np.int64(0)
+
+
+@jit
+def take(tab, memo, stack, terminal, column):  # type: ignore[no-untyped-def]
+    """The stack after a token: 0 when it is an error, GROW."""
+    if terminal == tab.scalars[NEWLINE]:
+        return newline(tab, memo, stack, column)
+    margin = memo.stacks[stack, MARGIN]
+    parens = memo.stacks[margin, MARGIN] + tab.parens[terminal]
+    if tab.parens[terminal] != 0:
+        if parens < 0:
+            return np.int64(0)
+        margin = margin_with(memo, margin, parens)
+        if margin < 0:
+            return margin
+    return feed(tab, memo, stack, terminal, margin)
+
+
+@jit
+def finish(tab, memo, stack):  # type: ignore[no-untyped-def]
+    """1 when the text may end with this stack, 0 when not, GROW: blocks that are open are closed first."""
+    margin = memo.stacks[stack, MARGIN]
+    while memo.stacks[margin, STATE] < -1:
+        margin = memo.stacks[margin, PARENT]
+        stack = feed(tab, memo, stack, tab.scalars[DEDENT], margin)
+        if stack <= 0:
+            return stack
+    local = np.empty(MOST_LOCAL, np.int64)
+    _, _, action = reduce_for(tab, memo, stack, END, local)
+    return np.int64(action > 0)
+
+
+@jit
+def learn_shiftable(tab, memo, stack):  # type: ignore[no-untyped-def]
+    """Fill memo.shiftable of a stack; 0, or GROW."""
+    if memo.known[stack]:
+        return np.int64(0)
+    ends = finish(tab, memo, stack)
+    if ends < 0:
+        return ends
+    local = np.empty(MOST_LOCAL, np.int64)
+    memo.shiftable[stack, :] = 0
+    top = memo.stacks[stack, STATE]
+    for terminal in range(1, tab.actions.shape[1]):
+        action = tab.actions[top, terminal]
+        if action < 0:
+            _, _, action = reduce_for(tab, memo, stack, terminal, local)
+        if action > 0:
+            memo.shiftable[stack, terminal >> 6] |= np.uint64(1) << np.uint64(terminal & 63)
+    closed = tab.scalars[NEWLINE]
+    if closed >= 0 and memo.stacks[memo.stacks[stack, MARGIN], MARGIN] > 0:
+        memo.shiftable[stack, closed >> 6] |= np.uint64(1) << np.uint64(closed & 63)
+    memo.shiftable[stack, 0] |= np.uint64(ends)
+    memo.known[stack] = 1
+    return np.int64(0)

@@ -1,0 +1,67 @@
+"""`generate` by a sampler: a prompt and its constraint -> n outputs of the model conditioned on the constraint.
+
+Exact methods, chains and searches give their n outputs as they are. Of methods whose draws have weights more are drawn
+(`draws`, 32 or 4 n if not given) and n of them picked by weight. What falls short raises SamplingIncomplete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from structgen.errors import OptionError, SamplingIncomplete
+from structgen.matcher import Constraint
+from structgen.options import SamplingOptions
+from structgen.samplers.problem import Problem
+from structgen.samplers.result import Sample, SampleSet
+from structgen.samplers.run import WEIGHTED, Budget, sample
+
+__all__ = ["draw_outputs"]
+
+
+@lru_cache(maxsize=2)
+def _prefix_model(engine: Any) -> Any:
+    """What samplers ask of an engine, kept with what it has read, for the last two engines."""
+    from structgen.engines.prefixes import prefix_model
+
+    return prefix_model(engine)
+
+
+def draw_outputs(
+    engine: Any,
+    prompt: Sequence[int],
+    constraint: Constraint,
+    max_tokens: int,
+    sampling: SamplingOptions,
+    n: int,
+    method: str,
+    stream: int,
+    *,
+    budget: Budget | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> tuple[list[Sample], SampleSet]:
+    """n samples and the set they come from. `stream` numbers the prompt's own random numbers under the one seed."""
+    problem = Problem(
+        _prefix_model(engine),
+        constraint,
+        max_tokens,
+        prompt=prompt,
+        temperature=sampling.temperature,
+        top_k=sampling.top_k,
+        top_p=sampling.top_p,
+    )
+    given, wanted = dict(options or {}), n
+    if method in WEIGHTED:
+        wanted = given.pop("draws", max(32, 4 * n))
+        if not isinstance(wanted, int) or wanted < n:
+            raise OptionError(f"draws must be at least n = {n}, not {wanted!r}", option="draws")
+    seed = int(np.random.SeedSequence([sampling.seed, stream]).generate_state(1)[0])
+    result = sample(problem, wanted, method, budget=budget, seed=seed, **given)
+    alive = [s for s in result.samples if s.log_weight > -np.inf]
+    found = len(alive) if method not in WEIGHTED else n if alive and result.status == "complete" else 0
+    if found < n:
+        raise SamplingIncomplete(status=result.status, found=found, wanted=n, result=result, note=result.note)
+    return (result.resample(n, seed) if method in WEIGHTED else alive[:n]), result

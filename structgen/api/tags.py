@@ -1,0 +1,113 @@
+"""Structural tags as callers write them: each region names its constraint as `compile` takes it.
+
+StructuralTag(
+    tags=[Tag("<tool_call>\n", "\n</tool_call>", schema=GetWeather), Tag("<run>", "</run>", regex=r"[a-z]+")],
+    thinking=Thinking(Special("<think>"), Special("</think>")),
+    at_most=1,
+)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from structgen.errors import OptionError
+from structgen.grammars.ir import Grammar
+from structgen.grammars.tags import CompiledTag, Special, TagLayout, compile_tags
+
+__all__ = ["Special", "StructuralTag", "Tag", "Thinking"]
+
+
+_THINK, _END_OF_THINKING = Special("<think>"), Special("</think>")
+
+
+class Tag:
+    """A region: `begin`, a content under one constraint (schema=, regex=, gbnf=, ...), `end`.
+
+    `begin` and `end` are text or `Special` tokens. The region opens where the text reaches `trigger`, a beginning of
+    `begin`; without one, where all of `begin` is written.
+    """
+
+    def __init__(self, begin: str | Special, end: str | Special = "", *, trigger: str | None = None, **content: Any):
+        if not begin:
+            raise OptionError("a tag begins with something", option="begin")
+        if trigger is not None and not (isinstance(begin, str) and trigger and begin.startswith(trigger)):
+            raise OptionError(f"the trigger {trigger!r} is not how {begin!r} begins", option="trigger")
+        self.begin, self.end, self.trigger, self.content = begin, end, trigger, content
+
+    def __repr__(self) -> str:
+        return f"Tag({self.begin!r}, {self.end!r}, trigger={self.trigger!r}, {self.content!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Thinking:
+    """A section of free text before everything else. `begin` None: the prompt has written it already."""
+
+    begin: str | Special | None = _THINK
+    end: str | Special = _END_OF_THINKING
+
+    def __post_init__(self) -> None:
+        if not self.end:
+            raise OptionError("thinking ends with something", option="end")
+
+
+@dataclass(frozen=True, slots=True)
+class StructuralTag:
+    """Free text with calls, or a thinking section and an answer.
+
+    field             meaning
+    tags              regions that may be opened
+    at_least, at_most how many calls (None: any number)
+    stop_after_first  the output ends behind the first call
+    between           whether free text may stand before, between and behind the calls
+    thinking          a section that comes first
+    answer            what must follow the thinking, as options of `compile` ({"schema": Person}); instead of tags
+    """
+
+    tags: Sequence[Tag] = ()
+    at_least: int = 0
+    at_most: int | None = None
+    stop_after_first: bool = False
+    between: bool = True
+    thinking: Thinking | None = None
+    answer: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if bool(self.tags) == (self.answer is not None):
+            raise OptionError("a structural tag has tags or an answer", option="tags")
+        if self.at_least < 0 or (self.at_most is not None and self.at_most < max(self.at_least, 1)):
+            raise OptionError(f"at_least={self.at_least} and at_most={self.at_most} leave no number", option="at_most")
+        if self.stop_after_first and (self.at_least > 1 or self.at_most not in (None, 1)):
+            raise OptionError("stop_after_first allows one call", option="stop_after_first")
+        triggers = [tag.begin if tag.trigger is None else tag.trigger for tag in self.tags]
+        for one in triggers:
+            for two in triggers:
+                if isinstance(one, str) and isinstance(two, str) and one != two and one in two:
+                    raise OptionError(f"{two!r} is never reached: {one!r} opens a region inside it", option="tags")
+
+    def grammar(self) -> Grammar:
+        """As grammar IR. Raises what the constraints of its regions raise."""
+        tags = tuple(CompiledTag(tag.begin, _content(tag.content), tag.end, tag.trigger) for tag in self.tags)
+        return compile_tags(
+            TagLayout(
+                tags=tags,
+                at_least=self.at_least,
+                at_most=self.at_most,
+                stop=self.stop_after_first,
+                between=self.between,
+                thinking=None if self.thinking is None else (self.thinking.begin, self.thinking.end),
+                answer=None if self.answer is None else _content(self.answer),
+            )
+        )
+
+
+def _content(options: dict[str, Any]) -> Grammar:
+    """The grammar of one region."""
+    from structgen.api.sources import source_of
+
+    grammar = source_of(**options).lower().grammar
+    if not isinstance(grammar, Grammar):
+        raise OptionError("a Lark grammar inside a tag needs lexer='dynamic'", option="lark")
+    return grammar

@@ -1,0 +1,29 @@
+"""Samplers: a model, a constraint and a budget -> weighted outputs, and how far they are from the right distribution.
+
+    models      what a model must offer; TableModel, exact and enumerable
+    problem     model + constraint + law = the distribution pi that is wanted; Prefix, a place in it
+    weights     the one account: rows of log-probabilities on the allowed set, paths, the distortion meter
+    choosers    where random choices come from: seeded streams, or every outcome in turn (tests without noise)
+    result      Sample, SampleSet: outputs, weights, evidence, what they cost
+    run         sample(problem, n, method=..., budget=..., seed=...) and the table of methods
+    exact       a problem enumerated: pi, the masked law q, Z and every divergence
+    fixtures    small problems whose numbers are known in closed form
+
+Notation, used in every file: u a prefix, bottom the end of the output (all stop tokens are this one event), p(t|u) the
+model's law after temperature, top-k and top-p, A(u) the allowed set, m(u) = sum of p over A(u) its mass,
+pi(w) = p(w bottom) 1[w in L] / Z the target, Z the evidence, T the most tokens with bottom counted.
+
+**To add a method**: one file `structgen/samplers/NAME.py` with one function, and its line in `METHODS` of `run.py`:
+
+    def NAME(run: Run, n: int, *, option: int = 1) -> SampleSet:
+        '''One line that says what it is and what it promises.'''
+
+- `run.root()` is the empty path; `run.rows(prefixes)` gives one `Row` per prefix (equal prefixes share one model call);
+  `path.take(row, place, log_weight)` enters the step into the account; `path.sample(run.problem)` ends it.
+- Every random choice goes through `run.chooser(*key)`, one stream per particle, attempt or chain: then results do not
+  depend on the batch, and tests replay all outcomes.
+- Ask `run.spent()` before every `run.rows`; once it says yes drop what is unfinished and return status "budget".
+- Keyword-only parameters are the method's options; `sample` passes them on and refuses unknown names.
+- `run.result(samples, ...)` adds the law, the costs and the status. A dead path is a sample of weight zero and counts.
+- Register it in `tests/samplers/` against `exact.enumerate_outputs`: expectations over ExhaustiveChooser, then counts.
+"""

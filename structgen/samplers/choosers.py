@@ -1,0 +1,123 @@
+"""Where random choices come from.
+
+A method draws only through a `Chooser`, so the same code runs on seeded streams and, in tests, on every possible
+outcome in turn with its exact probability: expectations then come out to rounding error, without noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from structgen.errors import InvariantError, LimitExceeded
+
+__all__ = ["Chooser", "ExhaustiveChooser", "RandomChooser", "every_outcome"]
+
+T = TypeVar("T")
+Floats = NDArray[np.float64]
+
+
+class Chooser(Protocol):
+    """Makes choices whose probabilities are given as unnormalised logarithms; -inf is never chosen."""
+
+    def choice(self, log_weights: Floats) -> int:
+        """One index, with probability proportional to exp(log_weights)."""
+        ...
+
+    def order(self, log_weights: Floats) -> Iterator[int]:
+        """Indices of positive weight one after the other, without replacement."""
+        ...
+
+    def accept(self, log_probability: float) -> bool:
+        """True with this probability."""
+        ...
+
+
+class RandomChooser:
+    """A seeded stream. `key` numbers it: streams of different keys are independent, whatever runs beside them."""
+
+    def __init__(self, seed: int, *key: int) -> None:
+        self.generator = np.random.default_rng(np.random.SeedSequence([seed, *key]))
+
+    def choice(self, log_weights: Floats) -> int:
+        """Inversion of the cumulative sum in float64: one uniform number, however many weights."""
+        highest = log_weights.max(initial=-np.inf)
+        if not np.isfinite(highest):
+            raise InvariantError("a choice has a possible outcome", f"{log_weights.size} weights, highest {highest}")
+        cumulative = np.exp(log_weights - highest).cumsum()
+        reached = self.generator.random() * cumulative[-1]
+        place = min(int(np.searchsorted(cumulative, reached, side="right")), log_weights.size - 1)
+        # rounding may point just past the last possible weight
+        return place if log_weights[place] > -np.inf else int(np.flatnonzero(log_weights > -np.inf)[-1])
+
+    def order(self, log_weights: Floats) -> Iterator[int]:
+        """Sorted by log-weight plus Gumbel noise, finite entries only (Gumbel top-k)."""
+        possible = np.flatnonzero(log_weights > -np.inf)
+        noise = -np.log(self.generator.standard_exponential(possible.size))
+        yield from possible[np.argsort(-(log_weights[possible] + noise), kind="stable")].tolist()
+
+    def accept(self, log_probability: float) -> bool:
+        """One uniform number in [0, 1)."""
+        return bool(self.generator.random() < np.exp(log_probability))
+
+
+class ExhaustiveChooser:
+    """Replays a list of earlier choices, then takes the first possible one; `probability` is that of what it chose."""
+
+    def __init__(self, script: list[int]) -> None:
+        self.script, self.log, self.probability = script, [0] * 0, 1.0
+        self.widths: list[list[int]] = []
+
+    def choice(self, log_weights: Floats) -> int:
+        """The scripted outcome, else the first of positive weight."""
+        possible = np.flatnonzero(log_weights > -np.inf).tolist()
+        at = len(self.log)
+        index = self.script[at] if at < len(self.script) else possible[0]
+        weights = np.exp(log_weights - log_weights.max())
+        self.probability *= float(weights[index] / weights.sum())
+        self.log.append(index)
+        self.widths.append(possible)
+        return index
+
+    def order(self, log_weights: Floats) -> Iterator[int]:
+        """Sequential choices without replacement: the same law as Gumbel noise."""
+        left = np.array(log_weights, np.float64)
+        while (left > -np.inf).any():
+            index = self.choice(left)
+            left[index] = -np.inf
+            yield index
+
+    def accept(self, log_probability: float) -> bool:
+        """A choice between yes and no."""
+        probability = float(np.exp(log_probability))
+        with np.errstate(divide="ignore"):
+            return self.choice(np.log(np.array([probability, max(0.0, 1 - probability)]))) == 0
+
+
+def every_outcome(experiment: Callable[[ExhaustiveChooser], T], limit: int = 1_000_000) -> Iterator[tuple[float, T]]:
+    """(probability, result) of every way `experiment` can go, by depth-first search over its choices.
+
+    Cost: one run per outcome. Raises LimitExceeded beyond `limit` outcomes.
+    """
+    script: list[int] | None = []
+    for _ in range(limit):
+        assert script is not None
+        chooser = ExhaustiveChooser(script)
+        result = experiment(chooser)
+        yield chooser.probability, result
+        script = _next_script(chooser)
+        if script is None:
+            return
+    raise LimitExceeded("an experiment with this many outcomes is not enumerated", limit="outcomes", allowed=limit)
+
+
+def _next_script(chooser: ExhaustiveChooser) -> list[int] | None:
+    """The choices that lead to the next outcome in depth-first order, None after the last."""
+    for at in range(len(chooser.log) - 1, -1, -1):
+        later = [index for index in chooser.widths[at] if index > chooser.log[at]]
+        if later:
+            return [*chooser.log[:at], later[0]]
+    return None

@@ -1,0 +1,211 @@
+"""What sampling returns: outputs with their account, the evidence, the costs, and how far off plain masking would be.
+
+Weights are on the scale of the problem: exp(log_weight) averages to Z over all samples, dead ones counted with weight
+zero. Exact methods have equal weights (log_weight 0) and estimate Z from their attempts instead.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Hashable
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from structgen.samplers.problem import Law
+
+__all__ = ["Distortion", "Sample", "SampleSet", "Stats", "Status"]
+
+Status = Literal["complete", "budget", "degenerate", "empty"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One draw.
+
+    field          meaning
+    token_ids      tokens of the text, without the stop token
+    data           the text's bytes
+    log_prob       log p(w bottom): the model's own, after the transforms, unmasked
+    log_q          log-probability under the proposal; None where it has no closed form
+    log_weight     importance weight: log_prob - log_q, or a properly weighted estimate of it; 0 for exact samples
+    finish         "stop"; "dead": nothing could follow, weight zero
+    step_log_mass  log m(u) at every step: their sum is the weight plain masking would have had to give this output
+    """
+
+    token_ids: tuple[int, ...]
+    data: bytes
+    log_prob: float
+    log_q: float | None
+    log_weight: float
+    finish: str
+    step_log_mass: tuple[float, ...] = field(default=(), repr=False)
+
+    @property
+    def text(self) -> str:
+        """The text; bytes that are not UTF-8 become U+FFFD."""
+        return self.data.decode("utf-8", errors="replace")
+
+    @property
+    def log_mass(self) -> float:
+        """log W(w) = sum of log m(u) along it; NaN for a method that reads no masses."""
+        return sum(self.step_log_mass) if self.step_log_mass else float("nan")
+
+
+@dataclass(slots=True)
+class Stats:
+    """What it cost.
+
+    field               counts
+    model_calls         prefixes whose logits were computed (not batches)
+    tokens_forwarded    tokens the model read, prompts included
+    cache_hits          prefixes answered without the model: equal ones in a batch, nodes of a trie
+    masks_filled        allowed sets read
+    constraint_checks   single tokens or texts checked
+    attempts, accepted  draws begun, and how many became samples
+    resamples           resampling steps
+    unique_ancestors    distinct particles of the start that have descendants at the end; None without resampling
+    seconds             wall time
+    """
+
+    model_calls: int = 0
+    tokens_forwarded: int = 0
+    cache_hits: int = 0
+    masks_filled: int = 0
+    constraint_checks: int = 0
+    attempts: int = 0
+    accepted: int = 0
+    resamples: int = 0
+    unique_ancestors: int | None = None
+    seconds: float = 0.0
+
+    @property
+    def accept_rate(self) -> float:
+        """accepted / attempts."""
+        return self.accepted / self.attempts if self.attempts else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Distortion:
+    """How far plain masking is from the model conditioned on the constraint, in nats.
+
+    field          meaning
+    mean_log_loss  mean over outputs of log 1/W: how much probability masking moved per output
+    var_log_mass   variance of log W: 0 exactly when masking is exact
+    kl             estimate of KL(masked || target) = log Z - E log W; None where Z or masked draws are missing
+    """
+
+    mean_log_loss: float
+    var_log_mass: float
+    kl: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSet:
+    """The outputs of one call of `sample`.
+
+    field            meaning
+    samples          the draws, dead ones included
+    method, law      how they were drawn, and from which measure
+    target           "distribution", or "argmax" for a search, whose outputs are no sample
+    exact            each sample is distributed exactly as the target and independent of the others
+    status           "complete"; "budget": it ended the run early; "degenerate": every draw is dead; "empty": there is
+                     no output of positive probability within T tokens (proven)
+    log_evidence     estimate of log Z; a mean of weights is unbiased for Z. None where the method has none
+    evidence_error   relative standard error of the estimate of Z; None with fewer than two draws
+    evidence_bounds  (log M, log U), certain: M <= Z <= U
+    tv_bound         certain bound on the total variation between the proposal reached and the target
+    note             advice or the reason of the status, "" for none
+    """
+
+    samples: tuple[Sample, ...]
+    method: str
+    law: Law
+    status: Status
+    stats: Stats
+    exact: bool = False
+    target: Literal["distribution", "argmax"] = "distribution"
+    log_evidence: float | None = None
+    evidence_error: float | None = None
+    evidence_bounds: tuple[float, float] | None = None
+    tv_bound: float | None = None
+    note: str = ""
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    @property
+    def log_weights(self) -> NDArray[np.float64]:
+        """(n,) of all samples."""
+        return np.array([sample.log_weight for sample in self.samples], np.float64)
+
+    @property
+    def ess(self) -> float:
+        """How many equally weighted samples these are worth; 0 when all are dead."""
+        from structgen.samplers.weights import effective_size
+
+        return effective_size(self.log_weights)
+
+    @property
+    def distortion(self) -> Distortion:
+        """The distortion meter over the outputs that are not dead.
+
+        Of masked draws it estimates how far masked decoding is off; of others it describes these outputs.
+        """
+        masses = np.array([s.log_mass for s in self.samples if s.finish == "stop"], np.float64)
+        if not masses.size:
+            return Distortion(np.inf, np.nan, None)
+        from_masked = self.method in ("masked", "importance") and not self.stats.resamples
+        from_masked = from_masked and masses.size == len(self.samples)
+        kl = self.log_evidence - float(masses.mean()) if from_masked and self.log_evidence is not None else None
+        return Distortion(-float(masses.mean()), float(masses.var()), kl)
+
+    def probabilities(self) -> NDArray[np.float64]:
+        """(n,) normalised weights. ValueError when all are zero: there is nothing to draw from."""
+        log_weights = self.log_weights
+        highest = log_weights.max(initial=-np.inf)
+        if highest == -np.inf:
+            raise ValueError(f"no sample has positive weight (status {self.status!r})")
+        weights = np.exp(log_weights - highest)
+        return np.asarray(weights / weights.sum())
+
+    def draw(self, k: int = 1, seed: int = 0) -> list[Sample]:
+        """k samples by weight, with replacement."""
+        return self.resample(k, seed, scheme="multinomial")
+
+    def resample(self, k: int, seed: int = 0, scheme: str = "stratified") -> list[Sample]:
+        """k samples by weight under a scheme of `resampling`, in random order for all but "multinomial"."""
+        from structgen.samplers.choosers import RandomChooser
+        from structgen.samplers.resampling import resample
+
+        self.probabilities()
+        chooser = RandomChooser(seed)
+        places = resample(self.log_weights, k, chooser, scheme)
+        if scheme != "multinomial":
+            chooser.generator.shuffle(places)
+        return [self.samples[place] for place in places]
+
+    def posterior(self, key: Callable[[Sample], Hashable] | None = None) -> list[tuple[Any, float]]:
+        """(key of the samples, probability), likeliest first; the key is the text's bytes if not given."""
+        totals: dict[Any, float] = {}
+        for sample, probability in zip(self.samples, self.probabilities().tolist(), strict=True):
+            name = sample.data if key is None else key(sample)
+            totals[name] = totals.get(name, 0.0) + probability
+        return sorted(totals.items(), key=lambda item: -item[1])
+
+    def to_json(self) -> str:
+        """Everything as JSON text; infinite numbers are null, bytes are latin-1 text."""
+
+        def plain(value: Any) -> Any:
+            if isinstance(value, dict):
+                return {name: plain(item) for name, item in value.items()}
+            if isinstance(value, (list, tuple)):
+                return [plain(item) for item in value]
+            if isinstance(value, bytes):
+                return value.decode("latin-1")
+            return None if isinstance(value, float) and not np.isfinite(value) else value
+
+        return json.dumps(plain(asdict(self)))

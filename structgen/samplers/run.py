@@ -1,0 +1,226 @@
+"""`sample`: a problem, a method and a budget -> a SampleSet. The table of methods is here, one line each.
+
+`Run` is what a method gets: rows for prefixes (equal prefixes share one model call), streams of choices, the budget and
+the costs so far.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Protocol
+
+import numpy as np
+
+from structgen.errors import OptionError
+from structgen.samplers.choosers import Chooser, RandomChooser
+from structgen.samplers.models import Floats
+from structgen.samplers.problem import Prefix, Problem
+from structgen.samplers.result import Sample, SampleSet, Stats, Status
+from structgen.samplers.weights import Path, Row, log_sum
+
+__all__ = ["METHODS", "WEIGHTED", "Budget", "Run", "accepted_evidence", "method_of", "options_of", "sample"]
+
+METHODS = {
+    "masked": "structgen.samplers.masked",
+    "asap": "structgen.samplers.asap",
+    "cars": "structgen.samplers.cars",
+    "rejection": "structgen.samplers.rejection",
+    "importance": "structgen.samplers.importance",
+    "enumeration": "structgen.samplers.exact",
+}
+
+# Whose draws have weights of their own: who wants n outputs draws more and picks among them by weight.
+WEIGHTED = frozenset({"masked", "asap"})
+
+
+class Method(Protocol):
+    """A function of this shape, named as its line in METHODS; keyword-only parameters are its options."""
+
+    def __call__(self, run: Run, n: int, **options: Any) -> SampleSet: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """When to stop early; None is no limit.
+
+    Only `attempts` leaves exact samples exact: the others cut long outputs off more often than short ones, so what is
+    unfinished is dropped and the result says status "budget" and exact False.
+    """
+
+    model_calls: int | None = None
+    seconds: float | None = None
+    attempts: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("model_calls", "seconds", "attempts"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise OptionError(f"budget {name} must be positive, not {value}", option="budget")
+
+
+class Run:
+    """One call of `sample` while it runs."""
+
+    def __init__(self, problem: Problem, budget: Budget | None = None, seed: int | Chooser = 0) -> None:
+        self.problem, self.budget, self.stats = problem, budget or Budget(), Stats()
+        self._seed, self._started = seed, time.perf_counter()
+        self._read_before = problem.model.tokens_forwarded
+
+    def root(self) -> Path:
+        """The empty path."""
+        return Path(self.problem.root())
+
+    def chooser(self, *key: int) -> Chooser:
+        """The stream of one particle, attempt or chain; the chooser itself where one was given for a seed."""
+        return RandomChooser(self._seed, *key) if isinstance(self._seed, int) else self._seed
+
+    def spent(self) -> bool:
+        """The budget of model calls or seconds is used up: drop what is unfinished and return."""
+        calls, seconds = self.budget.model_calls, self.budget.seconds
+        if calls is not None and self.stats.model_calls >= calls:
+            return True
+        return seconds is not None and time.perf_counter() - self._started >= seconds
+
+    def rows(self, prefixes: Sequence[Prefix]) -> list[Row]:
+        """The row after each prefix: equal ones share it, and where nothing is allowed the model is not asked."""
+        allowed: dict[tuple[int, ...], Any] = {}
+        for prefix in prefixes:
+            if prefix.tokens not in allowed:
+                allowed[prefix.tokens] = (prefix, self.problem.allowed(prefix))
+        self.stats.masks_filled += len(allowed)
+        live = [(prefix, ids) for prefix, ids in allowed.values() if ids.size]
+        rows = {tokens: Row.of(ids, np.zeros(0)) for tokens, (_, ids) in allowed.items() if not ids.size}
+        for (prefix, ids), law in zip(live, self._laws([prefix for prefix, _ in live]), strict=True):
+            rows[prefix.tokens] = Row.of(ids, law[ids])
+        self.stats.cache_hits += len(prefixes) - len(allowed)
+        return [rows[prefix.tokens] for prefix in prefixes]
+
+    def laws(self, prefixes: Sequence[Prefix]) -> list[Floats]:
+        """(V,) log p(t|u) after each prefix, unconstrained; equal ones share it."""
+        distinct = {prefix.tokens: prefix for prefix in prefixes}
+        laws = dict(zip(distinct, self._laws(list(distinct.values())), strict=True))
+        self.stats.cache_hits += len(prefixes) - len(distinct)
+        return [laws[prefix.tokens] for prefix in prefixes]
+
+    def _laws(self, prefixes: list[Prefix]) -> Sequence[Floats]:
+        self.stats.model_calls += len(prefixes)
+        return list(self.problem.laws(prefixes)) if prefixes else []
+
+    def result(self, method: str, samples: Sequence[Sample], **known: Any) -> SampleSet:
+        """The set, with law, costs and status (from the weights, unless it is among `known`)."""
+        self.stats.seconds = time.perf_counter() - self._started
+        self.stats.tokens_forwarded = self.problem.model.tokens_forwarded - self._read_before
+        alive = any(sample.log_weight > -np.inf for sample in samples)
+        status: Status = "complete" if alive else "degenerate"
+        return SampleSet(tuple(samples), method, self.problem.law, **({"status": status, "stats": self.stats} | known))
+
+    def weighted_result(self, method: str, samples: Sequence[Sample], n: int, **known: Any) -> SampleSet:
+        """A result whose evidence is the mean weight of its draws; fewer than `n` mean that the budget was spent."""
+        if len(samples) < n:
+            known.setdefault("status", "budget")
+        evidence, error = mean_weight([sample.log_weight for sample in samples])
+        return self.result(method, samples, **({"log_evidence": evidence, "evidence_error": error} | known))
+
+    def attempt_limit(self, n: int) -> int:
+        """Most attempts for n accepted ones: the budget's, else enough for an acceptance of one in a thousand."""
+        return 10_000 + 1_000 * n if self.budget.attempts is None else self.budget.attempts
+
+    def exact_result(
+        self,
+        method: str,
+        samples: Sequence[Sample],
+        log_uppers: Sequence[float],
+        accepted: Sequence[bool],
+        n: int,
+        *,
+        cut: bool,
+        **known: Any,
+    ) -> SampleSet:
+        """A result of attempts: log U at the launch of each, and which were accepted.
+
+        `cut`: a budget of calls or seconds ended it, which favours short outputs, so they are not exact any more.
+        """
+        self.stats.attempts, self.stats.accepted = len(accepted), len(samples)
+        evidence, error = accepted_evidence(log_uppers, accepted)
+        note = ""
+        if self.stats.attempts >= 200 and self.stats.accept_rate < 0.01:
+            note = f"{len(samples)} of {len(accepted)} attempts were accepted: smc or mcmc may serve better"
+        status: Status = "complete" if len(samples) == n else "budget"
+        facts = {"status": status, "exact": not cut, "note": note, "log_evidence": evidence, "evidence_error": error}
+        return self.result(method, samples, **(facts | known))
+
+
+def accepted_evidence(log_uppers: Sequence[float], accepted: Sequence[bool]) -> tuple[float | None, float | None]:
+    """(log Z-hat, relative error) from attempts, each accepted with probability Z / U for the U at its launch.
+
+    Z-hat = (number accepted) / (sum of 1 / U): each attempt counts by its precision. The plain mean of U 1{accepted} is
+    unbiased too, but in any run one will see far too low, as the first attempts have no chance. An accepted last
+    attempt is left out: counting until the n-th success overestimates the rate (Haldane 1945). Fewer than two accepted
+    tell nothing: None.
+    """
+    if sum(accepted) < 2:
+        return None, None
+    end = len(accepted) - 1 if accepted[-1] else len(accepted)
+    count, inverse = sum(accepted[:end]), -np.asarray(log_uppers[:end], np.float64)
+    evidence = float(np.log(count)) - log_sum(inverse)
+    chances = np.exp(np.minimum(evidence + inverse, 0.0))
+    return evidence, float(np.sqrt((chances * (1 - chances)).sum()) / count)
+
+
+def mean_weight(log_weights: Sequence[float]) -> tuple[float | None, float | None]:
+    """(log of the mean weight, relative standard error of the mean); None where there is nothing to tell it from."""
+    n = len(log_weights)
+    if n == 0:
+        return None, None
+    evidence = log_sum(log_weights) - float(np.log(n))
+    if n == 1 or evidence == -np.inf:
+        return evidence, None
+    ratios = np.exp(np.asarray(log_weights, np.float64) - evidence)
+    return evidence, float(ratios.std(ddof=1) / np.sqrt(n))
+
+
+def method_of(name: str) -> Method:
+    """The method of this name. OptionError names the nearest when there is none."""
+    if name not in METHODS:
+        near = difflib.get_close_matches(str(name), METHODS, n=1, cutoff=0.4)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise OptionError(f"method is one of {', '.join(METHODS)}, not {name!r}{hint}", option="method")
+    function: Method = getattr(import_module(METHODS[name]), name)
+    return function
+
+
+def options_of(name: str) -> tuple[str, ...]:
+    """Names of the options a method takes."""
+    parameters = inspect.signature(method_of(name)).parameters.values()
+    return tuple(p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY)
+
+
+def sample(
+    problem: Problem,
+    n: int,
+    method: str = "masked",
+    *,
+    budget: Budget | None = None,
+    seed: int | Chooser = 0,
+    **options: Any,
+) -> SampleSet:
+    """n draws from (or towards) the problem's target.
+
+    `options` are the method's own. Raises OptionError for an unknown method or option; whatever else can go wrong while
+    sampling ends in `SampleSet.status`.
+    """
+    function = method_of(method)
+    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        raise OptionError(f"n must be at least 1, not {n!r}", option="n")
+    if isinstance(seed, int) and seed < 0:
+        raise OptionError(f"seed must not be negative, not {seed}", option="seed")
+    known = options_of(method)
+    for name in options:
+        if name not in known:
+            raise OptionError(f"{method} has no option {name!r}; it has {', '.join(known) or 'none'}", option=name)
+    return function(Run(problem, budget, seed), n, **options)

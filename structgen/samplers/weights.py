@@ -1,0 +1,128 @@
+"""The one account: every method reads the same rows and enters every step in the same ledger.
+
+    step at prefix u, event t (a token, or bottom)        added to log_prob    added to log_weight
+    masked: t ~ p 1_A / m                                 log p(t|u)           log m(u)
+    model alone, then a check                             log p(t|u)           0, or -inf if t is not allowed
+    any proposal r on A                                   log p(t|u)           log p(t|u) - log r(t|u)
+    properly weighted (AWRS)                              log p(t|u)           log Z-hat of the step
+    trie: t ~ p e^lambda / theta                          log p(t|u)           log theta(u) - lambda at the choice
+
+so E[exp(log_weight) f(w)] = sum over L of p(w bottom) f(w), and its mean estimates Z. A path that dies has weight zero
+and is counted. float64 throughout; masses are summed over the allowed set, never as one minus the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from structgen.samplers.result import Sample
+
+if TYPE_CHECKING:
+    from structgen.samplers.problem import Prefix, Problem
+
+__all__ = ["Path", "Row", "effective_size", "log_sum"]
+
+Floats = NDArray[np.float64]
+
+
+def log_sum(values: Any) -> float:
+    """log of the sum of exp(values), -inf for none."""
+    array = np.asarray(values, np.float64)
+    highest = float(array.max(initial=-np.inf))
+    return highest if not np.isfinite(highest) else highest + float(np.log(np.exp(array - highest).sum()))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The law at one prefix u, on what may follow.   n allowed events
+
+    field      shape/type  meaning
+    ids        i64 (n,)    A(u) where p is positive, ascending; bottom appears as `Problem.stop`
+    log_probs  f64 (n,)    log p(t|u), normalised over the whole vocabulary
+    log_mass   float       log m(u); -inf when nothing may follow
+    """
+
+    ids: NDArray[np.int64]
+    log_probs: Floats
+    log_mass: float
+
+    @classmethod
+    def of(cls, ids: NDArray[np.int64], log_probs: Floats) -> Row:
+        """From the allowed ids; those of probability zero are left out."""
+        possible = log_probs > -np.inf
+        kept = log_probs if possible.all() else log_probs[possible]
+        return cls(ids if possible.all() else ids[possible], kept, min(log_sum(kept), 0.0))
+
+    @property
+    def dead(self) -> bool:
+        """Nothing may follow."""
+        return self.ids.size == 0
+
+
+@dataclass(slots=True)
+class Path:
+    """One output being written, and its account.
+
+    `log_q` is the proposal's log-probability of the path, None once a step had none that is known.
+    """
+
+    prefix: Prefix
+    log_prob: float = 0.0
+    log_q: float | None = 0.0
+    log_weight: float = 0.0
+    step_log_mass: list[float] = field(default_factory=list)
+    finish: str | None = None
+
+    def take(self, row: Row, place: int, log_weight: float | None = None, log_q: float | None = None) -> None:
+        """Append event `row.ids[place]`, drawn from p on A unless the step's `log_weight` says otherwise.
+
+        `log_q` is then the step's log-probability under the proposal, None where it is unknown.
+        """
+        log_prob = float(row.log_probs[place])
+        if log_weight is None:
+            log_weight, log_q = row.log_mass, log_prob - row.log_mass
+        self.enter(int(row.ids[place]), log_prob, row.log_mass, log_weight, log_q)
+
+    def enter(self, event: int, log_prob: float, log_mass: float, log_weight: float, log_q: float | None) -> None:
+        """Append an event with everything the account says of it."""
+        self.log_prob += log_prob
+        self.log_weight += log_weight
+        self.log_q = None if self.log_q is None or log_q is None else self.log_q + log_q
+        self.step_log_mass.append(log_mass)
+        if event == self.prefix.stop:
+            self.finish = "stop"
+        else:
+            self.prefix = self.prefix.extend(event)
+
+    def die(self, log_mass: float = -np.inf) -> None:
+        """Nothing may follow: the path has weight zero."""
+        self.step_log_mass.append(log_mass)
+        self.log_weight, self.finish = -np.inf, "dead"
+
+    def copy(self) -> Path:
+        """An independent path at the same place."""
+        return Path(self.prefix, self.log_prob, self.log_q, self.log_weight, list(self.step_log_mass), self.finish)
+
+    def sample(self, problem: Problem, **changes: Any) -> Sample:
+        """The finished path as a sample; `changes` replace fields of it."""
+        known: dict[str, Any] = {
+            "token_ids": self.prefix.tokens,
+            "data": problem.vocabulary.decode(self.prefix.tokens),
+            "log_prob": self.log_prob,
+            "log_q": self.log_q,
+            "log_weight": self.log_weight,
+            "finish": self.finish or "dead",
+            "step_log_mass": tuple(self.step_log_mass),
+        }
+        return Sample(**(known | changes))
+
+
+def effective_size(log_weights: Sequence[float] | Floats) -> float:
+    """(sum W)^2 / sum W^2: how many equal weights these are worth; 0 when all are zero."""
+    total = log_sum(log_weights)
+    return 0.0 if total == -np.inf else float(np.exp(2 * total - log_sum(2 * np.asarray(log_weights, np.float64))))

@@ -1,0 +1,156 @@
+"""Structural tags against a plain reader of the same layout: scan for the first trigger, check the region, go on."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+
+import numpy as np
+import pytest
+
+import structgen as sg
+from structgen.errors import OptionError
+
+TEXTS = [
+    "<call>",
+    "<c",
+    "all>",
+    "</call>",
+    "</",
+    "call>",
+    "a",
+    "b",
+    "<",
+    "1",
+    "2",
+    "{",
+    "}",
+    '"x"',
+    ":",
+    "é",
+    " ",
+    *"/cl>",
+]
+VOCABULARY = sg.Vocabulary.from_bytes(
+    [*(text.encode() for text in TEXTS), b"", b"", b"", b""],
+    eos=[len(TEXTS)],
+    special=[len(TEXTS) + 1, len(TEXTS) + 2, len(TEXTS) + 3],
+    names={"<think>": len(TEXTS) + 1, "</think>": len(TEXTS) + 2, "<tool>": len(TEXTS) + 3},
+)
+EOS, THINK, END_THINK, TOOL = (len(TEXTS) + k for k in range(4))
+
+
+def read(text: str, at_least: int = 0, at_most: int | None = None, stop: bool = False) -> bool:
+    """Calls are `<call>`, digits, `</call>`; everything else is free."""
+    calls = 0
+    while (at := text.find("<call>")) >= 0:
+        found = re.compile(r"<call>[12]+</call>").match(text, at)
+        if found is None or (stop and calls):
+            return False
+        calls, text = calls + 1, text[found.end() :]
+    return at_least <= calls <= (len(text) + calls if at_most is None else at_most) and not (stop and calls and text)
+
+
+LAYOUTS = [
+    {},
+    {"at_least": 1},
+    {"at_least": 1, "at_most": 2},
+    {"at_most": 1},
+    {"stop": True},
+    {"stop": True, "at_least": 1},
+]
+
+
+PIECES = ["<call>12</call>", "<call>", "</call>", "1", "<", "a<c", "<call>1</call>"]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=str)
+def test_the_language(layout: dict[str, int]) -> None:
+    options = {**{k: v for k, v in layout.items() if k != "stop"}, "stop_after_first": bool(layout.get("stop"))}
+    tag = sg.StructuralTag([sg.Tag("<call>", "</call>", regex="[12]+")], **options)
+    constraint = sg.compile(tag=tag, vocabulary=VOCABULARY)
+    rng, seen = random.Random(0), {True: 0, False: 0}
+    for _ in range(600):
+        text = "".join(rng.choices(PIECES, k=rng.randrange(5)))
+        assert constraint.accepts(text) == read(text, **layout), text
+        seen[read(text, **layout)] += 1
+    assert min(seen.values()) > 20
+
+
+def test_masks_and_steps_agree_and_walks_end() -> None:
+    tag = sg.StructuralTag([sg.Tag("<call>", "</call>", regex="[12]+")], at_least=1)
+    constraint = sg.compile(tag=tag, vocabulary=VOCABULARY)
+    rng = random.Random(1)
+    for _ in range(20):
+        matcher, text = constraint.matcher(), ""
+        for _ in range(rng.randrange(1, 20)):
+            bits = np.unpackbits(matcher.mask().view(np.uint8), bitorder="little")[: len(VOCABULARY)].astype(bool)
+            assert (bits == matcher.allows(range(len(VOCABULARY)))).all()
+            token = rng.choice(np.flatnonzero(bits).tolist())
+            if token == EOS:
+                break
+            matcher.accept(token)
+            text += TEXTS[token]
+        for token in matcher.shortest_completion() if not matcher.is_finished() else []:
+            matcher.accept(token)
+            text += TEXTS[token]
+        assert read(text, at_least=1), text
+
+
+def test_a_trigger_is_shared_by_tags() -> None:
+    tags = [
+        sg.Tag("<call=a>", "</call>", trigger="<call", regex="1"),
+        sg.Tag("<call=b>", "</call>", trigger="<call", regex="2"),
+    ]
+    constraint = sg.compile(tag=sg.StructuralTag(tags), vocabulary=VOCABULARY)
+    assert constraint.accepts("x<call=a>1</call><cal<call=b>2</call>")
+    assert not constraint.accepts("<call=a>2</call>") and not constraint.accepts("<call") and constraint.accepts("<cal")
+
+
+def test_special_tokens_open_regions_and_close_thinking() -> None:
+    tag = sg.StructuralTag([sg.Tag(sg.Special("<tool>"), schema=int)], thinking=sg.Thinking(), stop_after_first=True)
+    matcher = sg.compile(tag=tag, vocabulary=VOCABULARY).matcher()
+    allowed = lambda: np.flatnonzero(matcher.allows(range(len(VOCABULARY)))).tolist()  # noqa: E731
+    assert allowed() == [THINK]
+    assert matcher.accept(THINK) and matcher.accept(0) and TOOL not in allowed() and END_THINK in allowed()
+    assert matcher.accept(END_THINK) and matcher.accept(0) and {EOS, TOOL} <= set(allowed())
+    assert matcher.accept(TOOL) and allowed() == [9, 10]
+    assert matcher.accept(9) and EOS in allowed()
+    matcher.rollback(2)
+    assert {EOS, TOOL} <= set(allowed())
+
+
+def test_an_answer_behind_thinking() -> None:
+    tag = sg.StructuralTag(thinking=sg.Thinking(None, "</think>"), answer={"schema": {"const": {"a": 1}}})
+    constraint = sg.compile(tag=tag, vocabulary=VOCABULARY)
+    assert constraint.accepts("I think {<</think</think>" + json.dumps({"a": 1}))
+    assert not constraint.accepts('{"a": 1}') and not constraint.accepts("</think>x")
+
+
+def test_calls_without_text() -> None:
+    tag = sg.StructuralTag([sg.Tag("<call>", "</call>", regex="[12]+")], between=False, at_least=1)
+    constraint = sg.compile(tag=tag, vocabulary=VOCABULARY)
+    assert constraint.accepts("<call>1</call><call>2</call>")
+    assert not constraint.accepts("<call>1</call> <call>2</call>") and not constraint.accepts("")
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({}, "tags or an answer"),
+        ({"tags": [sg.Tag("a", regex="b")], "at_least": 2, "at_most": 1}, "leave no number"),
+        ({"tags": [sg.Tag("a", regex="b")], "stop_after_first": True, "at_most": 2}, "one call"),
+        ({"tags": [sg.Tag("a", regex="b"), sg.Tag("ba", regex="b")]}, "never reached"),
+    ],
+)
+def test_contradictions_are_refused(options: dict[str, object], reason: str) -> None:
+    with pytest.raises(OptionError, match=reason):
+        sg.StructuralTag(**options)  # type: ignore[arg-type]
+
+
+def test_regions_refuse_what_they_cannot_hold() -> None:
+    with pytest.raises(OptionError, match="trigger"):
+        sg.Tag("<call>", trigger="x", regex="a")
+    with pytest.raises(OptionError, match="dynamic"):
+        sg.StructuralTag([sg.Tag("<", lark='start: "a"')]).grammar()

@@ -1,0 +1,154 @@
+"""Logits through the pool of slots against whole forwards, and every sampler on tiny models against enumeration."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from structgen.engines.prefixes import PrefillModel, PrefixModel, prefix_model
+from structgen.engines.transformers import TransformersEngine
+from structgen.errors import ModelError, OptionError
+from structgen.matcher import Constraint
+from structgen.samplers.exact import enumerate_outputs
+from structgen.samplers.problem import Problem
+from structgen.samplers.run import sample
+from structgen.samplers.trie import Trie
+from tests.samplers.judges import check_fit, fit_p_value
+
+Make = Callable[..., TransformersEngine]
+
+
+def whole(engine: TransformersEngine, prefix: tuple[int, ...]) -> np.ndarray:
+    with torch.no_grad():
+        return engine.model(torch.tensor([prefix])).logits[0, -1].double().numpy()
+
+
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    logits = logits.astype(np.float64)
+    return logits - np.logaddexp.reduce(logits)
+
+
+def random_prefixes(rng: random.Random, count: int) -> list[tuple[int, ...]]:
+    """Prefixes that branch off each other."""
+    known = [tuple(rng.randrange(4, 300) for _ in range(5))]
+    for _ in range(count - 1):
+        base = rng.choice(known)
+        cut = rng.randrange(1, len(base) + 1)
+        known.append(base[:cut] + tuple(rng.randrange(4, 300) for _ in range(rng.randrange(1, 4))))
+    return known
+
+
+@pytest.mark.parametrize("family", ["llama", "qwen2", "qwen3", "gpt2", "gemma", "mistral"])
+@pytest.mark.parametrize("cache_tokens", [None, 40, 1])
+def test_gathered_rows_are_those_of_whole_forwards(make_engine: Make, family: str, cache_tokens: int | None) -> None:
+    engine = make_engine(family, double=True)
+    model, rng = PrefixModel(engine, cache_tokens=cache_tokens, batch=5), random.Random(family)
+    prefixes = random_prefixes(rng, 40)
+    for _ in range(12):
+        batch = rng.choices(prefixes, k=rng.randrange(1, 9))
+        for prefix, row in zip(batch, model.logits(batch), strict=True):
+            np.testing.assert_allclose(log_softmax(row), log_softmax(whole(engine, prefix)), atol=1e-9)
+    assert len(model._edge) <= (cache_tokens or 10**6)
+    for slot, (parent, token) in model._edge.items():
+        assert model._slot_of[parent, token] == slot
+        assert parent == -1 or parent in model._edge
+
+
+def test_float32_stays_within_a_ten_thousandth(make_engine: Make) -> None:
+    engine = make_engine("llama")
+    model = PrefixModel(engine)
+    for prefix in random_prefixes(random.Random(1), 30):
+        row = model.logits([prefix])[0]
+        assert row.dtype == np.float32
+        np.testing.assert_allclose(log_softmax(row), log_softmax(whole(engine, prefix)), atol=1e-4)
+
+
+def test_shared_parts_are_read_once(make_engine: Make) -> None:
+    model = PrefixModel(make_engine())
+    prompt = tuple(range(10, 60))
+    model.logits([prompt])
+    assert model.tokens_forwarded == 50
+    model.logits([(*prompt, 7), (*prompt, 8), (*prompt, 9)])
+    assert model.tokens_forwarded == 53
+    model.logits([(*prompt, 7, 5), (*prompt, 8, 5)])
+    assert model.tokens_forwarded == 55
+    assert len(model._edge) == 55  # a slot per token of the tree
+    model.logits([tuple(range(4, 300)) * 2])  # more slots than the pool begins with
+    model.clear()
+    read = model.tokens_forwarded
+    model.logits([prompt])
+    assert model.tokens_forwarded == read + 50
+
+
+def test_a_model_without_keys_and_values_is_read_from_the_start(
+    make_engine: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("structgen.engines.prefixes._plain_states", lambda cache, length: None)
+    engine = make_engine(double=True)
+    model = PrefixModel(engine)
+    for prefix in [(5, 6, 7), (5, 6, 7, 8)]:
+        np.testing.assert_allclose(
+            log_softmax(model.logits([prefix])[0]), log_softmax(whole(engine, prefix)), atol=1e-9
+        )
+    assert model.tokens_forwarded == 7
+
+
+def test_fingerprints_tell_weights_apart(make_engine: Make) -> None:
+    assert PrefixModel(make_engine()).fingerprint == PrefixModel(make_engine()).fingerprint
+    others = [make_engine(seed=1), make_engine("gpt2"), make_engine(double=True)]
+    assert len({PrefixModel(e).fingerprint for e in [make_engine(), *others]}) == 4
+
+
+def test_limits(make_engine: Make) -> None:
+    with pytest.raises(OptionError, match="batch"):
+        PrefixModel(make_engine(), batch=0)
+    with pytest.raises(ModelError, match="1024"):
+        PrefixModel(make_engine()).logits([tuple([5] * 1025)])
+
+
+def tiny_problem(make: Make, constrain: Callable[[Any], Constraint], family: str, **law: Any) -> Problem:
+    engine = make(family, double=True, padding=3)
+    constraint = constrain({"enum": [1, 12, 7, "a", [2], True]})
+    return Problem(prefix_model(engine), constraint, 7, prompt=engine.encode("the quick"), **law)
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+def test_samplers_on_a_transformers_model(
+    make_engine: Make, constrain: Callable[[Any], Constraint], family: str
+) -> None:
+    problem = tiny_problem(make_engine, constrain, family, temperature=1.5)
+    exact = enumerate_outputs(problem)
+    assert len(exact.paths) > 8  # several token sequences per text
+    trie = Trie(problem)
+    drawn = sample(problem, 1500, "cars", seed=1, trie=trie)
+    assert drawn.exact
+    check_fit(exact, [s.token_ids for s in drawn.samples])
+    assert drawn.stats.model_calls <= len(exact.log_future)
+    weighted = sample(problem, 300, "asap", seed=2, trie=trie)
+    lower, upper = weighted.evidence_bounds or (0, 0)
+    assert lower - 1e-9 <= exact.log_evidence <= upper + 1e-9
+    assert weighted.log_evidence == pytest.approx(exact.log_evidence, abs=0.02)
+    masked = sample(problem, 1500, "masked", seed=3)
+    masses = dict(zip(exact.outputs, exact.log_mass, strict=True))
+    assert {s.finish for s in masked.samples} <= {"stop", "dead"}
+    for s in [s for s in masked.samples if s.finish == "stop"][:50]:
+        assert s.log_weight == pytest.approx(masses[s.token_ids], abs=1e-6)
+    if np.ptp(exact.log_mass) > 1:
+        assert fit_p_value(exact, [s.token_ids for s in masked.samples if s.finish == "stop"]) < 1e-9
+
+
+def test_other_engines_serve_too(make_engine: Make, constrain: Callable[[Any], Constraint]) -> None:
+    engine = make_engine("llama", double=True)
+    model = PrefillModel(engine)
+    slow = Problem(model, constrain({"enum": [1, 12]}), 5, prompt=[9, 8])
+    fast = Problem(PrefixModel(engine), slow.constraint, 5, prompt=[9, 8])
+    one, other = enumerate_outputs(slow), enumerate_outputs(fast)
+    assert one.outputs == other.outputs
+    np.testing.assert_allclose(one.log_prob, other.log_prob, atol=1e-9)
+    assert model.tokens_forwarded > fast.model.tokens_forwarded

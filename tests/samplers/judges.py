@@ -1,0 +1,181 @@
+"""What judges a sampler: exact expectations over every outcome, and frequencies against enumeration at a stated error.
+
+Statistical tests use ALPHA per test under a fixed seed, so they are deterministic; ALPHA says how likely a right method
+with other random numbers would be called wrong.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from structgen.samplers.attempts import Attempt, Attempts
+from structgen.samplers.choosers import every_outcome
+from structgen.samplers.exact import Exact, enumerate_outputs, total_variation
+from structgen.samplers.fixtures import FIXTURES, finite_language, vocabulary_of
+from structgen.samplers.models import TableModel
+from structgen.samplers.problem import Problem
+from structgen.samplers.run import Run, sample
+from structgen.samplers.trie import Trie
+
+ALPHA = 1e-6
+_known: dict[str, Exact] = {}
+
+
+def fixture(name: str) -> tuple[Problem, Exact]:
+    """A fixture by the first word of its name, and its enumeration."""
+    full = next(key for key in FIXTURES if key.startswith(name))
+    if full not in _known:
+        _known[full] = enumerate_outputs(FIXTURES[full]())
+    return FIXTURES[full](), _known[full]
+
+
+def small_problem(max_tokens: int = 4) -> Problem:
+    """Five token sequences, unlike masses: small enough to go through every outcome of a whole run."""
+    vocabulary = vocabulary_of("a", "b")
+    return Problem(TableModel.sine(vocabulary, 1.5), finite_language(vocabulary, ["a", "ab", "bb", "bab"]), max_tokens)
+
+
+def expectations(problem: Problem, method: str, n: int, **options: Any) -> tuple[dict[Any, float], float, float]:
+    """Over every outcome of sample(problem, n, method): E[mean W 1{w}] by output, E[Z-hat], sum of probabilities."""
+    by_output: dict[Any, float] = {}
+    evidence = total = 0.0
+    for probability, result in every_outcome(lambda chooser: sample(problem, n, method, seed=chooser, **options)):
+        total += probability
+        if result.log_evidence is not None:
+            evidence += probability * float(np.exp(result.log_evidence))
+        for drawn in result.samples:
+            weight = float(np.exp(drawn.log_weight)) / max(len(result.samples), 1)
+            by_output[drawn.token_ids] = by_output.get(drawn.token_ids, 0.0) + probability * weight
+    return by_output, evidence, total
+
+
+def fit_p_value(exact: Exact, token_ids: Sequence[tuple[int, ...]]) -> float:
+    """p-value of the G test of independent draws against pi; cells expecting fewer than five are pooled."""
+    places = {w: i for i, w in enumerate(exact.outputs)}
+    counts = np.bincount([places[w] for w in token_ids], minlength=len(places)).astype(float)
+    expected = exact.target * counts.sum()
+    rare = expected < 5
+    if rare.any():
+        counts = np.append(counts[~rare], counts[rare].sum())
+        expected = np.append(expected[~rare], expected[rare].sum())
+    if expected[-1] < 5 and len(expected) > 1:  # what was pooled is still rare: join it with the rarest other cell
+        least = int(np.argmin(expected[:-1]))
+        counts[least], expected[least] = counts[least] + counts[-1], expected[least] + expected[-1]
+        counts, expected = counts[:-1], expected[:-1]
+    seen = counts > 0
+    statistic = 2 * float((counts[seen] * np.log(counts[seen] / expected[seen])).sum())
+    return 1.0 if len(counts) < 2 else _chi2_tail(statistic, len(counts) - 1)
+
+
+def _chi2_tail(statistic: float, freedom: int) -> float:
+    half = torch.tensor([freedom / 2, statistic / 2], dtype=torch.float64)
+    return float(torch.special.gammaincc(half[0], half[1]))
+
+
+def tv_limit(exact: Exact, n: int, alpha: float = ALPHA) -> float:
+    """What the total variation of n exact draws stays below but with probability alpha (McDiarmid)."""
+    p = exact.target
+    return float(np.sqrt(p * (1 - p) / n).sum() / 2 + np.sqrt(np.log(1 / alpha) / (2 * n)))
+
+
+def bernstein(values: np.ndarray, alpha: float = ALPHA) -> float:
+    """Half-width around the mean of n values in [0, 1] (empirical Bernstein, Maurer and Pontil 2009)."""
+    n = len(values)
+    return float(np.sqrt(2 * values.var() * np.log(3 / alpha) / n) + 3 * np.log(3 / alpha) / n)
+
+
+def random_problem(rng: np.random.Generator) -> Problem:
+    """A finite language over two to four letters, some of them two-letter tokens, under a random table (T5)."""
+    letters = "abcd"[: int(rng.integers(2, 5))]
+    tokens = [*letters, *(["ab"] if rng.random() < 0.5 else [])]
+    texts = ["".join(t) for size in range(5) for t in itertools.product(letters, repeat=size)]
+    chosen = rng.choice(texts, size=int(rng.integers(1, min(len(texts), 40))), replace=False).tolist()
+    vocabulary = vocabulary_of(*tokens)
+    model = TableModel.sine(vocabulary, float(rng.uniform(0.1, 4)))
+    return Problem(model, finite_language(vocabulary, chosen), max_tokens=int(rng.integers(5, 7)))
+
+
+def check_weighted(problem: Problem, method: str, n: int, **options: Any) -> None:
+    """E[mean W 1{w}] = p(w bottom) for every output, and E[Z-hat] = Z, over every outcome."""
+    exact = enumerate_outputs(problem)
+    by_output, evidence, total = expectations(problem, method, n, **options)
+    assert abs(total - 1) < 1e-12
+    assert _same(evidence, np.exp(exact.log_evidence)), (evidence, np.exp(exact.log_evidence))
+    for w, log_prob in zip(exact.outputs, exact.log_prob, strict=True):
+        assert _same(by_output.get(w, 0.0), np.exp(log_prob)), (w, by_output.get(w), np.exp(log_prob))
+
+
+def _same(value: float, expected: float) -> bool:
+    """Equal but for rounding, however small both are."""
+    return abs(value - expected) <= min(1e-12, 1e-9 * abs(expected)) + 1e-18
+
+
+def attempt_law(problem: Problem, trie: Trie, *, reject: bool, together: int) -> tuple[dict[Any, float], float]:
+    """Law of what `together` attempts in flight on copies of a trie come to, and U at their launch.
+
+    Keys are tuples, one token sequence (None: rejected or dead) per attempt in launch order; with weights, each outcome
+    counts the product of its weights.
+    """
+    law: dict[Any, float] = {}
+
+    def experiment(chooser: Any) -> list[Attempt]:
+        attempts = Attempts(Run(problem, seed=chooser), copy.deepcopy(trie), reject=reject, concurrency=together)
+        return list(attempts.in_order(together))
+
+    for probability, drawn in every_outcome(experiment):
+        key = tuple(tuple(a.tokens) if a.outcome == "stop" else None for a in drawn)
+        weight = 1.0 if reject else float(np.prod([np.exp(a.log_weight) for a in drawn]))
+        law[key] = law.get(key, 0.0) + probability * weight
+        log_upper = drawn[0].log_upper
+    return law, float(np.exp(log_upper))
+
+
+def check_accepts(problem: Problem, trie: Trie, together: int = 1) -> None:
+    """P(accept w_1, ..., w_K) = product of p(w_i bottom) / U, for attempts launched together."""
+    exact = enumerate_outputs(problem)
+    law, upper = attempt_law(problem, trie, reject=True, together=together)
+    assert abs(sum(law.values()) - 1) < 1e-12
+    p = dict(zip(exact.outputs, np.exp(exact.log_prob), strict=True))
+    for key in itertools.product(exact.outputs, repeat=together):
+        expected = float(np.prod([p[w] / upper for w in key]))
+        assert _same(law.get(key, 0.0), expected), (key, law.get(key), expected)
+
+
+def check_trie_weights(problem: Problem, trie: Trie, together: int = 1) -> None:
+    """E[product of W 1{w_1, ..., w_K}] = product of p(w_i bottom)."""
+    exact = enumerate_outputs(problem)
+    law, _ = attempt_law(problem, trie, reject=False, together=together)
+    p = dict(zip(exact.outputs, np.exp(exact.log_prob), strict=True))
+    for key in itertools.product(exact.outputs, repeat=together):
+        expected = float(np.prod([p[w] for w in key]))
+        assert _same(law.get(key, 0.0), expected), (key, law.get(key), expected)
+
+
+def check_fit(exact: Exact, token_ids: Sequence[tuple[int, ...]]) -> None:
+    """Frequencies of independent draws against pi: G test and total variation, each at ALPHA."""
+    p_value = fit_p_value(exact, token_ids)
+    places = {w: i for i, w in enumerate(exact.outputs)}
+    frequencies = np.bincount([places[w] for w in token_ids], minlength=len(places)) / len(token_ids)
+    distance = total_variation(frequencies, exact.target)
+    assert p_value > ALPHA, p_value
+    assert distance < tv_limit(exact, len(token_ids)), distance
+
+
+def check_attempt_order(problem: Problem, exact: Exact, n: int = 4000) -> None:
+    """CARS outputs of many short runs with sixteen attempts in flight: where taking the first to finish would show."""
+    drawn = [sample(problem, 1, "cars", seed=seed).samples[0].token_ids for seed in range(n)]
+    check_fit(exact, drawn)
+
+
+def warmed(problem: Problem, draws: int) -> Trie:
+    """A trie that has seen `draws` weighted draws."""
+    trie = Trie(problem)
+    if draws:
+        sample(problem, draws, "asap", trie=trie, concurrency=1, seed=draws)
+    return trie

@@ -1,0 +1,93 @@
+"""`generate(method=...)`: every method by its name, on the bundled model and on an engine that only knows prefill."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import structgen as sg
+from structgen.api.options import Settings
+from structgen.errors import OptionError, SamplingIncomplete
+from structgen.samplers.result import SampleSet
+from structgen.samplers.run import METHODS, Budget
+from tests.api.engines import HashEngine
+
+COLOURS = ["red", "green", "blue", "grey"]
+
+
+@pytest.fixture(scope="module")
+def engine() -> HashEngine:
+    return HashEngine()
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS if name != "rejection"])  # it would never meet a colour
+def test_every_method_is_reached(method: str) -> None:
+    """On the bundled model, whose law a temperature and a limit on tokens make easy."""
+    value = sg.generate(prompt="The sky is blue.", choices=COLOURS, method=method, seed=1, max_tokens=12)
+    assert value in COLOURS
+    two = sg.generate(prompt="The sky is blue.", choices=COLOURS, method=method, seed=1, n=2, max_tokens=12)
+    assert len(two) == 2
+    assert set(two) <= set(COLOURS)
+
+
+def test_exact_outputs_follow_the_conditioned_model(engine: HashEngine) -> None:
+    exact = sg.generate_result(engine, "colour?", choices=COLOURS, method="enumeration", seed=1, max_tokens=8)
+    z = exact.samples.log_evidence
+    drawn = sg.generate_result(engine, "colour?", choices=COLOURS, method="cars", seed=2, max_tokens=8, n=400)
+    assert {r.samples.exact for r in drawn} == {True}
+    for colour in COLOURS:
+        mine = [r for r in drawn if r.value == colour]
+        sequences = {r.token_ids: np.exp(r.log_prob - z) for r in mine}
+        if mine:
+            p = sum(sequences.values())  # of the token sequences that were seen
+            assert len(mine) / 400 <= p + 6 * np.sqrt(p / 400) + 0.05
+    assert all(r.log_q is None and r.log_weight == 0 for r in drawn)
+
+
+def test_weighted_methods_pick_among_their_draws(engine: HashEngine) -> None:
+    result = sg.generate_result(engine, "?", choices=COLOURS, method="asap", seed=1, max_tokens=8)
+    assert isinstance(result.samples, SampleSet)
+    assert len(result.samples) == 32
+    more = sg.generate_result(
+        engine, "?", choices=COLOURS, method="asap", seed=1, max_tokens=8, n=3, method_options={"draws": 50}
+    )
+    assert len(more) == 3
+    assert len(more[0].samples) == 50
+    with pytest.raises(OptionError, match="draws"):
+        sg.generate(engine, "?", choices=COLOURS, method="asap", n=3, method_options={"draws": 2})
+
+
+def test_batches_have_their_own_streams_and_repeat(engine: HashEngine) -> None:
+    ask = {"choices": list("abcdefgh"), "method": "cars", "max_tokens": 8, "n": 8}
+    one = sg.generate(engine, ["a", "a"], seed=3, **ask)
+    assert one == sg.generate(engine, ["a", "a"], seed=3, **ask)
+    assert one[0] != one[1]
+
+
+def test_hopeless_methods_raise(engine: HashEngine) -> None:
+    with pytest.raises(SamplingIncomplete) as caught:
+        sg.generate(
+            engine, "?", regex="(red){9}", method="rejection", seed=1, max_tokens=30, budget=Budget(attempts=300)
+        )
+    error = caught.value
+    assert (error.status, error.found, error.wanted) == ("budget", 0, 1)
+    assert isinstance(error.result, SampleSet)
+    assert "budget" in str(error)
+
+
+def test_options_of_the_other_kind_are_refused(engine: HashEngine) -> None:
+    with pytest.raises(OptionError, match="did you mean 'cars'"):
+        sg.generate(engine, "?", choices=COLOURS, method="car")
+    with pytest.raises(OptionError, match="budget"):
+        sg.generate(engine, "?", choices=COLOURS, budget=Budget(attempts=1))
+    with pytest.raises(OptionError, match="progress"):
+        sg.generate(engine, "?", choices=COLOURS, method="cars", progress=print)
+    with pytest.raises(OptionError, match="on_truncate"):
+        sg.generate(engine, "?", choices=COLOURS, method="cars", on_truncate="raise")
+    with pytest.raises(OptionError, match="stream"):
+        sg.generate(engine, "?", choices=COLOURS, method="cars", stream=True)
+    with pytest.raises(OptionError, match="no option 'particles'"):
+        sg.generate(engine, "?", choices=COLOURS, method="cars", method_options={"particles": 3})
+    with pytest.raises(OptionError, match="temperature"):
+        sg.generate(engine, "?", choices=COLOURS, method="cars", temperature=0)
+    assert Settings.read({"method": "cars"}).method == "cars"

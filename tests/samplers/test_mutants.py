@@ -1,0 +1,378 @@
+"""Every mistake that samplers are known for, made on purpose: each must be caught by the judge that is named with it.
+
+A mutant replaces one function; the judge passes without it and raises AssertionError (or the library's InvariantError)
+with it. A judge that no mutant can fail would test nothing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from structgen.errors import StructgenError
+from structgen.samplers import attempts, problem, run, trie, weights
+from structgen.samplers.exact import enumerate_outputs
+from structgen.samplers.fixtures import finite_language, vocabulary_of
+from structgen.samplers.models import TableModel
+from structgen.samplers.problem import Problem
+from structgen.samplers.run import sample
+from structgen.vocabulary import Vocabulary
+from tests.samplers.judges import (
+    check_accepts,
+    check_attempt_order,
+    check_fit,
+    check_trie_weights,
+    check_weighted,
+    fixture,
+    small_problem,
+    warmed,
+)
+
+Patch = Callable[[pytest.MonkeyPatch], None]
+
+
+def masked_small() -> None:
+    check_weighted(small_problem(), "masked", 2)
+
+
+def masked_cut_short() -> None:
+    """With a T that some strings exceed: none of them is ever seen, whole or in part."""
+    drawn = sample(small_problem(3), 100, "masked").samples
+    assert {s.data for s in drawn if s.finish == "stop"} <= {b"a", b"ab", b"bb"}
+
+
+def masked_rare() -> None:
+    """A step whose mass is 5e-6."""
+    vocabulary = vocabulary_of("a", "b")
+    rows = np.log(np.array([[1 - 6e-6, 5e-6, 1e-6], [0.3, 0.3, 0.4]]))
+    model = TableModel(vocabulary, lambda u: rows[min(len(u), 1)])
+    rare = Problem(model, finite_language(vocabulary, ["b", "bb"]), 4)
+    assert enumerate_outputs(rare).log_evidence == pytest.approx(np.log(5e-6 * (0.4 + 0.3 * 0.4)), rel=1e-9)
+    check_weighted(rare, "masked", 1)
+
+
+def masked_dead_ends() -> None:
+    """After "a" the model never says what the constraint needs: such draws die, and count."""
+    vocabulary = vocabulary_of("a", "b")
+    with np.errstate(divide="ignore"):
+        rows = np.log(np.array([[0.5, 0.4, 0.1], [0.5, 0.0, 0.5]]))
+    model = TableModel(vocabulary, lambda u: rows[1 if u[-1:] == (0,) else 0])
+    check_weighted(Problem(model, finite_language(vocabulary, ["ab", "b", "bb"]), 4), "masked", 2)
+
+
+def two_stops() -> None:
+    vocabulary = Vocabulary.from_bytes([b"a", b"", b""], eos=[1, 2])
+    model = TableModel(vocabulary, lambda u: np.log(np.array([0.5, 0.2, 0.3])))
+    stops = Problem(model, finite_language(vocabulary, ["", "a"]), 4)
+    drawn = sample(stops, 4, "masked")
+    assert drawn.samples
+    for s in drawn.samples:
+        assert s.log_prob == pytest.approx(np.log(0.5 ** (1 + len(s.token_ids))))
+        assert s.log_prob - s.log_q == pytest.approx(s.log_weight)
+    check_weighted(stops, "masked", 1)
+
+
+def top_k_before_the_mask() -> None:
+    vocabulary = vocabulary_of("a", "b")
+    model = TableModel(vocabulary, lambda u: np.log(np.array([0.6, 0.3, 0.1])))
+    cut = Problem(model, finite_language(vocabulary, ["b", "a"]), 3, top_k=1)
+    assert sample(cut, 4, "masked").status == "degenerate"  # "a" may begin, nothing of the law may end it
+
+
+def trie_weights() -> None:
+    check_trie_weights(small_problem(), warmed(small_problem(), 2))
+    check_trie_weights(small_problem(), warmed(small_problem(), 0), together=2)
+
+
+def trie_accepts() -> None:
+    check_accepts(fixture("T1")[0], warmed(fixture("T1")[0], 2))
+    check_accepts(small_problem(), warmed(small_problem(), 0), together=2)
+
+
+def trie_tail() -> None:
+    check_accepts(small_problem(), trie.Trie(small_problem(), kept=1))
+    vocabulary = vocabulary_of("a", "b", "c")
+    wide = Problem(TableModel.sine(vocabulary, 1.0), finite_language(vocabulary, ["a", "b", "c"]), 2)
+    check_accepts(wide, trie.Trie(wide, kept=1), together=2)
+
+
+def certificates() -> None:
+    for name in ("T1", "T2", "T3"):
+        problem_, exact = fixture(name)
+        warm = warmed(problem_, 50)
+        assert warm.log_lower - 1e-12 <= exact.log_evidence <= warm.log_upper + 1e-12
+
+
+def launch_order() -> None:
+    check_attempt_order(fixture("T3")[0], fixture("T3")[1], 1200)
+
+
+def rejection_fits() -> None:
+    problem_, exact = fixture("T3")
+    result = sample(problem_, 2000, "rejection", seed=1)
+    assert all(s.token_ids in exact.outputs for s in result.samples)
+    check_fit(exact, [s.token_ids for s in result.samples])
+
+
+def wide_rows() -> None:
+    logits = (np.random.default_rng(0).normal(size=(1, 152_000)) * 5).astype(np.float32)
+    assert abs(np.exp(problem.log_law(logits, problem.Law(), [0])).sum() - 1) < 1e-12
+
+
+def batches() -> None:
+    problem_, _ = fixture("T2")
+    one, many = sample(problem_, 40, seed=3, batch=1), sample(problem_, 40, seed=3, batch=40)
+    assert [s.token_ids for s in one.samples] == [s.token_ids for s in many.samples]
+    assert [s.log_weight for s in one.samples] == pytest.approx([s.log_weight for s in many.samples])
+
+
+def forget_last_mass(patch: pytest.MonkeyPatch) -> None:
+    enter = weights.Path.enter
+
+    def mutant(self: Any, event: int, log_prob: float, log_mass: float, log_weight: float, log_q: Any) -> None:
+        enter(self, event, log_prob, log_mass, 0.0 if event == self.prefix.stop else log_weight, log_q)
+
+    patch.setattr(weights.Path, "enter", mutant)
+
+
+def weigh_by_q(patch: pytest.MonkeyPatch) -> None:
+    enter = weights.Path.enter
+
+    def mutant(self: Any, event: int, log_prob: float, log_mass: float, log_weight: float, log_q: Any) -> None:
+        enter(self, event, log_prob, log_mass, -log_weight, log_q)
+
+    patch.setattr(weights.Path, "enter", mutant)
+
+
+def clamp_masses(patch: pytest.MonkeyPatch) -> None:
+    """A mass below 1e-5 counts as impossible."""
+    of = weights.Row.of
+
+    def mutant(ids: Any, log_probs: Any) -> Any:
+        row = of(ids, log_probs)
+        return row if row.log_mass > np.log(1e-5) else of(ids[:0], log_probs[:0])
+
+    patch.setattr(weights.Row, "of", mutant)
+
+
+def one_minus_the_rest(patch: pytest.MonkeyPatch) -> None:
+    of = weights.Row.of
+
+    def mutant(ids: Any, log_probs: Any) -> Any:
+        row = of(ids, log_probs)
+        mass = 1 - np.float32(1 - np.exp(row.log_mass))
+        return weights.Row(row.ids, row.log_probs, float(np.log(mass)) if mass > 0 else -np.inf)
+
+    patch.setattr(weights.Row, "of", mutant)
+
+
+def drop_dead_draws(patch: pytest.MonkeyPatch) -> None:
+    mean = run.mean_weight
+    patch.setattr(run, "mean_weight", lambda values: mean([v for v in values if v > -np.inf] or [-np.inf]))
+
+
+def truncate_at_t(patch: pytest.MonkeyPatch) -> None:
+    """At the last step the output may end wherever it stands."""
+    allowed = problem.Problem.allowed
+
+    def mutant(self: Any, prefix: Any) -> Any:
+        if self.max_tokens - len(prefix.tokens) == 1:
+            return np.array([self.stop])
+        return allowed(self, prefix)
+
+    patch.setattr(problem.Problem, "allowed", mutant)
+    patch.setattr(problem.Problem, "_fewest_tokens", lambda self, prefix: 1)
+
+
+def end_anywhere(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(problem.Problem, "is_complete", lambda self, prefix: True)
+
+
+def first_stop_only(patch: pytest.MonkeyPatch) -> None:
+    log_law = problem.log_law
+    patch.setattr(problem, "log_law", lambda logits, law, stops: log_law(logits, law, stops[:1]))
+
+
+def constrain_then_transform(patch: pytest.MonkeyPatch) -> None:
+    laws = problem.Problem.laws
+
+    def mutant(self: Any, prefixes: Any) -> Any:
+        cut, self.law = self.law, problem.Law(max_tokens=self.max_tokens)
+        rows = laws(self, prefixes)
+        self.law = cut
+        for row, prefix in zip(rows, prefixes, strict=True):
+            best = self.allowed(prefix)[np.argmax(row[self.allowed(prefix)])]
+            row[:] = -np.inf
+            row[best] = 0.0
+        return rows
+
+    patch.setattr(problem.Problem, "laws", mutant)
+
+
+def float32_softmax(patch: pytest.MonkeyPatch) -> None:
+    def mutant(logits: Any, law: Any, stops: Any) -> Any:
+        scores = logits.astype(np.float32)
+        scores -= scores.max(axis=1, keepdims=True)
+        return scores - np.log(np.cumsum(np.exp(scores), axis=1, dtype=np.float32)[:, -1:])
+
+    patch.setattr(problem, "log_law", mutant)
+
+
+def mix_up_rows(patch: pytest.MonkeyPatch) -> None:
+    rows = run.Run.rows
+    patch.setattr(run.Run, "rows", lambda self, prefixes: rows(self, prefixes)[::-1])
+
+
+def completion_order(patch: pytest.MonkeyPatch) -> None:
+    in_order = attempts.Attempts.in_order
+
+    class FirstDone(deque):  # type: ignore[type-arg]
+        def __getitem__(self, index: Any) -> Any:
+            done = [a for a in self if a.outcome is not None]
+            if done:
+                self.remove(done[0])
+                self.appendleft(done[0])
+            return super().__getitem__(index)
+
+    def mutant(self: Any, limit: int) -> Iterator[Any]:
+        with pytest.MonkeyPatch.context() as inner:
+            inner.setattr(attempts, "deque", FirstDone)
+            yield from in_order(self, limit)
+
+    patch.setattr(attempts.Attempts, "in_order", mutant)
+
+
+def bound_of_now(patch: pytest.MonkeyPatch) -> None:
+    """The ratio is taken against the bound as it is at arrival, not as it was when the parent chose."""
+    survives = attempts.Attempts._survives
+
+    def mutant(self: Any, attempt: Any) -> bool:
+        theta, mass = self.trie.theta[attempt.node], self.trie.mass[attempt.node]
+        attempt.bound = theta if theta < mass or not attempt.learned else attempt.bound
+        return survives(self, attempt)
+
+    patch.setattr(attempts.Attempts, "_survives", mutant)
+
+
+def renormalise_instead_of_rejecting(patch: pytest.MonkeyPatch) -> None:
+    survives = attempts.Attempts._survives
+
+    def mutant(self: Any, attempt: Any) -> bool:
+        self.reject, reject = False, self.reject
+        alive = survives(self, attempt)
+        self.reject = reject
+        return alive
+
+    patch.setattr(attempts.Attempts, "_survives", mutant)
+
+
+def forget_the_root(patch: pytest.MonkeyPatch) -> None:
+    survives = attempts.Attempts._survives
+
+    def mutant(self: Any, attempt: Any) -> bool:
+        before = attempt.log_weight
+        alive = survives(self, attempt)
+        if attempt.node == 0:
+            attempt.log_weight = before
+        return alive
+
+    patch.setattr(attempts.Attempts, "_survives", mutant)
+
+
+def reject_at_the_root(patch: pytest.MonkeyPatch) -> None:
+    survives = attempts.Attempts._survives
+
+    def mutant(self: Any, attempt: Any) -> bool:
+        alive = survives(self, attempt)
+        if alive and attempt.node == 0 and self.reject and not attempt.chooser.accept(attempt.log_upper):
+            attempt.outcome = "rejected"
+        return attempt.outcome is None
+
+    patch.setattr(attempts.Attempts, "_survives", mutant)
+
+
+def tail_without_its_newest(patch: pytest.MonkeyPatch) -> None:
+    """The tail is taken as it is when the row arrives, not as it was when it was chosen."""
+    from_tail = attempts.Attempts._from_tail
+
+    def mutant(self: Any, attempt: Any, row: Any, placed: Any) -> None:
+        now = self.trie.rows[attempt.node].ids
+        from_tail(self, attempt, row, now if now.size < row.ids.size else placed)
+
+    patch.setattr(attempts.Attempts, "_from_tail", mutant)
+
+
+def tail_of_mass_one(patch: pytest.MonkeyPatch) -> None:
+    compressed = trie.Trie._compressed
+
+    def mutant(self: Any, node: int, row: Any) -> Any:
+        kept = compressed(self, node, row)
+        kept.log_tail = min(kept.log_tail + 0.1, 0.0)
+        return kept
+
+    patch.setattr(trie.Trie, "_compressed", mutant)
+
+
+def count_twice(patch: pytest.MonkeyPatch) -> None:
+    """M passes all it found up again at every draw."""
+    settle = trie.Trie.settle
+
+    def mutant(self: Any, node: int) -> None:
+        for place in range(len(self.passed)):
+            self.passed[place] = -np.inf
+        settle(self, node)
+
+    patch.setattr(trie.Trie, "settle", mutant)
+
+
+def settle_below_the_truth(patch: pytest.MonkeyPatch) -> None:
+    """The bound is taken for the mass that was found."""
+    settle = trie.Trie.settle
+
+    def mutant(self: Any, node: int) -> None:
+        self.theta[node] = min(self.theta[node], self.found[node])
+        settle(self, node)
+
+    patch.setattr(trie.Trie, "settle", mutant)
+
+
+MUTANTS: list[tuple[Patch, Callable[[], None]]] = [
+    (forget_last_mass, masked_small),
+    (weigh_by_q, masked_small),
+    (clamp_masses, masked_rare),
+    (one_minus_the_rest, masked_rare),
+    (drop_dead_draws, masked_dead_ends),
+    (truncate_at_t, masked_cut_short),
+    (end_anywhere, rejection_fits),
+    (first_stop_only, two_stops),
+    (constrain_then_transform, top_k_before_the_mask),
+    (float32_softmax, wide_rows),
+    (mix_up_rows, batches),
+    (completion_order, launch_order),
+    (bound_of_now, trie_accepts),
+    (bound_of_now, trie_weights),
+    (renormalise_instead_of_rejecting, trie_accepts),
+    (forget_the_root, trie_weights),
+    (reject_at_the_root, trie_accepts),
+    (tail_without_its_newest, trie_tail),
+    (tail_of_mass_one, trie_tail),
+    (count_twice, certificates),
+    (settle_below_the_truth, certificates),
+]
+
+
+@pytest.mark.parametrize(("mutant", "judge"), MUTANTS, ids=lambda f: f.__name__)
+def test_the_judge_catches_the_mutant(mutant: Patch, judge: Callable[[], None]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        mutant(patch)
+        with pytest.raises((AssertionError, StructgenError)):
+            judge()
+
+
+@pytest.mark.parametrize("judge", dict.fromkeys(judge for _, judge in MUTANTS), ids=lambda f: f.__name__)
+def test_the_judge_passes_what_is_right(judge: Callable[[], None]) -> None:
+    judge()

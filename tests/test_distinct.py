@@ -1,0 +1,193 @@
+"""Arrays of distinct elements: masks against the list of all texts, equality as JSON sees it, no dead ends."""
+
+from __future__ import annotations
+
+import json
+from itertools import permutations, product
+from random import Random
+from typing import Any
+
+import pytest
+
+from structgen.compiler import compile_grammar
+from structgen.distinct import automaton_of
+from structgen.errors import Unsatisfiable, UnsupportedSchema
+from structgen.grammars.combine.automaton import of_grammar
+from structgen.grammars.combine.join import in_turn
+from structgen.grammars.json_schema import JsonStyle, compile_schema
+from structgen.kernels.layout import DEAD, START
+from structgen.matcher import Constraint
+from structgen.vocabulary import Vocabulary
+
+COMPACT = JsonStyle(whitespace="compact")
+PIECES = ['["', '",', '","', '"]', '],', '],[', '[[', ']]', '["a"', 'a",', '"a"', '"ab', '1,', '1]', '10', ',1', 'true',
+          'e,', 'rue,f', '{"x":', '{"x":1}', '},', '},{', '}]', 'null', '[]', ',[', '[1,1', '[1,', '"x":']  # fmt: skip
+TOKENS = sorted({*map(chr, range(0x20, 0x7F)), *PIECES})
+VOCABULARY = Vocabulary.from_bytes([b"", *(token.encode() for token in TOKENS)], eos=[0])
+
+
+def constraint(schema: Any, style: JsonStyle = COMPACT) -> Constraint:
+    return compile_grammar(compile_schema(schema, style=style).grammar, VOCABULARY)
+
+
+def arrays(values: list[Any], least: int, most: int) -> list[Any]:
+    return [list(chosen) for size in range(least, most + 1) for chosen in permutations(values, size)]
+
+
+def unique(**more: Any) -> dict[str, Any]:
+    return {"type": "array", "uniqueItems": True, **more}
+
+
+def integer(values: list[int]) -> dict[str, Any]:
+    return {"type": "integer", "enum": values}  # without the type, 1.0 is a spelling too
+
+
+WORDS, PAIRS = ["a", "ab", "abc", "b"], [["a", "b"], ["a", "bc"], ["b", "a"]]
+FINITE: dict[str, tuple[Any, list[Any]]] = {
+    "all of an enum": (unique(items={"enum": WORDS}, minItems=4), arrays(WORDS, 4, 4)),
+    "some of an enum": (unique(items={"enum": WORDS}, maxItems=3), arrays(WORDS, 0, 3)),
+    "numbers": (unique(items=integer([1, 10, 11, 100]), minItems=2), arrays([1, 10, 11, 100], 2, 4)),
+    "range": (unique(items={"type": "integer", "minimum": 9, "maximum": 11}), arrays([9, 10, 11], 0, 3)),
+    "booleans": (unique(items={"type": ["boolean", "null"]}), arrays([True, False, None], 0, 3)),
+    "the last decides": (
+        unique(prefixItems=[integer([1, 2]), integer([1, 2, 3]), integer([1])], minItems=3, maxItems=3),
+        [[2, 3, 1]],
+    ),
+    "arrays inside": (
+        unique(items=unique(items=integer([1, 2]), minItems=1), minItems=3, maxItems=3),
+        arrays([[1], [2], [1, 2], [2, 1]], 3, 3),
+    ),
+    "objects": (
+        unique(
+            items={"properties": {"x": integer([1, 2])}, "required": ["x"], "additionalProperties": False,
+                   "type": "object"}, minItems=1
+        ),
+        arrays([{"x": 1}, {"x": 2}], 1, 2),
+    ),
+    "in an object": (
+        {"type": "object", "properties": {"a": unique(items=integer([1, 2])), "b": integer([1])},
+         "required": ["a", "b"], "additionalProperties": False},
+        [{"a": chosen, "b": 1} for chosen in arrays([1, 2], 0, 2)],
+    ),
+    "one of two arrays": (
+        {"anyOf": [unique(items=integer([1, 2])), {"type": "array", "items": {"const": "a"}, "maxItems": 2}]},
+        [*arrays([1, 2], 0, 2), ["a"], ["a", "a"]],
+    ),
+    "keys": (
+        {"type": "object", "propertyNames": {"enum": WORDS[:3]}, "additionalProperties": {"const": "b"},
+         "minProperties": 2, "maxProperties": 2},
+        [dict.fromkeys(chosen, "b") for chosen in permutations(WORDS[:3], 2)],
+    ),
+    "pairs": (unique(items={"enum": PAIRS}, minItems=2), arrays(PAIRS, 2, 3)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FINITE)
+def test_masks_are_what_all_texts_say(name: str) -> None:
+    """Every token after every prefix that random walks meet: allowed exactly if some text goes on like that."""
+    schema, values = FINITE[name]
+    if name == "one of two arrays":
+        with pytest.raises(UnsupportedSchema, match="another alternative"):
+            constraint(schema)
+        return
+    texts = {json.dumps(value, separators=(",", ":")) for value in values}
+    compiled, rng = constraint(schema), Random(name)
+    checked: set[str] = set()
+    for _ in range(60):
+        matcher, prefix = compiled.matcher(), ""
+        while prefix not in checked:
+            checked.add(prefix)
+            mask = matcher.mask()
+            allowed = {t for t in range(VOCABULARY.size) if mask[t >> 5] >> (t & 31) & 1}
+            ways = {text[len(prefix) :] for text in texts if text.startswith(prefix)}
+            expected = {1 + i for i, token in enumerate(TOKENS) if any(way.startswith(token) for way in ways)}
+            assert allowed == expected | ({0} if "" in ways else set()), prefix
+            assert [bool(matcher.fork().accept(t)) for t in sorted(allowed)] == [True] * len(allowed)
+            if allowed <= {0}:
+                break
+            token = rng.choice(sorted(allowed - {0}))
+            assert matcher.accept(token)
+            prefix += TOKENS[token - 1]
+            assert matcher.bytes_to_accept() == len(matcher.constraint.configurations.shortest(matcher.state))
+
+
+KEYS: dict[str, tuple[Any, str, bool]] = {
+    "counted": ({"minProperties": 2}, '{"a":1,"a":1', False),
+    "not counted": ({"minProperties": 1}, '{"a":1,"a":1}', True),
+    "counted, different": ({"minProperties": 2}, '{"a":1,"ab":1}', True),
+    "spelled differently": ({"minProperties": 2}, r'{"a":1,"\u0061"', False),
+    "a condition on one": ({"not": {"additionalProperties": {"const": 1}}}, '{"a":2,"a":1', False),
+    "inside": ({"items": {"minProperties": 2}}, '[{"a":[{"a":1,"a":1}],"a"', False),
+    "few": ({"minProperties": 2, "propertyNames": {"enum": ["a", "ab"]}}, '{"ab":0,"a":0}', True),
+    "none left": ({"minProperties": 2, "propertyNames": {"enum": ["a", "ab"]}}, '{"ab":0,"a":0,', False),
+}
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_keys_that_count_are_not_repeated(name: str) -> None:
+    schema, text, possible = KEYS[name]
+    automaton = automaton_of(compile_schema(schema, style=JsonStyle.any()).grammar)
+    state = automaton.advance(START, text.encode())
+    assert (state != DEAD) == possible
+    assert not possible or automaton.is_accepting(state)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "equal"),
+    [
+        ("1", "1.0", True),
+        ("100", "1e2", True),
+        ("1", "true", False),
+        ("0", "false", False),
+        ('"a"', r'"\u0061"', True),
+        ('{"a":1,"b":2}', '{ "b": 2, "a": 1.0 }', True),
+        ('{"a":1}', '{"a":1,"b":2}', False),
+        ("[1,2]", "[2,1]", False),
+        ("[1, 2]", "[1,2e0]", True),
+        ("null", '"null"', False),
+    ],
+)
+def test_elements_are_compared_as_json(first: str, second: str, equal: bool) -> None:
+    automaton = automaton_of(compile_schema({"uniqueItems": True}, style=JsonStyle.any()).grammar)
+    for text in (f"[{first},{second}]", f"[{second} , 7, {first} ]"):
+        state = automaton.advance(START, text.encode())
+        assert (state == DEAD) == equal
+        assert equal or automaton.is_accepting(state)
+
+
+@pytest.mark.parametrize("style", [COMPACT, JsonStyle(), JsonStyle.any()])
+def test_open_elements_any_split_into_tokens(style: JsonStyle) -> None:
+    """After ["ab", the same string cannot be closed, however it is cut into tokens, and everything else can."""
+    compiled = constraint(unique(items={"type": "string"}, minItems=3), style)
+    for parts in product(*([[text], list(text)] for text in ('["', "ab", '","', "a", "b"))):
+        matcher = compiled.matcher()
+        for token in (piece for part in parts for piece in part):
+            assert matcher.accept(1 + TOKENS.index(token)) if token in TOKENS else matcher.accept_bytes(token.encode())
+        mask = matcher.mask()
+        refused = {t for i, t in enumerate(TOKENS) if not mask[(i + 1) >> 5] >> ((i + 1) & 31) & 1}
+        assert {'"', '",', '","', '"]', '"a"'} <= refused and "c" not in refused
+        matcher.accept_bytes(b'c","abd')
+        matcher.rollback()
+        assert not matcher.accept_bytes(b'"') and matcher.accept_bytes(b'c"')
+
+
+def test_numbers_go_on() -> None:
+    matcher = constraint(unique(items={"type": "integer"}, minItems=2)).matcher()
+    assert matcher.accept_bytes(b"[1,1") and not matcher.fork().accept_bytes(b"]") and matcher.accept_bytes(b"0]")
+    assert matcher.is_accepting()
+
+
+def test_not_values_enough() -> None:
+    with pytest.raises(Unsatisfiable):
+        constraint(unique(items={"enum": [1, 2.0, 2]}, minItems=3))
+    with pytest.raises(Unsatisfiable):
+        constraint(unique(prefixItems=[{"const": 1}, {"const": 1.0}], minItems=2))
+    optional = {"type": "object", "properties": {"a": unique(items={"type": "boolean"}, minItems=3), "b": {}}}
+    assert not constraint(optional).matcher().accept_bytes(b'{"a":[')
+
+
+def test_inside_a_combination_it_is_refused() -> None:
+    grammar = compile_schema(unique(items={"type": "string"})).grammar
+    for combine in (lambda: in_turn([grammar]), lambda: of_grammar(grammar, 1000)):
+        with pytest.raises(UnsupportedSchema, match="inside a combination"):
+            combine()

@@ -1,0 +1,85 @@
+"""Forgetting states: matchers go on as before, and grammars nobody follows give their memory back."""
+
+from __future__ import annotations
+
+import random
+
+from structgen.automata.budget import MemoBudget
+from structgen.compiler import compile_grammar
+from structgen.grammars.json_schema import JsonStyle, compile_schema
+from structgen.matcher import Constraint
+from structgen.vocabulary import Vocabulary
+
+TOKENS = [b"<end>", *(bytes([byte]) for byte in range(32, 127)), b'{"', b'":', b'", "', b"abc", b'"}', b"]]", b"[["]
+VOCABULARY = Vocabulary.from_bytes(TOKENS, eos=[0])
+NAMES = {f"p{number}": {} for number in range(70)}  # more than a register has bits: their sets are interned
+SCHEMAS = [{}, {"type": "array", "items": {"type": "string", "maxLength": 9}, "maxItems": 5}, {"properties": NAMES}]
+
+
+def constraint(number: int) -> Constraint:
+    return compile_grammar(compile_schema(SCHEMAS[number], style=JsonStyle.any()).grammar, VOCABULARY)
+
+
+def walked(constraint: Constraint, rng: random.Random, steps: int):  # type: ignore[no-untyped-def]
+    matcher = constraint.matcher()
+    for _ in range(steps):
+        row = matcher.mask()
+        allowed = [t for t in range(1, len(TOKENS)) if row[t >> 5] >> (t & 31) & 1]
+        if not allowed:
+            break
+        assert matcher.accept(rng.choice(allowed))
+    return matcher
+
+
+def test_matchers_go_on_after_compacting() -> None:
+    for number in range(len(SCHEMAS)):
+        rng = random.Random(number)
+        one = constraint(number)
+        matchers = [walked(one, rng, 40) for _ in range(4)]
+        walked(one, rng, 200)  # nobody keeps it
+        before, size = [matcher.mask().copy() for matcher in matchers], len(one.configurations)
+        assert one.compact()
+        assert len(one.configurations) < size
+        for matcher, row in zip(matchers, before, strict=True):
+            assert (matcher.mask() == row).all()
+            twin = constraint(number).matcher()
+            steps = len(matcher)
+            matcher.rollback(steps)
+            rng = random.Random(7)
+            for _ in range(30):  # from the start, beside a matcher of a constraint of its own
+                assert (matcher.mask() == twin.mask()).all()
+                row = twin.mask()
+                allowed = [t for t in range(1, len(TOKENS)) if row[t >> 5] >> (t & 31) & 1]
+                if not allowed:
+                    break
+                token = rng.choice(allowed)
+                assert matcher.accept(token)
+                assert twin.accept(token)
+                assert matcher.bytes_to_accept() == twin.bytes_to_accept()
+
+
+def test_rolling_back_after_compacting_meets_the_same_masks() -> None:
+    one = constraint(0)
+    matcher = one.matcher()
+    rows = []
+    for token in (b"[", b'"', b"a", b"b", b'"', b",", b"{"):
+        rows.append(matcher.mask().copy())
+        assert matcher.accept(TOKENS.index(token))
+    one.compact()
+    for row in reversed(rows):
+        matcher.rollback(1)
+        assert (matcher.mask() == row).all()
+
+
+def test_only_grammars_that_nobody_follows_are_emptied() -> None:
+    budget = MemoBudget(1)
+    budget.EVERY = 1  # type: ignore[misc]
+    idle, followed, newest = constraint(0), constraint(1), constraint(0)
+    walked(idle, random.Random(0), 50)
+    kept = walked(followed, random.Random(1), 20)
+    sizes = len(idle.configurations), len(followed.configurations)
+    for one in (idle, followed, newest):
+        budget.used(one)
+    assert len(idle.configurations) < sizes[0]
+    assert len(followed.configurations) == sizes[1]
+    assert kept.mask().any()
