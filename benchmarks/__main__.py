@@ -7,11 +7,24 @@ import sys
 
 NAMES = {
     "maskbench": "mask, commit and compile times beside llguidance and xgrammar on real schemas",
+    "micro": "one mask in named places of a document, first time and again; logits masked",
+    "compile": "compile time of named hard cases",
+    "memory": "resident memory after up to 3,000 different schemas",
+    "batch": "fill_masks for 1 to 64 sequences, one thread and several",
+    "soak": "thousands of schemas, deep nests and long strings under a small memory budget",
+    "cuda": "masks on a CUDA device: uploaded, resident, complete tables",
     "language": "how many real schemas compile, and whether every instance is judged right",
+    "samples": "whether what the automata of real schemas write is valid",
+    "support": "the tables of keywords and formats in docs/json-schema.md",
+    "suite": "the official JSON Schema test suite, case by case, beside peers",
     "check": "every mask of real instances recomputed by a full walk",
+    "regex": "random and real patterns on members and near misses, beside re.fullmatch",
+    "grammars": "mask, commit and compile times on six grammars beside llguidance and xgrammar",
+    "kinds": "what each kind of constraint costs to make, and its masks",
     "startup": "import, first kernel compile, time until a later process can mask",
     "nano": "what the bundled model gets right, with and without the constraint",
-    "report": "tables in docs/ from benchmarks/results/",
+    "samplers": "every sampler: divergence against model calls, and the bundled model under three grammars",
+    "report": "tables and plots in docs/ from benchmarks/results/",
 }
 
 

@@ -12,7 +12,8 @@ import argparse
 import json
 import sys
 
-from benchmarks.data import maskbench, shared, write_results
+from benchmarks.data import maskbench, write_results
+from benchmarks.tokenizers import load
 from structgen.automata.configurations import Configurations
 from structgen.automata.masks import MaskTable
 from structgen.automata.network import build_network
@@ -20,7 +21,6 @@ from structgen.compiler import trie_of
 from structgen.errors import StructgenError
 from structgen.grammars.json_schema import compile_schema
 from structgen.kernels.layout import DEAD, START
-from structgen.vocabulary import Vocabulary
 
 
 def main() -> None:
@@ -29,10 +29,8 @@ def main() -> None:
     parser.add_argument("--schemas", type=int, default=400)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(str(shared() / "tokenizers" / "llama3"))
-    vocabulary = Vocabulary.from_tokenizer(tokenizer)
+    tokenizer = load("llama3")
+    vocabulary = tokenizer.vocabulary
     trie, checked, tokens, refused = trie_of(vocabulary), 0, 0, 0
     for row in maskbench(options.schemas, options.seed):
         try:
@@ -43,7 +41,7 @@ def main() -> None:
         table = MaskTable(automaton, trie, vocabulary.stop_ids, check=True)
         for test in row["tests"]:
             state, text = START, json.dumps(test["data"], ensure_ascii=False)
-            for token in tokenizer.encode(text, add_special_tokens=False):
+            for token in tokenizer.encode(text):
                 mask = table.row(state)
                 state = automaton.advance(state, vocabulary.token_bytes(token))
                 tokens += 1

@@ -5,14 +5,16 @@ Set STRUCTGEN_SHARED to the folder that holds `data/` and `tokenizers/`; the def
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
 import platform
 import random
+import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -44,6 +46,27 @@ def group(row_id: str) -> str:
     return row_id.split("---")[0] if "---" in row_id else row_id.split("_")[0]
 
 
+class Slow(Exception):
+    """Something took longer than the limit of its measurement; it is counted, not hidden."""
+
+
+@contextlib.contextmanager
+def at_most(seconds: int) -> Iterator[None]:
+    """Raise Slow in the block after so many seconds of CPU time of this process (Unix only; elsewhere no limit)."""
+
+    def stop(*_: object) -> None:
+        raise Slow(f"over {seconds} s")
+
+    if hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGPROF, stop)
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_PROF, 0)
+
+
 def machine() -> dict[str, Any]:
     """What a figure depends on: processor, Python and package versions."""
     packages = {}
@@ -72,6 +95,12 @@ def write_results(name: str, records: Iterable[dict[str, Any]]) -> Path:
     lines = [json.dumps({"machine": machine()}), *(json.dumps(record) for record in records)]
     path.write_text("\n".join(lines) + "\n")
     return path
+
+
+def resident_mb() -> float:
+    """Resident memory of this process."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def summary(values: list[float]) -> dict[str, float]:

@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from benchmarks.tokenizers import Tokenizer
+
 
 class Engine(Protocol):
     """What the runner needs."""
@@ -28,14 +30,13 @@ class Engine(Protocol):
 class Structgen:
     """This library, in its default style or under the full standard (`style="any"`)."""
 
-    def __init__(self, tokenizer: Any, style: str = "default") -> None:
+    def __init__(self, tokenizer: Tokenizer, style: str = "default") -> None:
         from structgen.compiler import compile_grammar, trie_of
         from structgen.grammars.json_schema import compile_schema
         from structgen.grammars.json_schema.style import JsonStyle
-        from structgen.vocabulary import Vocabulary
 
         self.name = "structgen"
-        self._vocabulary = Vocabulary.from_tokenizer(tokenizer)
+        self._vocabulary = tokenizer.vocabulary
         self._style = JsonStyle.any() if style == "any" else JsonStyle()
         self._schema, self._grammar = compile_schema, compile_grammar
         self._trie = trie_of(self._vocabulary)
@@ -62,14 +63,17 @@ class Structgen:
 class Llguidance:
     """llguidance's Python matcher."""
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: Tokenizer) -> None:
         import llguidance
         import llguidance.hf
         import llguidance.numpy
 
         self.name = "llguidance"
         self._lib = llguidance
-        self._tokenizer = llguidance.hf.from_tokenizer(tokenizer)
+        if hasattr(tokenizer.source, "backend_tokenizer"):
+            self._tokenizer = llguidance.hf.from_tokenizer(tokenizer.source)
+        else:
+            self._tokenizer = llguidance.LLTokenizer(llguidance.TokenizerWrapper(_Words(tokenizer)))
         self._fill = llguidance.numpy.fill_next_token_bitmask
         self._mask = llguidance.numpy.allocate_token_bitmask(1, self._tokenizer.vocab_size)
 
@@ -99,12 +103,16 @@ class Llguidance:
 class Xgrammar:
     """xgrammar's matcher, one compile thread, its compile cache off."""
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: Tokenizer) -> None:
         import xgrammar
 
         self.name = "xgrammar"
         self._lib = xgrammar
-        info = xgrammar.TokenizerInfo.from_huggingface(tokenizer, vocab_size=len(tokenizer))
+        if hasattr(tokenizer.source, "backend_tokenizer"):
+            info = xgrammar.TokenizerInfo.from_huggingface(tokenizer.source, vocab_size=tokenizer.vocabulary.size)
+        else:
+            stops = list(tokenizer.vocabulary.stop_ids)
+            info = xgrammar.TokenizerInfo(_Words(tokenizer).tokens, stop_token_ids=stops)
         self._compiler = xgrammar.GrammarCompiler(info, max_threads=1, cache_enabled=False)
         self._mask = xgrammar.allocate_token_bitmask(1, info.vocab_size)
         self._words = self._mask.numpy().view(np.uint32)
@@ -126,6 +134,20 @@ class Xgrammar:
 
     def complete(self) -> bool:
         return bool(self._matcher.is_terminated() or self._matcher.is_completed())
+
+
+class _Words:
+    """A vocabulary as llguidance asks for one; every id that has no text counts as special."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        vocabulary = tokenizer.vocabulary
+        self.tokens = [vocabulary.token_bytes(token) for token in range(vocabulary.size)]
+        self.special_token_ids = sorted(vocabulary.special_ids)
+        self.eos_token_id, self.bos_token_id = vocabulary.stop_ids[0], None
+        self._encode = tokenizer.encode
+
+    def __call__(self, text: bytes) -> list[int]:
+        return self._encode(text.decode())
 
 
 ENGINES = {"structgen": Structgen, "llguidance": Llguidance, "xgrammar": Xgrammar}

@@ -10,19 +10,15 @@ invalid one. A label that `jsonschema` with formats asserted contradicts is coun
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from benchmarks.data import group, maskbench, summary, write_results
-from structgen.automata.configurations import Configurations
-from structgen.automata.network import build_network
+from benchmarks.data import Slow, at_most, group, maskbench, summary, write_results
+from structgen.distinct import automaton_of
 from structgen.errors import LimitExceeded, StructgenError
 from structgen.grammars.json_schema import compile_schema
 from structgen.grammars.json_schema.style import JsonStyle
@@ -38,33 +34,12 @@ def oracle_agrees(schema: Any, test: dict[str, Any]) -> bool:
     return bool(cls(schema, format_checker=cls.FORMAT_CHECKER).is_valid(test["data"])) == test["valid"]
 
 
-class Slow(Exception):
-    """A schema took longer than the limit of this measurement; it is counted, not hidden."""
-
-
-@contextlib.contextmanager
-def at_most(seconds: int) -> Iterator[None]:
-    """Raise Slow in the block after `seconds` (Unix only; elsewhere no limit)."""
-
-    def stop(*_: object) -> None:
-        raise Slow(f"over {seconds} s")
-
-    if hasattr(signal, "SIGALRM"):
-        signal.signal(signal.SIGALRM, stop)
-        signal.alarm(seconds)
-    try:
-        yield
-    finally:
-        if hasattr(signal, "SIGALRM"):
-            signal.alarm(0)
-
-
 def judge(row: dict[str, Any], style: JsonStyle) -> dict[str, Any]:
     """Outcome of one schema: compiled or why not, and every instance whose verdict differs from its label."""
     out: dict[str, Any] = {"id": row["id"], "group": group(row["id"])}
     started = time.perf_counter()
     try:
-        automaton = Configurations(build_network(compile_schema(row["schema"], style=style).grammar))
+        automaton = automaton_of(compile_schema(row["schema"], style=style).grammar)
     except StructgenError as error:
         place = {"error": type(error).__name__, "reason": str(error)[:160], "keyword": getattr(error, "keyword", None)}
         if isinstance(error, LimitExceeded):

@@ -1,4 +1,4 @@
-"""Tables of docs/benchmarks.md from benchmarks/results/*.jsonl: nothing in them is typed by hand.
+"""Tables and pictures of docs/benchmarks.md from benchmarks/results/*.jsonl: nothing in them is typed by hand.
 
 python -m benchmarks report
 """
@@ -8,7 +8,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from benchmarks import plots
 from benchmarks.data import RESULTS, ROOT
+from benchmarks.samplers_picture import samplers
+
+PLOTS = ROOT / "docs" / "plots"
+TITLES = {"maskbench": "Llama 3, 128,256 tokens", "maskbench-mistral-v3": "Mistral v3, 32,768 tokens"}
 
 _HEAD = """# Benchmarks
 
@@ -18,15 +23,41 @@ measured it. Times are wall times on a shared machine: compare engines within on
 
 
 def main() -> None:
-    """Write docs/benchmarks.md."""
+    """Write docs/benchmarks.md and the pictures it shows."""
+    results = {
+        path.stem: [json.loads(line) for line in path.read_text().splitlines()] for path in RESULTS.glob("*.jsonl")
+    }
+    pictures = draw({name: records for name, (_, *records) in results.items()})
     sections = [_HEAD]
     for name, title, write in SECTIONS:
-        path = RESULTS / f"{name}.jsonl"
-        if path.exists():
-            first, *records = [json.loads(line) for line in path.read_text().splitlines()]
-            sections.append(f"## {title}\n\n{_machine(first['machine'])}\n\n{write(records)}")
+        if name in results:
+            first, *records = results[name]
+            text = f"## {title}\n\n{_machine(first['machine'])}\n\n{write(records)}"
+            sections.append("\n\n".join([text, *(f"![{alt}](plots/{file})" for file, alt in pictures.get(name, []))]))
     (ROOT / "docs" / "benchmarks.md").write_text("\n\n".join(sections) + "\n")
     print("written to docs/benchmarks.md")
+
+
+def draw(results: dict[str, list[dict[str, Any]]]) -> dict[str, list[tuple[str, str]]]:
+    """Pictures in docs/plots/; for each section, (file, what it shows)."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    runs = {TITLES[name]: results[name] for name in TITLES if name in results}
+    if runs:
+        plots.mask_times(runs, PLOTS / "mask-times.png")
+        plots.compile_times(runs, PLOTS / "compile-times.png")
+        found["maskbench"] = [
+            ("mask-times.png", "Share of tokens whose mask and commit took longer than a time, by engine"),
+            ("compile-times.png", "Compile time against schema size, by engine"),
+        ]
+    for name, picture, alt in (
+        ("samplers", samplers, "What masking distorts and what each method repairs"),
+        ("memory", plots.memory, "Resident memory against schemas served"),
+        ("batch", plots.batch, "Time of one step against the batch"),
+    ):
+        if name in results:
+            picture(results[name], PLOTS / f"{name}.png")
+            found[name] = [(f"{name}.png", alt)]
+    return found
 
 
 def _machine(machine: dict[str, Any]) -> str:
@@ -43,42 +74,151 @@ def _figure(value: float | None) -> str:
     return "-" if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
+def _times(us: dict[str, float], *keys: str) -> list[str]:
+    return [_figure(us.get(key)) for key in keys]
+
+
 def _maskbench(records: list[dict[str, Any]]) -> str:
-    engines = [r for r in records if "group" not in r]
-    head = ["engine", "token µs mean", "p50", "p90", "p99", "max", "second walk mean", "compile ms mean", "p50", "p99"]
-    head += ["memory growth MB", "refused", "schemas with a valid instance rejected", "... an invalid one accepted"]
-    rows = []
-    for r in engines:
-        t, c = r["token_us"], r["compile_ms"]
-        figures = [
-            t["mean"],
-            t["p50"],
-            t["p90"],
-            t["p99"],
-            t["max"],
-            r["again_us"]["mean"],
-            c["mean"],
-            c["p50"],
-            c["p99"],
-        ]
-        counts = [str(r["refused"]), str(r["valid_rejected"]), str(r["invalid_accepted"])]
-        rows.append([r["engine"], *map(_figure, figures), _figure(r["memory_mb"]), *counts])
-    of = engines[0]
-    note = f"`python -m benchmarks maskbench --schemas {of['schemas']} --seed {of['seed']} --style {of['style']}`, "
-    note += "Llama-3 vocabulary, one thread; instances are written as `json.dumps` does: one whose properties stand "
-    note += "in another order than the schema's counts as rejected under structgen's default (declared) order."
-    names = [r["engine"] for r in engines]
-    parts: dict[str, dict[str, Any]] = {}
-    for r in records:
-        if "group" in r:
-            parts.setdefault(r["group"], {})[r["engine"]] = r
-    groups = [
-        [source, *(_figure(by.get(n, {}).get("token_us", {}).get("mean")) for n in names)]
-        + [_figure(by.get(n, {}).get("compile_ms", {}).get("mean")) for n in names]
-        for source, by in sorted(parts.items())
+    settings = records[0]["settings"]
+    names, rest = settings["engines"], records[1:]
+    whole = {r["engine"]: r for r in rest if "refused" in r}
+    common = {r["engine"]: r for r in rest if r.get("part") == "common"}
+    flags = " ".join(f"--{key} {settings[key]}" for key in ("schemas", "seed", "style", "tokenizer", "seconds"))
+    note = (
+        f"`python -m benchmarks maskbench --engines {','.join(names)} {flags}`. One thread. Instances are written as\n"
+    )
+    note += (
+        "`json.dumps` does: one whose properties stand in another order than the schema's counts as rejected under\n"
+    )
+    note += "structgen's default (declared) order. "
+    note += " ".join(_remark(name, whole[name], settings["seconds"]) for name in names)
+    parts = [
+        note,
+        _engines(names, whole),
+        f"Only the {common[names[0]]['compiled']:,} schemas that every engine compiles:",
     ]
-    head2 = ["schemas from", *(f"{n} token µs" for n in names), *(f"{n} compile ms" for n in names)]
-    return f"{note}\n\n{_table(head, rows)}\n\n{_table(head2, groups)}"
+    parts.append(_engines(names, common))
+    if "llguidance" in names and "structgen" in names:
+        parts.append(_ratios(common["structgen"], common["llguidance"]))
+    parts.append(_groups(names, [r for r in rest if "group" in r]))
+    return "\n\n".join(parts)
+
+
+def _remark(name: str, r: dict[str, Any], seconds: int) -> str:
+    """What an engine did not do, and its worst cases."""
+    over = (
+        f", {len(r['over_limit'])} stopped after {seconds} s ({', '.join(r['over_limit'][:5])})"
+        if r["over_limit"]
+        else ""
+    )
+    wrong = (
+        f"{r['valid_rejected']} with a valid instance rejected, {r['invalid_accepted']} with an invalid one accepted"
+    )
+    mask, compiled = r["slowest_mask"], r["slowest_compile"]
+    worst = f"slowest mask {_figure(mask[0])} µs ({mask[1]}), slowest compile {_figure(compiled[0])} ms ({compiled[1]})"
+    return f"\n\n{name}: {r['compiled']:,} schemas compiled, {r['refused']} refused{over}; {wrong}; {worst}."
+
+
+def _engines(names: list[str], by: dict[str, dict[str, Any]]) -> str:
+    head = ["engine", "tokens", "token µs mean", "p50", "p90", "p99", "max", "second walk mean"]
+    head += ["compile ms mean", "p50", "p99", "max"]
+    rows = []
+    for name in names:
+        r = by[name]
+        tokens = f"{r['token_us'].get('n', 0):,}"
+        row = [name, tokens, *_times(r["token_us"], "mean", "p50", "p90", "p99", "max"), *_times(r["again_us"], "mean")]
+        rows.append(row + _times(r["compile_ms"], "mean", "p50", "p99", "max"))
+    return _table(head, rows)
+
+
+def _ratios(ours: dict[str, Any], theirs: dict[str, Any]) -> str:
+    """structgen as a share of llguidance, figure by figure."""
+    head, row = ["structgen / llguidance"], [""]
+    for title, key, figures in (
+        ("token", "token_us", ("mean", "p50", "p99", "max")),
+        ("compile", "compile_ms", ("mean", "p50", "p99")),
+    ):
+        head += [f"{title} {figure}" for figure in figures]
+        row += [f"{ours[key][figure] / theirs[key][figure]:.2f}" for figure in figures]
+    return _table(head, [row])
+
+
+def _groups(names: list[str], records: list[dict[str, Any]]) -> str:
+    by = {(r["group"], r["engine"]): r for r in records}
+    head = [
+        "schemas from",
+        "compiled",
+        *(f"{n} token µs mean / p99" for n in names),
+        *(f"{n} compile ms mean / p99" for n in names),
+    ]
+    rows = []
+    for source in sorted({r["group"] for r in records}):
+        own = [by[source, name] for name in names]
+        row = [source, " / ".join(str(r["compiled"]) for r in own)]
+        for key in ("token_us", "compile_ms"):
+            row += [" / ".join(_times(r[key], "mean", "p99")) for r in own]
+        rows.append(row)
+    return _table(head, rows)
+
+
+def _micro(records: list[dict[str, Any]]) -> str:
+    places, logits = [r for r in records if "place" in r], [r for r in records if "logits" in r]
+    head = ["one mask", "tokens allowed", "first µs", "again µs", "llguidance µs"]
+    rows = [[r["place"], f"{r['allowed']:,}", *_times(r, "first_us", "again_us", "llguidance_us")] for r in places]
+    head2 = ["masking logits in place", "batch", "structgen µs", "torch operations µs"]
+    rows2 = [[r["logits"], str(r["batch"]), *_times(r, "kernel_us", "torch_us")] for r in logits]
+    return f"`python -m benchmarks micro`\n\n{_table(head, rows)}\n\n{_table(head2, rows2)}"
+
+
+def _compile(records: list[dict[str, Any]]) -> str:
+    names = [key for key in ("structgen", "llguidance", "xgrammar") if key in records[0]]
+    head = ["schema", "bytes", *(f"{n} ms" for n in names), *(f"{n} to first mask ms" for n in names)]
+    rows = []
+    for r in records:
+        row = [r["case"], f"{r['bytes']:,}"]
+        for key in ("compile_ms", "to_mask_ms"):
+            row += [
+                _figure(r[n][key]) if key in r[n] else "over the limit" if "over_limit" in r[n] else "refused"
+                for n in names
+            ]
+        rows.append(row)
+    return f"`python -m benchmarks compile`: the median of five compiles.\n\n{_table(head, rows)}"
+
+
+def _memory(records: list[dict[str, Any]]) -> str:
+    head = [
+        "schemas",
+        *(f"{r['engine']}, {'all' if r['kept'] is None else 'last ' + str(r['kept'])} kept" for r in records),
+    ]
+    points = [{p["schemas"]: p["mb"] for p in r["points"]} for r in records]
+    rows = [[f"{n:,}", *(_figure(p.get(n)) for p in points)] for n in points[0]]
+    note = "`python -m benchmarks memory`: megabytes of resident memory added by serving so many schemas."
+    return f"{note}\n\n{_table(head, rows)}"
+
+
+def _batch(records: list[dict[str, Any]]) -> str:
+    threads = records[0]["threads"]
+    head = ["batch", "", "masks", "one thread µs mean", "slowest step", f"{threads} threads µs mean", "slowest step"]
+    rows = []
+    for r in records:
+        row = [str(r["batch"]), r["grammars"], "seen before" if r["seen_before"] else "new"]
+        rows.append(row + _times(r["us_one_thread"], "mean", "p99") + _times(r["us_threads"], "mean", "p99"))
+    return f"`python -m benchmarks batch`\n\n{_table(head, rows)}"
+
+
+def _soak(records: list[dict[str, Any]]) -> str:
+    head = ["schemas", "tokens", "resident MB", "masks compared", "differences"]
+    rows = [[f"{r[k]:,.0f}" for k in ("schemas", "tokens", "mb", "compared", "differences")] for r in records]
+    return f"`python -m benchmarks soak`\n\n{_table(head, rows)}"
+
+
+def _cuda(records: list[dict[str, Any]]) -> str:
+    ways, tables = [r for r in records if "way" in r], [r for r in records if "table" in r]
+    rows = [[r["way"], str(r["batch"]), r["dtype"], *_times(r["us"], "p50", "p99")] for r in ways]
+    rows2 = [[r["table"], str(r["states"]), f"{r['seconds']:.2f}", *_times(r["step_us"], "p50", "p99")] for r in tables]
+    first = _table(["masking logits", "batch", "type", "µs p50", "p99"], rows)
+    second = _table(["complete table of", "states", "seconds to make", "step of 64, µs p50", "p99"], rows2)
+    return f"`python -m benchmarks cuda` on {records[0]['device']}\n\n{first}\n\n{second}"
 
 
 def _startup(records: list[dict[str, Any]]) -> str:
@@ -106,6 +246,45 @@ def _language(records: list[dict[str, Any]]) -> str:
     return f"`python -m benchmarks language{flag}`\n\n" + _table(["", ""], rows)
 
 
+def _grammars(records: list[dict[str, Any]]) -> str:
+    names = list(dict.fromkeys(r["engine"] for r in records))
+    by = {(r["grammar"], r["engine"]): r for r in records}
+    head = ["grammar", "engine", "mean", "p50", "p99", "max", "second walk, mean", "compile ms", "texts rejected"]
+    rows, remarks = [], []
+    for grammar in dict.fromkeys(r["grammar"] for r in records):
+        for name in names:
+            r = by[grammar, name]
+            times = _times(r["token_us"], "mean", "p50", "p99", "max")
+            last = [_figure(r["again_us"]["mean"]), _figure(r["compile_ms"]), str(r["rejected"])]
+            rows.append([grammar, name, *times, *last])
+        ratio = by[grammar, names[0]].get("ratio")
+        if ratio:
+            remarks.append(f"{grammar} {ratio['token_us']:.2f} / {ratio['compile_ms']:.2f}")
+    note = (
+        "Mean mask time and compile time of structgen relative to the faster of the others: " + ", ".join(remarks) + "."
+    )
+    count = records[0]["texts"]
+    return f"`python -m benchmarks grammars --texts {count}`; microseconds per token.\n\n{_table(head, rows)}\n\n{note}"
+
+
+def _suite(records: list[dict[str, Any]]) -> str:
+    head = ["engine", "cases", "right", "refused", "invalid accepted", "valid rejected", "... in a named format"]
+    kinds = ("refused", "invalid accepted", "valid rejected", "valid rejected (named format)")
+    engines = [r for r in records if "engine" in r]
+    rows = [
+        [r["engine"], str(r["cases"]), f"{100 * r['right_share']:.1f} %", *(str(r.get(kind, 0)) for kind in kinds)]
+        for r in engines
+    ]
+    return f"`python -m benchmarks suite`: drafts 4 to 2020-12, formats asserted.\n\n{_table(head, rows)}"
+
+
+def _samples(records: list[dict[str, Any]]) -> str:
+    r = records[0]
+    note = f"{r['texts']:,} texts of {r['schemas']} schemas: {r['valid']:,} valid, {r['invalid']} not, "
+    note += f"{r['not judged']} with numbers that `jsonschema` rounds, {r['cut off']} walks given up."
+    return f"`python -m benchmarks samples --texts {r['texts_per_schema']} --seed {r['seed']}`\n\n{note}"
+
+
 def _check(records: list[dict[str, Any]]) -> str:
     r = records[0]
     note = f"{r['masks']:,} masks of {r['schemas']} schemas ({r['refused']} refused): {r['differences']} differences."
@@ -122,13 +301,95 @@ def _nano(records: list[dict[str, Any]]) -> str:
     return f"`python -m benchmarks nano --count {records[0]['count']}`\n\n{_table(head, rows)}"
 
 
+def _samplers(records: list[dict[str, Any]]) -> str:
+    small = [r for r in records if "fixture" in r and r["target"] == "distribution"]
+    names = list(dict.fromkeys(r["fixture"] for r in small))
+    cells: dict[str, dict[str, str]] = {}
+    for r in small:
+        dial = ", ".join(f"{k} {v}" for k, v in r.get("dial", {}).items() if k in ("steps", "draws"))
+        label = f"{r['method']}, {dial or 'n ' + str(r['n'])}"
+        kl = "exact" if r.get("exact") else f"{r['kl']:.3f}"
+        cells.setdefault(label, {})[r["fixture"]] = f"{kl} / {_figure(r['model_calls'])}"
+    head = ["method", *(f"{name}: KL / model calls" for name in names)]
+    table = _table(head, [[label, *(row.get(name, "-") for name in names)] for label, row in cells.items()])
+    runs = max(r.get("runs", 0) for r in small)
+    note = (
+        f"`python -m benchmarks samplers --runs {runs}`\n\nKL of the law of one output to the enumerated target, nats; "
+    )
+    note += "an exact method's is zero and its calls are those of a whole set of n. Below 0.001 it is noise."
+    return f"{note}\n\n{table}\n\n{_samplers_nano([r for r in records if 'grammar' in r])}"
+
+
+def _samplers_nano(records: list[dict[str, Any]]) -> str:
+    head = ["grammar", "method", "outputs", "distinct", "log Z", "relative error", "certain bounds", "ESS"]
+    head += ["model calls", "masks", "checks", "seconds", "status"]
+    rows = []
+    for r in records:
+        bounds = [_decimals(b) for b in r["log_bounds"] or ()]
+        figures = [str(r["outputs"]), str(r["distinct"]), _decimals(r["log_evidence"]), _figure(r["evidence_error"])]
+        figures += [f"{bounds[0]} to {bounds[1]}" if bounds else "-", f"{r['ess']:.1f}"]
+        figures += [f"{r[name]:,}" for name in ("model_calls", "masks", "checks")]
+        rows.append([r["grammar"], r["method"], *figures, f"{r['seconds']:.2f}", r["status"]])
+    note = f"The bundled model, {records[0]['draws']} draws each. Where masked draws miss what matters, their estimate "
+    note += "of log Z is far too low and their own error does not know it; the bounds of the trie are certain."
+    return f"{note}\n\n{_table(head, rows)}"
+
+
+def _decimals(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _regex(records: list[dict[str, Any]]) -> str:
+    head = ["patterns", "compared", "texts", "disagreements", "refused by name", "ms a pattern, p50", "p99"]
+    rows = [
+        [
+            r["patterns"],
+            *(f"{figure:,}" for figure in (r["compared"], r["texts"], r["disagreements"], sum(r["refused"].values()))),
+            *_times(r["ms"], "p50", "p99"),
+        ]
+        for r in records
+        if "compared" in r
+    ]
+    sizes = [f"{name}: {size['nodes']:,} nodes" for r in records for name, size in r.get("sizes", {}).items()]
+    return f"`python -m benchmarks regex --patterns 10000`\n\n{_table(head, rows)}\n\n{'; '.join(sizes)}."
+
+
+def _kinds(records: list[dict[str, Any]]) -> str:
+    head = ["kind", "rules", "nodes", "grammar CPU ms", "networks CPU ms", "mask µs mean", "p50", "p99"]
+    rows = [
+        [
+            r["kind"],
+            *(f"{figure:,}" for figure in (r["rules"], r["nodes"])),
+            *map(_figure, (r["grammar_ms"], r["network_ms"])),
+            *_times(r["mask_us"], "mean", "p50", "p99"),
+        ]
+        for r in records
+    ]
+    note = "Masks of random texts, each state met for the first time at most once; llama3 vocabulary."
+    return f"`python -m benchmarks kinds`\n\n{_table(head, rows)}\n\n{note}"
+
+
 SECTIONS = [
     ("language", "Is the language the schema? (full standard, any property order)", _language),
     ("language-declared", "The same with properties in declared order", _language),
+    ("suite", "The official JSON Schema test suite", _suite),
+    ("samples", "Is what the automata write valid?", _samples),
     ("maskbench", "Masks and compile times beside peers", _maskbench),
+    ("maskbench-mistral-v3", "The same with the vocabulary of Mistral v3", _maskbench),
+    ("maskbench-xgrammar", "A sample with xgrammar", _maskbench),
+    ("micro", "One mask in named places", _micro),
+    ("compile", "Compile times of large schemas", _compile),
+    ("memory", "Memory", _memory),
+    ("batch", "Masks of a batch", _batch),
+    ("soak", "A long run under a small budget", _soak),
+    ("cuda", "Masks on a CUDA device", _cuda),
+    ("grammars", "Grammars of six languages", _grammars),
     ("check", "Every mask against the full walk", _check),
+    ("regex", "Regular expressions beside re.fullmatch", _regex),
+    ("kinds", "What each kind of constraint costs", _kinds),
     ("startup", "Start-up", _startup),
     ("nano", "The bundled model", _nano),
+    ("samplers", "Samplers: distance from the target, evidence, costs", _samplers),
 ]
 
 if __name__ == "__main__":

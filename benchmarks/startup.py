@@ -14,7 +14,8 @@ import tempfile
 import time
 from typing import Any
 
-from benchmarks.data import ROOT, shared, summary, write_results
+from benchmarks.data import ROOT, summary, write_results
+from benchmarks.tokenizers import load
 
 IMPORT = "import structgen"
 MASK = """
@@ -42,12 +43,9 @@ def seconds(code: str, cache: str) -> float:
 
 def trie_seconds() -> list[float]:
     """Seconds to build the trie of a 128,256-token vocabulary, kernels compiled."""
-    from transformers import AutoTokenizer
-
     from structgen.automata.trie import build_trie
-    from structgen.vocabulary import Vocabulary
 
-    vocabulary = Vocabulary.from_tokenizer(AutoTokenizer.from_pretrained(str(shared() / "tokenizers" / "llama3")))
+    vocabulary = load("llama3").vocabulary
     times = []
     for _ in range(6):
         started = time.perf_counter()
