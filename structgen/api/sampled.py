@@ -62,6 +62,6 @@ def draw_outputs(
     result = sample(problem, wanted, method, budget=budget, seed=seed, **given)
     alive = [s for s in result.samples if s.log_weight > -np.inf]
     found = len(alive) if method not in WEIGHTED else n if alive and result.status == "complete" else 0
-    if found < n:
+    if found < n or result.status != "complete":
         raise SamplingIncomplete(status=result.status, found=found, wanted=n, result=result, note=result.note)
     return (result.resample(n, seed) if method in WEIGHTED else alive[:n]), result

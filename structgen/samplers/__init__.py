@@ -6,6 +6,7 @@
     choosers    where random choices come from: seeded streams, or every outcome in turn (tests without noise)
     result      Sample, SampleSet: outputs, weights, evidence, what they cost
     run         sample(problem, n, method=..., budget=..., seed=...) and the table of methods
+    row_memory  rows read before, for methods that come back to the same prefixes
     exact       a problem enumerated: pi, the masked law q, Z and every divergence
     fixtures    small problems whose numbers are known in closed form
 

@@ -31,7 +31,8 @@ class Sample:
     data           the text's bytes
     log_prob       log p(w bottom): the model's own, after the transforms, unmasked
     log_q          log-probability under the proposal; None where it has no closed form
-    log_weight     importance weight: log_prob - log_q, or a properly weighted estimate of it; 0 for exact samples
+    log_weight     importance weight: log_prob - log_q, or a properly weighted estimate of it; 0 for exact samples,
+                   chains and searches
     finish         "stop"; "dead": nothing could follow, weight zero
     step_log_mass  log m(u) at every step: their sum is the weight plain masking would have had to give this output
     """
@@ -117,7 +118,8 @@ class SampleSet:
     log_evidence     estimate of log Z; a mean of weights is unbiased for Z. None where the method has none
     evidence_error   relative standard error of the estimate of Z; None with fewer than two draws
     evidence_bounds  (log M, log U), certain: M <= Z <= U
-    tv_bound         certain bound on the total variation between the proposal reached and the target
+    tv_bound         certain bound on the total variation between the target and the proposal reached, or a chain's law
+    log_rest         of searches: no output that is not here has a higher log p; -inf: there are no others
     note             advice or the reason of the status, "" for none
     """
 
@@ -132,6 +134,7 @@ class SampleSet:
     evidence_error: float | None = None
     evidence_bounds: tuple[float, float] | None = None
     tv_bound: float | None = None
+    log_rest: float | None = None
     note: str = ""
 
     def __len__(self) -> int:
@@ -148,6 +151,13 @@ class SampleSet:
         from structgen.samplers.weights import effective_size
 
         return effective_size(self.log_weights)
+
+    @property
+    def proven(self) -> int:
+        """How many of the samples, from the first on, are proven to be the likeliest outputs; 0 but for searches."""
+        if self.log_rest is None:
+            return 0
+        return next((i for i, s in enumerate(self.samples) if s.log_prob < self.log_rest), len(self.samples))
 
     @property
     def distortion(self) -> Distortion:

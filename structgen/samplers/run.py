@@ -32,6 +32,9 @@ METHODS = {
     "rejection": "structgen.samplers.rejection",
     "importance": "structgen.samplers.importance",
     "enumeration": "structgen.samplers.exact",
+    "mcmc": "structgen.samplers.mcmc",
+    "beam": "structgen.samplers.beam",
+    "best_first": "structgen.samplers.best_first",
 }
 
 # Whose draws have weights of their own: who wants n outputs draws more and picks among them by weight.

@@ -143,6 +143,31 @@ def test_samplers_on_a_transformers_model(
         assert fit_p_value(exact, [s.token_ids for s in masked.samples if s.finish == "stop"]) < 1e-9
 
 
+@pytest.mark.statistical
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+def test_chains_and_searches_on_a_transformers_model(
+    make_engine: Make, constrain: Callable[[Any], Constraint], family: str
+) -> None:
+    problem = tiny_problem(make_engine, constrain, family, temperature=1.5)
+    exact = enumerate_outputs(problem)
+    best = np.sort(exact.log_prob)[::-1]
+    for method, options in (("best_first", {}), ("best_first", {"batch": 4}), ("beam", {"width": 200})):
+        found = sample(problem, 5, method, **options)
+        assert found.proven == 5
+        assert [s.log_prob for s in found.samples] == pytest.approx(best[:5].tolist(), abs=1e-6)
+    rate = 1 - np.exp(exact.log_evidence - exact.log_mass.max())  # what one restart leaves of the distance
+    steps = int(np.ceil(np.log(1e-3) / np.log(rate)))
+    assert 20 < steps < 80
+    drawn = sample(problem, 150, "mcmc", steps=steps, seed=5)
+    check_fit(exact, [s.token_ids for s in drawn.samples])
+    masses = dict(zip(exact.outputs, exact.log_mass, strict=True))
+    for other in (drawn, sample(problem, 20, "mcmc", cut="priority"), sample(problem, 20, "mcmc", cut="uniform")):
+        assert other.status == "complete"
+        assert other.stats.model_calls <= len(exact.log_future)
+        for s in other.samples:
+            assert s.log_mass == pytest.approx(masses[s.token_ids], abs=1e-6)
+
+
 def test_other_engines_serve_too(make_engine: Make, constrain: Callable[[Any], Constraint]) -> None:
     engine = make_engine("llama", double=True)
     model = PrefillModel(engine)

@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from structgen.samplers import mcmc
 from structgen.samplers.attempts import Attempt, Attempts
 from structgen.samplers.choosers import every_outcome
 from structgen.samplers.exact import Exact, enumerate_outputs, total_variation
 from structgen.samplers.fixtures import FIXTURES, finite_language, vocabulary_of
 from structgen.samplers.models import TableModel
 from structgen.samplers.problem import Problem
+from structgen.samplers.row_memory import RowMemory
 from structgen.samplers.run import Run, sample
 from structgen.samplers.trie import Trie
 
@@ -39,6 +41,15 @@ def small_problem(max_tokens: int = 4) -> Problem:
     """Five token sequences, unlike masses: small enough to go through every outcome of a whole run."""
     vocabulary = vocabulary_of("a", "b")
     return Problem(TableModel.sine(vocabulary, 1.5), finite_language(vocabulary, ["a", "ab", "bb", "bab"]), max_tokens)
+
+
+def dying() -> Problem:
+    """After "a" the model never says what the constraint needs: such draws die."""
+    vocabulary = vocabulary_of("a", "b")
+    with np.errstate(divide="ignore"):
+        rows = np.log(np.array([[0.5, 0.4, 0.1], [0.5, 0.0, 0.5]]))
+    model = TableModel(vocabulary, lambda u: rows[1 if u[-1:] == (0,) else 0])
+    return Problem(model, finite_language(vocabulary, ["ab", "b", "bb"]), 4)
 
 
 def expectations(problem: Problem, method: str, n: int, **options: Any) -> tuple[dict[Any, float], float, float]:
@@ -179,3 +190,41 @@ def warmed(problem: Problem, draws: int) -> Trie:
     if draws:
         sample(problem, draws, "asap", trie=trie, concurrency=1, seed=draws)
     return trie
+
+
+def trace_of(rows: RowMemory, problem: Problem, w: tuple[int, ...]) -> mcmc.Trace:
+    """A chain's state at an output."""
+    trace = mcmc.Trace([problem.root()])
+    for event in (*w, problem.stop):
+        row = rows.rows([trace.prefixes[-1]])[0]
+        trace.take(row, int(np.flatnonzero(row.ids == event)[0]))
+    return trace
+
+
+def kernel(problem: Problem, exact: Exact, cut: str) -> np.ndarray:
+    """K[x, y], the probability that one step of a chain leads from output x to output y, over every outcome."""
+    places, run = {w: i for i, w in enumerate(exact.outputs)}, Run(problem)
+    rows = RowMemory(run, 1 << 30)
+    out = np.zeros((len(places), len(places)))
+    for w, i in places.items():
+        start = trace_of(rows, problem, w)
+
+        def step(chooser: Any, state: mcmc.Trace = start) -> tuple[int, ...]:
+            chains = mcmc.Chains(Run(problem, seed=chooser), 1, cut, 64, 0)
+            chains.rows, chains.chains[0].state = rows, state
+            assert chains.step()
+            return chains.states()[0].tokens
+
+        for probability, reached in every_outcome(step):
+            out[i, places[reached]] += probability
+    return out
+
+
+def check_kernel(problem: Problem, cut: str, exact: Exact | None = None) -> np.ndarray:
+    """Rows sum to one, and pi K is in detailed balance."""
+    exact = exact or enumerate_outputs(problem)
+    k = kernel(problem, exact, cut)
+    np.testing.assert_allclose(k.sum(axis=1), 1, atol=1e-12)
+    flow = exact.target[:, None] * k
+    assert np.abs(flow - flow.T).max() < 1e-15, np.abs(flow - flow.T).max()
+    return k

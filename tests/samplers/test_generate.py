@@ -75,6 +75,29 @@ def test_hopeless_methods_raise(engine: HashEngine) -> None:
     assert "budget" in str(error)
 
 
+def test_chains_cut_short_raise_and_keep_what_they_reached(engine: HashEngine) -> None:
+    ask = {"choices": COLOURS, "method": "mcmc", "seed": 1, "max_tokens": 8}
+    with pytest.raises(SamplingIncomplete) as caught:
+        sg.generate(engine, "?", **ask, budget=Budget(attempts=4), method_options={"steps": 50})
+    assert (caught.value.status, caught.value.found) == ("budget", 1)
+    assert caught.value.result.samples[0].text in COLOURS
+    result = sg.generate_result(engine, "?", **ask, method_options={"cut": "uniform", "steps": 3})
+    assert (result.value in COLOURS, result.samples.exact) == (True, False)
+
+
+def test_searches_say_that_they_are_none_of_the_samplers(engine: HashEngine) -> None:
+    ask = {"choices": COLOURS, "seed": 1, "max_tokens": 8}
+    exact = sg.generate_result(engine, "?", **ask, method="enumeration", method_options={"limit": 10_000})
+    for method in ("beam", "best_first"):
+        found = sg.generate_result(engine, "?", **ask, method=method, n=3)
+        assert {(r.samples.target, r.samples.exact) for r in found} == {("argmax", False)}
+        assert found[0].log_prob >= found[1].log_prob >= found[2].log_prob
+        assert found[0].log_prob >= exact.log_prob
+    assert found[0].samples.proven == 3
+    with pytest.raises(SamplingIncomplete, match="there are only 1 outputs"):
+        sg.generate(engine, "?", choices=["a"], method="best_first", n=2, max_tokens=3)
+
+
 def test_options_of_the_other_kind_are_refused(engine: HashEngine) -> None:
     with pytest.raises(OptionError, match="did you mean 'cars'"):
         sg.generate(engine, "?", choices=COLOURS, method="car")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from structgen.errors import StructgenError
-from structgen.samplers import attempts, problem, run, trie, weights
+from structgen.samplers import attempts, beam, best_first, mcmc, problem, run, trie, weights
 from structgen.samplers.exact import enumerate_outputs
 from structgen.samplers.fixtures import finite_language, vocabulary_of
 from structgen.samplers.models import TableModel
@@ -25,8 +25,10 @@ from tests.samplers.judges import (
     check_accepts,
     check_attempt_order,
     check_fit,
+    check_kernel,
     check_trie_weights,
     check_weighted,
+    dying,
     fixture,
     small_problem,
     warmed,
@@ -56,12 +58,8 @@ def masked_rare() -> None:
 
 
 def masked_dead_ends() -> None:
-    """After "a" the model never says what the constraint needs: such draws die, and count."""
-    vocabulary = vocabulary_of("a", "b")
-    with np.errstate(divide="ignore"):
-        rows = np.log(np.array([[0.5, 0.4, 0.1], [0.5, 0.0, 0.5]]))
-    model = TableModel(vocabulary, lambda u: rows[1 if u[-1:] == (0,) else 0])
-    check_weighted(Problem(model, finite_language(vocabulary, ["ab", "b", "bb"]), 4), "masked", 2)
+    """Draws that die count."""
+    check_weighted(dying(), "masked", 2)
 
 
 def two_stops() -> None:
@@ -121,6 +119,59 @@ def rejection_fits() -> None:
 def wide_rows() -> None:
     logits = (np.random.default_rng(0).normal(size=(1, 152_000)) * 5).astype(np.float32)
     assert abs(np.exp(problem.log_law(logits, problem.Law(), [0])).sum() - 1) < 1e-12
+
+
+def uniform_kernel() -> None:
+    check_kernel(fixture("T3")[0], "uniform", fixture("T3")[1])
+
+
+def priority_kernel() -> None:
+    check_kernel(fixture("T3")[0], "priority", fixture("T3")[1])
+
+
+def restart_kernel() -> None:
+    check_kernel(fixture("T3")[0], "restart", fixture("T3")[1])
+
+
+def kernel_from_a_sure_start() -> None:
+    """With a first row that is all but certain, outputs that begin otherwise must not be out of reach."""
+    vocabulary = vocabulary_of("a", "b", "c")
+    model = TableModel(vocabulary, lambda u: np.log([1 - 3e-9, 1e-9, 1e-9, 1e-9] if not u else [0.3, 0.3, 0.3, 0.1]))
+    sure = Problem(model, finite_language(vocabulary, ["ab", "ac", "b"]), 4)
+    k = check_kernel(sure, "priority")
+    exact = enumerate_outputs(sure)
+    assert (k >= 0.009 * np.exp(exact.log_evidence) * exact.target - 1e-15).all()
+
+
+def evidence_of_chains() -> None:
+    exact = enumerate_outputs(dying())
+    drawn = sample(dying(), 100, "mcmc", steps=20)
+    assert drawn.log_evidence == pytest.approx(exact.log_evidence, abs=6 * (drawn.evidence_error or 0))
+
+
+def chain_certificate() -> None:
+    for name in ("T1", "T3"):
+        problem_, exact = fixture(name)
+        for seed in range(3):
+            lower, upper = sample(problem_, 20, "mcmc", seed=seed).evidence_bounds or (1.0, -1.0)
+            assert lower - 1e-12 <= exact.log_evidence <= upper + 1e-12
+
+
+def narrow_beams() -> None:
+    """What is proven is true, whatever the width."""
+    for name in ("T1", "T2", "T3"):
+        problem_, exact = fixture(name)
+        best = np.sort(exact.log_prob)[::-1]
+        for width in (2, 4, 1000):
+            found = sample(problem_, 2, "beam", width=width)
+            assert [s.log_prob for s in found.samples[: found.proven]] == pytest.approx(best[: found.proven].tolist())
+
+
+def likeliest_first() -> None:
+    for name in ("T1", "T2", "T3"):
+        problem_, exact = fixture(name)
+        found = sample(problem_, 6, "best_first")
+        assert [s.log_prob for s in found.samples] == pytest.approx(np.sort(exact.log_prob)[::-1][:6].tolist())
 
 
 def batches() -> None:
@@ -340,6 +391,124 @@ def settle_below_the_truth(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(trie.Trie, "settle", mutant)
 
 
+def forget_the_proposal(patch: pytest.MonkeyPatch) -> None:
+    """Metropolis without Hastings: p(y) / p(x)."""
+
+    def mutant(cut: str, x: Any, y: Any) -> float:
+        return min(0.0, y.log_prob - x.log_prob) if y.finish == "stop" else -np.inf
+
+    patch.setattr(mcmc, "log_acceptance", mutant)
+
+
+def forget_the_way_back(patch: pytest.MonkeyPatch) -> None:
+    """W(y) / W(x) whatever the cut: what outputs of different length or choice would do on the way back is left out."""
+    log_acceptance = mcmc.log_acceptance
+    patch.setattr(mcmc, "log_acceptance", lambda cut, x, y: log_acceptance("restart", x, y))
+
+
+def way_back_upside_down(patch: pytest.MonkeyPatch) -> None:
+    weights_of = mcmc.cut_weights
+    log_acceptance = mcmc.log_acceptance
+
+    def mutant(cut: str, x: Any, y: Any) -> float:
+        with pytest.MonkeyPatch.context() as inner:
+            inner.setattr(mcmc, "cut_weights", lambda name, z: 1 / weights_of(name, z).sum(keepdims=True))
+            return log_acceptance(cut, x, y)
+
+    patch.setattr(mcmc, "log_acceptance", mutant)
+
+
+def never_cut_at_the_end(patch: pytest.MonkeyPatch) -> None:
+    """The cut just before bottom is drawn but left out of G."""
+    weights_of = mcmc.cut_weights
+    log_acceptance = mcmc.log_acceptance
+
+    def mutant(cut: str, x: Any, y: Any) -> float:
+        with pytest.MonkeyPatch.context() as inner:
+            inner.setattr(mcmc, "cut_weights", lambda name, z: weights_of(name, z)[: max(1, len(z.events) - 1)])
+            return log_acceptance(cut, x, y)
+
+    patch.setattr(mcmc, "log_acceptance", mutant)
+
+
+def entropy_of_unmasked_p(patch: pytest.MonkeyPatch) -> None:
+    """The cut is drawn by one entropy and accounted for by another."""
+    weights_of = mcmc.cut_weights
+    log_acceptance = mcmc.log_acceptance
+
+    def mutant(cut: str, x: Any, y: Any) -> float:
+        def unmasked(name: str, z: Any) -> Any:
+            return weights_of(name, z) * np.exp(np.array(z.log_m))
+
+        with pytest.MonkeyPatch.context() as inner:
+            inner.setattr(mcmc, "cut_weights", unmasked)
+            return log_acceptance(cut, x, y)
+
+    patch.setattr(mcmc, "log_acceptance", mutant)
+
+
+def no_restarts(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(mcmc, "RESTARTS", 1e-300)
+
+
+def forget_dead_proposals(patch: pytest.MonkeyPatch) -> None:
+    mean = mcmc.mean_weight
+    patch.setattr(mcmc, "mean_weight", lambda values: mean([v for v in values if v > -np.inf] or [-np.inf]))
+
+
+def weight_without_the_end(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(mcmc.Trace, "log_weight", property(lambda trace: sum(trace.log_m[:-1])))
+
+
+def weight_upside_down(patch: pytest.MonkeyPatch) -> None:
+    log_acceptance = mcmc.log_acceptance
+    patch.setattr(mcmc, "log_acceptance", lambda cut, x, y: log_acceptance(cut, y, x))
+
+
+def every_proposal_counts(patch: pytest.MonkeyPatch) -> None:
+    """An output met twice is counted twice in M."""
+    finish = mcmc.Chains._finish
+
+    def mutant(self: Any, begun: Any) -> Any:
+        traces = finish(self, begun)
+        for trace in traces:
+            self.seen[len(self.seen), *trace.tokens] = trace.log_prob
+        return traces
+
+    patch.setattr(mcmc.Chains, "_finish", mutant)
+
+
+def beam_forgets_the_beaten(patch: pytest.MonkeyPatch) -> None:
+    """What a row had beyond the width is not counted as given up."""
+    best_of = beam.Group._best_of
+
+    def mutant(self: Any, *given: Any) -> Any:
+        before = self.log_rest
+        out = best_of(self, *given)
+        self.log_rest = before
+        return out
+
+    extend = beam.Group.extend
+
+    def forgetful(self: Any, *given: Any) -> None:
+        before = self.log_rest
+        extend(self, *given)
+        self.log_rest = before
+
+    patch.setattr(beam.Group, "_best_of", mutant)
+    patch.setattr(beam.Group, "extend", forgetful)
+
+
+def search_the_masked_law(patch: pytest.MonkeyPatch) -> None:
+    """Places are in the order of q, not of p."""
+    of = best_first.Events.of
+
+    def mutant(row: Any, first: int) -> Any:
+        return of(weights.Row(row.ids, row.log_probs - row.log_mass, 0.0), first)
+
+    patch.setattr(best_first.Events, "of", mutant)
+
+
 MUTANTS: list[tuple[Patch, Callable[[], None]]] = [
     (forget_last_mass, masked_small),
     (weigh_by_q, masked_small),
@@ -362,6 +531,22 @@ MUTANTS: list[tuple[Patch, Callable[[], None]]] = [
     (tail_of_mass_one, trie_tail),
     (count_twice, certificates),
     (settle_below_the_truth, certificates),
+    (forget_the_way_back, uniform_kernel),
+    (forget_the_way_back, priority_kernel),
+    (way_back_upside_down, uniform_kernel),
+    (way_back_upside_down, priority_kernel),
+    (never_cut_at_the_end, uniform_kernel),
+    (entropy_of_unmasked_p, priority_kernel),
+    (no_restarts, kernel_from_a_sure_start),
+    (forget_dead_proposals, evidence_of_chains),
+    (forget_the_proposal, uniform_kernel),
+    (forget_the_proposal, restart_kernel),
+    (weight_without_the_end, restart_kernel),
+    (weight_upside_down, restart_kernel),
+    (weight_upside_down, priority_kernel),
+    (every_proposal_counts, chain_certificate),
+    (beam_forgets_the_beaten, narrow_beams),
+    (search_the_masked_law, likeliest_first),
 ]
 
 
