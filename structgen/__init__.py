@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         LimitExceeded,
         ModelError,
         OptionError,
+        PredicateError,
         RegexError,
         SamplingIncomplete,
         SchemaError,
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from structgen.grammars.lark import LarkGrammar
     from structgen.matcher import Constraint, Matcher
     from structgen.options import Limits
+    from structgen.samplers.predicates import Potential, Predicate
     from structgen.samplers.problem import Problem
     from structgen.samplers.run import Budget, sample
     from structgen.storage import load_constraint, save_constraint
@@ -79,6 +81,9 @@ __all__ = [
     "Matcher",
     "ModelError",
     "OptionError",
+    "Potential",
+    "Predicate",
+    "PredicateError",
     "Problem",
     "RegexError",
     "Result",
@@ -149,6 +154,7 @@ _HOMES = {
     "structgen.matcher": ("Constraint", "Matcher"),
     "structgen.options": ("Limits",),
     "structgen.storage": ("load_constraint", "save_constraint"),
+    "structgen.samplers.predicates": ("Potential", "Predicate"),
     "structgen.samplers.problem": ("Problem",),
     "structgen.samplers.run": ("Budget", "sample"),
     "structgen.vocabulary": ("Vocabulary",),

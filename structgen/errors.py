@@ -15,6 +15,7 @@ StructgenError
 ├── Truncated              .text .budget                  the budget, not the model, ended the output
 ├── ValueRejected          .text .reason                  the schema accepts the text, the type's validators do not
 ├── SamplingIncomplete     .status .found .wanted .result a sampler ended before it had all that was asked for
+├── PredicateError             .function .text .complete .reason  a user's predicate or potential failed on a text
 ├── ModelError                 .reason                        the model returned something unusable (NaN, wrong shape)
 ├── OptionError                .option .reason                an unknown or contradictory option
 ├── StorageError               .source .reason                a saved constraint that cannot be used
@@ -30,6 +31,7 @@ __all__ = [
     "LimitExceeded",
     "ModelError",
     "OptionError",
+    "PredicateError",
     "RegexError",
     "SamplingIncomplete",
     "SchemaError",
@@ -171,6 +173,16 @@ class SamplingIncomplete(StructgenError):
         }.get(status, status)
         super().__init__(f"{found} of {wanted} outputs: {reason}{f' ({note})' if note else ''}")
         self.status, self.found, self.wanted, self.result, self.note = status, found, wanted, result, note
+
+
+class PredicateError(StructgenError):
+    """`function`, a user's predicate or potential, raised or gave no answer when asked about `text` (str or bytes)."""
+
+    def __init__(self, reason: str, *, function: str, text: str | bytes, complete: bool) -> None:
+        end = text[-200:]
+        state = "complete" if complete else "unfinished"
+        super().__init__(f"{function} failed on the {state} text {'...' if end != text else ''}{end!r}: {reason}")
+        self.function, self.text, self.complete, self.reason = function, text, complete, reason
 
 
 class ModelError(StructgenError):

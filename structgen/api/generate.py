@@ -27,6 +27,7 @@ from structgen.api.sources import Source, source_of
 from structgen.errors import OptionError, Truncated
 from structgen.matcher import Constraint
 from structgen.options import SamplingOptions
+from structgen.samplers.predicates import Function, Guarded
 
 if TYPE_CHECKING:
     from structgen.engines.decode import Output, Request, Step
@@ -108,7 +109,7 @@ class _Row:
     """One prompt: its tokens, its constraint, and what reads the finished text."""
 
     prompt: list[int]
-    constraint: Constraint
+    constraint: Constraint | Guarded
     read: Callable[[str], Any]
     is_json: bool
     report: Any
@@ -134,16 +135,21 @@ class _Call:
         sampling = _sampling(settings)
         engine = engine_of(model, settings.tokenizer)
         started = time.perf_counter()
-        rows = tuple(_row(engine, *pair, bundled=model is None) for pair in zip(prompts, sources, strict=True))
+        functions = settings.functions
+        pairs = zip(prompts, sources, strict=True)
+        rows = tuple(_row(engine, *pair, functions, bundled=model is None) for pair in pairs)
         return cls(engine, rows, is_batch, settings, sampling, time.perf_counter() - started)
 
     def requests(self) -> list[Request]:
         """What the decode loop is asked: n rows per prompt, each with its own random stream."""
         from structgen.engines.decode import Request
 
-        steer = self.settings.on_truncate != "return"
-        repeated = [row for row in self.rows for _ in range(self.settings.n)]
-        return [Request(row.prompt, row.constraint, self.budget, steer=steer) for row in repeated]
+        steer, requests = self.settings.on_truncate != "return", []
+        for row in self.rows:
+            if not isinstance(row.constraint, Constraint):
+                raise OptionError("a constraint with functions on top needs a sampler: method='smc'", option="method")
+            requests += [Request(row.prompt, row.constraint, self.budget, steer=steer)] * self.settings.n
+        return requests
 
     @property
     def budget(self) -> int:
@@ -166,7 +172,7 @@ def _is_batch(prompt: Any) -> bool:
     return bool(prompt) and not isinstance(prompt[0], (int, Mapping))
 
 
-def _sources(settings: Settings, count: int, is_batch: bool) -> list[Source | Constraint]:
+def _sources(settings: Settings, count: int, is_batch: bool) -> list[Source | Constraint | Guarded]:
     """A source per prompt; `schema` and `constraint` may be lists in a batch."""
     several = {name: getattr(settings, name) for name in ("schema", "constraint")}
     lists = {name: value for name, value in several.items() if isinstance(value, (list, tuple))}
@@ -180,11 +186,11 @@ def _sources(settings: Settings, count: int, is_batch: bool) -> list[Source | Co
     ]
 
 
-def _source(settings: Settings, schema: Any, constraint: Any) -> Source | Constraint:
+def _source(settings: Settings, schema: Any, constraint: Any) -> Source | Constraint | Guarded:
     others = {name: getattr(settings, name) for name in ("style", "limits", "registry")} | {**settings.source}
     if constraint is None:
         return source_of(schema=schema, **others)
-    if not isinstance(constraint, Constraint):
+    if not isinstance(constraint, (Constraint, Guarded)):
         raise OptionError("constraint is what compile() returns", option="constraint")
     for name, value in {"schema": schema, **others}.items():
         if value is not None:
@@ -192,8 +198,18 @@ def _source(settings: Settings, schema: Any, constraint: Any) -> Source | Constr
     return constraint
 
 
-def _row(engine: Any, prompt: Any, source: Source | Constraint, *, bundled: bool) -> _Row:
-    constraint, report = compile_source(source, engine.vocabulary)
+def _row(
+    engine: Any,
+    prompt: Any,
+    source: Source | Constraint | Guarded,
+    functions: Sequence[Function],
+    *,
+    bundled: bool,
+) -> _Row:
+    constraint: Constraint | Guarded
+    constraint, report = (source, None) if isinstance(source, Guarded) else compile_source(source, engine.vocabulary)
+    for function in functions:
+        constraint = constraint & function
     schema = source.schema if isinstance(source, Source) else None
     if bundled and isinstance(prompt, str):
         from structgen.nano.prompts import prompt_text

@@ -18,6 +18,7 @@ from structgen.grammars.json_schema.style import JsonStyle
 from structgen.grammars.lark import LarkGrammar
 from structgen.matcher import Constraint
 from structgen.options import Limits
+from structgen.samplers.predicates import Function, Guarded
 from structgen.samplers.run import METHODS, Budget
 
 __all__ = ["GenerateOptions", "Settings", "one_of"]
@@ -50,7 +51,8 @@ class SourceOptions(TypedDict, total=False):
 class GenerateOptions(SourceOptions, total=False):
     """What `generate` and its twins take beside model, prompt, schema and stream; `Settings` says what each means."""
 
-    constraint: Constraint | Sequence[Constraint] | None
+    constraint: Constraint | Guarded | Sequence[Constraint | Guarded] | None
+    where: Function | Sequence[Function] | None
     tokenizer: Any
     n: int
     method: str
@@ -75,7 +77,8 @@ class Settings:
     field        meaning
     schema       Python type, TypeAdapter or JSON Schema; a list for a batch
     source       the other constraints that are given, by name: see SourceOptions
-    constraint   what `compile` returned; a list for a batch
+    constraint   what `compile` returned, with functions on top or not; a list for a batch
+    where        predicates and potentials (`structgen.Predicate`, `Potential`): functions of the text, for samplers
     tokenizer    of a transformers model whose folder does not hold it
     n            outputs per prompt
     method       "masked": the model's law restricted to allowed tokens at every step; or a sampler of
@@ -98,6 +101,7 @@ class Settings:
     schema: Any = None
     source: Mapping[str, Any] = field(default_factory=dict)
     constraint: Any = None
+    where: Any = None
     tokenizer: Any = None
     n: int = 1
     method: str = "masked"
@@ -125,11 +129,20 @@ class Settings:
 
     def _check_method(self) -> None:
         """What only samplers take, and what only the decode loop does."""
-        sampler = {"method_options": self.method_options, "budget": self.budget}
+        sampler = {"method_options": self.method_options, "budget": self.budget, "where": self.where}
         decoding = {"progress": self.progress, "on_truncate": None if self.on_truncate == "complete" else 1}
         for name, value in (sampler if self.method == "masked" else decoding).items():
             if value is not None:
-                raise OptionError(f"{name} means nothing with method={self.method!r}", option=name)
+                other = "; a sampler is needed" if name == "where" else ""
+                raise OptionError(f"{name} means nothing with method={self.method!r}{other}", option=name)
+
+    @property
+    def functions(self) -> tuple[Function, ...]:
+        """`where` as a tuple. Raises OptionError for what is no function of the text."""
+        given = () if self.where is None else (self.where,) if isinstance(self.where, Function) else tuple(self.where)
+        if not all(isinstance(function, Function) for function in given):
+            raise OptionError("where is a Predicate or a Potential, or several of them", option="where")
+        return given
 
     @classmethod
     def read(cls, options: Mapping[str, Any]) -> Settings:

@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 
 from structgen.errors import OptionError, SamplingIncomplete
-from structgen.matcher import Constraint
 from structgen.options import SamplingOptions
-from structgen.samplers.problem import Problem
+from structgen.samplers.problem import Problem, SequenceConstraint
 from structgen.samplers.result import Sample, SampleSet
 from structgen.samplers.run import WEIGHTED, Budget, sample
 
@@ -33,7 +32,7 @@ def _prefix_model(engine: Any) -> Any:
 def draw_outputs(
     engine: Any,
     prompt: Sequence[int],
-    constraint: Constraint,
+    constraint: SequenceConstraint,
     max_tokens: int,
     sampling: SamplingOptions,
     n: int,

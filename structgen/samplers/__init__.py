@@ -2,11 +2,14 @@
 
     models      what a model must offer; TableModel, exact and enumerable
     problem     model + constraint + law = the distribution pi that is wanted; Prefix, a place in it
+    predicates  a user's functions of the text on top of a constraint: predicates forbid, potentials weigh
     weights     the one account: rows of log-probabilities on the allowed set, paths, the distortion meter
     choosers    where random choices come from: seeded streams, or every outcome in turn (tests without noise)
     result      Sample, SampleSet: outputs, weights, evidence, what they cost
     run         sample(problem, n, method=..., budget=..., seed=...) and the table of methods
     row_memory  rows read before, for methods that come back to the same prefixes
+    proposals   how a particle takes one event: by the mask, by AWRS, by a full check, by the model alone
+    awrs        one event a black-box check accepts, and an unbiased estimate of the accepted mass
     exact       a problem enumerated: pi, the masked law q, Z and every divergence
     fixtures    small problems whose numbers are known in closed form
 
@@ -21,6 +24,9 @@ pi(w) = p(w bottom) 1[w in L] / Z the target, Z the evidence, T the most tokens 
 
 - `run.root()` is the empty path; `run.rows(prefixes)` gives one `Row` per prefix (equal prefixes share one model call);
   `path.take(row, place, log_weight)` enters the step into the account; `path.sample(run.problem)` ends it.
+- Masks know nothing of predicates: `problem.permits(prefix, event)` is the whole check of one event. A method whose
+  account has the potentials in it (`Path` adds them at the end) is listed in SCORED, one whose draws have weights in
+  WEIGHTED.
 - Every random choice goes through `run.chooser(*key)`, one stream per particle, attempt or chain: then results do not
   depend on the batch, and tests replay all outcomes.
 - Ask `run.spent()` before every `run.rows`; once it says yes drop what is unfinished and return status "budget".

@@ -28,10 +28,10 @@ class Exact:
 
     field         shape     meaning
     paths         tuple     one finished masked path per output: its whole account
-    log_prob      f64 (n,)  log p(w bottom)
-    log_mass      f64 (n,)  log W(w): q(w) = p(w bottom) / W(w)
+    log_prob      f64 (n,)  log p(w bottom), and the potentials
+    log_mass      f64 (n,)  log W(w), the potentials in it: q(w) = p(w bottom) / W(w)
     log_evidence  float     log Z; -inf for an empty language
-    log_future    dict      prefix -> log c(u), the probability that the model goes on from u into L
+    log_future    dict      prefix -> log c(u), the probability (times potentials) of going on from u into L
     """
 
     paths: tuple[Path, ...]
@@ -71,7 +71,7 @@ def enumerate_outputs(problem: Problem, limit: int = 100_000, run: Run | None = 
     level, visited = [run.root()], 0
     done: list[Path] = []
     log_future: dict[Tokens, float] = {}
-    edges: list[tuple[Tokens, float, Tokens | None]] = []  # (u, log p(t|u), ut or None for bottom), parents first
+    edges: list[tuple[Tokens, float, Tokens | None]] = []  # (u, log p(t|u), ut or None at the end), parents first
     while level:
         visited += len(level)
         if visited > limit:
@@ -86,12 +86,15 @@ def enumerate_outputs(problem: Problem, limit: int = 100_000, run: Run | None = 
                     child = path.copy()
                     child.take(row, place)
                     (done if child.finish else following).append(child)
-                    edges.append((u, float(row.log_probs[place]), None if child.finish else child.prefix.tokens))
+                    score = path.prefix.log_score(complete=True) if child.finish else 0.0
+                    edges.append(
+                        (u, float(row.log_probs[place]) + score, None if child.finish else child.prefix.tokens)
+                    )
         level = following
     for u, log_p, child_tokens in reversed(edges):
         beyond = 0.0 if child_tokens is None else log_future[child_tokens]
         log_future[u] = float(np.logaddexp(log_future[u], log_p + beyond))
-    log_prob = np.array([path.log_prob for path in done], np.float64)
+    log_prob = np.array([path.log_prob + path.prefix.log_score(complete=True) for path in done], np.float64)
     log_mass = np.array([path.log_weight for path in done], np.float64)
     return Exact(tuple(done), log_prob, log_mass, log_sum(log_prob), log_future)
 
@@ -104,7 +107,7 @@ def enumeration(run: Run, n: int, *, limit: int = 100_000) -> SampleSet:
     chooser = run.chooser(0)
     drawn = [exact.paths[chooser.choice(exact.log_prob)] for _ in range(n)]
     run.stats.attempts = run.stats.accepted = n
-    log_q = [path.log_prob - exact.log_evidence for path in drawn]
+    log_q = [path.log_prob + path.prefix.log_score(complete=True) - exact.log_evidence for path in drawn]
     samples = [path.sample(run.problem, log_q=q, log_weight=0.0) for path, q in zip(drawn, log_q, strict=True)]
     bounds = (exact.log_evidence, exact.log_evidence)
     known = {"log_evidence": exact.log_evidence, "evidence_error": 0.0, "evidence_bounds": bounds, "tv_bound": 0.0}

@@ -1,6 +1,6 @@
 """Model + constraint + law = the distribution that is wanted.
 
-    pi(w) = p(w bottom) 1[w in L, |w| + 1 <= T] / Z     over token sequences w
+    pi(w) = p(w bottom) 1[w in L, |w| + 1 <= T] / Z     over token sequences w; times exp of the potentials, if any
 
 The model's law is transformed first (temperature, top-k, top-p), then constrained; all stop tokens are one event. A
 text that several token sequences spell has the sum of their probabilities.
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from structgen.errors import BudgetTooSmall, InvariantError, ModelError, OptionError
 from structgen.options import SamplingOptions
 from structgen.samplers.models import Floats, TokenModel, Tokens
+from structgen.samplers.predicates import Guarded, GuardedMatcher
 from structgen.samplers.weights import log_sum
 from structgen.vocabulary import Vocabulary, check_same_tokens
 
@@ -77,6 +78,7 @@ class Law:
     max_tokens    T, the stop token counted
     order         the law is transformed before it is constrained
     measure       what is one outcome: a token sequence, not a text
+    potentials    names of the potentials that multiply it
     """
 
     temperature: float = 1.0
@@ -85,6 +87,7 @@ class Law:
     max_tokens: int = 256
     order: str = "transform, then constrain"
     measure: str = "token sequences"
+    potentials: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,6 +109,29 @@ class Prefix:
         """One token further, None where the constraint forbids it."""
         matcher = self.matcher.fork()
         return Prefix((*self.tokens, token), matcher, self.stop) if matcher.accept(token) else None
+
+    @property
+    def unguarded(self) -> Prefix:
+        """The same place under the constraint alone, without predicates."""
+        if not isinstance(self.matcher, GuardedMatcher):
+            return self
+        return Prefix(self.tokens, self.matcher.under, self.stop)
+
+    def goes_on(self) -> bool:
+        """No predicate refuses the text so far as an unfinished one."""
+        if not isinstance(self.matcher, GuardedMatcher):
+            return True
+        return self.matcher.guard.passes(self.matcher.data, complete=False)
+
+    def is_viable(self) -> bool:
+        """No predicate refuses the text so far; the constraint has accepted it."""
+        return not isinstance(self.matcher, GuardedMatcher) or self.matcher.is_viable()
+
+    def log_score(self, *, complete: bool) -> float:
+        """log of the potentials; 0 where there are none."""
+        if not isinstance(self.matcher, GuardedMatcher):
+            return 0.0
+        return self.matcher.guard.log_score(self.matcher.data, complete=complete)
 
 
 class Problem:
@@ -133,7 +159,10 @@ class Problem:
             raise OptionError(f"max_tokens must be at least 1, not {max_tokens}", option="max_tokens")
         check_same_tokens(constraint.vocabulary, model.vocabulary)
         self.model, self.constraint, self.prompt = model, constraint, tuple(int(token) for token in prompt)
-        self.law = Law(temperature, top_k, top_p, max_tokens)
+        guard = constraint if isinstance(constraint, Guarded) else None
+        self.has_predicates = guard is not None and bool(guard.predicates)
+        potentials = () if guard is None else tuple(potential.name for potential in guard.potentials)
+        self.law = Law(temperature, top_k, top_p, max_tokens, potentials=potentials)
         self.vocabulary = constraint.vocabulary
         self.stops = self.vocabulary.stop_ids
         self.stop = self.stops[0]
@@ -174,6 +203,17 @@ class Problem:
         ids = np.flatnonzero(np.unpackbits(prefix.matcher.mask().view(np.uint8), bitorder="little"))
         others = self.stops[1:]
         return ids[~np.isin(ids, others)] if others else ids
+
+    def permits(self, prefix: Prefix, event: int) -> bool:
+        """Whether `event` is in A(u) and no predicate refuses what it leads to: one check, no mask."""
+        if event == self.stop:
+            return self.is_complete(prefix)
+        if not 0 <= event < self.vocabulary.size or len(prefix.tokens) + 2 > self.max_tokens:
+            return False
+        after = prefix.try_extend(event) if prefix.goes_on() else None
+        if after is None or len(after.tokens) + self._fewest_tokens(after) > self.max_tokens:
+            return False
+        return after.is_viable()
 
     def is_complete(self, prefix: Prefix) -> bool:
         """Whether bottom may follow."""

@@ -58,12 +58,10 @@ def _wave(run: Run, indices: range) -> list[Sample | None] | None:
                 accepted = problem.is_complete(prefix)
                 done[index] = _sample(run, prefix.tokens, total) if accepted else None
                 continue
-            room = len(prefix.tokens) + 2 <= problem.max_tokens
-            after = prefix.try_extend(event) if room and event < problem.vocabulary.size else None
-            if after is None:
-                done[index] = None
+            if problem.permits(prefix, event):
+                further.append((index, prefix.extend(event), total, chooser))
             else:
-                further.append((index, after, total, chooser))
+                done[index] = None
         live = further
     return [done[index] for index in indices]
 

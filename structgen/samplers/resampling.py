@@ -20,20 +20,25 @@ from structgen.errors import OptionError
 from structgen.samplers.choosers import Chooser
 from structgen.samplers.models import Floats
 
-__all__ = ["SCHEMES", "resample"]
+__all__ = ["SCHEMES", "check_scheme", "resample"]
 
 Places = NDArray[np.int64]
 
 
 def resample(log_weights: Floats, k: int, chooser: Chooser, scheme: str = "stratified") -> Places:
     """(k,) indices into the weights. OptionError for an unknown scheme, ValueError when all weights are zero."""
-    if scheme not in SCHEMES:
-        raise OptionError(f"resampling is one of {', '.join(SCHEMES)}, not {scheme!r}", option="resampling")
+    check_scheme(scheme)
     highest = log_weights.max(initial=-np.inf)
     if highest == -np.inf:
         raise ValueError("all weights are zero: there is nothing to resample")
     weights = np.exp(log_weights - highest)
     return SCHEMES[scheme](weights / weights.sum(), k, chooser)
+
+
+def check_scheme(scheme: str) -> None:
+    """OptionError for a scheme that does not exist."""
+    if scheme not in SCHEMES:
+        raise OptionError(f"resampling is one of {', '.join(SCHEMES)}, not {scheme!r}", option="resampling")
 
 
 def multinomial(weights: Floats, k: int, chooser: Chooser) -> Places:

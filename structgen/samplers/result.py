@@ -31,8 +31,8 @@ class Sample:
     data           the text's bytes
     log_prob       log p(w bottom): the model's own, after the transforms, unmasked
     log_q          log-probability under the proposal; None where it has no closed form
-    log_weight     importance weight: log_prob - log_q, or a properly weighted estimate of it; 0 for exact samples,
-                   chains and searches
+    log_weight     importance weight: log_prob - log_q + potentials, or a properly weighted estimate of it; 0 for exact
+                   samples, chains and searches
     finish         "stop"; "dead": nothing could follow, weight zero
     step_log_mass  log m(u) at every step: their sum is the weight plain masking would have had to give this output
     """
@@ -65,7 +65,8 @@ class Stats:
     tokens_forwarded    tokens the model read, prompts included
     cache_hits          prefixes answered without the model: equal ones in a batch, nodes of a trie
     masks_filled        allowed sets read
-    constraint_checks   single tokens or texts checked
+    constraint_checks   single tokens checked
+    function_calls      texts given to the user's predicates and potentials; equal ones are given once
     attempts, accepted  draws begun, and how many became samples
     resamples           resampling steps
     unique_ancestors    distinct particles of the start that have descendants at the end; None without resampling
@@ -77,6 +78,7 @@ class Stats:
     cache_hits: int = 0
     masks_filled: int = 0
     constraint_checks: int = 0
+    function_calls: int = 0
     attempts: int = 0
     accepted: int = 0
     resamples: int = 0
@@ -170,7 +172,8 @@ class SampleSet:
             return Distortion(np.inf, np.nan, None)
         from_masked = self.method in ("masked", "importance") and not self.stats.resamples
         from_masked = from_masked and masses.size == len(self.samples)
-        kl = self.log_evidence - float(masses.mean()) if from_masked and self.log_evidence is not None else None
+        known = from_masked and self.log_evidence is not None and self.log_evidence > -np.inf
+        kl = float(self.log_evidence - self.log_weights.mean()) if known and self.log_evidence is not None else None
         return Distortion(-float(masses.mean()), float(masses.var()), kl)
 
     def probabilities(self) -> NDArray[np.float64]:

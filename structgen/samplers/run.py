@@ -23,7 +23,7 @@ from structgen.samplers.problem import Prefix, Problem
 from structgen.samplers.result import Sample, SampleSet, Stats, Status
 from structgen.samplers.weights import Path, Row, log_sum
 
-__all__ = ["METHODS", "WEIGHTED", "Budget", "Run", "accepted_evidence", "method_of", "options_of", "sample"]
+__all__ = ["METHODS", "SCORED", "WEIGHTED", "Budget", "Run", "accepted_evidence", "method_of", "options_of", "sample"]
 
 METHODS = {
     "masked": "structgen.samplers.masked",
@@ -31,6 +31,7 @@ METHODS = {
     "cars": "structgen.samplers.cars",
     "rejection": "structgen.samplers.rejection",
     "importance": "structgen.samplers.importance",
+    "smc": "structgen.samplers.smc",
     "enumeration": "structgen.samplers.exact",
     "mcmc": "structgen.samplers.mcmc",
     "beam": "structgen.samplers.beam",
@@ -38,7 +39,10 @@ METHODS = {
 }
 
 # Whose draws have weights of their own: who wants n outputs draws more and picks among them by weight.
-WEIGHTED = frozenset({"masked", "asap"})
+WEIGHTED = frozenset({"masked", "asap", "smc"})
+
+# Whose account has the user's potentials in it; the others draw from the model given the constraint and nothing else.
+SCORED = frozenset({"masked", "importance", "smc", "enumeration"})
 
 
 class Method(Protocol):
@@ -73,6 +77,7 @@ class Run:
         self.problem, self.budget, self.stats = problem, budget or Budget(), Stats()
         self._seed, self._started = seed, time.perf_counter()
         self._read_before = problem.model.tokens_forwarded
+        self._asked_before = getattr(problem.constraint, "calls", 0)
 
     def root(self) -> Path:
         """The empty path."""
@@ -118,6 +123,7 @@ class Run:
         """The set, with law, costs and status (from the weights, unless it is among `known`)."""
         self.stats.seconds = time.perf_counter() - self._started
         self.stats.tokens_forwarded = self.problem.model.tokens_forwarded - self._read_before
+        self.stats.function_calls = getattr(self.problem.constraint, "calls", 0) - self._asked_before
         alive = any(sample.log_weight > -np.inf for sample in samples)
         status: Status = "complete" if alive else "degenerate"
         return SampleSet(tuple(samples), method, self.problem.law, **({"status": status, "stats": self.stats} | known))
@@ -226,4 +232,7 @@ def sample(
     for name in options:
         if name not in known:
             raise OptionError(f"{method} has no option {name!r}; it has {', '.join(known) or 'none'}", option=name)
+    if problem.law.potentials and method not in SCORED:
+        able = ", ".join(sorted(SCORED))
+        raise OptionError(f"{method} knows no potentials; {able} do", option="method")
     return function(Run(problem, budget, seed), n, **options)

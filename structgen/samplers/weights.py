@@ -6,9 +6,10 @@
     any proposal r on A                                   log p(t|u)           log p(t|u) - log r(t|u)
     properly weighted (AWRS)                              log p(t|u)           log Z-hat of the step
     trie: t ~ p e^lambda / theta                          log p(t|u)           log theta(u) - lambda at the choice
+    any of these with t = bottom, under potentials Phi                         + log Phi(w)
 
-so E[exp(log_weight) f(w)] = sum over L of p(w bottom) f(w), and its mean estimates Z. A path that dies has weight zero
-and is counted. float64 throughout; masses are summed over the allowed set, never as one minus the rest.
+so E[exp(log_weight) f(w)] = sum over L of p(w bottom) Phi(w) f(w), and its mean estimates Z. A path that dies has
+weight zero and is counted. float64 throughout; masses are summed over the allowed set, never as one minus the rest.
 """
 
 from __future__ import annotations
@@ -96,6 +97,7 @@ class Path:
         self.step_log_mass.append(log_mass)
         if event == self.prefix.stop:
             self.finish = "stop"
+            self.log_weight += self.prefix.log_score(complete=True)
         else:
             self.prefix = self.prefix.extend(event)
 

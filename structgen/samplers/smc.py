@@ -1,0 +1,175 @@
+"""Sequential Monte Carlo: N particles extended together, weighed at every step, resampled when few carry the weight.
+
+    x_i    particle i, a path             lw_i   its log-weight: the account of `weights`,
+    psi    twist, a guess of the future   ESS    (sum W)^2 / sum W^2        tau   ess_threshold
+
+    repeat until every particle is finished or dead
+        one event each, by the proposal            lw_i += its entry in the account
+        lw_i += log psi(u_t) - log psi(u_{t-1})    at bottom the true potentials take psi's place
+        if ESS < tau N and some particle goes on   resample all N, the finished ones too; lw_i = log-mean of all lw
+
+Z-hat = mean of W is unbiased for every N, tau, scheme, proposal and twist: zeros count, so runs in which all particles
+died must be averaged too (status "degenerate"). Estimates by normalised weights have a bias of O(1/N). N = 1, or
+tau = 0 without twist, is masked decoding with its weights (under the proposal "mask").
+
+Particles that share a prefix share one model call. Sources: Del Moral, Doucet, Jasra 2006; Loula et al. 2025; error of
+the evidence by lineages: Lee and Whiteley 2018.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from structgen.errors import OptionError, PredicateError
+from structgen.samplers.awrs import AWRS
+from structgen.samplers.choosers import Chooser
+from structgen.samplers.problem import Prefix
+from structgen.samplers.proposals import Proposal, proposal_of
+from structgen.samplers.resampling import check_scheme, resample
+from structgen.samplers.result import SampleSet
+from structgen.samplers.run import Run
+from structgen.samplers.weights import effective_size, log_sum
+
+__all__ = ["Particles", "smc"]
+
+Twist = Callable[[Prefix], float]
+
+
+def smc(
+    run: Run,
+    n: int,
+    *,
+    ess_threshold: float = 0.5,
+    resampling: str = "stratified",
+    proposal: str | Proposal = "auto",
+    awrs: AWRS | None = None,
+    twist: Twist | None = None,
+) -> SampleSet:
+    """n weighted particles, all of one run; not exact, better the larger n.
+
+    `ess_threshold` tau: resample when the effective size falls below tau n; 0 never does. `proposal`: one of
+    `proposals`, "auto" is "awrs" under predicates and "mask" without. `twist`: log psi of a prefix, finite wherever an
+    output can still be reached; the problem's potentials if not given. A budget that runs out leaves no particle: an
+    unfinished run has no weights that mean anything.
+    """
+    if not 0 <= ess_threshold < np.inf:
+        raise OptionError(f"ess_threshold is a share of n, not {ess_threshold}", option="ess_threshold")
+    check_scheme(resampling)
+    step = proposal_of(proposal, run.problem, awrs or AWRS())
+    if run.budget.attempts is not None and run.budget.attempts < n:
+        return run.result("smc", [], status="budget", note=f"{n} particles are more than the budget of attempts")
+    particles = Particles(run, n, twist or _potentials)
+    while particles.live:
+        if run.spent():
+            return run.result("smc", [], status="budget", note="the run was not finished: it has no samples")
+        particles.advance(step)
+        if particles.live and -np.inf < particles.log_mean and particles.ess < ess_threshold * n:
+            particles.resample(resampling, run.chooser(n))
+    return particles.result()
+
+
+class Particles:
+    """The N particles of one run."""
+
+    def __init__(self, run: Run, n: int, twist: Twist) -> None:
+        self.run, self.twist = run, twist
+        self.paths = [run.root() for _ in range(n)]
+        self.choosers = [run.chooser(slot) for slot in range(n)]
+        self.ancestors: NDArray[np.int64] = np.arange(n)
+        start = _log_psi(twist, self.paths[0].prefix)
+        self.log_psi = np.full(n, start)
+        for path in self.paths:
+            path.log_weight, path.finish = start, None if start > -np.inf else "dead"
+
+    @property
+    def live(self) -> list[int]:
+        """Slots of particles that go on."""
+        return [slot for slot, path in enumerate(self.paths) if path.finish is None]
+
+    @property
+    def log_weights(self) -> NDArray[np.float64]:
+        """(N,) log W."""
+        return np.array([path.log_weight for path in self.paths], np.float64)
+
+    @property
+    def log_mean(self) -> float:
+        """log of the mean weight: at the end log Z-hat."""
+        return log_sum(self.log_weights) - float(np.log(len(self.paths)))
+
+    @property
+    def ess(self) -> float:
+        """Effective number of particles."""
+        return effective_size(self.log_weights)
+
+    def advance(self, step: Proposal) -> None:
+        """One event for every particle that goes on; a weight of zero ends it."""
+        live = self.live
+        rows = step.rows(self.run, [self.paths[slot].prefix for slot in live])
+        for slot, row in zip(live, rows, strict=True):
+            path = self.paths[slot]
+            step.step(self.run, path, row, self.choosers[slot])
+            if path.finish is None:
+                log_psi = _log_psi(self.twist, path.prefix)
+                path.log_weight += log_psi - float(self.log_psi[slot])
+                self.log_psi[slot] = log_psi
+            elif path.finish == "stop":
+                path.log_weight -= float(self.log_psi[slot])
+            if path.log_weight == -np.inf:
+                path.finish = "dead"
+
+    def resample(self, scheme: str, chooser: Chooser) -> None:
+        """All N from all N, by weight; all then have the mean weight."""
+        chosen, log_mean = resample(self.log_weights, len(self.paths), chooser, scheme), self.log_mean
+        self.paths = [self.paths[slot].copy() for slot in chosen.tolist()]
+        self.log_psi, self.ancestors = self.log_psi[chosen], self.ancestors[chosen]
+        for path in self.paths:
+            path.log_weight, path.log_q = log_mean, None
+        self.run.stats.resamples += 1
+
+    def result(self) -> SampleSet:
+        """The set of finished particles, dead ones included."""
+        run, n = self.run, len(self.paths)
+        run.stats.attempts, run.stats.accepted = n, sum(path.finish == "stop" for path in self.paths)
+        run.stats.unique_ancestors = len(set(self.ancestors.tolist())) if run.stats.resamples else None
+        samples = [path.sample(run.problem) for path in self.paths]
+        return run.result("smc", samples, log_evidence=self.log_mean, evidence_error=self.evidence_error)
+
+    @property
+    def evidence_error(self) -> float | None:
+        """Relative standard error of Z-hat, from how the weight is spread over the ancestors at the start.
+
+        After r resamplings the relative variance is estimated by 1 - (N / (N - 1))^(r + 1) (1 - sum over ancestors of
+        their share squared); without resampling that is the variance of a mean. It can fall below the variance of the
+        weights as they stand, even below zero; the larger of the two is given.
+        """
+        n, log_mean = len(self.paths), self.log_mean
+        if n == 1 or log_mean == -np.inf:
+            return None
+        shares = np.exp(self.log_weights - log_mean) / n
+        lines = np.bincount(self.ancestors, shares, n)
+        ratio = n / (n - 1)
+        by_lines = 1 - ratio ** (self.run.stats.resamples + 1) * (1 - float((lines**2).sum()))
+        as_they_are = 1 - ratio * (1 - float((shares**2).sum()))
+        return float(np.sqrt(max(by_lines, as_they_are, 0.0)))
+
+
+def _potentials(prefix: Prefix) -> float:
+    """The problem's potentials of an unfinished text: the twist if no other is given."""
+    return prefix.log_score(complete=False)
+
+
+def _log_psi(twist: Twist, prefix: Prefix) -> float:
+    """The twist's answer. PredicateError if it raises, or answers NaN or infinity."""
+    try:
+        value = float(twist(prefix))
+    except PredicateError:
+        raise
+    except Exception as error:
+        data = repr(prefix.tokens)
+        raise PredicateError(f"{type(error).__name__}: {error}", function="twist", text=data, complete=False) from error
+    if np.isnan(value) or value == np.inf:
+        raise PredicateError(f"it returned {value}", function="twist", text=repr(prefix.tokens), complete=False)
+    return value
