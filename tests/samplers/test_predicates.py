@@ -27,6 +27,7 @@ from tests.samplers.judges import (
     small_problem,
 )
 
+
 @pytest.mark.parametrize("predicate", [no_double_b, late])
 def test_the_target_is_the_model_given_both(predicate: Any) -> None:
     """pi under `constraint & predicate` is pi of the language they share."""
