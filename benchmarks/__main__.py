@@ -16,6 +16,7 @@ NAMES = {
     "language": "how many real schemas compile, and whether every instance is judged right",
     "samples": "whether what the automata of real schemas write is valid",
     "support": "the tables of keywords and formats in docs/json-schema.md",
+    "combinations": "random combinations of keywords, judged in both directions",
     "suite": "the official JSON Schema test suite, case by case, beside peers",
     "check": "every mask of real instances recomputed by a full walk",
     "regex": "random and real patterns on members and near misses, beside re.fullmatch",

@@ -9,45 +9,36 @@ integer still, and fork, rollback and batches need not know.
 repeated key is harmless, as all its values are valid.)
 
 A comma or bracket that ends an element equal to an earlier one is impossible, and so is everything from which only such
-ends can be reached. To find the latter, each earlier element has a *follower*, the automaton of its spellings: while
-none agrees with what is being written, and values cannot run out (`Grammar.distinct`), nothing needs to be searched.
-Else the shortest completion is tried, then others, best first. The mask is the grammar's, minus those of its tokens
-that a follower agrees with, or that end an element, and that lead nowhere.
+ends can be reached. (Where another array would do that may repeat elements, that one is left.) The latter can only be
+where the present element may still become equal to an earlier one, or where values may run out (`Grammar.distinct`).
+There, a way on is looked for: strings that go on in more ways than there are earlier strings have one; else the
+shortest completion is tried, then others, best first. The mask is the grammar's, minus those of the tokens that may
+repeat an element, or end one, that lead nowhere (distinct_masks.py).
 
-Cost: as without, plus a microsecond per byte in such grammars, and per mask one check for each token that could
-complete a repetition: few inside strings, all of them where values are running out.
+Cost: as without, plus a microsecond per byte in such arrays, and ten for a state in which an element may be repeated.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Hashable
-from functools import lru_cache
 from itertools import count
 from typing import TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
 
 from structgen.automata import build
 from structgen.automata.build import AnyGrammar
 from structgen.automata.configurations import Configurations
-from structgen.automata.lexed_masks import LexedMasks
-from structgen.automata.masks import MaskTable
-from structgen.automata.network import build_network
-from structgen.automata.trie import TokenTrie
 from structgen.errors import LimitExceeded, Unsatisfiable
-from structgen.grammars.ir import NEVER, ByteSet, Grammar, Ref, Repeat, Rule, seq
-from structgen.grammars.json_schema import compile_schema
-from structgen.grammars.json_schema.style import JsonStyle
+from structgen.grammars.ir import NEVER, Grammar
 from structgen.json_trace import (
+    BACKSLASH,
     CLOSE_LIST,
     CLOSE_MAP,
     COLON,
     COMMA,
     EMPTY_TRACE,
+    INSIDE,
     OPEN_LIST,
-    OPEN_MAP,
     OUTSIDE,
     PLAIN,
     QUOTE,
@@ -55,20 +46,21 @@ from structgen.json_trace import (
     Trace,
     element_key,
     events,
+    may_repeat,
     squeezed,
+    strings_of,
 )
 from structgen.kernels.layout import DEAD, FINISHED, RULE, START
-from structgen.vocabulary import Vocabulary
 
-__all__ = ["Automaton", "DistinctConfigurations", "DistinctMasks", "automaton_of", "expected", "masks_of", "sizes"]
+__all__ = ["ENDS", "Automaton", "DistinctConfigurations", "automaton_of", "expected", "sizes"]
 
 ENDS = {True: (COMMA, CLOSE_LIST), False: (COLON,)}  # what ends an element of an array, a key of an object
 MOST_STATES = 1 << 20
 MOST_SEARCHED = 5_000  # states looked at to find one way on
-MOST_ROWS = 256
+LETTERS = tuple(byte for byte in range(0x20, 0x7F) if byte not in (QUOTE, BACKSLASH))
+UNBOUNDED = 1 << 30
 
 Pair = tuple[int, Trace]
-Row = NDArray[np.uint32]
 Automaton: TypeAlias = "build.Automaton | DistinctConfigurations"
 
 
@@ -78,14 +70,6 @@ def automaton_of(grammar: AnyGrammar) -> Automaton:
     if isinstance(plain, Configurations) and isinstance(grammar, Grammar) and grammar.distinct:
         return DistinctConfigurations(plain, grammar)
     return plain
-
-
-def masks_of(automaton: Automaton, trie: TokenTrie, vocabulary: Vocabulary) -> MaskTable | LexedMasks | DistinctMasks:
-    """The mask rows of an automaton over a vocabulary."""
-    if isinstance(automaton, DistinctConfigurations):
-        plain = MaskTable(automaton.plain, trie, vocabulary.stop_ids)
-        return DistinctMasks(automaton, plain, trie, vocabulary)
-    return build.masks_of(automaton, trie, vocabulary.stop_ids)
 
 
 def expected(automaton: Automaton, state: int) -> tuple[str, ...]:
@@ -105,18 +89,18 @@ def sizes(automaton: Automaton) -> dict[str, int]:
 class DistinctConfigurations:
     """Pairs of configuration and trace, by number; see the module. Thread-safe as the configurations below are.
 
-    `watched` holds the rules of arrays whose elements must differ, with how many are safe (Grammar.distinct);
-    `followers` the automaton of the spellings of each element met, by key.
+    `watched` holds the rules of arrays whose elements must differ, and how many are safe (Grammar.distinct).
     """
 
     def __init__(self, plain: Configurations, grammar: Grammar) -> None:
         self.plain, self.networks, self.lock = plain, plain.networks, plain.lock
         self.pairs: list[Pair] = [(number, EMPTY_TRACE) for number in (DEAD, FINISHED, START)]
-        self.followers: dict[Hashable, Configurations] = {}
         self.watched = {1 + rule: safe for rule, safe in grammar.distinct}  # of networks, rule 0 is the start
         self._numbers: dict[Pair, int] = {pair: number for number, pair in enumerate(self.pairs)}
         self._viable: dict[int, bool] = {}
         self._distance: dict[int, int] = {}
+        self._left: dict[tuple[int, int], int] = {}
+        self._ways: dict[int, int] = {}
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -186,17 +170,19 @@ class DistinctConfigurations:
             if frame is not None and frame.is_watched and byte in ENDS[frame.is_list]:
                 text, kept, first = text + squeezed(first, data[kept:at]), at, OUTSIDE
                 config, read = self.plain.advance(config, data[read:at]), at
-                ended = self._ended(frame, text, config) if config != DEAD else None
-                if ended is None:
+                if self.plain.advance(config, data[at : at + 1]) == DEAD:
+                    return None  # where no element ends, there may be none
+                frame, config = self._ended(frame, text, config)
+                if config == DEAD:
                     return None
-                frame = frames[-1] = ended
+                frames[-1] = frame
             if byte in PLAIN:
                 before = self.plain.advance(config, data[read:at])
                 config, read = self.plain.advance(before, data[at : at + 1]), at + 1
                 frame = PLAIN[byte] if config == DEAD else self._opened(byte, config, before)
                 if frame.is_watched:
                     text = text + squeezed(first, data[kept : at + 1]) if _is_watching(frames) else b""
-                    kept, first, frame = at + 1, OUTSIDE, frame._replace(start=len(text), read=len(text))
+                    kept, first, frame = at + 1, OUTSIDE, frame._replace(start=len(text))
                 frames.append(frame)
             elif byte in (CLOSE_LIST, CLOSE_MAP) and frames:
                 frames.pop()
@@ -204,16 +190,14 @@ class DistinctConfigurations:
                 text, kept, first = text + squeezed(first, data[kept:at]), at, OUTSIDE
                 if not _is_watching(frames[:-1]):
                     text, kept = b"", at + 1
-                start = len(text) + at + 1 - kept
-                live = tuple((each, START) for each in frame.seen)
-                frames[-1] = frame._replace(start=start, read=start, live=live)
+                frames[-1] = frame._replace(start=len(text) + at + 1 - kept)
         config = self.plain.advance(config, data[read:])
         if config == DEAD:
             return None
         if not _is_watching(frames):
             return config, Trace(lex, tuple(frames))
         text += squeezed(first, data[kept:])
-        return config, Trace(lex, tuple(self._followed(frame, text) for frame in frames), text)
+        return config, Trace(lex, tuple(frames), text)
 
     def _opened(self, byte: int, config: int, before: int) -> Frame:
         """The frame of the container whose bracket led from `before` to `config`. Where another container begins alike,
@@ -224,59 +208,78 @@ class DistinctConfigurations:
         least = min((least for least in safe if least != NEVER), default=NEVER)
         return Frame(byte == OPEN_LIST, True, before, least)
 
-    def _ended(self, frame: Frame, text: bytes, config: int) -> Frame | None:
-        """The frame after the element or key that ends here; None where that may not be, as it repeats another."""
+    def _ended(self, frame: Frame, text: bytes, config: int) -> tuple[Frame, int]:
+        """The frame after the element or key that ends here, and the configuration: without the arrays that may not
+        repeat an element, if it repeats one; what is left need not be watched."""
         element = text[frame.start :]
-        if not element:
-            return frame
+        if frame.start == NEVER or not element:
+            return frame, config
         key = element_key(element)
         if key in frame.seen:
-            distinct = self._rules_inside(config, frame.before) & self.watched.keys()
-            return None if distinct else Frame(frame.is_list)
-        if key not in self.followers:
-            self.followers[key] = _follower(element)
-        return frame._replace(seen=(*frame.seen, key), live=())
-
-    def _followed(self, frame: Frame, text: bytes) -> Frame:
-        """The frame with its followers moved to the end of the text."""
-        more = text[frame.read :]
-        if not frame.is_watched or not more:
-            return frame
-        moved = ((key, self.followers[key].advance(state, more)) for key, state in frame.live)
-        return frame._replace(read=len(text), live=tuple(pair for pair in moved if pair[1] != DEAD))
+            return Frame(frame.is_list), self._without(config, frame.before)
+        return frame._replace(seen=(*frame.seen, key), start=NEVER), config
 
     def _rules(self, config: int) -> set[int]:
         nodes = self.networks.arrays.nodes
         return {int(nodes[node, RULE]) for node, _, _ in self.plain.kernel(config)}
 
-    def _rules_inside(self, config: int, before: int) -> set[int]:
-        """The rules called at `before` that are still being read at `config`."""
-        nodes = self.networks.arrays.nodes
-        found: set[int] = set()
-        visited, pending = {config}, [config]
-        for state in pending:  # grows while it is read
-            for node, origin, _ in self.plain.kernel(state):
-                if origin == before:
-                    found.add(int(nodes[node, RULE]))
-                elif origin not in visited:
-                    visited.add(origin)
-                    pending.append(origin)
-        return found
+    def _without(self, config: int, before: int) -> int:
+        """The configuration without the watched rules called at `before` and all that is read for them; or DEAD."""
+        known = self._left.get((config, before))
+        if known is None:
+            nodes, kept = self.networks.arrays.nodes, []
+            kernel = self.plain.kernel(config)
+            for node, origin, attr in kernel:
+                if origin > before:  # an origin is older than what it is the origin of
+                    origin = self._without(origin, before)
+                elif origin == before and int(nodes[node, RULE]) in self.watched:
+                    continue
+                if origin != DEAD:
+                    kept.append((node, origin, attr))
+            known = config if kept == kernel else self.plain.gather(kept) if kept else DEAD
+            self._left[config, before] = known
+        return known
 
     # -------------------------------------------------------------------------------------------------- viability
 
-    def _is_doubtful(self, trace: Trace) -> bool:
-        """Whether a way on has to be looked for: an element may repeat another, or values may run out."""
-        return any(frame.live or frame.is_scarce for frame in trace.watched)
-
     def _is_viable(self, number: int) -> bool:
-        pair = self.pairs[number]
-        if not self._is_doubtful(pair[1]):
-            return True
+        config, trace = pair = self.pairs[number]
+        lex, _, text = trace
+        watched = trace.watched
+        if not any(frame.is_scarce for frame in watched):
+            if not any(may_repeat(frame, lex, text) for frame in watched):
+                return True
+            if self._goes_on(config, lex, watched) or self._ends_well(config, trace):
+                return True
         known = self._viable.get(number)
         if known is None:
             known = self._viable[number] = self._completion(pair) is not None
         return known
+
+    def _goes_on(self, config: int, lex: int, watched: tuple[Frame, ...]) -> bool:
+        """Whether the string that is open has more letters to go on with than there are strings to be avoided: ways that
+        differ in a letter end in different values, and an earlier element is the end of one for each of its strings."""
+        return lex == INSIDE and self._letters(config) > sum(
+            len(strings_of(key)) for frame in watched for key in frame.seen
+        )
+
+    def _letters(self, config: int) -> int:
+        """How many letters may come next in a string; without bound where one of them may be repeated for ever."""
+        known = self._ways.get(config)
+        if known is None:
+            after = [self.plain.advance(config, bytes((byte,))) for byte in LETTERS]
+            known = UNBOUNDED if config in after else len(LETTERS) - after.count(DEAD)
+            self._ways[config] = known
+        return known
+
+    def _ends_well(self, config: int, trace: Trace) -> bool:
+        """Whether the element may end right here, and is a new one, in the only watched container."""
+        frame = trace.frames[-1]
+        if trace.lex != OUTSIDE or len(trace.watched) > 1 or not frame.is_watched or frame.start == NEVER:
+            return False
+        if all(self.plain.advance(config, bytes((byte,))) == DEAD for byte in ENDS[frame.is_list]):
+            return False
+        return element_key(trace.text[frame.start :]) not in frame.seen
 
     def _completion(self, pair: Pair, limit: int = 1 << 20) -> bytes | None:
         """The shortest completion if it repeats no element, else one found best first; None if there is none."""
@@ -305,84 +308,3 @@ class DistinctConfigurations:
 
 def _is_watching(frames: list[Frame]) -> bool:
     return any(frame.is_watched for frame in frames)
-
-
-@lru_cache(maxsize=4096)
-def _follower(element: bytes) -> Configurations:
-    """The automaton of the spellings of one value, and anything after it."""
-    grammar = compile_schema(b'{"const":' + element + b"}", style=JsonStyle.any()).grammar
-    anything = Repeat(ByteSet((1 << 0xFE) - 1))
-    last = len(grammar.rules)
-    return Configurations(build_network(Grammar((*grammar.rules, Rule("", seq(Ref(grammar.start), anything))), last)))
-
-
-# ------------------------------------------------------------------------------------------------------------ masks
-
-
-class DistinctMasks:
-    """Mask rows of pairs; see the module."""
-
-    def __init__(
-        self, configurations: DistinctConfigurations, masks: MaskTable, trie: TokenTrie, vocabulary: Vocabulary
-    ) -> None:
-        self._configurations, self._masks, self._trie, self._vocabulary = configurations, masks, trie, vocabulary
-        texts = [vocabulary.token_bytes(token) for token in range(vocabulary.size)]
-        self._ends = self._with(texts, (COMMA, COLON, CLOSE_LIST))
-        self._opens = self._with(texts, (OPEN_LIST, OPEN_MAP))  # the first element alone may decide too much
-        if not configurations.is_scarce_at_once:
-            self._opens &= self._ends
-        self._quotes = self._with(texts, (QUOTE,))
-        self._any = self._with(texts, range(256))
-        self._followers: dict[Hashable, MaskTable] = {}
-        self._rows: dict[int, Row] = {}
-
-    def _with(self, texts: list[bytes], members: tuple[int, ...] | range) -> Row:
-        """The tokens that contain one of the bytes."""
-        wanted = frozenset(members)
-        bits = np.array([not wanted.isdisjoint(text) for text in texts], bool)
-        packed = np.zeros(4 * self._trie.words, np.uint8)
-        packed[: (len(bits) + 7) // 8] = np.packbits(bits, bitorder="little")
-        return packed.view(np.uint32)
-
-    def row(self, state: int) -> Row:
-        """The mask of a state; stop tokens' bits are set exactly when it is accepting."""
-        row = self._rows.get(state)
-        if row is None:
-            with self._configurations.lock:
-                row = self._compute(state)
-                if len(self._rows) >= MOST_ROWS:
-                    self._rows.clear()
-                self._rows[state] = row
-        return row
-
-    def _compute(self, state: int) -> Row:
-        config, trace = self._configurations.pairs[state]
-        base = self._masks.row(config)
-        doubtful = base & self._doubtful(trace) & self._any
-        if not doubtful.any():
-            return base
-        row = base.copy()
-        bits = np.unpackbits(doubtful.view(np.uint8), bitorder="little")
-        for token in np.flatnonzero(bits).tolist():
-            if self._configurations.advance(state, self._vocabulary.token_bytes(token)) == DEAD:
-                row[token >> 5] &= ~np.uint32(1 << (token & 31))
-        row.flags.writeable = False
-        return row
-
-    def _doubtful(self, trace: Trace) -> Row:
-        """The tokens that might repeat an element, or leave none to write."""
-        watched = trace.watched
-        if any(frame.is_scarce for frame in watched):
-            return self._any
-        found = self._ends | self._opens if watched else self._opens
-        if trace.lex != OUTSIDE:
-            found = found & self._quotes
-        for frame in watched:
-            for key, at in frame.live:
-                found = found | self._follower(key).row(at)
-        return found
-
-    def _follower(self, key: Hashable) -> MaskTable:
-        if key not in self._followers:
-            self._followers[key] = MaskTable(self._configurations.followers[key], self._trie, ())
-        return self._followers[key]

@@ -8,15 +8,30 @@ does not matter.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Hashable, Iterator
 from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
-from structgen.errors import LimitExceeded
+from structgen.errors import InvariantError, LimitExceeded
 from structgen.grammars.ir import NEVER
 from structgen.grammars.json_schema.terms import value_key
 
-__all__ = ["EMPTY_TRACE", "PLAIN", "Frame", "Trace", "element_key", "events", "squeezed"]
+__all__ = [
+    "EMPTY_TRACE",
+    "PLAIN",
+    "Frame",
+    "Trace",
+    "decoded",
+    "element_key",
+    "events",
+    "kind_of",
+    "may_repeat",
+    "open_string",
+    "squeezed",
+    "strings_of",
+]
 
 OUTSIDE, INSIDE, ESCAPED = range(3)  # of a string; after its backslash
 QUOTE, BACKSLASH, COMMA, COLON, OPEN_LIST, CLOSE_LIST, OPEN_MAP, CLOSE_MAP = b'"\\,:[]{}'
@@ -31,10 +46,7 @@ class Frame(NamedTuple):
     before   configuration ahead of its bracket
     safe     with how many elements values may run out; NEVER
     seen     of its elements (of an object: keys), each in a form that can be compared
-    start    where in the trace's text the present element begins
-    read     how much of that text the followers have read
-    live     earlier elements that the present one may still repeat, each with its follower's state; none in a member's
-             value
+    start    where in the trace's text the present element begins; NEVER in the value of a member
     """
 
     is_list: bool
@@ -43,8 +55,6 @@ class Frame(NamedTuple):
     safe: int = 0
     seen: tuple[Hashable, ...] = ()
     start: int = 0
-    read: int = 0
-    live: tuple[tuple[Hashable, int], ...] = ()
 
     @property
     def is_scarce(self) -> bool:
@@ -66,6 +76,7 @@ class Trace(NamedTuple):
 
 
 EMPTY_TRACE = Trace()
+CONTAINERS = {OPEN_LIST: "array", OPEN_MAP: "object"}
 PLAIN = {OPEN_LIST: Frame(True), OPEN_MAP: Frame(False)}
 
 
@@ -107,3 +118,77 @@ def element_key(text: bytes) -> Hashable:
         return value_key(json.loads(text, parse_float=Decimal))
     except RecursionError:
         raise LimitExceeded("an element nests too deeply to compare", limit="element_depth", allowed=1000) from None
+
+
+# ------------------------------------------------------------------------------------------- what may still be equal
+
+OPEN_STRING = re.compile(rb'(?:[^"]|"(?:[^"\\]|\\.)*")*"((?:[^"\\]|\\.)*\\?)', re.DOTALL)
+CHARACTERS = re.compile(r'(?:[^\\"]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*', re.DOTALL)
+
+
+def open_string(text: bytes) -> tuple[str, bool]:
+    """The characters so far of the string that a text breaks off in, and whether they are whole: else the last ones may
+    still change, and are left out."""
+    found = OPEN_STRING.fullmatch(text)
+    if found is None:
+        raise InvariantError("TRACE", f"{text!r} does not end in a string")
+    characters = decoded(found[1])
+    return characters, found[1] == characters.encode("utf-8", "surrogatepass") or _is_whole(found[1])
+
+
+def decoded(content: bytes) -> str:
+    """The characters that the beginning of a string's content surely stands for."""
+    whole = CHARACTERS.match(content.decode("utf-8", "ignore"))
+    assert whole is not None
+    characters: str = json.loads(f'"{whole[0]}"', strict=False)
+    return characters[:-1] if characters and "\ud800" <= characters[-1] < "\udc00" else characters
+
+
+def _is_whole(content: bytes) -> bool:
+    try:
+        characters: str = json.loads(b'"' + content + b'"')
+    except ValueError:
+        return False
+    return not ("\ud800" <= characters[-1:] < "\udc00")
+
+
+@lru_cache(maxsize=4096)
+def strings_of(key: Hashable) -> frozenset[str]:
+    """The strings in a value, names of members included, from its key."""
+    match key:
+        case str():
+            return frozenset((key,))
+        case ("array", tuple(items)):
+            return frozenset().union(*map(strings_of, items))
+        case ("object", frozenset() as members):
+            return frozenset().union(*(strings_of(item) | {name} for name, item in members))
+    return frozenset()
+
+
+def kind_of(key: Hashable) -> str:
+    """array, object, string, number or literal."""
+    if isinstance(key, str):
+        return "string"
+    name = key[0] if isinstance(key, tuple) else "literal"
+    return "literal" if name == "bool" else str(name)
+
+
+def may_repeat(frame: Frame, lex: int, text: bytes) -> bool:
+    """Whether the element that a watched container is in the middle of may still become equal to an earlier one. False
+    is always right."""
+    if frame.start == NEVER or not frame.seen or len(text) == frame.start:
+        return False
+    first = text[frame.start]
+    container = CONTAINERS.get(first)
+    if lex != OUTSIDE:
+        begun, _ = open_string(text[frame.start :])
+        return any(
+            each.startswith(begun)
+            for key in frame.seen
+            if kind_of(key) == (container or "string")
+            for each in strings_of(key)
+        )
+    if first == QUOTE:
+        return element_key(text[frame.start :]) in frame.seen
+    kind = container or ("literal" if first in b"tfn" else "number")
+    return any(kind_of(key) == kind for key in frame.seen)

@@ -19,7 +19,8 @@ from structgen.automata.budget import MEMOS
 from structgen.automata.build import AnyGrammar
 from structgen.automata.configurations import Configurations
 from structgen.automata.trie import TokenTrie
-from structgen.distinct import Automaton, automaton_of, expected, masks_of
+from structgen.distinct import Automaton, automaton_of, expected
+from structgen.distinct_masks import masks_of
 from structgen.errors import LimitExceeded, VocabularyError
 from structgen.grammars.ir import SPECIAL, Grammar, special_symbols
 from structgen.grammars.ir_lr import LexedGrammar

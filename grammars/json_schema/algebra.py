@@ -400,7 +400,13 @@ class Algebra:
             return False
         if isinstance(term, SchemaTerm) and CHOICES.isdisjoint(term.node.schema):
             return False
-        shapes = self.expand(term)
+        if term in self.inline:
+            return False
+        floor, self.floor = self.floor, len(self.inline)  # another value than the one being expanded
+        try:
+            shapes = self.expand(term)
+        finally:
+            self.floor = floor
         return not shapes.arrays and not shapes.objects
 
     def _is_empty(self, shapes: Shapes) -> bool:

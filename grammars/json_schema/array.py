@@ -1,4 +1,4 @@
-"""Arrays: shapes, their meet and complement, the keywords about arrays, and how a shape is written.
+"""Arrays: shapes, their meet and complement, and the keywords about arrays.
 
 A shape says: `prefix[i]` for the first elements, `rest` for every later one, minimum <= length <= maximum, and for
 each entry (term, least, most) in `some` how many elements after the prefix satisfy the term. Meet works position by
@@ -8,25 +8,19 @@ checked while the text is written (structgen/distinct.py); here it only matters 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from itertools import product
-from math import prod
-from operator import add, ge
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from structgen.errors import LimitExceeded, UnsupportedSchema
-from structgen.grammars.ir import EPSILON, NOTHING, Expr, Graph, Literal, Repeat, joined, optional, seq
 from structgen.grammars.json_schema.finite import runs_out
 from structgen.grammars.json_schema.keywords import BOOLEAN, NATURAL, SCHEMA, SCHEMA_OR_SCHEMAS, SCHEMAS, keyword
 from structgen.grammars.json_schema.terms import FALSE, TRUE, Term, implies
 
 if TYPE_CHECKING:
     from structgen.grammars.json_schema.algebra import Algebra
-    from structgen.grammars.json_schema.lowering import Lowering
     from structgen.grammars.json_schema.scope import Scope
 
-__all__ = ["ANY_ARRAY", "ArrayShape", "complement", "lower", "meet"]
+__all__ = ["ANY_ARRAY", "MAX_COUNTED", "ArrayShape", "complement", "meet", "normal"]
 
 MAX_COUNTED = 2_000  # positions spelled out where a bounded array must contain something
 
@@ -238,104 +232,3 @@ def _contains(value: Any, scope: Scope) -> ArrayShape:
 @keyword("maxContains", on="array", form=NATURAL, drafts=(2019, 2020))
 def _contains_bounds(value: int, scope: Scope) -> ArrayShape:
     return ANY_ARRAY  # read by contains
-
-
-# ------------------------------------------------------------------------------------------------------- lowering
-
-
-def lower(shape: ArrayShape, to: Lowering) -> Expr:
-    """The texts of the arrays of a shape."""
-    fitting = normal(shape, to.algebra)
-    if fitting is None:
-        return NOTHING
-    shape = fitting
-    gaps = to.gaps
-    comma, size, maximum = gaps.comma, len(shape.prefix), shape.maximum
-    if shape.some:
-        body = _containing(shape, to)
-    elif size == 0:
-        body = joined(to.value(shape.rest), comma, max(shape.minimum, 1), maximum)
-    else:
-        body = _positions(shape, to)
-    if shape.minimum > 0:
-        return seq(Literal(b"["), gaps.opening, body, gaps.closing, Literal(b"]"))
-    inside = gaps.empty if body == NOTHING else seq(gaps.opening, body, gaps.closing)
-    if body == NOTHING or gaps.empty == EPSILON:
-        return seq(Literal(b"["), optional(inside), Literal(b"]"))
-    return seq(Literal(b"["), gaps.opening, optional(seq(body, gaps.closing)), Literal(b"]"))
-
-
-def told_apart(shapes: tuple[ArrayShape, ...], algebra: Algebra) -> tuple[ArrayShape, ...]:
-    """The shapes of one value, without unique ones that another covers. Raises UnsupportedSchema where an array may be
-    of a unique shape and of another one: then whether its elements must differ is not known while they are written."""
-    unique = [shape for shape in shapes if shape.unique]
-    if not unique or len(unique) == len(shapes):
-        return shapes
-    plain = [shape for shape in shapes if not shape.unique]
-    unique = [shape for shape in unique if not any(other.covers(shape) for other in plain)]
-    for shape in unique:
-        if any(meet(shape, other, algebra) for other in plain):
-            reason = "another alternative for the same arrays does not ask for it"
-            raise UnsupportedSchema(reason, pointer=shape.where, keyword="uniqueItems")
-    return (*plain, *unique)
-
-
-def _positions(shape: ArrayShape, to: Lowering) -> Expr:
-    """One element or more: a chain of states over the prefix, then a counted loop."""
-    comma, size = to.gaps.comma, len(shape.prefix)
-    edges: list[tuple[int, Expr, int]] = []
-    for index, term in enumerate(shape.prefix):
-        value = to.value(term)
-        edges.append((index, seq(comma, value) if index else value, index + 1))
-    accepts = [index for index in range(1, size + 1) if index >= shape.minimum]
-    more = None if shape.maximum is None else shape.maximum - size
-    if more is None or more > 0:
-        least = max(shape.minimum - size, 1)
-        edges.append((size, Repeat(seq(comma, to.value(shape.rest)), least, more), size + 1))
-        accepts.append(size + 1)
-    return Graph(size + 2, 0, tuple(accepts), tuple(edges))
-
-
-def _containing(shape: ArrayShape, to: Lowering) -> Expr:
-    """One element or more, as many after the prefix as each entry of `some` says satisfying its term.
-
-    States: (elements so far, how many of them each entry counts), neither further than it matters.
-    """
-    size, maximum, comma, terms = len(shape.prefix), shape.maximum, to.gaps.comma, to.algebra.terms
-    last = max(shape.minimum, size + 1) if maximum is None else maximum
-    caps = [least if most is None else most for _, least, most in shape.some]
-    if (last + 1) * prod(cap + 1 for cap in caps) > MAX_COUNTED:
-        reason = f"an array of up to {last} items of which some are counted"
-        raise UnsupportedSchema(reason, pointer=to.place, keyword="contains")
-    start = (0, (0,) * len(caps))
-    numbers, edges = {start: 0}, []
-    for count, counted in numbers_of(numbers):
-        if count == maximum:
-            continue
-        for chosen in product((0, 1), repeat=len(caps)) if count >= size else ((0,) * len(caps),):
-            reached = tuple(map(add, counted, chosen))
-            if any(n > cap for n, cap in zip(reached, caps, strict=True)):
-                continue
-            asked = [shape.at(count)]
-            for (term, _, most), taken in zip(shape.some, chosen, strict=True):
-                if count >= size and (taken or most is not None):
-                    asked.append(term if taken else terms.negate(term))
-            value = to.value(terms.meet(*asked))
-            if value != NOTHING:
-                target = numbers.setdefault((min(count + 1, last), reached), len(numbers))
-                edges.append((numbers[count, counted], seq(comma, value) if count else value, target))
-    wanted = [least for _, least, _ in shape.some]
-    accepts = tuple(
-        number
-        for (count, counted), number in numbers.items()
-        if count >= max(shape.minimum, 1) and all(map(ge, counted, wanted))
-    )
-    return Graph(len(numbers), 0, accepts, tuple(edges)) if accepts else NOTHING
-
-
-def numbers_of(numbers: dict[tuple[int, tuple[int, ...]], int]) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """The keys of a dictionary that grows meanwhile, each once."""
-    at = 0
-    while at < len(numbers):
-        yield from (found := list(numbers)[at:])
-        at += len(found)

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 from structgen.grammars.ir import NEVER
 from structgen.grammars.json_schema.number import NumberSet
 from structgen.grammars.json_schema.object import ObjectShape, regions
-from structgen.grammars.json_schema.terms import Term, value_key
+from structgen.grammars.json_schema.terms import FALSE, TRUE, Term, value_key
 
 if TYPE_CHECKING:
     from structgen.grammars.json_schema.algebra import Algebra
     from structgen.grammars.json_schema.array import ArrayShape
 
-__all__ = ["needs_distinct_keys", "runs_out", "safe_elements", "safe_keys", "values_of"]
+__all__ = ["has_many", "needs_distinct_keys", "runs_out", "safe_elements", "safe_keys", "values_of"]
 
 FEW = 1000  # values of one term, or positions of one array, that are looked at
 
@@ -116,12 +116,82 @@ def _placed(index: int, choices: list[set[Hashable]], owner: dict[Hashable, int]
 
 def safe_elements(shape: ArrayShape, algebra: Algebra) -> int:
     """How many elements can be written before values may run out for those after them; NEVER: they cannot."""
-    kinds = [values_of(term, FEW, algebra) for term in dict.fromkeys((*shape.prefix, shape.rest))]
-    if all(values is None for values in kinds):
+    terms = list(dict.fromkeys((*shape.prefix, shape.rest)))
+    if all(term is FALSE or has_many(term, algebra) for term in terms):
         return NEVER
-    if shape.prefix or shape.some:
+    values = values_of(terms[0], FEW, algebra)
+    if shape.prefix or shape.some or values is None:
         return 0
-    return max(len(kinds[0] or ()) - 1, 0)
+    return max(len(values) - 1, 0)
+
+
+def has_many(term: Term, algebra: Algebra, depth: int = 4) -> bool:
+    """Whether the term surely has infinitely many values. False says nothing."""
+    if term is TRUE:
+        return True
+    if depth == 0 or term in algebra.inline:
+        return False
+    shapes = algebra.expand(term)
+    if any(cell.low is None or cell.high is None for cell in shapes.numbers):
+        return True
+    if shapes.strings.inner.finite(FEW) is None:
+        return True
+
+    def of_array(shape: ArrayShape) -> bool:
+        if shape.some or shape.unique or not _has_value(shape, algebra, depth):
+            return False
+        reached = [term for index, term in enumerate((*shape.prefix, shape.rest)) if index != shape.maximum]
+        if shape.maximum is None and all(is_inhabited(term, algebra, depth - 1) for term in reached):
+            return True  # of every length
+        return any(has_many(shape.at(index), algebra, depth - 1) for index in range(min(shape.minimum, FEW)))
+
+    def of_object(shape: ObjectShape) -> bool:
+        if not _has_members(shape, algebra, depth):
+            return False
+        if any(required and has_many(term, algebra, depth - 1) for _, required, term in shape.known):
+            return True
+        if shape.maximum is not None and shape.maximum <= sum(required for _, required, _ in shape.known):
+            return False
+        if any(has_many(term, algebra, depth - 1) for _, required, term in shape.known if not required):
+            return True
+        sorts = regions(shape, algebra)
+        return any(keys.finite(FEW) is None and is_inhabited(term, algebra, depth - 1) for keys, term in sorts)
+
+    return any(map(of_array, shapes.arrays)) or any(map(of_object, shapes.objects))
+
+
+def is_inhabited(term: Term, algebra: Algebra, depth: int) -> bool:
+    """Whether the term surely has a value. False says nothing."""
+    if term is TRUE:
+        return True
+    if term is FALSE or depth == 0 or term in algebra.inline:
+        return False
+    shapes = algebra.expand(term)
+    if shapes.null or shapes.booleans or not shapes.strings.inner.is_empty():
+        return True
+    if next(_numbers(shapes.numbers, 0), None) is not None:
+        return True
+    if any(_has_value(shape, algebra, depth) for shape in shapes.arrays):
+        return True
+    return any(_has_members(shape, algebra, depth) for shape in shapes.objects)
+
+
+def _has_value(shape: ArrayShape, algebra: Algebra, depth: int) -> bool:
+    """Whether an array of the shape surely exists."""
+    if shape.minimum == 0:
+        return True
+    if shape.some or (shape.unique and shape.minimum > 1):
+        return False
+    asked = dict.fromkeys(shape.at(index) for index in range(min(shape.minimum, len(shape.prefix) + 1)))
+    return all(is_inhabited(term, algebra, depth - 1) for term in asked)
+
+
+def _has_members(shape: ObjectShape, algebra: Algebra, depth: int) -> bool:
+    """Whether an object of the shape surely exists, of its required properties alone."""
+    needed = [term for _, required, term in shape.known if required]
+    if shape.some or shape.minimum > len(needed):
+        return False
+    return all(is_inhabited(term, algebra, depth - 1) for term in needed)
 
 
 def needs_distinct_keys(shape: ObjectShape) -> bool:

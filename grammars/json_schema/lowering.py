@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from structgen.grammars.ir import NOTHING, Expr, GrammarBuilder, Graph, Literal, Ref, Rule, Shared, alt, seq
-from structgen.grammars.json_schema import array, object_text
+from structgen.grammars.json_schema import array_text, object_text
 from structgen.grammars.json_schema.algebra import Algebra
 from structgen.grammars.json_schema.array import ArrayShape
 from structgen.grammars.json_schema.exclusion import all_but
@@ -83,9 +83,10 @@ class Lowering:
         while self.queue:
             ref, shape, self.node = self.queue.pop()
             if isinstance(shape, ArrayShape):
-                self.builder.define(ref, array.lower(shape, self))
-                if shape.unique:
+                expr = array_text.by_values(shape, self) if shape.unique else None
+                if expr is None and shape.unique:
                     self.builder.distinct.append((ref.rule, safe_elements(shape, self.algebra)))
+                self.builder.define(ref, array_text.lower(shape, self) if expr is None else expr)
             else:
                 self.builder.define(ref, object_text.lower(shape, self))
                 if needs_distinct_keys(shape):
@@ -102,7 +103,7 @@ class Lowering:
 
     def _value(self, shapes: Shapes) -> Expr:
         options: list[Expr] = [self._shape(shape) for shape in shapes.objects]
-        options += [self._shape(shape) for shape in array.told_apart(shapes.arrays, self.algebra)]
+        options += [self._shape(shape) for shape in array_text.uncovered(shapes.arrays)]
         if shapes.strings is not NO_STRING and not shapes.strings.inner.is_empty():
             options.append(self.string(shapes.strings.inner))
         if shapes.numbers:
