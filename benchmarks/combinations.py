@@ -21,6 +21,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from fractions import Fraction
 from math import factorial, prod
 from random import Random
 from typing import Any, NamedTuple
@@ -30,13 +31,15 @@ from benchmarks.random_schemas import DIALECTS, near, random_schema
 from structgen.compiler import compile_grammar
 from structgen.errors import LimitExceeded, StructgenError, Unsatisfiable
 from structgen.grammars.json_schema import JsonStyle, compile_schema
-from structgen.kernels.layout import DEAD, START
+from structgen.kernels.layout import DEAD
 from structgen.matcher import Constraint
 from structgen.vocabulary import Vocabulary
 
 STYLES = (JsonStyle.any(), JsonStyle(), JsonStyle("compact", "any", ascii_only=True), JsonStyle("any"))
-PIECES = ['["', '",', '","', '"]', "],", "],[", "[[", "]]", '{"a":', '"a":', ',"b":', '{"', '":', "},", "}]", "1,", "1]",
-          "10", ".5", "true", "null", "[]", "{}", ",[", ',{', '"ab', "b\"", '"a"', "\\u00", ", ", ": "]  # fmt: skip
+PIECES = (
+    """ [" ", "," "] ], ],[ [[ ]] {"a": "a": ,"b": {" ": }, }] 1, 1] 10 .5 true null [] {} ,[ ,{ "ab b" "a" \\u00 """.split()
+    + [", ", ": "]
+)
 TOKENS = sorted({*map(chr, range(0x20, 0x7F)), *PIECES})
 VOCABULARY = Vocabulary.from_bytes([b"", *(token.encode() for token in TOKENS)], eos=[0])
 MOST_ORDERS = 600
@@ -55,13 +58,23 @@ class Problem(NamedTuple):
         return f"{self.kind}: {self.text} under {json.dumps(self.schema)} ({self.style})"
 
 
+def _exact_multiple(validator: Any, divisor: Any, value: Any, schema: Any) -> Iterator[Any]:
+    """`multipleOf` of `jsonschema`, which divides in binary, replaced by division of what was written."""
+    from jsonschema.exceptions import ValidationError
+
+    if validator.is_type(value, "number") and Fraction(repr(value)) % Fraction(repr(divisor)):
+        yield ValidationError(f"{value!r} is not a multiple of {divisor!r}")
+
+
 def judge(schema: Any) -> Judge:
     """value -> valid or not; None where `jsonschema` and `jsonschema-rs` contradict each other."""
     import jsonschema_rs
-    from jsonschema.validators import validator_for
+    from jsonschema.validators import Draft202012Validator, extend, validator_for
 
-    cls = validator_for(schema)
-    first = cls(schema, format_checker=cls.FORMAT_CHECKER)
+    cls = extend(validator_for(schema), {"multipleOf": _exact_multiple})
+    first = cls(
+        schema, format_checker=Draft202012Validator.FORMAT_CHECKER
+    )  # those of drafts 4 and 6 know fewer formats
     second = jsonschema_rs.validator_for(schema, validate_formats=True)
 
     text = json.dumps(schema)

@@ -236,7 +236,9 @@ def near(rng: Random, schema: Any, root: Any = None, depth: int = 3) -> Any:
     if rng.random() < 0.07 or depth == 0:
         return random_value(rng, min(depth, 1))
     parts = [part for part in _in_place(rng, schema, root, 4) if isinstance(part, dict)]
-    listed = [value for part in parts for value in (*part.get("enum", ()), *([part["const"]] if "const" in part else ()))]
+    listed = [
+        value for part in parts for value in (*part.get("enum", ()), *([part["const"]] if "const" in part else ()))
+    ]
     if listed and rng.random() < 0.7:
         return _nudged(rng, rng.choice(listed))
     return BUILD[_kind(rng, parts)](rng, parts, root, depth)

@@ -21,7 +21,6 @@ Cost: as without, plus a microsecond per byte in such arrays, and ten for a stat
 from __future__ import annotations
 
 import heapq
-from collections.abc import Hashable
 from itertools import count
 from typing import TypeAlias
 
@@ -59,6 +58,7 @@ MOST_STATES = 1 << 20
 MOST_SEARCHED = 5_000  # states looked at to find one way on
 LETTERS = tuple(byte for byte in range(0x20, 0x7F) if byte not in (QUOTE, BACKSLASH))
 UNBOUNDED = 1 << 30
+MOST_REMEMBERED = 1 << 14
 
 Pair = tuple[int, Trace]
 Automaton: TypeAlias = "build.Automaton | DistinctConfigurations"
@@ -101,6 +101,7 @@ class DistinctConfigurations:
         self._distance: dict[int, int] = {}
         self._left: dict[tuple[int, int], int] = {}
         self._ways: dict[int, int] = {}
+        self._shortest: dict[int, bytes] = {}
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -257,8 +258,8 @@ class DistinctConfigurations:
         return known
 
     def _goes_on(self, config: int, lex: int, watched: tuple[Frame, ...]) -> bool:
-        """Whether the string that is open has more letters to go on with than there are strings to be avoided: ways that
-        differ in a letter end in different values, and an earlier element is the end of one for each of its strings."""
+        """Whether the string that is open has more letters to go on with than there are strings to be avoided: ways
+        that differ in a letter end in different values, and each string of an earlier element lies on one of them."""
         return lex == INSIDE and self._letters(config) > sum(
             len(strings_of(key)) for frame in watched for key in frame.seen
         )
@@ -283,7 +284,7 @@ class DistinctConfigurations:
 
     def _completion(self, pair: Pair, limit: int = 1 << 20) -> bytes | None:
         """The shortest completion if it repeats no element, else one found best first; None if there is none."""
-        shortest = self.plain.shortest(pair[0], limit)
+        shortest = self._way_out(pair[0], limit)
         if not shortest or self._read(pair, shortest) is not None:
             return shortest
         order = count()
@@ -295,7 +296,7 @@ class DistinctConfigurations:
                 after = self._read(here, step[-1:])
                 if after is None or after in visited:
                     continue
-                rest = self.plain.shortest(after[0], limit)
+                rest = self._way_out(after[0], limit)
                 if not rest or self._read(after, rest) is not None:
                     return step + rest
                 visited.add(after)
@@ -304,6 +305,15 @@ class DistinctConfigurations:
                     raise LimitExceeded(reason, limit="distinct_searched", allowed=MOST_SEARCHED)
                 heapq.heappush(queue, (len(step) + len(rest), next(order), after, step))
         return None
+
+    def _way_out(self, config: int, limit: int) -> bytes:
+        """The shortest completion of a configuration, whatever was written."""
+        known = self._shortest.get(config)
+        if known is None:
+            if len(self._shortest) >= MOST_REMEMBERED:
+                self._shortest.clear()
+            known = self._shortest[config] = self.plain.shortest(config, limit)
+        return known
 
 
 def _is_watching(frames: list[Frame]) -> bool:

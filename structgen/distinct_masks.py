@@ -21,9 +21,19 @@ from structgen.automata import build
 from structgen.automata.lexed_masks import LexedMasks
 from structgen.automata.masks import MaskTable
 from structgen.automata.trie import TokenTrie
-from structgen.distinct import ENDS, Automaton, DistinctConfigurations
+from structgen.distinct import Automaton, DistinctConfigurations
 from structgen.grammars.ir import NEVER
-from structgen.json_trace import OUTSIDE, Frame, Trace, decoded, kind_of, may_repeat, open_string, strings_of
+from structgen.json_trace import (
+    OUTSIDE,
+    Frame,
+    Trace,
+    decoded,
+    kind_of,
+    may_repeat,
+    numbers_of,
+    open_string,
+    strings_of,
+)
 from structgen.kernels.layout import DEAD
 from structgen.vocabulary import Vocabulary
 
@@ -198,12 +208,9 @@ class DistinctMasks:
         return sorts.quotes | row_of(members, len(sorts.texts))
 
     def _new_numbers(self, config: int, trace: Trace, sorts: Sorts) -> set[int]:
-        """Tokens that make the element a number which may end there and is new; where that is all there is to ask."""
-        frame = trace.frames[-1] if trace.frames else None
-        if frame is None or trace.lex != OUTSIDE or len(trace.watched) != 1 or frame.start == NEVER:
-            return set()
-        begun = trace.text[frame.start :]
-        if frame.is_scarce or not frame.is_list or not frame.seen or (begun and not NUMBER.fullmatch(begun)):
+        """Tokens that end in a number which may end there, and which no earlier element holds: so they repeat none."""
+        frames = [frame for frame in trace.watched if frame.start != NEVER and frame.seen]
+        if trace.lex != OUTSIDE or any(frame.is_scarce for frame in trace.watched):
             return set()
         plain, endings = self._configurations.plain, self._endings.get(config)
         if endings is None:
@@ -211,9 +218,12 @@ class DistinctMasks:
             endings = []
             for token in np.flatnonzero(bits).tolist():
                 after = plain.advance(config, sorts.texts[token])
-                if any(plain.advance(after, bytes((byte,))) != DEAD for byte in ENDS[True]):
+                if any(plain.advance(after, bytes((byte,))) != DEAD for byte in b",]}"):
                     endings.append(token)
             self._endings[config] = endings
-        numbers = {key[1] for key in frame.seen if isinstance(key, tuple) and key[0] == "number"}
+        if not endings:
+            return set()
+        begun = trace.text[len(trace.text.rstrip(b"-+.eE0123456789")) :]
+        known = frozenset().union(*(numbers_of(key) for frame in frames for key in frame.seen))
         written = ((token, (begun + sorts.texts[token]).strip().decode()) for token in endings)
-        return {token for token, digits in written if Decimal(digits) not in numbers}
+        return {token for token, digits in written if Decimal(digits) not in known}

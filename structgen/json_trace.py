@@ -28,6 +28,7 @@ __all__ = [
     "events",
     "kind_of",
     "may_repeat",
+    "numbers_of",
     "open_string",
     "squeezed",
     "strings_of",
@@ -165,6 +166,19 @@ def strings_of(key: Hashable) -> frozenset[str]:
     return frozenset()
 
 
+@lru_cache(maxsize=4096)
+def numbers_of(key: Hashable) -> frozenset[int | Decimal]:
+    """The numbers in a value, from its key."""
+    match key:
+        case ("number", int() | Decimal() as number):
+            return frozenset((number,))
+        case ("array", tuple(items)):
+            return frozenset().union(*map(numbers_of, items))
+        case ("object", frozenset() as members):
+            return frozenset().union(*(numbers_of(item) for _, item in members))
+    return frozenset()
+
+
 def kind_of(key: Hashable) -> str:
     """array, object, string, number or literal."""
     if isinstance(key, str):
@@ -188,7 +202,34 @@ def may_repeat(frame: Frame, lex: int, text: bytes) -> bool:
             if kind_of(key) == (container or "string")
             for each in strings_of(key)
         )
+    element = text[frame.start :]
     if first == QUOTE:
-        return element_key(text[frame.start :]) in frame.seen
-    kind = container or ("literal" if first in b"tfn" else "number")
+        return element_key(element) in frame.seen
+    if first in CONTAINERS:
+        return any(_may_become(element, key) for key in frame.seen if kind_of(key) == container)
+    kind = "literal" if first in b"tfn" else "number"
     return any(kind_of(key) == kind for key in frame.seen)
+
+
+def _may_become(text: bytes, key: Hashable) -> bool:
+    """Whether the beginning of an array or object may be one of the value of this key: its names are among those."""
+    if text[0] == OPEN_LIST:
+        return True
+    assert isinstance(key, tuple)
+    names = {name for name, _ in key[1]}
+    return all(json.loads(name) in names for name in names_of(text))
+
+
+def names_of(text: bytes) -> list[bytes]:
+    """The names of the members of an object that a text begins, those inside its members left out."""
+    found, depth, begun, lex = [], 0, 0, OUTSIDE
+    for at, byte, _ in events(lex, text):
+        if byte in PLAIN:
+            depth += 1
+        elif byte in (CLOSE_LIST, CLOSE_MAP):
+            depth -= 1
+        elif depth == 1 and byte == COLON:
+            found.append(text[begun:at])
+        if depth == 1 and byte in (COMMA, OPEN_MAP):
+            begun = at + 1
+    return found

@@ -74,8 +74,8 @@ FINITE: dict[str, tuple[Any, list[Any]]] = {
         [*arrays([1, 2], 0, 2), ["a"], ["a", "a"]],
     ),
     "distinct or short": (
-        {"type": "array", "items": integer([1, 10, 2]), "anyOf": [{"uniqueItems": True, "minItems": 3}, {"maxItems": 2}]},
-        [*arrays([1, 10, 2], 3, 3), *(list(chosen) for size in range(3) for chosen in product([1, 10, 2], repeat=size))],
+        {"type": "array", "items": integer([1, 10]), "anyOf": [{"uniqueItems": True, "minItems": 2}, {"maxItems": 1}]},
+        [[], [1], [10], *arrays([1, 10], 2, 2)],
     ),
     "one of them distinct": (
         {"type": "array", "minItems": 2, "maxItems": 2, "contains": unique(minItems=2),
@@ -89,7 +89,7 @@ FINITE: dict[str, tuple[Any, list[Any]]] = {
     ),
     "members that cannot be": (
         {"type": ["array", "null"], "uniqueItems": True, "minItems": 2,
-         "items": {"type": "object", "patternProperties": {"a": False}, "additionalProperties": {"type": "null", "enum": [1]}}},
+         "items": {"type": "object", "patternProperties": {"a": False}, "additionalProperties": {"not": {}}}},
         [None],
     ),
     "keys": (

@@ -55,8 +55,8 @@ def _bracketed(body: Expr, may_be_empty: bool, to: Lowering) -> Expr:
 
 
 def by_values(shape: ArrayShape, to: Lowering) -> Expr | None:
-    """The texts of arrays of distinct elements of which there are few: the IR's `Unordered`, each value once. None where
-    there are many, or too many ways to count them.
+    """The texts of arrays of distinct elements where values are few: the IR's `Unordered`, each value once. None where
+    there are many values, or too many ways to count them.
 
     The first element stands apart, as there has to be one and it has no comma.
     """

@@ -20,6 +20,7 @@ from structgen.grammars.json_schema.terms import FALSE, TRUE, Term, value_key
 if TYPE_CHECKING:
     from structgen.grammars.json_schema.algebra import Algebra
     from structgen.grammars.json_schema.array import ArrayShape
+    from structgen.grammars.json_schema.shapes import Shapes
 
 __all__ = ["has_many", "needs_distinct_keys", "runs_out", "safe_elements", "safe_keys", "values_of"]
 
@@ -125,73 +126,81 @@ def safe_elements(shape: ArrayShape, algebra: Algebra) -> int:
     return max(len(values) - 1, 0)
 
 
-def has_many(term: Term, algebra: Algebra, depth: int = 4) -> bool:
+def has_many(term: Term, algebra: Algebra) -> bool:
     """Whether the term surely has infinitely many values. False says nothing."""
-    if term is TRUE:
-        return True
-    if depth == 0 or term in algebra.inline:
-        return False
-    shapes = algebra.expand(term)
-    if any(cell.low is None or cell.high is None for cell in shapes.numbers):
-        return True
-    if shapes.strings.inner.finite(FEW) is None:
-        return True
+    return _Counting(algebra).has_many(term)
 
-    def of_array(shape: ArrayShape) -> bool:
-        if shape.some or shape.unique or not _has_value(shape, algebra, depth):
+
+class _Counting:
+    """Proofs that terms have values, and many. What a recursive term meets of itself proves nothing."""
+
+    def __init__(self, algebra: Algebra) -> None:
+        self.algebra = algebra
+        self.inhabited: dict[Term, bool] = {TRUE: True, FALSE: False}
+        self.many: dict[Term, bool] = {TRUE: True, FALSE: False}
+
+    def has_many(self, term: Term) -> bool:
+        known = self.many.get(term)
+        if known is None:
+            self.many[term] = False
+            known = self.many[term] = self._expands(term) and self._has_many(self.algebra.expand(term))
+        return known
+
+    def is_inhabited(self, term: Term) -> bool:
+        known = self.inhabited.get(term)
+        if known is None:
+            self.inhabited[term] = False
+            known = self.inhabited[term] = self._expands(term) and self._is_inhabited(self.algebra.expand(term))
+        return known
+
+    def _expands(self, term: Term) -> bool:
+        return term not in self.algebra.inline and len(self.many) + len(self.inhabited) < FEW
+
+    def _has_many(self, shapes: Shapes) -> bool:
+        if any(cell.low is None or cell.high is None for cell in shapes.numbers):
+            return True
+        if shapes.strings.inner.finite(FEW) is None:
+            return True
+        return any(map(self._many_arrays, shapes.arrays)) or any(map(self._many_objects, shapes.objects))
+
+    def _is_inhabited(self, shapes: Shapes) -> bool:
+        if shapes.null or shapes.booleans or not shapes.strings.inner.is_empty():
+            return True
+        if next(_numbers(shapes.numbers, 0), None) is not None:
+            return True
+        return any(map(self._has_array, shapes.arrays)) or any(map(self._has_object, shapes.objects))
+
+    def _has_array(self, shape: ArrayShape) -> bool:
+        if shape.minimum == 0:
+            return True
+        if shape.some or (shape.unique and shape.minimum > 1):
             return False
-        reached = [term for index, term in enumerate((*shape.prefix, shape.rest)) if index != shape.maximum]
-        if shape.maximum is None and all(is_inhabited(term, algebra, depth - 1) for term in reached):
+        asked = dict.fromkeys(shape.at(index) for index in range(min(shape.minimum, len(shape.prefix) + 1)))
+        return all(map(self.is_inhabited, asked))
+
+    def _has_object(self, shape: ObjectShape) -> bool:
+        needed = [term for _, required, term in shape.known if required]
+        return not shape.some and shape.minimum <= len(needed) and all(map(self.is_inhabited, needed))
+
+    def _many_arrays(self, shape: ArrayShape) -> bool:
+        if shape.some or shape.unique or not self._has_array(shape):
+            return False
+        if shape.maximum is None and all(map(self.is_inhabited, (*shape.prefix, shape.rest))):
             return True  # of every length
-        return any(has_many(shape.at(index), algebra, depth - 1) for index in range(min(shape.minimum, FEW)))
+        return any(map(self.has_many, (shape.at(index) for index in range(min(shape.minimum, FEW)))))
 
-    def of_object(shape: ObjectShape) -> bool:
-        if not _has_members(shape, algebra, depth):
+    def _many_objects(self, shape: ObjectShape) -> bool:
+        if not self._has_object(shape):
             return False
-        if any(required and has_many(term, algebra, depth - 1) for _, required, term in shape.known):
+        needed = [term for _, required, term in shape.known if required]
+        if any(map(self.has_many, needed)):
             return True
-        if shape.maximum is not None and shape.maximum <= sum(required for _, required, _ in shape.known):
+        if shape.maximum is not None and shape.maximum <= len(needed):
             return False
-        if any(has_many(term, algebra, depth - 1) for _, required, term in shape.known if not required):
+        if any(self.has_many(term) for _, required, term in shape.known if not required):
             return True
-        sorts = regions(shape, algebra)
-        return any(keys.finite(FEW) is None and is_inhabited(term, algebra, depth - 1) for keys, term in sorts)
-
-    return any(map(of_array, shapes.arrays)) or any(map(of_object, shapes.objects))
-
-
-def is_inhabited(term: Term, algebra: Algebra, depth: int) -> bool:
-    """Whether the term surely has a value. False says nothing."""
-    if term is TRUE:
-        return True
-    if term is FALSE or depth == 0 or term in algebra.inline:
-        return False
-    shapes = algebra.expand(term)
-    if shapes.null or shapes.booleans or not shapes.strings.inner.is_empty():
-        return True
-    if next(_numbers(shapes.numbers, 0), None) is not None:
-        return True
-    if any(_has_value(shape, algebra, depth) for shape in shapes.arrays):
-        return True
-    return any(_has_members(shape, algebra, depth) for shape in shapes.objects)
-
-
-def _has_value(shape: ArrayShape, algebra: Algebra, depth: int) -> bool:
-    """Whether an array of the shape surely exists."""
-    if shape.minimum == 0:
-        return True
-    if shape.some or (shape.unique and shape.minimum > 1):
-        return False
-    asked = dict.fromkeys(shape.at(index) for index in range(min(shape.minimum, len(shape.prefix) + 1)))
-    return all(is_inhabited(term, algebra, depth - 1) for term in asked)
-
-
-def _has_members(shape: ObjectShape, algebra: Algebra, depth: int) -> bool:
-    """Whether an object of the shape surely exists, of its required properties alone."""
-    needed = [term for _, required, term in shape.known if required]
-    if shape.some or shape.minimum > len(needed):
-        return False
-    return all(is_inhabited(term, algebra, depth - 1) for term in needed)
+        sorts = regions(shape, self.algebra)
+        return any(keys.finite(FEW) is None and self.is_inhabited(term) for keys, term in sorts)
 
 
 def needs_distinct_keys(shape: ObjectShape) -> bool:

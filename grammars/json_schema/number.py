@@ -38,7 +38,8 @@ Number: TypeAlias = int | Fraction
 class Cell:
     """low <= x <= high (strictly where open), x a multiple of `multiple` and of none in `never`.
 
-    `digits` marks draft 4's integers, which are a matter of spelling: 1.0 is not one.
+    `digits` marks draft 4's integers, which are a matter of spelling: 1.0 is not one. `pointed` marks the others, which
+    are written with a point or an exponent.
     """
 
     low: Number | None = None
@@ -48,14 +49,17 @@ class Cell:
     multiple: Number | None = None
     never: frozenset[Number] = frozenset()
     digits: bool = False
+    pointed: bool = False
 
     @property
     def is_interval(self) -> bool:
         """Whether the cell has no divisibility condition."""
-        return self.multiple is None and not self.never and not self.digits
+        return not (self.multiple is not None or self.never or self.digits or self.pointed)
 
     def is_empty(self) -> bool:
         """Whether no number is in the cell. True is always right; a bounded cell with `never` may be missed."""
+        if self.digits and (self.pointed or any(1 % divisor == 0 for divisor in self.never)):
+            return True
         if self.multiple is not None and any(self.multiple % divisor == 0 for divisor in self.never):
             return True
         low, high = self.low, self.high
@@ -141,7 +145,8 @@ def _meet_cells(a: Cell, b: Cell) -> Cell:
     if high is None or (b.high is not None and (b.high < high or (b.high == high and b.high_open))):
         high, high_open = b.high, b.high_open
     multiple = _lcm(a.multiple, b.multiple)
-    return Cell(low, high, low_open, high_open, multiple, a.never | b.never, a.digits or b.digits)
+    never, digits, pointed = a.never | b.never, a.digits or b.digits, a.pointed or b.pointed
+    return Cell(low, high, low_open, high_open, multiple, never, digits, pointed)
 
 
 def _outside(intervals: list[Cell]) -> NumberSet:
@@ -172,6 +177,10 @@ def _cell_complement(cell: Cell) -> NumberSet:
     if cell.multiple is not None:
         parts += (replace(interval, never=frozenset((cell.multiple,))),)
     parts += tuple(replace(interval, multiple=divisor) for divisor in sorted(cell.never))
+    if cell.digits:
+        parts += (replace(interval, pointed=True),)
+    if cell.pointed:
+        parts += (replace(interval, multiple=1, digits=True),)
     return tuple(part for part in parts if not part.is_empty())
 
 

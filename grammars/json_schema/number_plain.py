@@ -131,6 +131,10 @@ def digit_multiple(modulus: int) -> Tracker:
     return Tracker((0, 0), digit, lambda state: state, accepts)
 
 
+# phases of a plain number's text
+START, ZERO, INTEGER, POINT, DECIMAL = range(5)
+
+
 def plain(cell: Cell, with_point: bool, max_states: int, extra: tuple[Tracker, ...] = ()) -> Expr:
     """Plain spellings of the numbers >= 0 in `cell`."""
     trackers = list(extra)
@@ -142,16 +146,15 @@ def plain(cell: Cell, with_point: bool, max_states: int, extra: tuple[Tracker, .
     if cell.multiple is not None and not (cell.multiple == 1 and not with_point):
         trackers.append(_divisibility(cell.multiple, True))
     trackers.extend(_divisibility(divisor, False) for divisor in sorted(cell.never))
-    return _product(trackers, with_point, max_states)
+    return _product(trackers, with_point, max_states, (DECIMAL,) if cell.pointed else (ZERO, INTEGER, DECIMAL))
 
 
-# phases of a plain number's text
-START, ZERO, INTEGER, POINT, DECIMAL = range(5)
 State = tuple[Hashable, ...]  # phase, then one state per tracker
 
 
-def _product(trackers: list[Tracker], with_point: bool, max_states: int) -> Expr:
-    """All trackers over one text, explored breadth first; states that cannot succeed are dropped."""
+def _product(trackers: list[Tracker], with_point: bool, max_states: int, ends: tuple[int, ...]) -> Expr:
+    """All trackers over one text that ends in one of the phases, explored breadth first; states that cannot succeed are
+    dropped."""
 
     def moves(state: State) -> Iterator[tuple[int, State]]:
         phase = state[0]
@@ -172,9 +175,7 @@ def _product(trackers: list[Tracker], with_point: bool, max_states: int) -> Expr
     arrows: dict[tuple[int, int], int] = {}
     for state in queue:  # grows while it is read
         source, phase = numbers[state], state[0]
-        if phase in (ZERO, INTEGER, DECIMAL) and all(
-            t.accepts(s, phase == DECIMAL) for t, s in zip(trackers, state[1:], strict=True)
-        ):
+        if phase in ends and all(t.accepts(s, phase == DECIMAL) for t, s in zip(trackers, state[1:], strict=True)):
             accepts.append(source)
         for byte, target in moves(state):
             number = numbers.get(target)

@@ -57,19 +57,21 @@ def _is_listed(cell: Cell) -> bool:
 
 def _is_whole(cell: Cell, canonical: bool) -> bool:
     """Whether the cell's numbers are written as digits alone."""
+    if cell.pointed:
+        return False
     return cell.digits or (canonical and cell.multiple is not None and Fraction(cell.multiple).denominator == 1)
 
 
 @lru_cache(maxsize=4096)
 def _cell_text(cell: Cell, canonical: bool, max_states: int) -> Expr:
     if cell.low is None and cell.high is None and not cell.never:
-        if cell.multiple is None and not cell.digits:
+        if cell.is_interval:
             return _any_number(canonical)
-        if cell.multiple == 1 and (canonical or cell.digits):
+        if cell.multiple == 1 and (canonical or cell.digits) and not cell.pointed:
             return alt(WHOLE, seq(MINUS, DIGIT_ONE_UP, Repeat(DIGIT))) if canonical else seq(optional(MINUS), WHOLE)
     whole = _is_whole(cell, canonical)
     if cell.low is not None and cell.low == cell.high:
-        return _point(cell.low, whole, canonical)
+        return _point(cell.low, whole, cell.pointed, canonical)
     parts = []
     for sign, half in ((EPSILON, _not_negative(cell)), (MINUS, _mirrored(cell, zero=not canonical))):
         if half.is_empty():
@@ -79,8 +81,8 @@ def _cell_text(cell: Cell, canonical: bool, max_states: int) -> Expr:
     return alt(*parts)
 
 
-def _point(value: Number, whole: bool, canonical: bool) -> Expr:
-    """The spellings of one number, which needs no automaton."""
+def _point(value: Number, whole: bool, pointed: bool, canonical: bool) -> Expr:
+    """The spellings of one number, which needs no automaton; `whole`: digits alone, `pointed`: more than digits."""
     size: Number = -value if value < 0 else value
     digits, decimals = digits_of(size)
     zeros = Literal(b"0") if canonical else Repeat(Literal(b"0"), 1)
@@ -88,15 +90,19 @@ def _point(value: Number, whole: bool, canonical: bool) -> Expr:
     def exactly(before: str, after: str) -> Expr:
         if after:
             return seq(Literal(f"{before}.{after}".encode()), EPSILON if canonical else Repeat(Literal(b"0")))
-        return seq(Literal(before.encode()), EPSILON if whole else optional(seq(Literal(b"."), zeros)))
+        end = seq(Literal(b"."), zeros)
+        return seq(Literal(before.encode()), EPSILON if whole else end if pointed else optional(end))
 
     sign: Expr = MINUS if value < 0 else EPSILON if value or canonical else optional(MINUS)
     if whole or value == 0:
         return seq(sign, exactly(digits, decimals))
     exponent = _normalised(size)[1]
     significant = (digits + decimals).strip("0")
+    mantissa = exactly(significant[0], significant[1:])
+    if pointed and len(significant) == 1:
+        mantissa = alt(mantissa, Literal(significant.encode()))
     mark = Literal(b"e") if canonical else ByteSet.of(b"eE")
-    science = seq(exactly(significant[0], significant[1:]), mark, _exponents(exponent, exponent, canonical=canonical))
+    science = seq(mantissa, mark, _exponents(exponent, exponent, canonical=canonical))
     return seq(sign, alt(exactly(digits, decimals), science))
 
 

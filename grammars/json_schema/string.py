@@ -170,12 +170,15 @@ def _pattern(value: str, scope: Scope) -> StringSet:
 
 # Languages that hold every text of a format that `formats.get` knows only from inside; of the others, every string.
 OUTER = {
-    "date": r"^\d{4}-\d\d-\d\d$",
     "date-time": r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d",
     "time": r"^\d\d:\d\d:\d\d",
     "email": "@",
     "idn-email": "@",
     "hostname": r"^[A-Za-z0-9.-]+$",
+}
+# Patterns of all that a format has beyond `formats.get`.
+BEYOND = {
+    "date": r"^0000-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d)|(?:0[13-9]|1[0-2])-30|(?:0[13578]|1[02])-31)$",
 }
 
 
@@ -186,4 +189,6 @@ def _format(value: str, scope: Scope) -> StringSet:
         return ANY_STRING
     if value not in formats.NARROWER:
         return exact(inner)
+    if value in BEYOND:
+        return StringSet(inner, union(inner, _compiled(BEYOND[value])))
     return StringSet(inner, _compiled(OUTER[value]) if value in OUTER else ALL_STRINGS)

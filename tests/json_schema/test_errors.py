@@ -55,7 +55,6 @@ def test_not_a_schema(schema: Any, pointer: str) -> None:
 @pytest.mark.parametrize(
     ("schema", "pointer", "name"),
     [
-        ({"anyOf": [{"uniqueItems": True}, {"minItems": 9}]}, "#/anyOf/0/uniqueItems", "uniqueItems"),
         ({"not": {"uniqueItems": True}}, "#/not/uniqueItems", "uniqueItems"),
         ({"not": {"propertyNames": {"format": "regex"}}}, "#/not/propertyNames", "propertyNames"),
         ({"type": "array", "contains": {}, "maxContains": 5000}, "#", "contains"),
