@@ -36,10 +36,10 @@ from structgen.matcher import Constraint
 from structgen.vocabulary import Vocabulary
 
 STYLES = (JsonStyle.any(), JsonStyle(), JsonStyle("compact", "any", ascii_only=True), JsonStyle("any"))
-PIECES = (
-    """ [" ", "," "] ], ],[ [[ ]] {"a": "a": ,"b": {" ": }, }] 1, 1] 10 .5 true null [] {} ,[ ,{ "ab b" "a" \\u00 """.split()
-    + [", ", ": "]
-)
+# fmt: off
+PIECES = ('["', '",', '","', '"]', "],", "],[", "[[", "]]", '{"a":', '"a":', ',"b":', '{"', '":', "},", "}]", "1,", "1]",
+          "10", ".5", "true", "null", "[]", "{}", ",[", ",{", '"ab', 'b"', '"a"', "\\u00", ", ", ": ")
+# fmt: on
 TOKENS = sorted({*map(chr, range(0x20, 0x7F)), *PIECES})
 VOCABULARY = Vocabulary.from_bytes([b"", *(token.encode() for token in TOKENS)], eos=[0])
 MOST_ORDERS = 600
