@@ -37,8 +37,8 @@ from structgen.vocabulary import Vocabulary
 
 STYLES = (JsonStyle.any(), JsonStyle(), JsonStyle("compact", "any", ascii_only=True), JsonStyle("any"))
 # fmt: off
-PIECES = ('["', '",', '","', '"]', "],", "],[", "[[", "]]", '{"a":', '"a":', ',"b":', '{"', '":', "},", "}]", "1,", "1]",
-          "10", ".5", "true", "null", "[]", "{}", ",[", ",{", '"ab', 'b"', '"a"', "\\u00", ", ", ": ")
+PIECES = ('["', '",', '","', '"]', "],", "],[", "[[", "]]", '{"a":', '"a":', ',"b":', '{"', '":', "},", "}]", "1,",
+          "1]", "10", ".5", "true", "null", "[]", "{}", ",[", ",{", '"ab', 'b"', '"a"', "\\u00", ", ", ": ")
 # fmt: on
 TOKENS = sorted({*map(chr, range(0x20, 0x7F)), *PIECES})
 VOCABULARY = Vocabulary.from_bytes([b"", *(token.encode() for token in TOKENS)], eos=[0])
