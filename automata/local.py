@@ -3,7 +3,12 @@
 Items inside a shared expression (the IR's `Shared`: a string, a number, a gap) behave the same in every grammar, up to
 where the expression ends. So a state that needs long walks is surveyed once per vocabulary, in a grammar of its own:
 the tokens that stay inside make a row for every context, and the trie nodes at which the expression may end are where
-a walk has to go on in the context. For a JSON string over 128,256 tokens these are some hundred nodes of 270,000.
+a walk has to go on in the context. For a JSON string over 128,256 tokens these are some hundred nodes of 270,000. A
+name may end after each of its letters, so what follows these nodes is kept by its byte, without what is inside as a
+whole: the walk looks at the bytes that the context takes.
+
+What may come after a blank is half of a vocabulary. So states have rows for the tokens below such a node as well
+(TokenTrie.sections).
 
 A counted expression, `unit{low, high}`, is surveyed without its bounds; the survey says of each token how many units it
 begins, so the row of any count under any bounds is a comparison away.
@@ -30,27 +35,46 @@ from structgen.grammars.ir import Grammar, Rule, Shared
 from structgen.kernels import entries
 from structgen.kernels.handles import handle
 from structgen.kernels.layout import SPAN_FIRST, START, Trie
+from structgen.kernels.masks import find_exits
 from structgen.kernels.trie import mark_leaving
 
 __all__ = ["ROWS_VERSION", "LocalRow", "SharedRows", "Stored", "Terminal", "check_row", "shared_rows"]
 
 ROWS_VERSION = 1  # of what `Terminal.stored` gives
 MOST_STATES = 4_000  # configurations of one expression
+MANY_UNITS = 1 << 15
 
 Row = NDArray[np.uint32]
 Items = tuple[tuple[int, int], ...]  # (node, counted from the first of the expression; register)
 Stored = dict[Any, tuple[NDArray[Any], ...]]  # rows of one terminal: by items, the fields of _Survey; by prefix, a trie
 
 
+class Exits(NamedTuple):
+    """Where tokens go on behind a shared expression, as kernels/masks.py, fill_below, takes it.
+
+    first i64 (257,): the span of each byte in child i32 (m,), the trie nodes that follow a possible end by that byte
+    and below which some token does not stay inside. units i16 (m,) repetitions before it; due bool (m,): whether the
+    least number is asked for there.
+    """
+
+    first: NDArray[np.int64]
+    child: NDArray[np.int32]
+    units: NDArray[np.int16]
+    due: NDArray[np.bool_]
+
+
 class LocalRow(NamedTuple):
     """What a state of a shared expression allows.
 
-    row u32 (words,): tokens that stay inside or end where it ends; exits i64 (.,): inner trie nodes where it may end.
-    For states that are like it (`Terminal.after`): tokens that stay inside, and the handle of a trie of all others.
+    row u32 (words,): tokens that stay inside or end where it ends; exits: where tokens leave it, those with up to
+    `most` repetitions and, if due, at least `least`. For states that are like it (`Terminal.after`): tokens that stay
+    inside, and the handle of a trie of all others.
     """
 
     row: Row
-    exits: NDArray[np.int64]
+    exits: Exits | None
+    most: int = MANY_UNITS
+    least: int = 0
     leaving: Any = None
     arrays: Trie | None = None  # kept alive for `leaving`
 
@@ -59,7 +83,8 @@ class LocalRow(NamedTuple):
 class _Survey:
     """Per token: need i16 repetitions begun, -1 = impossible; counts bool: the end of the counted part was passed.
 
-    exits i64 inner trie nodes, units i16 repetitions at each, due bool: whether the least number is asked for there.
+    exits i64 inner trie nodes where the expression may end, units i16 repetitions at each, due bool: whether the least
+    number is asked for there. below: what follows them, once it was needed.
     """
 
     need: NDArray[np.int16]
@@ -68,20 +93,26 @@ class _Survey:
     units: NDArray[np.int16]
     due: NDArray[np.bool_]
     most: int
+    below: Exits | None = None
 
 
 class Terminal:
-    """A shared expression over one vocabulary: its grammar, and the rows of its states that were asked for."""
+    """A shared expression over one vocabulary: its grammar, and the rows of its states that were asked for.
 
-    def __init__(self, body: SharedBody, trie: TokenTrie, stored: Stored | None = None, keep: bool = False) -> None:
-        self._body, self._trie, self._keep = body, trie, keep
+    `top`: rows are of the tokens below this node of the trie, the states being what holds there.
+    """
+
+    def __init__(
+        self, body: SharedBody, trie: TokenTrie, stored: Stored | None = None, keep: bool = False, top: int = 0
+    ) -> None:
+        self._body, self._trie, self._keep, self._top = body, trie, keep, top
         self._surveys: dict[Items, _Survey | None] = {}
         self._rows: dict[object, LocalRow | None] = {}
         for key, arrays in (stored or {}).items():
             if key[0] == "after":
                 *own, row = arrays
                 trie_arrays = Trie(*own)
-                self._rows[key] = LocalRow(row, np.zeros(0, np.int64), handle(trie_arrays), trie_arrays)
+                self._rows[key] = LocalRow(row, None, leaving=handle(trie_arrays), arrays=trie_arrays)
             else:
                 need, counts, exits, units, due, most = arrays
                 self._surveys[key] = _Survey(need, counts, exits, units, due, int(most))
@@ -103,7 +134,8 @@ class Terminal:
         survey = self._survey(items, learn)
         if survey is None:
             return None
-        row = self._rows[items] = LocalRow(packed(survey.need >= 0, self._trie.words), survey.exits)
+        fits = survey.need >= 0
+        row = self._rows[items] = LocalRow(packed(fits, self._trie.words), self._exits(survey, fits))
         if not self._keep:
             self._surveys.pop(items, None)  # its row says all there is: 16 kB instead of 400
         return row
@@ -118,13 +150,31 @@ class Terminal:
         key = (node, left, due)
         if key not in self._rows:
             fits = (survey.need >= 0) & (survey.need <= left) & (~survey.counts | (survey.need >= due))
-            goes = (survey.units <= left) & (~survey.due | (survey.units >= due))
-            self._rows[key] = LocalRow(packed(fits, self._trie.words), survey.exits[goes])
+            if survey.below is None:
+                survey.below = self._exits(survey, np.zeros(self._trie.size, np.bool_))  # any count may cut off any
+            self._rows[key] = LocalRow(packed(fits, self._trie.words), survey.below, left, due)
         return self._rows[key]
+
+    def _exits(self, survey: _Survey, inside: NDArray[np.bool_]) -> Exits | None:
+        """What follows the nodes where the expression may end, but for subtrees all of whose tokens are `inside`."""
+        if not len(survey.exits):
+            return None
+        trie, first = self._trie.arrays, np.zeros(257, np.int64)
+        outside = np.zeros(len(trie.token) + 1, np.int32)
+        np.cumsum(~inside[trie.token], out=outside[1:])
+        child, origin = np.zeros((2, 1 << 10), np.int32)
+        found = find_exits(trie, survey.exits, outside, first, child, origin)
+        if found > len(child):
+            child, origin = np.zeros((2, found), np.int32)
+            find_exits(trie, survey.exits, outside, first, child, origin)
+        origin = origin[:found]
+        return Exits(first, child[:found].copy(), survey.units[origin], survey.due[origin])
 
     def after(self, place: int) -> LocalRow | None:
         """Of the state after a promised prefix: the tokens that stay inside, and a trie of all others as a whole."""
         key = ("after", prefix_at(place))
+        if self._top:
+            return None
         if key not in self._rows:
             state = self.automaton.advance(START, prefix_at(place))
             self._rows[key] = self._whole(state) if state else None
@@ -165,7 +215,7 @@ class Terminal:
         exits, leaves = np.empty((n, 3), np.int64), np.zeros(n, np.uint8)
         known, path = np.zeros((MOST_STATES, 2), np.int16), np.zeros((3, self._trie.longest + 2), np.int64)
         out = (need, counts, exits, leaves, known, path)
-        found = self.automaton.attempt(entries.survey, self._trie.handle, state, *out)
+        found = self.automaton.attempt(entries.survey, self._trie.handle, state, self._top, *out)
         if found < 0:
             return None, leaves
         exits = exits[:found]
@@ -190,7 +240,7 @@ class Terminal:
         counts = np.where(beyond, np.diff(trie.token_start), 0)[kept]
         starts = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
         arrays = Trie(trie.byte[kept], trie.depth[kept], before[trie.skip[kept]], starts, tokens)
-        return LocalRow(packed(fits, self._trie.words), np.zeros(0, np.int64), handle(arrays), arrays)
+        return LocalRow(packed(fits, self._trie.words), None, leaving=handle(arrays), arrays=arrays)
 
 
 def check_row(key: Any, arrays: tuple[NDArray[Any], ...], trie: TokenTrie) -> None:
@@ -228,6 +278,9 @@ class SharedRows:
     trie: TokenTrie
     lock: threading.RLock = field(default_factory=threading.RLock)
     _terminals: weakref.WeakKeyDictionary[SharedBody, Terminal] = field(default_factory=weakref.WeakKeyDictionary)
+    _below: weakref.WeakKeyDictionary[SharedBody, dict[int, Terminal]] = field(
+        default_factory=weakref.WeakKeyDictionary
+    )
     keep: bool = False  # surveys, so that `stored` gives all of them
     _stored: dict[str, Stored] = field(default_factory=dict)
 
@@ -239,6 +292,14 @@ class SharedRows:
                 stored = self._stored.get(body.digest) if self._stored else None
                 terminal = self._terminals[body] = Terminal(body, self.trie, stored, self.keep)
             return terminal
+
+    def terminal_below(self, body: SharedBody, top: int) -> Terminal:
+        """The terminal for the tokens below a node of the trie."""
+        with self.lock:
+            found = self._below.setdefault(body, {})
+            if top not in found:
+                found[top] = Terminal(body, self.trie, top=top)
+            return found[top]
 
     def stored(self) -> dict[str, Stored]:
         """The rows surveyed so far, by what their expressions compile to."""

@@ -6,7 +6,8 @@ under one byte budget of the process (automata/budget.py).
 An item set is a disjunction, so its mask is the union of the masks of its parts. Items inside a shared expression are a
 part whose row is known (automata/local.py), but for the suffixes of tokens that leave it: these are walked in the
 context. States that promise to be like a shared expression ("any key but these") take its row for the tokens that stay
-inside, and walk only those that leave. What is left is walked as a whole.
+inside, and walk only those that leave. What is left is walked as a whole. But where a blank, or another byte with
+thousands of tokens, leads to what takes many bytes, the tokens behind it are a mask of their own, put together so.
 
 Cost: seen before, a dictionary look-up; put together, a copy of the row and a walk over some hundred suffixes; walked,
 one table look-up per trie node reached.
@@ -31,6 +32,7 @@ LONG_WALK = 400  # trie nodes from which a shared row pays: it costs 10 µs in i
 CONFIGURATION = 40  # what making a configuration costs, in trie nodes
 REST = -1  # the part of a state's items that is walked
 MOST_GROUPS = 32
+_NO_CUT = np.zeros((0, 2), np.int64)
 
 
 class MaskTable:
@@ -60,7 +62,10 @@ class MaskTable:
         self._groups = np.zeros((MOST_GROUPS, 3), np.int64)
         self._shared = shared_rows(trie)
         self._spans = self._networks.spans.tolist()
-        self._terminals: list[Terminal | None] = [None] * len(self._spans)
+        self._cut = np.array([(node, 0) for node in trie.sections], np.int64).reshape(-1, 2)
+        self._terminals: dict[int, list[Terminal | None]] = {
+            top: [None] * len(self._spans) for top in (0, *trie.sections)
+        }
         self._stop_ids = stop_ids
 
     def row(self, state: int) -> Row:
@@ -90,43 +95,57 @@ class MaskTable:
     def _walk(self, state: int) -> Row:
         """The row by a full walk."""
         row = np.zeros(self._trie.words, np.uint32)
-        self._configurations.call(entries.fill_row, self._trie.handle, state, row, self._root, self._path)
+        self._configurations.call(entries.fill_row, self._trie.handle, state, row, self._root, self._path, _NO_CUT)
         return row
 
-    def _together(self, state: int) -> Row:
-        """The union over the state's groups of items of one shared expression, and the walk of all others."""
+    def _together(self, state: int, top: int = 0, row: Row | None = None) -> Row:
+        """The union over the state's groups of items of one shared expression, and the walk of all others.
+
+        Of the tokens below trie node `top`, `state` being what holds there; added to `row`.
+        """
         configurations = self._configurations
         if not self._spans:
             return self._walk(state)
         items = configurations.scan_items(state)
         part, groups = self._split(items, state)
         rest = len(items)
-        row: Row | None = None
         unknown = []
         for group, (span, origin, size) in enumerate(groups):
             chosen = items if size == len(items) else items[part == group]
-            found = self._shared_rows(span, chosen, learn=False)
+            found = self._shared_rows(span, chosen, top, learn=False)
             if found is None:
                 unknown.append((span, chosen.copy()))
                 part[part == group] = REST
             else:
                 rest -= size
-                row = self._add(state, found, span, origin, part, group, row)
+                row = self._add(state, found, span, origin, part, group, row, top)
         if row is None:
             row = np.zeros(self._trie.words, np.uint32)
         if rest:
-            before, trie = len(configurations), self._trie.handle
-            visited = configurations.call(entries.fill_part, trie, state, part, REST, row, self._root, self._path)
+            before, cut = len(configurations), _NO_CUT if top else self._cut
+            visited = configurations.call(
+                entries.fill_part, self._trie.handle, state, part, REST, row, self._root, self._path, top, cut
+            )
             if unknown and visited + CONFIGURATION * (len(configurations) - before) > LONG_WALK:
                 for span, chosen in unknown:
-                    if self._wanted_before(span, chosen):
-                        self._shared_rows(span, chosen, learn=True)
+                    if self._wanted_before(span, chosen, top):
+                        self._shared_rows(span, chosen, top, learn=True)
+            row = self._sections(row, cut)
         return row
 
-    def _wanted_before(self, span: int, items: NDArray[np.int64]) -> bool:
+    def _sections(self, row: Row, cut: NDArray[np.int64]) -> Row:
+        """Add the tokens below the nodes at which a kernel stopped."""
+        found = [pair for pair in cut.tolist() if pair[1]]
+        if found:
+            cut[:, 1] = 0
+            for node, state in found:
+                row = self._together(state, node, row)
+        return row
+
+    def _wanted_before(self, span: int, items: NDArray[np.int64], top: int) -> bool:
         """Whether a long walk would have been saved before by the shared rows of these items."""
         _, first, _, _, sort, _, _ = self._spans[span]
-        terminal = self._terminals[span]
+        terminal = self._terminals[top][span]
         assert terminal is not None
         return terminal.worth(tuple((node - first, attr if sort == EXACT else 0) for node, _, attr in items.tolist()))
 
@@ -136,7 +155,7 @@ class MaskTable:
             items = self._configurations.scan_items(state).copy()
             part, groups = self._split(items, state)
             for group, (span, _, _) in enumerate(groups):
-                self._shared_rows(span, items[part == group], learn=True)
+                self._shared_rows(span, items[part == group], 0, learn=True)
 
     def _split(self, items: NDArray[np.int64], state: int) -> tuple[NDArray[np.int64], list[list[int]]]:
         """The group of each scan item of a state, REST outside spans; and the groups: [span, origin, items]."""
@@ -153,28 +172,35 @@ class MaskTable:
         part: NDArray[np.int64],
         group: int,
         row: Row | None,
+        top: int,
     ) -> Row:
         """Add a group's shared rows, and walk in this context where tokens leave the expression."""
-        configurations, path = self._configurations, self._path
+        configurations, path, cut = self._configurations, self._path, _NO_CUT if top else self._cut
         for local in found:
             row = local.row.copy() if row is None else np.bitwise_or(row, local.row, out=row)
             if local.leaving is not None:
-                configurations.call(entries.fill_part, local.leaving, state, part, group, row, self._root, path)
-            elif len(local.exits):
+                configurations.call(
+                    entries.fill_part, local.leaving, state, part, group, row, self._root, path, 0, _NO_CUT
+                )
+            elif local.exits is not None:
                 after = configurations.arrive(self._spans[span][SPAN_AFTER], origin)
-                configurations.call(entries.fill_below, self._trie.handle, local.exits, after, row, path)
+                where = (local.most, local.least, after, row, path, cut)
+                configurations.call(entries.fill_below, self._trie.handle, *local.exits, *where)
+                row = self._sections(row, cut)
         assert row is not None
         return row
 
-    def _shared_rows(self, span: int, items: NDArray[np.int64], *, learn: bool) -> list[LocalRow] | None:
+    def _shared_rows(self, span: int, items: NDArray[np.int64], top: int, *, learn: bool) -> list[LocalRow] | None:
         """Shared rows whose union is that of the items, all of one span and origin; None when one is not known.
 
         With `learn` rows that are not known are made.
         """
         key, first, _, _, sort, low, high = self._spans[span]
-        terminal = self._terminals[span]
+        terminal = self._terminals[top][span]
         if terminal is None:
-            terminal = self._terminals[span] = self._shared.terminal(self._networks.shared[key])
+            body = self._networks.shared[key]
+            terminal = self._shared.terminal_below(body, top) if top else self._shared.terminal(body)
+            self._terminals[top][span] = terminal
         if sort == LIKE:
             places = set(self._networks.like[items[:, NODE]].tolist()) - {-1}
             found = [terminal.after(place) for place in places]

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from structgen.automata.program import Program, SharedBody, write_program
+from structgen.automata.terminals import with_terminals
 from structgen.errors import InvariantError, LimitExceeded, Unsatisfiable
 from structgen.grammars.ir import Grammar
 from structgen.kernels.assembly import assemble, prune
@@ -99,7 +100,7 @@ class RuleNetworks:
 
 def build_network(grammar: Grammar) -> RuleNetworks:
     """Compile a grammar to arrays, remove what cannot finish. Raises Unsatisfiable for an empty language."""
-    program = write_program(grammar)
+    program = write_program(with_terminals(grammar))
     words = np.frombuffer(program.words, np.int64)
     if len(words) > MAX_WORDS:
         raise LimitExceeded("the grammar has too many states", limit="program_words", allowed=MAX_WORDS)

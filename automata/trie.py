@@ -18,6 +18,8 @@ from structgen.kernels.handles import handle
 from structgen.kernels.layout import Trie
 from structgen.kernels.trie import build_trie as fill_trie
 
+LARGE = 4000  # nodes
+
 
 @dataclass(frozen=True, eq=False)
 class TokenTrie:
@@ -51,6 +53,16 @@ class TokenTrie:
     def nodes(self) -> NDArray[np.int64]:
         """The node at which each token of arrays.token ends."""
         return np.repeat(np.arange(len(self.arrays.byte)), np.diff(self.arrays.token_start))
+
+    @cached_property
+    def sections(self) -> tuple[int, ...]:
+        """The children of the root below which thousands of nodes lie, such as that of the byte ' '."""
+        found, node, skip = [], 1, self.arrays.skip
+        while node < len(skip):
+            if skip[node] - node > LARGE:
+                found.append(node)
+            node = int(skip[node])
+        return tuple(found)
 
     def validate(self) -> None:
         """Raise InvariantError if the arrays break their contract (always called on load)."""

@@ -72,15 +72,15 @@ def rehash_sets(h):  # type: ignore[no-untyped-def]
 
 
 @jit
-def fill_row(h, trie, config, row, root, path):  # type: ignore[no-untyped-def]
+def fill_row(h, trie, config, row, root, path, cut):  # type: ignore[no-untyped-def]
     net, memo, work = automaton(h)
-    return _fill_row(net, memo, work, trie_of(trie), config, EVERY, 0, row, root, path)
+    return _fill_row(net, memo, work, trie_of(trie), config, EVERY, 0, row, root, path, 0, cut)
 
 
 @jit
-def fill_part(h, trie, config, part, chosen, row, root, path):  # type: ignore[no-untyped-def]
+def fill_part(h, trie, config, part, chosen, row, root, path, top, cut):  # type: ignore[no-untyped-def]
     net, memo, work = automaton(h)
-    return _fill_row(net, memo, work, trie_of(trie), config, part, chosen, row, root, path)
+    return _fill_row(net, memo, work, trie_of(trie), config, part, chosen, row, root, path, top, cut)
 
 
 @jit
@@ -90,12 +90,12 @@ def split(h, span, config, part, groups):  # type: ignore[no-untyped-def]
 
 
 @jit
-def survey(h, trie, config, need, closed, exits, leaves, known, path):  # type: ignore[no-untyped-def]
+def survey(h, trie, config, top, need, closed, exits, leaves, known, path):  # type: ignore[no-untyped-def]
     net, memo, work = automaton(h)
-    return _survey(net, memo, work, trie_of(trie), config, need, closed, exits, leaves, known, path)
+    return _survey(net, memo, work, trie_of(trie), config, top, need, closed, exits, leaves, known, path)
 
 
 @jit
-def fill_below(h, trie, nodes, config, row, path):  # type: ignore[no-untyped-def]
+def fill_below(h, trie, first, child, units, due, most, least, config, row, path, cut):  # type: ignore[no-untyped-def]
     net, memo, work = automaton(h)
-    return _fill_below(net, memo, work, trie_of(trie), nodes, config, row, path)
+    return _fill_below(net, memo, work, trie_of(trie), first, child, units, due, most, least, config, row, path, cut)

@@ -11,21 +11,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from structgen.kernels._jit import jit
+from structgen.kernels._jit import inlined, jit
 from structgen.kernels.earley import scan, spread, step
 from structgen.kernels.interning import open_item
 from structgen.kernels.layout import ACCEPTING, ATTR, NODE, ORIGIN, SCANS, SEGMENT
 
 ALIVE, LEAVES, MIXED, COUNTING, CLOSED = 1, 2, 4, 8, 16  # what `survey` notes of a configuration
 UNCERTAIN = -4  # it gave up
+WIDE = 24  # bytes
 
 
 @jit
-def fill_row(net, memo, work, trie, config, part, chosen, row, root, path):  # type: ignore[no-untyped-def]
-    """Set bit t of u32 array `row` for every token t allowed in `config`; bits that are set stay set.
+def fill_row(net, memo, work, trie, config, part, chosen, row, root, path, top, cut):  # type: ignore[no-untyped-def]
+    """Set bit t of u32 array `row` for every token t below trie node `top` that is allowed, `config` being what holds
+    there; bits that are set stay set.
 
     If i64 `part` is not empty it has an entry per scan item of `config`, and only items whose entry is `chosen` count.
-    Returns how many trie nodes were visited, or GROW / CROWDED (call again: what was found stays found).
+    Below the nodes in column 0 of i64 `cut` (., 2), children of the root, nothing is visited if what holds there takes
+    WIDE bytes or more: column 1 receives that configuration. Returns how many trie nodes were visited, or GROW /
+    CROWDED (call again: what was found stays found).
     root i32 (256,) is scratch; path i64 of at least the trie's depth + 1: path[d] is the configuration after d bytes,
     so leaving a subtree needs no pop.
     """
@@ -33,22 +37,23 @@ def fill_row(net, memo, work, trie, config, part, chosen, row, root, path):  # t
         open_part(net, memo, config, part, chosen, root)
     else:
         root[:] = memo.trans[config]
-    path[0] = config
-    i, n, visited = 1, trie.byte.shape[0], np.int64(0)
+    base = np.int64(trie.depth[top])
+    path[base] = config
+    i, n, visited = np.int64(top) + 1, np.int64(trie.skip[top]), np.int64(0)
     while i < n:
         visited += 1
         depth = np.int64(trie.depth[i])
         byte = np.int64(trie.byte[i])
-        after = np.int64(root[byte]) if depth == 1 else np.int64(memo.trans[path[depth - 1], byte])
+        after = np.int64(root[byte]) if depth == base + 1 else np.int64(memo.trans[path[depth - 1], byte])
         if after == 0:
-            i = trie.skip[i]
+            i = np.int64(trie.skip[i])
             continue
         for k in range(trie.token_start[i], trie.token_start[i + 1]):
             t = trie.token[k]
             row[t >> 5] |= np.uint32(1) << np.uint32(t & 31)
         if trie.skip[i] > i + 1:
             if after < 0:
-                if depth == 1 and part.shape[0] > 0:
+                if depth == base + 1 and part.shape[0] > 0:
                     after = np.int64(scan(net, memo, work, config, byte, part, chosen))
                     if after > 0:
                         spread(net, memo, config, byte, part, chosen, root, after)
@@ -57,35 +62,104 @@ def fill_row(net, memo, work, trie, config, part, chosen, row, root, path):  # t
                 if after <= 0:
                     return after - (after == 0)  # 0 here breaks the contract of rows: reported as UNKNOWN
             path[depth] = after
+            if depth == 1 and _section(trie, cut, i + 1) >= 0 and _takes(memo, after) >= WIDE:
+                cut[_section(trie, cut, i + 1), 1] = after
+                i = np.int64(trie.skip[i])
+                continue
         i += 1
     return visited
 
 
+@inlined
+def _takes(memo, config):  # type: ignore[no-untyped-def]
+    """How many bytes may come next."""
+    count = 0
+    for byte in range(256):
+        count += memo.trans[config, byte] != 0
+    return count
+
+
+@inlined
+def _section(trie, cut, node):  # type: ignore[no-untyped-def]
+    """The row of `cut` below whose node this one lies, or -1."""
+    found = -1
+    for s in range(cut.shape[0]):
+        if cut[s, 0] < node < trie.skip[cut[s, 0]]:
+            found = s
+    return found
+
+
 @jit
-def fill_below(net, memo, work, trie, nodes, config, row, path):  # type: ignore[no-untyped-def]
-    """As fill_row for the tokens below each of the trie nodes i64 `nodes`, `config` being what holds at these nodes."""
-    visited = np.int64(0)
-    for node in nodes:
-        path[trie.depth[node]] = config
-        i, end = np.int64(node) + 1, np.int64(trie.skip[node])
-        while i < end:
-            visited += 1
-            depth = np.int64(trie.depth[i])
-            after = np.int64(memo.trans[path[depth - 1], trie.byte[i]])
-            if after == 0:
-                i = np.int64(trie.skip[i])
+def fill_below(net, memo, work, trie, first, child, units, due, most, least, config, row, path, cut):  # type: ignore[no-untyped-def]
+    """As fill_row for the trie nodes where a shared expression was left and what is below, by `find_exits`.
+
+    `config` is what holds before these nodes' bytes. Of exits inside a counted part, those with more than `most`
+    repetitions or, if due, fewer than `least` do not count. `cut` as there.
+    """
+    visited, wide = np.int64(0), cut.shape[0] > 0 and _takes(memo, config) >= WIDE
+    for byte in range(256):
+        if memo.trans[config, byte] == 0:
+            continue
+        for e in range(first[byte], first[byte + 1]):
+            if units[e] > most or (due[e] and units[e] < least):
                 continue
-            for k in range(trie.token_start[i], trie.token_start[i + 1]):
-                t = trie.token[k]
-                row[t >> 5] |= np.uint32(1) << np.uint32(t & 31)
-            if trie.skip[i] > i + 1:
-                if after < 0:
-                    after = np.int64(step(net, memo, work, path[depth - 1], np.int64(trie.byte[i])))
-                    if after <= 0:
-                        return after - (after == 0)
-                path[depth] = after
-            i += 1
+            i = np.int64(child[e])
+            depth, end = np.int64(trie.depth[i]), np.int64(trie.skip[i])
+            if wide and depth == 2 and _section(trie, cut, i) >= 0:
+                cut[_section(trie, cut, i), 1] = config
+                continue
+            path[depth - 1] = config
+            while i < end:
+                visited += 1
+                depth = np.int64(trie.depth[i])
+                after = np.int64(memo.trans[path[depth - 1], trie.byte[i]])
+                if after == 0:
+                    i = np.int64(trie.skip[i])
+                    continue
+                for k in range(trie.token_start[i], trie.token_start[i + 1]):
+                    t = trie.token[k]
+                    row[t >> 5] |= np.uint32(1) << np.uint32(t & 31)
+                if trie.skip[i] > i + 1:
+                    if after < 0:
+                        after = np.int64(step(net, memo, work, path[depth - 1], np.int64(trie.byte[i])))
+                        if after <= 0:
+                            return after - (after == 0)
+                    path[depth] = after
+                i += 1
     return visited
+
+
+@jit
+def find_exits(trie, nodes, outside, first, child, origin):  # type: ignore[no-untyped-def]
+    """The children of some trie nodes, i64 (k,), below which some token is `outside`, sorted by byte; how many.
+
+    outside i32 (t+1,): how many of the tokens before each place of trie.token are not allowed inside. first i64 (257,)
+    receives the spans of the bytes, child and origin i32 the children and which of `nodes` each is of; if they have no
+    room, nothing but the count is right.
+    """
+    first[:] = 0
+    for sweep in range(2):
+        for k in range(nodes.shape[0]):
+            i, end = np.int64(nodes[k]) + 1, np.int64(trie.skip[nodes[k]])
+            while i < end:
+                after = np.int64(trie.skip[i])
+                if outside[trie.token_start[after]] > outside[trie.token_start[i]]:
+                    if sweep == 0:
+                        first[np.int64(trie.byte[i]) + 1] += 1
+                    else:
+                        place = first[trie.byte[i]]
+                        child[place], origin[place] = i, k
+                        first[trie.byte[i]] = place + 1
+                i = after
+        if sweep == 0:
+            for byte in range(256):
+                first[byte + 1] += first[byte]
+            if first[256] > child.shape[0]:
+                return first[256]
+    for byte in range(256, 0, -1):
+        first[byte] = first[byte - 1]
+    first[0] = 0
+    return first[256]
 
 
 @jit
@@ -142,8 +216,9 @@ def _count(net, memo, config, known):  # type: ignore[no-untyped-def]
 
 
 @jit
-def survey(net, memo, work, trie, config, need, closed, exits, leaves, known, path):  # type: ignore[no-untyped-def]
-    """Walk all that `config` allows and tell of each token what it does; GROW / CROWDED, or how many exits there are.
+def survey(net, memo, work, trie, config, top, need, closed, exits, leaves, known, path):  # type: ignore[no-untyped-def]
+    """Walk all that `config` allows below trie node `top` and tell of each token what it does; GROW / CROWDED, or how
+    many exits there are.
 
     need i16 (tokens,): repetitions begun by those that are possible, others keep their value; closed bool (tokens,):
     the counted part was left. exits i64 (n, 3): inner trie nodes where the text may end, repetitions there, 1 = inside
@@ -153,8 +228,9 @@ def survey(net, memo, work, trie, config, need, closed, exits, leaves, known, pa
     if config >= known.shape[0]:
         return np.int64(UNCERTAIN)
     _count(net, memo, config, known)
-    path[0, 0], path[1, 0], path[2, 0] = config, known[config, 1], known[config, 0] & COUNTING
-    i, n, found = 1, trie.byte.shape[0], np.int64(0)
+    base = np.int64(trie.depth[top])
+    path[0, base], path[1, base], path[2, base] = config, known[config, 1], known[config, 0] & COUNTING
+    i, n, found = np.int64(top) + 1, np.int64(trie.skip[top]), np.int64(0)
     while i < n:
         depth = np.int64(trie.depth[i])
         after = np.int64(memo.trans[path[0, depth - 1], trie.byte[i]])
@@ -163,7 +239,7 @@ def survey(net, memo, work, trie, config, need, closed, exits, leaves, known, pa
             if after < 0:
                 return after
         if after == 0:
-            i = trie.skip[i]
+            i = np.int64(trie.skip[i])
             continue
         if after >= known.shape[0]:
             return np.int64(UNCERTAIN)

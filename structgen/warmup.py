@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from structgen.automata.configurations import Configurations
 from structgen.automata.lexed import LexedConfigurations
 from structgen.automata.lexed_masks import LexedMasks
-from structgen.automata.local import shared_rows
+from structgen.automata.local import Exits, shared_rows
 from structgen.automata.masks import MaskTable
 from structgen.automata.network import build_network
 from structgen.automata.program import place
@@ -107,11 +107,12 @@ def run_every_kernel() -> None:
     trie = build_trie(b"".join(tokens), offsets)
     MaskTable(configurations, trie, (0,), check=True).row(configurations.advance(2, b"[a"))
     terminal = shared_rows(trie).terminal(next(iter(configurations.networks.shared.values())))
-    local = terminal.bounded(0, 0, 1, 99, True)
+    terminal.bounded(0, 0, 1, 99, True)
     terminal.exact(((0, 0),), True)
     terminal.after(place(b""))
     row, path = np.zeros(trie.words, np.uint32), np.zeros(trie.longest + 2, np.int64)
-    configurations.call(entries.fill_below, trie.handle, local.exits, 2, row, path)  # type: ignore[union-attr]
+    exits = Exits(np.zeros(257, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int16), np.zeros(0, np.bool_))
+    configurations.call(entries.fill_below, trie.handle, *exits, 99, 0, 2, row, path, np.zeros((0, 2), np.int64))
     data = np.frombuffer(configurations.shortest(2), np.uint8)
     fewest_tokens(trie.arrays, data, np.zeros(len(data) + 1, np.int64), np.zeros(len(data), np.int32))
     configurations.arrive(1, 2)
