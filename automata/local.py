@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -43,6 +44,8 @@ __all__ = ["ROWS_VERSION", "LocalRow", "SharedRows", "Stored", "Terminal", "chec
 ROWS_VERSION = 1  # of what `Terminal.stored` gives
 MOST_STATES = 4_000  # configurations of one expression
 MANY_UNITS = 1 << 15
+MANY_EXITS = 1 << 11
+PATIENCE = 4
 
 Row = NDArray[np.uint32]
 Items = tuple[tuple[int, int], ...]  # (node, counted from the first of the expression; register)
@@ -52,15 +55,12 @@ Stored = dict[Any, tuple[NDArray[Any], ...]]  # rows of one terminal: by items, 
 class Exits(NamedTuple):
     """Where tokens go on behind a shared expression, as kernels/masks.py, fill_below, takes it.
 
-    first i64 (257,): the span of each byte in child i32 (m,), the trie nodes that follow a possible end by that byte
-    and below which some token does not stay inside. units i16 (m,) repetitions before it; due bool (m,): whether the
-    least number is asked for there.
+    first i64 (257,): the span of each byte in nodes i32 (m, 3): CHILD, a trie node that follows a possible end by that
+    byte, below which some token does not stay inside; UNITS repetitions before it; DUE 1 = the least is asked for.
     """
 
     first: NDArray[np.int64]
-    child: NDArray[np.int32]
-    units: NDArray[np.int16]
-    due: NDArray[np.bool_]
+    nodes: NDArray[np.int32]
 
 
 class LocalRow(NamedTuple):
@@ -116,16 +116,14 @@ class Terminal:
             else:
                 need, counts, exits, units, due, most = arrays
                 self._surveys[key] = _Survey(need, counts, exits, units, due, int(most))
-        self._met: set[object] = set()
+        self._met: Counter[Items] = Counter()
         self._automaton: Configurations | None = None
         self._first = 0
 
     def worth(self, items: Items) -> bool:
-        """Whether a state that needed a long walk should be surveyed: the second time it did."""
-        if items in self._met:
-            return True
-        self._met.add(items)
-        return False
+        """Whether a state that needed a long walk should be surveyed: the second time it did, below a node later."""
+        self._met[items] += 1
+        return self._met[items] > (PATIENCE if self._top else 1)
 
     def exact(self, items: Items, learn: bool) -> LocalRow | None:
         """The row of some items of an expression that stands as it is; None if unknown or impossible."""
@@ -151,24 +149,24 @@ class Terminal:
         if key not in self._rows:
             fits = (survey.need >= 0) & (survey.need <= left) & (~survey.counts | (survey.need >= due))
             if survey.below is None:
-                survey.below = self._exits(survey, np.zeros(self._trie.size, np.bool_))  # any count may cut off any
+                survey.below = self._exits(survey)  # a count may cut off any token
             self._rows[key] = LocalRow(packed(fits, self._trie.words), survey.below, left, due)
         return self._rows[key]
 
-    def _exits(self, survey: _Survey, inside: NDArray[np.bool_]) -> Exits | None:
-        """What follows the nodes where the expression may end, but for subtrees all of whose tokens are `inside`."""
+    def _exits(self, survey: _Survey, inside: NDArray[np.bool_] | None = None) -> Exits | None:
+        """What follows the nodes where the expression may end, but for subtrees all of whose tokens are `inside`, which
+        are looked for where there are many nodes: that costs a pass over the vocabulary."""
         if not len(survey.exits):
             return None
-        trie, first = self._trie.arrays, np.zeros(257, np.int64)
-        outside = np.zeros(len(trie.token) + 1, np.int32)
-        np.cumsum(~inside[trie.token], out=outside[1:])
-        child, origin = np.zeros((2, 1 << 10), np.int32)
-        found = find_exits(trie, survey.exits, outside, first, child, origin)
-        if found > len(child):
-            child, origin = np.zeros((2, found), np.int32)
-            find_exits(trie, survey.exits, outside, first, child, origin)
-        origin = origin[:found]
-        return Exits(first, child[:found].copy(), survey.units[origin], survey.due[origin])
+        trie, first, outside = self._trie.arrays, np.zeros(257, np.int64), self._trie.counted
+        if inside is not None and len(survey.exits) > MANY_EXITS:
+            outside = np.zeros(len(trie.token) + 1, np.int32)
+            np.cumsum(~inside[trie.token], out=outside[1:])
+        where = (trie, survey.exits, survey.units, survey.due, outside, first)
+        found = find_exits(*where, nodes := np.empty((1 << 10, 3), np.int32))
+        if found > len(nodes):
+            find_exits(*where, nodes := np.empty((found, 3), np.int32))
+        return Exits(first, nodes[:found].copy())
 
     def after(self, place: int) -> LocalRow | None:
         """Of the state after a promised prefix: the tokens that stay inside, and a trie of all others as a whole."""

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from structgen.automata.budget import ROWS, RowBudget
 from structgen.automata.configurations import Configurations
 from structgen.automata.local import LocalRow, Terminal, shared_rows
-from structgen.automata.trie import TokenTrie
+from structgen.automata.trie import LARGE, TokenTrie
 from structgen.errors import InvariantError
 from structgen.kernels import entries
 from structgen.kernels.layout import EXACT, LIKE, NODE, SPAN_AFTER
@@ -32,7 +32,7 @@ LONG_WALK = 400  # trie nodes from which a shared row pays: it costs 10 µs in i
 CONFIGURATION = 40  # what making a configuration costs, in trie nodes
 REST = -1  # the part of a state's items that is walked
 MOST_GROUPS = 32
-_NO_CUT = np.zeros((0, 2), np.int64)
+_NO_CUT = np.array([(1 << 40, 0)], np.int64)
 
 
 class MaskTable:
@@ -62,10 +62,9 @@ class MaskTable:
         self._groups = np.zeros((MOST_GROUPS, 3), np.int64)
         self._shared = shared_rows(trie)
         self._spans = self._networks.spans.tolist()
-        self._cut = np.array([(node, 0) for node in trie.sections], np.int64).reshape(-1, 2)
-        self._terminals: dict[int, list[Terminal | None]] = {
-            top: [None] * len(self._spans) for top in (0, *trie.sections)
-        }
+        sections = trie.sections if self._networks.by_hand else ()
+        self._cut = np.array([(LARGE, 0), *((node, 0) for node in sections)], np.int64)
+        self._terminals: dict[int, list[Terminal | None]] = {top: [None] * len(self._spans) for top in (0, *sections)}
         self._stop_ids = stop_ids
 
     def row(self, state: int) -> Row:
@@ -130,15 +129,16 @@ class MaskTable:
                 for span, chosen in unknown:
                     if self._wanted_before(span, chosen, top):
                         self._shared_rows(span, chosen, top, learn=True)
-            row = self._sections(row, cut)
+            if cut.item(1):
+                row = self._sections(row, cut)
         return row
 
     def _sections(self, row: Row, cut: NDArray[np.int64]) -> Row:
         """Add the tokens below the nodes at which a kernel stopped."""
-        found = [pair for pair in cut.tolist() if pair[1]]
-        if found:
-            cut[:, 1] = 0
-            for node, state in found:
+        found = cut[1:].tolist()
+        cut[:, 1] = 0
+        for node, state in found:
+            if state:
                 row = self._together(state, node, row)
         return row
 
@@ -186,7 +186,8 @@ class MaskTable:
                 after = configurations.arrive(self._spans[span][SPAN_AFTER], origin)
                 where = (local.most, local.least, after, row, path, cut)
                 configurations.call(entries.fill_below, self._trie.handle, *local.exits, *where)
-                row = self._sections(row, cut)
+                if cut.item(1):
+                    row = self._sections(row, cut)
         assert row is not None
         return row
 

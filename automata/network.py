@@ -53,7 +53,7 @@ class RuleNetworks:
 
     spans i64 (k, 7) see layout.SPAN_KEY, without nesting; span i32 (n,) the span of each node or -1; like i64 (n,)
     the number of the promised prefix (automata/program.py) of nodes in LIKE spans, else -1; shared: the SharedBody of
-    each number in spans.
+    each number in spans; by_hand: they were found (automata/terminals.py), nobody marked them.
 
     Invariants (validate() checks them; kernels rely on them without bounds checks):
         I1  every CSR start array ascends from 0 to the number of its edges
@@ -70,6 +70,7 @@ class RuleNetworks:
     span: NDArray[np.int32]
     like: NDArray[np.int64]
     shared: dict[int, SharedBody] = field(default_factory=dict)
+    by_hand: bool = False
 
     def validate(self) -> None:
         """Raise InvariantError if the arrays break their contract."""
@@ -100,7 +101,7 @@ class RuleNetworks:
 
 def build_network(grammar: Grammar) -> RuleNetworks:
     """Compile a grammar to arrays, remove what cannot finish. Raises Unsatisfiable for an empty language."""
-    program = write_program(with_terminals(grammar))
+    program = write_program(with_terminals(grammar))  # a front end with shared rules marks its terminals itself
     words = np.frombuffer(program.words, np.int64)
     if len(words) > MAX_WORDS:
         raise LimitExceeded("the grammar has too many states", limit="program_words", allowed=MAX_WORDS)
@@ -113,7 +114,8 @@ def build_network(grammar: Grammar) -> RuleNetworks:
     arcs, calls, silent = prune(arrays)
     arrays = arrays._replace(arcs=arrays.arcs[:arcs], calls=arrays.calls[:calls], silent=arrays.silent[:silent])
     spans = draft.spans[: draft.counts[D_SPANS]].copy()
-    return RuleNetworks(arrays, program.names, spans, span, draft.like[: len(span)].copy(), program.shared)
+    like = draft.like[: len(span)].copy()
+    return RuleNetworks(arrays, program.names, spans, span, like, program.shared, by_hand=not grammar.shared)
 
 
 def _draft(program: Program, words: int) -> Draft:

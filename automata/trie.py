@@ -55,6 +55,11 @@ class TokenTrie:
         return np.repeat(np.arange(len(self.arrays.byte)), np.diff(self.arrays.token_start))
 
     @cached_property
+    def counted(self) -> NDArray[np.int32]:
+        """0, 1, 2, ... up to the number of tokens with a text."""
+        return np.arange(len(self.arrays.token) + 1, dtype=np.int32)
+
+    @cached_property
     def sections(self) -> tuple[int, ...]:
         """The children of the root below which thousands of nodes lie, such as that of the byte ' '."""
         found, node, skip = [], 1, self.arrays.skip

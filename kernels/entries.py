@@ -96,6 +96,6 @@ def survey(h, trie, config, top, need, closed, exits, leaves, known, path):  # t
 
 
 @jit
-def fill_below(h, trie, first, child, units, due, most, least, config, row, path, cut):  # type: ignore[no-untyped-def]
+def fill_below(h, trie, first, exits, most, least, config, row, path, cut):  # type: ignore[no-untyped-def]
     net, memo, work = automaton(h)
-    return _fill_below(net, memo, work, trie_of(trie), first, child, units, due, most, least, config, row, path, cut)
+    return _fill_below(net, memo, work, trie_of(trie), first, exits, most, least, config, row, path, cut)

@@ -19,6 +19,7 @@ from structgen.kernels.layout import ACCEPTING, ATTR, NODE, ORIGIN, SCANS, SEGME
 ALIVE, LEAVES, MIXED, COUNTING, CLOSED = 1, 2, 4, 8, 16  # what `survey` notes of a configuration
 UNCERTAIN = -4  # it gave up
 WIDE = 24  # bytes
+CHILD, UNITS, DUE = range(3)  # of exits
 
 
 @jit
@@ -28,8 +29,9 @@ def fill_row(net, memo, work, trie, config, part, chosen, row, root, path, top, 
 
     If i64 `part` is not empty it has an entry per scan item of `config`, and only items whose entry is `chosen` count.
     Below the nodes in column 0 of i64 `cut` (., 2), children of the root, nothing is visited if what holds there takes
-    WIDE bytes or more: column 1 receives that configuration. Returns how many trie nodes were visited, or GROW /
-    CROWDED (call again: what was found stays found).
+    WIDE bytes or more: column 1 receives that configuration. Row 0 of `cut` is no node: no more nodes than cut[0, 0]
+    are below others than those listed, and cut[0, 1] becomes 1 if another row received something. Returns how many trie
+    nodes were visited, or GROW / CROWDED (call again: what was found stays found).
     root i32 (256,) is scratch; path i64 of at least the trie's depth + 1: path[d] is the configuration after d bytes,
     so leaving a subtree needs no pop.
     """
@@ -62,10 +64,12 @@ def fill_row(net, memo, work, trie, config, part, chosen, row, root, path, top, 
                 if after <= 0:
                     return after - (after == 0)  # 0 here breaks the contract of rows: reported as UNKNOWN
             path[depth] = after
-            if depth == 1 and _section(trie, cut, i + 1) >= 0 and _takes(memo, after) >= WIDE:
-                cut[_section(trie, cut, i + 1), 1] = after
-                i = np.int64(trie.skip[i])
-                continue
+            if depth == 1 and trie.skip[i] - i > cut[0, 0]:
+                s = _section(trie, cut, i + 1)
+                if s > 0 and _takes(memo, after) >= WIDE:
+                    cut[0, 1], cut[s, 1] = 1, after
+                    i = np.int64(trie.skip[i])
+                    continue
         i += 1
     return visited
 
@@ -81,32 +85,32 @@ def _takes(memo, config):  # type: ignore[no-untyped-def]
 
 @inlined
 def _section(trie, cut, node):  # type: ignore[no-untyped-def]
-    """The row of `cut` below whose node this one lies, or -1."""
-    found = -1
-    for s in range(cut.shape[0]):
+    """The row of `cut` below whose node this one lies, or 0."""
+    found = 0
+    for s in range(1, cut.shape[0]):
         if cut[s, 0] < node < trie.skip[cut[s, 0]]:
             found = s
     return found
 
 
 @jit
-def fill_below(net, memo, work, trie, first, child, units, due, most, least, config, row, path, cut):  # type: ignore[no-untyped-def]
-    """As fill_row for the trie nodes where a shared expression was left and what is below, by `find_exits`.
+def fill_below(net, memo, work, trie, first, exits, most, least, config, row, path, cut):  # type: ignore[no-untyped-def]
+    """As fill_row for the trie nodes of `exits` and what is below, where a shared expression was left: see find_exits.
 
     `config` is what holds before these nodes' bytes. Of exits inside a counted part, those with more than `most`
     repetitions or, if due, fewer than `least` do not count. `cut` as there.
     """
-    visited, wide = np.int64(0), cut.shape[0] > 0 and _takes(memo, config) >= WIDE
+    visited, wide = np.int64(0), cut.shape[0] > 1 and _takes(memo, config) >= WIDE
     for byte in range(256):
         if memo.trans[config, byte] == 0:
             continue
         for e in range(first[byte], first[byte + 1]):
-            if units[e] > most or (due[e] and units[e] < least):
+            if exits[e, UNITS] > most or (exits[e, DUE] and exits[e, UNITS] < least):
                 continue
-            i = np.int64(child[e])
+            i = np.int64(exits[e, CHILD])
             depth, end = np.int64(trie.depth[i]), np.int64(trie.skip[i])
-            if wide and depth == 2 and _section(trie, cut, i) >= 0:
-                cut[_section(trie, cut, i), 1] = config
+            if wide and depth == 2 and _section(trie, cut, i) > 0:
+                cut[0, 1], cut[_section(trie, cut, i), 1] = 1, config
                 continue
             path[depth - 1] = config
             while i < end:
@@ -130,12 +134,13 @@ def fill_below(net, memo, work, trie, first, child, units, due, most, least, con
 
 
 @jit
-def find_exits(trie, nodes, outside, first, child, origin):  # type: ignore[no-untyped-def]
+def find_exits(trie, nodes, units, due, outside, first, exits):  # type: ignore[no-untyped-def]
     """The children of some trie nodes, i64 (k,), below which some token is `outside`, sorted by byte; how many.
 
-    outside i32 (t+1,): how many of the tokens before each place of trie.token are not allowed inside. first i64 (257,)
-    receives the spans of the bytes, child and origin i32 the children and which of `nodes` each is of; if they have no
-    room, nothing but the count is right.
+    units i16 (k,) and due bool (k,): how many repetitions there are at each node, whether it is inside the counted part
+    or after it. outside i32 (t+1,): how many of the tokens before each place of trie.token are not allowed inside.
+    first i64 (257,) receives the spans of the bytes, exits i32 (., 3) CHILD, UNITS and DUE; if it has no room, nothing
+    but the count is right.
     """
     first[:] = 0
     for sweep in range(2):
@@ -148,13 +153,13 @@ def find_exits(trie, nodes, outside, first, child, origin):  # type: ignore[no-u
                         first[np.int64(trie.byte[i]) + 1] += 1
                     else:
                         place = first[trie.byte[i]]
-                        child[place], origin[place] = i, k
+                        exits[place, CHILD], exits[place, UNITS], exits[place, DUE] = i, units[k], due[k]
                         first[trie.byte[i]] = place + 1
                 i = after
         if sweep == 0:
             for byte in range(256):
                 first[byte + 1] += first[byte]
-            if first[256] > child.shape[0]:
+            if first[256] > exits.shape[0]:
                 return first[256]
     for byte in range(256, 0, -1):
         first[byte] = first[byte - 1]
