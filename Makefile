@@ -11,7 +11,7 @@ ARGS ?=
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: setup demo test test-all lint fmt types nano bench wheel clean
+.PHONY: setup demo test test-fresh test-all lint fmt types nano bench wheel clean
 
 setup: $(STAMP)  ## the virtual environment with everything the other targets need
 
@@ -26,6 +26,9 @@ demo: $(STAMP)  ## three real examples on the bundled model
 
 test: $(STAMP)  ## the suite, offline, on the CPU
 	$(BIN)/python -m pytest $(ARGS)
+
+test-fresh: $(STAMP)  ## nightly: new examples and new random numbers, each statistical test with one rerun
+	$(BIN)/python -m pytest --hypothesis-profile=fresh $(ARGS)
 
 test-all: $(STAMP)  ## with the slow tests and the comparisons with other libraries (needs the bench extra)
 	$(BIN)/python -m pip install --quiet --editable ".[$(EXTRAS),bench]"

@@ -15,10 +15,18 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# The default run is the same everywhere; `--hypothesis-profile=fresh` draws new examples, for nightly runs.
+# The default run is the same everywhere; `--hypothesis-profile=fresh` draws new examples and new random numbers.
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("fresh", deadline=None)
 settings.load_profile("same")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Fresh numbers for statistical tests too."""
+    if config.getoption("--hypothesis-profile", default=None) == "fresh":
+        from tests.fresh import FreshSeeds
+
+        config.pluginmanager.register(FreshSeeds())
 
 
 @pytest.fixture(scope="session", autouse=True)

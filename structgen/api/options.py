@@ -83,7 +83,8 @@ class Settings:
     n            outputs per prompt
     method       "masked": the model's law restricted to allowed tokens at every step; or a sampler of
                  `structgen.samplers` that draws from the model conditioned on the constraint ("cars", "asap", ...)
-    method_options  the sampler's own options; of weighted ones `draws` too, among which n outputs are picked by weight
+    method_options  the sampler's own options; of weighted ones `draws` too, among which n outputs are picked by weight;
+                 of all of them `canonical` (`structgen.samplers.problem.Problem`)
     budget       when the sampler gives up (`structgen.samplers.run.Budget`); SamplingIncomplete is raised then
     max_tokens   most tokens of one output, stop token included; 512, or what the model's context leaves, when not given
     temperature  0 takes the likeliest allowed token; when not given 0 for one output and 1 for several, 1 for samplers

@@ -43,6 +43,7 @@ def draw_outputs(
     options: Mapping[str, Any] | None = None,
 ) -> tuple[list[Sample], SampleSet]:
     """n samples and the set they come from. `stream` numbers the prompt's own random numbers under the one seed."""
+    given, wanted = dict(options or {}), n
     problem = Problem(
         _prefix_model(engine),
         constraint,
@@ -51,8 +52,8 @@ def draw_outputs(
         temperature=sampling.temperature,
         top_k=sampling.top_k,
         top_p=sampling.top_p,
+        canonical=given.pop("canonical", False),
     )
-    given, wanted = dict(options or {}), n
     if method in WEIGHTED:
         wanted = given.pop("draws", max(32, 4 * n))
         if not isinstance(wanted, int) or wanted < n:

@@ -12,6 +12,7 @@ the pool is full the slots least recently used are given up; whatever is asked a
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -77,6 +78,10 @@ class PrefixModel:
         self._depth = np.zeros(0, np.int64)
         self._free: list[int] = []
         self._clock = 0
+
+    def tokens_of(self, text: str) -> list[int]:
+        """How the tokenizer spells a text."""
+        return self.engine.tokens_of(text)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -213,8 +218,9 @@ class PrefillModel:
 
     def __init__(self, engine: Any) -> None:
         self.engine, self.vocabulary, self.tokens_forwarded = engine, engine.vocabulary, 0
-        name = f"{type(engine).__module__}.{type(engine).__qualname__}|{id(engine)}|{engine.vocabulary.fingerprint}"
-        self.fingerprint = hashlib.sha256(name.encode()).hexdigest()
+        self.fingerprint = uuid.uuid4().hex  # an engine does not say what it is: nothing learned on it goes further
+        if hasattr(engine, "tokens_of"):
+            self.tokens_of = engine.tokens_of
 
     def logits(self, prefixes: Sequence[Tokens]) -> NDArray[np.floating]:
         """(n, at least vocabulary.size) float64 logits."""

@@ -63,6 +63,10 @@ class TransformersEngine:
                 raise VocabularyError(f"prompt token {token_id} is outside the vocabulary of {self.vocabulary.size}")
         return self._started(ids)
 
+    def tokens_of(self, text: str) -> list[int]:
+        """How the tokenizer spells a text by itself: no token that begins or ends a prompt."""
+        return [int(i) for i in self.tokenizer(text, add_special_tokens=False)["input_ids"]]
+
     def prefill(self, prompts: Sequence[Sequence[int]], reserve: int) -> tuple[torch.Tensor, Context]:
         """Logits (rows, vocabulary) after each prompt, and the context to extend by at most `reserve` tokens."""
         longest = max(len(prompt) for prompt in prompts)

@@ -3,6 +3,7 @@
     models      what a model must offer; TableModel, exact and enumerable
     problem     model + constraint + law = the distribution pi that is wanted; Prefix, a place in it
     predicates  a user's functions of the text on top of a constraint: predicates forbid, potentials weigh
+    canonical   a constraint, and the tokenizer's own spelling besides
     weights     the one account: rows of log-probabilities on the allowed set, paths, the distortion meter
     choosers    where random choices come from: seeded streams, or every outcome in turn (tests without noise)
     result      Sample, SampleSet: outputs, weights, evidence, what they cost

@@ -12,7 +12,10 @@ new prefix, ever; memory as the trie says.
 
 from __future__ import annotations
 
-from structgen.samplers.attempts import Attempts, trie_for
+from typing import Any
+
+from structgen.errors import OptionError
+from structgen.samplers.attempts import Attempt, Attempts, trie_for
 from structgen.samplers.result import SampleSet
 from structgen.samplers.run import Run
 from structgen.samplers.trie import Trie
@@ -20,18 +23,34 @@ from structgen.samplers.trie import Trie
 __all__ = ["asap"]
 
 
-def asap(run: Run, n: int, *, trie: Trie | None = None, concurrency: int = 16) -> SampleSet:
+def asap(
+    run: Run, n: int, *, trie: Trie | None = None, concurrency: int = 16, tv_bound: float | None = None
+) -> SampleSet:
     """n weighted draws whose proposal learns where the grammar leads; asymptotically exact, weights right at once.
 
-    `trie` carries what was learned from one call to the next.
+    `trie` carries what was learned from one call to the next. With `tv_bound` it first learns, from draws that are not
+    returned, until the proposal is certain to be that near to the target; each of the n draws then is, weights or no.
+    Failing that (in 10,000 + 1,000 n draws or the budget) it returns what it drew, with status "budget".
     """
+    if tv_bound is not None and not 0 <= tv_bound < 1:
+        raise OptionError(f"tv_bound must be in [0, 1), not {tv_bound}", option="tv_bound")
     trie = trie_for(run, trie)
-    limit = n if run.budget.attempts is None else min(n, run.budget.attempts)
     attempts = Attempts(run, trie, reject=False, concurrency=concurrency)
-    drawn = list(attempts.in_order(limit))
-    run.stats.attempts, run.stats.accepted = len(drawn), sum(a.outcome == "stop" for a in drawn)
+    learned = [] if tv_bound is None else _learned(run, attempts, tv_bound, n)
+    near = tv_bound is None or trie.tv_bound <= tv_bound
+    left = n if run.budget.attempts is None else min(n, run.budget.attempts - len(learned))
+    drawn = list(attempts.in_order(left)) if near else learned
+    every = learned + drawn if near else drawn
+    run.stats.attempts, run.stats.accepted = len(every), sum(a.outcome == "stop" for a in every)
     samples = [attempt.sample(run.problem, exact=False) for attempt in drawn]
-    known = {"evidence_bounds": (trie.log_lower, trie.log_upper), "tv_bound": trie.tv_bound}
+    known: dict[str, Any] = {"evidence_bounds": (trie.log_lower, trie.log_upper), "tv_bound": trie.tv_bound}
     if trie.log_upper == -float("inf"):
         return run.result("asap", samples, status="empty", log_evidence=trie.log_upper, **known)
+    if not near:
+        known |= {"status": "budget", "note": f"the bound was {trie.tv_bound:.3g} after {len(learned)} draws"}
     return run.weighted_result("asap", samples, n, **known)
+
+
+def _learned(run: Run, attempts: Attempts, tv_bound: float, n: int) -> list[Attempt]:
+    """Draws until the proposal is near enough, or there were enough of them."""
+    return list(attempts.in_order(run.attempt_limit(n), tv_bound))

@@ -79,17 +79,21 @@ class Attempts:
             raise OptionError(f"concurrency must be at least 1, not {concurrency}", option="concurrency")
         self.run, self.trie, self.reject, self.concurrency = run, trie, reject, concurrency
         self.cut = False
+        self.launched = 0
 
-    def in_order(self, limit: int) -> Iterator[Attempt]:
-        """At most `limit` attempts, as they were launched; ends early when U = 0 or the budget is spent."""
+    def in_order(self, limit: int, tv_bound: float = -1.0) -> Iterator[Attempt]:
+        """At most `limit` more attempts, as they were launched; ends early when U = 0 or the budget is spent.
+
+        None is launched once 1 - M / U is `tv_bound` or less.
+        """
         flying: list[Attempt] = []
         queue: deque[Attempt] = deque()
-        launched = 0
+        last = self.launched + limit
         while True:
-            while len(flying) < self.concurrency and launched < limit and self.trie.log_upper > -np.inf:
-                flying.append(Attempt(launched, self.run.chooser(launched), self.run.problem.root()))
+            while len(flying) < self.concurrency and self.launched < last and self._wanted(tv_bound):
+                flying.append(Attempt(self.launched, self.run.chooser(self.launched), self.run.problem.root()))
                 queue.append(flying[-1])
-                launched += 1
+                self.launched += 1
             if not flying:
                 return
             if self.run.spent():
@@ -101,6 +105,10 @@ class Attempts:
             flying = [attempt for attempt in flying if attempt.outcome is None]
             while queue and queue[0].outcome is not None:
                 yield queue.popleft()
+
+    def _wanted(self, tv_bound: float) -> bool:
+        """There is something to draw, and the trie is not good enough yet."""
+        return self.trie.log_upper > -np.inf and (tv_bound < 0 or self.trie.tv_bound > tv_bound)
 
     def _read(self, flying: Sequence[Attempt]) -> None:
         """One model call for all rows that attempts wait for."""

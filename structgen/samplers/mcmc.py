@@ -19,7 +19,7 @@ exchanged, as g and m at shared prefixes are the same for both.
 pi is stationary for each, and every kernel has a part of pi in it: K(x, .) >= delta Z pi, as Q(x -> y) is at least
 delta q(y) and q / pi = Z / W >= Z. Hence TV_k <= (1 - delta Z)^k from any start, with delta = 1, 1 / T, 1 / 100 of each
 cut; Z >= M, the probability of all outputs met so far, makes it a certificate (`tv_bound`), a loose one for large
-languages.
+languages. Potentials Phi multiply p(w bottom) and W; W is not bounded by one then, and there is no certificate.
 
 A proposal that dies is a rejected one. The first state is a masked draw that did not die.
 
@@ -56,7 +56,7 @@ _SEEN = 10_000  # outputs remembered for M
 class Trace:
     """An output and what each of its steps knew.   L = |x| + 1 steps once it ends
 
-    `prefixes[i]` is x_<i; `events`, `log_p`, `log_m`, `entropy` are of the step taken there (nats).
+    `prefixes[i]` is x_<i; `events`, `log_p`, `log_m`, `entropy` are of the step taken there. `log_score`: log Phi (nats).
     """
 
     prefixes: list[Prefix]
@@ -65,6 +65,7 @@ class Trace:
     log_m: list[float] = field(default_factory=list)
     entropy: list[float] = field(default_factory=list)
     finish: str | None = None
+    log_score: float = 0.0
 
     def kept(self, cut: int) -> Trace:
         """The first `cut` steps, to go on from."""
@@ -82,6 +83,7 @@ class Trace:
         self.entropy.append(max(0.0, -float((np.exp(log_q) * log_q).sum())))
         if event == here.stop:
             self.finish = "stop"
+            self.log_score = here.log_score(complete=True)
         else:
             self.prefixes.append(here.extend(event))
 
@@ -97,8 +99,8 @@ class Trace:
 
     @property
     def log_weight(self) -> float:
-        """log W(x); -inf for a trace that died."""
-        return sum(self.log_m) if self.finish == "stop" else -np.inf
+        """log W(x), and the potentials; -inf for a trace that died."""
+        return sum(self.log_m) + self.log_score if self.finish == "stop" else -np.inf
 
     def sample(self, problem: Problem) -> Sample:
         """As an output: of equal weight, without a known proposal."""
@@ -118,7 +120,7 @@ def cut_weights(cut: str, x: Trace) -> Floats:
 
 def log_acceptance(cut: str, x: Trace, y: Trace) -> float:
     """log of the probability to move from x to the proposal y."""
-    if y.finish != "stop":
+    if y.log_weight == -np.inf:
         return -np.inf
     if x.events == y.events:
         return 0.0
@@ -152,7 +154,7 @@ class Chains:
             if drawn is None:
                 return False
             for chain, trace in zip(waiting, drawn, strict=True):
-                chain.state = trace if trace.finish == "stop" else None
+                chain.state = trace if trace.log_weight > -np.inf else None
         self.chains = [chain for chain in self.chains if chain.state is not None]
         return True
 
@@ -203,7 +205,7 @@ class Chains:
         self.run.stats.attempts += len(begun)
         for _, trace in begun:
             if trace.finish == "stop" and len(self.seen) < _SEEN:
-                self.seen[trace.tokens] = trace.log_prob
+                self.seen[trace.tokens] = trace.log_prob + trace.log_score
         return [trace for _, trace in begun]
 
 
@@ -262,11 +264,13 @@ def _result(run: Run, walk: Chains, outputs: Sequence[Trace], n: int, done: int,
     root = walk.states()[0].log_m[0]
     lower = min(log_sum(list(walk.seen.values())), root)
     share = {"restart": 1.0, "uniform": 1 / run.problem.max_tokens, "priority": RESTARTS}[walk.cut]
-    known: dict[str, Any] = {"status": "complete", "evidence_bounds": (lower, root)}
+    bounded = not run.problem.law.potentials
+    known: dict[str, Any] = {"status": "complete", "evidence_bounds": (lower, root) if bounded else None}
     if len(outputs) < n or done < steps:
         known |= {"status": "budget", "note": f"{done} of {steps} steps were made before the budget was spent"}
     else:
-        known["tv_bound"] = float(np.exp(steps * np.log1p(-min(share * np.exp(lower), 1 - 1e-16))))
+        if bounded:
+            known["tv_bound"] = float(np.exp(steps * np.log1p(-min(share * np.exp(lower), 1 - 1e-16))))
         if walk.cut == "restart":
             known["log_evidence"], known["evidence_error"] = mean_weight(walk.log_weights)
     return run.result("mcmc", [trace.sample(run.problem) for trace in outputs], **known)

@@ -8,6 +8,7 @@ it for transformers.
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
@@ -26,6 +27,7 @@ Floats = NDArray[np.float64]
 class TokenModel(Protocol):
     """Logits after prefixes.
 
+    A model may have `tokens_of(text)` too: how its tokenizer spells a text, special tokens left out.
     Attributes: `vocabulary`; `fingerprint`, equal only for models with equal logits; `tokens_forwarded`, how many
     tokens it has read so far.
     """
@@ -40,15 +42,22 @@ class TokenModel(Protocol):
 
 
 class TableModel:
-    """A model given by a function (or a mapping) from the prefix to the next token's log-probabilities or logits."""
+    """A model given by a function (or a mapping) from the prefix to the next token's log-probabilities or logits.
+
+    Tables of one name are taken for the same model: what was learned on one serves the other. `encode` spells texts.
+    """
 
     def __init__(
         self,
         vocabulary: Vocabulary,
         law: Callable[[Tokens], Sequence[float] | Floats] | Mapping[Tokens, Floats],
-        name: str = "table",
+        name: str | None = None,
+        encode: Callable[[str], Sequence[int]] | None = None,
     ) -> None:
         self.vocabulary = vocabulary
+        if encode is not None:
+            self.tokens_of = encode
+        name = name or uuid.uuid4().hex  # two laws without a name are two models
         self._law = law.__getitem__ if isinstance(law, Mapping) else law
         self.fingerprint = hashlib.sha256(f"{name}|{vocabulary.fingerprint}".encode()).hexdigest()
         self.tokens_forwarded = 0

@@ -3,7 +3,8 @@
     pi(w) = p(w bottom) 1[w in L, |w| + 1 <= T] / Z     over token sequences w; times exp of the potentials, if any
 
 The model's law is transformed first (temperature, top-k, top-p), then constrained; all stop tokens are one event. A
-text that several token sequences spell has the sum of their probabilities.
+text that several token sequences spell has the sum of their probabilities, unless only the tokenizer's own spelling
+counts (`canonical`).
 
 Cost of a row: one model call, one mask, a few passes over the vocabulary in float64.
 """
@@ -14,13 +15,14 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from structgen.errors import BudgetTooSmall, InvariantError, ModelError, OptionError
 from structgen.options import SamplingOptions
+from structgen.samplers.canonical import CanonicalConstraint, Encode, encoder_of
 from structgen.samplers.models import Floats, TokenModel, Tokens
 from structgen.samplers.predicates import Guarded, GuardedMatcher
 from structgen.samplers.weights import log_sum
@@ -77,7 +79,7 @@ class Law:
     top_k, top_p  cut the model's law, before
     max_tokens    T, the stop token counted
     order         the law is transformed before it is constrained
-    measure       what is one outcome: a token sequence, not a text
+    measure       what is one outcome: a token sequence, not a text; "canonical": those the tokenizer would write
     potentials    names of the potentials that multiply it
     """
 
@@ -137,8 +139,11 @@ class Prefix:
 class Problem:
     """What to sample.
 
+    `canonical=True` restricts the language to w = encode(decode(w)); "prefixes" says besides that the tokenizer keeps
+    prefixes canonical, which spares dead ends (`samplers.canonical`).
     Raises VocabularyError when model and constraint do not belong together, BudgetTooSmall when no output fits T for
-    sure, OptionError for temperature 0 (a point mass: that is decoding or search, not sampling).
+    sure, OptionError for temperature 0 (a point mass: that is decoding or search, not sampling) and for `canonical`
+    where the model has no tokenizer that keeps texts as they are.
     """
 
     def __init__(
@@ -151,6 +156,7 @@ class Problem:
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
+        canonical: bool | Literal["prefixes"] = False,
     ) -> None:
         SamplingOptions(temperature, top_k, top_p)
         if temperature == 0:
@@ -158,11 +164,16 @@ class Problem:
         if max_tokens < 1:
             raise OptionError(f"max_tokens must be at least 1, not {max_tokens}", option="max_tokens")
         check_same_tokens(constraint.vocabulary, model.vocabulary)
+        if canonical not in (False, True, "prefixes"):
+            raise OptionError(f"canonical is False, True or 'prefixes', not {canonical!r}", option="canonical")
+        if canonical:
+            constraint = _canonical(constraint, encoder_of(model), by_prefix=canonical == "prefixes")
         self.model, self.constraint, self.prompt = model, constraint, tuple(int(token) for token in prompt)
         guard = constraint if isinstance(constraint, Guarded) else None
         self.has_predicates = guard is not None and bool(guard.predicates)
         potentials = () if guard is None else tuple(potential.name for potential in guard.potentials)
-        self.law = Law(temperature, top_k, top_p, max_tokens, potentials=potentials)
+        measure = "canonical token sequences" if canonical else "token sequences"
+        self.law = Law(temperature, top_k, top_p, max_tokens, measure=measure, potentials=potentials)
         self.vocabulary = constraint.vocabulary
         self.stops = self.vocabulary.stop_ids
         self.stop = self.stops[0]
@@ -222,6 +233,13 @@ class Problem:
     def _fewest_tokens(self, prefix: Prefix) -> int:
         """A lower bound on the tokens still to come, bottom counted: too high a bound would forbid valid outputs."""
         return -(-prefix.matcher.bytes_to_accept() // self._longest) + 1
+
+
+def _canonical(constraint: SequenceConstraint, encode: Encode, *, by_prefix: bool) -> SequenceConstraint:
+    """Under the user's functions, which stay on top."""
+    if isinstance(constraint, Guarded):
+        return Guarded(CanonicalConstraint(constraint.constraint, encode, by_prefix=by_prefix), constraint.functions)
+    return CanonicalConstraint(constraint, encode, by_prefix=by_prefix)
 
 
 def log_law(logits: NDArray[np.floating], law: Law, stops: Sequence[int]) -> Floats:

@@ -42,7 +42,7 @@ METHODS = {
 WEIGHTED = frozenset({"masked", "asap", "smc"})
 
 # Whose account has the user's potentials in it; the others draw from the model given the constraint and nothing else.
-SCORED = frozenset({"masked", "importance", "smc", "enumeration"})
+SCORED = frozenset({"masked", "importance", "smc", "enumeration", "mcmc"})
 
 
 class Method(Protocol):

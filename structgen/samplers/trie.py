@@ -26,6 +26,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path as File
+from tempfile import NamedTemporaryFile
 from typing import IO, Any
 
 import numpy as np
@@ -276,6 +277,24 @@ class Trie:
             data[f"row_{name}"] = np.concatenate([np.zeros(0, dtype), *(getattr(row, name) for row in rows)])
         with File(file).open("wb") as out:
             np.savez(out, **data)
+
+    def keep(self, folder: str | File) -> File:
+        """Save it where `warm` finds it; readers see the old file or the new one. Returns the file."""
+        file = File(folder) / f"{self.fingerprint}.trie"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=file.parent, prefix=".", delete=False) as temporary:
+            pass
+        self.save(temporary.name)
+        File(temporary.name).replace(file)
+        return file
+
+    @classmethod
+    def warm(cls, folder: str | File, problem: Problem, *, memory: int = 256 << 20, kept: int = 512) -> Trie:
+        """What a folder has of this very problem (model, weights, prompt, law, constraint), or a new trie."""
+        file = File(folder) / f"{problem.fingerprint}.trie"
+        if file.exists():
+            return cls.load(file, problem, memory=memory, kept=kept)
+        return cls(problem, memory=memory, kept=kept)
 
     @classmethod
     def load(cls, file: str | File, problem: Problem, *, memory: int = 256 << 20, kept: int = 512) -> Trie:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -166,6 +167,30 @@ def test_chains_and_searches_on_a_transformers_model(
         assert other.stats.model_calls <= len(exact.log_future)
         for s in other.samples:
             assert s.log_mass == pytest.approx(masses[s.token_ids], abs=1e-6)
+
+
+def test_canonical_spellings_of_a_transformers_tokenizer(
+    make_engine: Make, constrain: Callable[[Any], Constraint]
+) -> None:
+    """One spelling of every text, the tokenizer's; both ways to judge prefixes agree."""
+    engine = make_engine("llama", double=True)
+    constraint = constrain({"enum": [1, 12, 7, "a", [2], True]})
+    model, prompt = prefix_model(engine), engine.encode("the quick")
+    everything = enumerate_outputs(Problem(model, constraint, 7, prompt=prompt))
+    problem = Problem(model, constraint, 7, prompt=prompt, canonical=True)
+    exact = enumerate_outputs(problem)
+    tokenizer = engine.tokenizer
+    wanted = [w for w in everything.outputs if tokenizer(tokenizer.decode(w))["input_ids"][-len(w) :] == list(w)]
+    assert set(exact.outputs) == set(wanted)
+    assert len({problem.vocabulary.decode(w) for w in wanted}) == len(wanted) < len(everything.paths)
+    early = enumerate_outputs(Problem(model, constraint, 7, prompt=prompt, canonical="prefixes"))
+    assert early.log_evidence == pytest.approx(exact.log_evidence)
+    assert len(early.log_future) <= len(exact.log_future)
+    assert {s.token_ids for s in sample(problem, 20, "cars", seed=1).samples} <= set(wanted)
+    assert sample(problem, 6, "best_first").note == ""
+    other = SimpleNamespace(vocabulary=engine.vocabulary, prefill=engine.prefill)
+    with pytest.raises(OptionError, match="canonical needs a tokenizer, and PrefillModel has none"):
+        Problem(PrefillModel(other), constraint, 7, canonical=True)
 
 
 def test_other_engines_serve_too(make_engine: Make, constrain: Callable[[Any], Constraint]) -> None:

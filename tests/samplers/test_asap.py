@@ -8,7 +8,7 @@ import pytest
 from structgen.errors import OptionError
 from structgen.samplers.choosers import RandomChooser, every_outcome
 from structgen.samplers.exact import Exact, kl_divergence, total_variation
-from structgen.samplers.run import sample
+from structgen.samplers.run import Budget, sample
 from structgen.samplers.trie import Trie
 from tests.samplers.judges import (
     bernstein,
@@ -125,6 +125,35 @@ def test_evidence_and_thinned_draws(name: str) -> None:
     assert len(kept) > 0.5 * len(rest)
     check_fit(exact, kept)
     assert rest.log_evidence == pytest.approx(exact.log_evidence, abs=6 * rest.evidence_error + 1e-12)
+
+
+@pytest.mark.statistical
+def test_learning_until_the_proposal_is_certain_to_be_near() -> None:
+    """With tv_bound the draws themselves, weights ignored, are that near to the target; without it they are not."""
+    for name, bound in (("T1", 0.01), ("T2", 0.02), ("T3", 0.01)):
+        problem, exact = fixture(name)
+        trie = Trie(problem)
+        result = sample(problem, 1500, "asap", trie=trie, seed=2, tv_bound=bound)
+        assert (result.status, len(result)) == ("complete", 1500)
+        assert result.stats.attempts > 1500
+        assert result.tv_bound <= bound
+        assert total_variation(proposal(exact, trie), exact.target) <= bound
+        check_fit(exact, [s.token_ids for s in result.samples])
+        again = sample(problem, 5, "asap", trie=trie, tv_bound=bound)
+        assert (again.stats.attempts, again.stats.model_calls) == (5, 0)
+
+
+def test_learning_that_does_not_get_there() -> None:
+    problem, exact = fixture("T2")
+    short = sample(problem, 100, "asap", tv_bound=0.0, budget=Budget(attempts=60))
+    assert (short.status, len(short), short.stats.attempts) == ("budget", 60, 60)
+    assert "after 60 draws" in short.note
+    calls = sample(problem, 100, "asap", tv_bound=0.0, budget=Budget(model_calls=40), concurrency=1)
+    assert (calls.status, calls.stats.model_calls) == ("budget", 40)
+    for bad in (-0.1, 1, np.nan):
+        with pytest.raises(OptionError, match="tv_bound"):
+            sample(problem, 1, "asap", tv_bound=bad)
+    assert exact.log_evidence <= short.evidence_bounds[1] + 1e-12
 
 
 def test_a_trie_of_another_problem_is_refused() -> None:

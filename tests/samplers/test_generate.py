@@ -114,3 +114,17 @@ def test_options_of_the_other_kind_are_refused(engine: HashEngine) -> None:
     with pytest.raises(OptionError, match="temperature"):
         sg.generate(engine, "?", choices=COLOURS, method="cars", temperature=0)
     assert Settings.read({"method": "cars"}).method == "cars"
+
+
+def test_canonical_spellings_by_option() -> None:
+    plain, canonical = (
+        sg.generate_result(
+            prompt="?", choices=COLOURS, method="enumeration", max_tokens=6, seed=1, method_options={"canonical": how}
+        )
+        for how in (False, True)
+    )
+    assert plain.samples.law.measure == "token sequences"
+    assert canonical.samples.law.measure == "canonical token sequences"
+    assert canonical.samples.log_evidence < plain.samples.log_evidence
+    with pytest.raises(OptionError, match="canonical needs a tokenizer"):
+        sg.generate(HashEngine(), "?", choices=COLOURS, method="cars", method_options={"canonical": True})

@@ -10,9 +10,11 @@ from structgen.samplers.exact import enumerate_outputs, kl_divergence, total_var
 from structgen.samplers.fixtures import finite_language, vocabulary_of
 from structgen.samplers.mcmc import CUTS, RESTARTS, Trace, cut_weights, log_acceptance
 from structgen.samplers.models import TableModel
+from structgen.samplers.predicates import Potential
 from structgen.samplers.problem import Problem
 from structgen.samplers.row_memory import RowMemory
 from structgen.samplers.run import Budget, Run, sample
+from tests.samplers.guards import favours_b, guarded_problem, late, no_double_b
 from tests.samplers.judges import (
     ALPHA,
     check_fit,
@@ -54,6 +56,27 @@ def test_detailed_balance(cut: str) -> None:
 def test_detailed_balance_on_random_problems(cut: str) -> None:
     for seed in range(4):
         check_kernel(random_problem(np.random.default_rng(seed)), cut)
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_detailed_balance_under_functions_of_the_user(cut: str) -> None:
+    """Predicates make dead ends, potentials weigh: both are in the target, and the chain knows."""
+    for functions in ([no_double_b()], [late()], [favours_b()], [no_double_b(), favours_b()]):
+        check_kernel(guarded_problem(*functions), cut)
+
+
+def test_potentials_take_the_certificate_away_and_minus_infinity_forbids() -> None:
+    scored = sample(guarded_problem(favours_b()), 5, "mcmc")
+    exact = enumerate_outputs(guarded_problem(favours_b()))
+    assert (scored.tv_bound, scored.evidence_bounds) == (None, None)
+    assert scored.log_evidence == pytest.approx(exact.log_evidence, abs=6 * scored.evidence_error)
+    forbids = Potential(lambda text, complete: -np.inf if complete and text != "bb" else 0.0, "bb")
+    for cut in CUTS:
+        found = sample(guarded_problem(forbids), 20, "mcmc", cut=cut, steps=3)
+        assert {s.data for s in found.samples} == {b"bb"}
+    never = Potential(lambda text, complete: -np.inf if complete else 0.0, "never")
+    nothing = sample(guarded_problem(never), 3, "mcmc", budget=Budget(attempts=50))
+    assert (nothing.status, len(nothing)) == ("degenerate", 0)
 
 
 @pytest.mark.slow

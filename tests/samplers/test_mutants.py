@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from structgen.errors import StructgenError
-from structgen.samplers import attempts, beam, best_first, mcmc, problem, run, trie, weights
+from structgen.samplers import attempts, beam, best_first, canonical, mcmc, problem, run, trie, weights
 from structgen.samplers.exact import enumerate_outputs
 from structgen.samplers.fixtures import finite_language, vocabulary_of
 from structgen.samplers.models import TableModel
@@ -33,6 +33,7 @@ from tests.samplers.judges import (
     small_problem,
     warmed,
 )
+from tests.samplers.test_canonical import letters_but, problem_of
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
@@ -172,6 +173,16 @@ def likeliest_first() -> None:
         problem_, exact = fixture(name)
         found = sample(problem_, 6, "best_first")
         assert [s.log_prob for s in found.samples] == pytest.approx(np.sort(exact.log_prob)[::-1][:6].tolist())
+
+
+def canonical_language() -> None:
+    """A tokenizer that spells "aba" as [ab, a], and "ab" as [a, b]."""
+    wanted = {w for w in enumerate_outputs(problem_of(letters_but, False)).outputs if spelled(w)}
+    assert set(enumerate_outputs(problem_of(letters_but, True)).outputs) == wanted
+
+
+def spelled(w: tuple[int, ...]) -> bool:
+    return letters_but("".join(("a", "b", "ab", "ba", "aa")[token] for token in w)) == list(w)
 
 
 def batches() -> None:
@@ -509,6 +520,20 @@ def search_the_masked_law(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(best_first.Events, "of", mutant)
 
 
+def judge_prefixes(patch: pytest.MonkeyPatch) -> None:
+    """Every prefix of a canonical sequence is taken to be canonical."""
+    start = canonical.CanonicalConstraint.__init__
+
+    def mutant(self: Any, constraint: Any, encode: Any, *, by_prefix: bool = False) -> None:
+        start(self, constraint, encode, by_prefix=True)
+
+    patch.setattr(canonical.CanonicalConstraint, "__init__", mutant)
+
+
+def end_in_any_spelling(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(canonical.CanonicalMatcher, "is_accepting", lambda self: self.inner.is_accepting())
+
+
 MUTANTS: list[tuple[Patch, Callable[[], None]]] = [
     (forget_last_mass, masked_small),
     (weigh_by_q, masked_small),
@@ -545,6 +570,8 @@ MUTANTS: list[tuple[Patch, Callable[[], None]]] = [
     (weight_upside_down, restart_kernel),
     (weight_upside_down, priority_kernel),
     (every_proposal_counts, chain_certificate),
+    (judge_prefixes, canonical_language),
+    (end_in_any_spelling, canonical_language),
     (beam_forgets_the_beaten, narrow_beams),
     (search_the_masked_law, likeliest_first),
 ]

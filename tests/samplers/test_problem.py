@@ -143,3 +143,10 @@ def test_problems_are_told_apart() -> None:
     ]
     assert same.fingerprint == problem.fingerprint
     assert len({problem.fingerprint, *(other.fingerprint for other in others)}) == 5
+
+
+def test_tables_without_a_name_are_models_of_their_own() -> None:
+    vocabulary = vocabulary_of("a")
+    one, other = (TableModel(vocabulary, lambda u: np.zeros(2)) for _ in range(2))
+    assert one.fingerprint != other.fingerprint
+    assert TableModel.sine(vocabulary, 1.0).fingerprint == TableModel.sine(vocabulary, 1.0).fingerprint

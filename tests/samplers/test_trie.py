@@ -28,6 +28,26 @@ def test_edges_hold_the_bounds_of_their_children() -> None:
             assert trie.found[node] <= trie.theta[node] + 1e-12
 
 
+def test_a_folder_of_tries_gives_each_problem_its_own(tmp_path: Path) -> None:
+    problem, _ = fixture("T3")
+    trie = Trie.warm(tmp_path / "tries", problem)
+    sample(problem, 100, "asap", trie=trie)
+    kept = trie.keep(tmp_path / "tries")
+    assert trie.keep(tmp_path / "tries") == kept  # over the old one
+    assert [file.name for file in (tmp_path / "tries").iterdir()] == [f"{problem.fingerprint}.trie"]
+    warm = Trie.warm(tmp_path / "tries", problem, memory=1 << 20)
+    assert (warm.theta.tolist(), warm.memory) == (trie.theta.tolist(), 1 << 20)
+    others = [
+        Problem(problem.model, problem.constraint, 7, temperature=0.9),
+        Problem(problem.model, problem.constraint, 7, prompt=[1]),
+        Problem(problem.model, problem.constraint, 8),
+        Problem(TableModel.sine(problem.vocabulary, 2.1), problem.constraint, 7),
+        Problem(problem.model, finite_language(problem.vocabulary, ["a"]), 7),
+        fixture("T2")[0],
+    ]
+    assert all(len(Trie.warm(tmp_path / "tries", other)) == 1 for other in others)
+
+
 @pytest.mark.parametrize("kept", [1, 2])
 def test_draws_from_the_tail_are_exact(kept: int) -> None:
     for problem in (small_problem(), fixture("T1")[0]):
