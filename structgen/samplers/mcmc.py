@@ -56,7 +56,7 @@ _SEEN = 10_000  # outputs remembered for M
 class Trace:
     """An output and what each of its steps knew.   L = |x| + 1 steps once it ends
 
-    `prefixes[i]` is x_<i; `events`, `log_p`, `log_m`, `entropy` are of the step taken there. `log_score`: log Phi (nats).
+    `prefixes[i]` is x_<i; `events`, `log_p`, `log_m`, `entropy` are of the step taken there; `log_score`: log Phi.
     """
 
     prefixes: list[Prefix]
