@@ -303,11 +303,11 @@ def _nano(records: list[dict[str, Any]]) -> str:
 
 def _samplers(records: list[dict[str, Any]]) -> str:
     small = [r for r in records if "fixture" in r and r["target"] == "distribution"]
+    searches = [r for r in records if "fixture" in r and r["target"] == "argmax"]
     names = list(dict.fromkeys(r["fixture"] for r in small))
     cells: dict[str, dict[str, str]] = {}
     for r in small:
-        dial = ", ".join(f"{k} {v}" for k, v in r.get("dial", {}).items() if k in ("steps", "draws"))
-        label = f"{r['method']}, {dial or 'n ' + str(r['n'])}"
+        label = _dial(r)
         kl = "exact" if r.get("exact") else f"{r['kl']:.3f}"
         cells.setdefault(label, {})[r["fixture"]] = f"{kl} / {_figure(r['model_calls'])}"
     head = ["method", *(f"{name}: KL / model calls" for name in names)]
@@ -317,7 +317,23 @@ def _samplers(records: list[dict[str, Any]]) -> str:
         f"`python -m benchmarks samplers --runs {runs}`\n\nKL of the law of one output to the enumerated target, nats; "
     )
     note += "an exact method's is zero and its calls are those of a whole set of n. Below 0.001 it is noise."
-    return f"{note}\n\n{table}\n\n{_samplers_nano([r for r in records if 'grammar' in r])}"
+    parts = [note, table, *([_searches(searches, names)] if searches else [])]
+    return "\n\n".join([*parts, _samplers_nano([r for r in records if "grammar" in r])])
+
+
+def _dial(r: dict[str, Any]) -> str:
+    dial = ", ".join(f"{k} {v}" for k, v in r.get("dial", {}).items() if k in ("cut", "steps", "draws", "width"))
+    return f"{r['method']}, {dial or 'n ' + str(r['n'])}"
+
+
+def _searches(records: list[dict[str, Any]], names: list[str]) -> str:
+    cells: dict[str, dict[str, str]] = {}
+    for r in records:
+        verdict = "proven" if r["proven"] else "not proven"
+        cells.setdefault(_dial(r), {})[r["fixture"]] = f"{r['kl']:.3f}, {verdict} / {_figure(r['model_calls'])}"
+    head = ["search", *(f"{name}: -log pi / model calls" for name in names)]
+    note = "Searches are no samplers: -log pi of the likeliest output found, and whether it is proven to be the mode."
+    return f"{note}\n\n{_table(head, [[k, *(row.get(name, '-') for name in names)] for k, row in cells.items()])}"
 
 
 def _samplers_nano(records: list[dict[str, Any]]) -> str:

@@ -91,10 +91,10 @@ def fixtures(runs: int) -> list[dict[str, Any]]:
 def _law(problem: Problem, exact: Exact, method: str, n: int, dial: dict[str, Any], runs: int) -> dict[str, Any]:
     """KL(law of one output || target), less the bias of as many independent draws, and the mean costs."""
     total, calls, squares, dead = np.zeros(len(exact.paths)), 0, np.zeros(len(exact.paths)), 0
-    evidence, started, target, exact_draws = [], time.perf_counter(), "distribution", False
+    evidence, started, target, exact_draws, proven = [], time.perf_counter(), "distribution", False, 0
     for seed in range(runs):
         result = sample(problem, n, method, seed=seed, **dial)
-        target, exact_draws = result.target, result.exact
+        target, exact_draws, proven = result.target, result.exact, result.proven
         calls += result.stats.model_calls
         if result.log_evidence is not None:
             evidence.append(float(np.exp(result.log_evidence)))
@@ -110,6 +110,7 @@ def _law(problem: Problem, exact: Exact, method: str, n: int, dial: dict[str, An
     bias = float((variance[seen] / law[seen]).sum() / 2)  # second order of the plug-in estimate
     return {
         "target": target,
+        "proven": proven,
         "exact": exact_draws,
         "kl": max(kl_divergence(law, exact.target) - bias, 0.0),
         "noise": bias,

@@ -91,6 +91,7 @@ def _curves(axis: Any, records: list[dict[str, Any]]) -> None:
     axis.axhspan(FLOOR / 2, FLOOR * 1.15, color="#eeeeee")
     for method in dict.fromkeys(r["method"] for r in records):
         rows = [r for r in records if r["method"] == method and r["target"] == "distribution"]
+        rows = [r for r in rows if r.get("dial", {}).get("cut", "restart") == "restart"]  # one line a method
         if not rows or method == "enumeration":
             continue
         colour = COLOURS.get(method, "#888888")
