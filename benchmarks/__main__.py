@@ -25,6 +25,8 @@ NAMES = {
     "startup": "import, first kernel compile, time until a later process can mask",
     "nano": "what the bundled model gets right, with and without the constraint",
     "samplers": "every sampler: divergence against model calls, and the bundled model under three grammars",
+    "predicates": "AWRS against checking every allowed token, where the check is slow",
+    "genlm": "AWRS-SMC beside genlm-control: evidence and time per particle step",
     "report": "tables and plots in docs/ from benchmarks/results/",
 }
 

@@ -17,7 +17,7 @@ from structgen.errors import InvariantError, LimitExceeded
 __all__ = ["Chooser", "ExhaustiveChooser", "RandomChooser", "every_outcome"]
 
 T = TypeVar("T")
-_FEW = 32  # entries that an order puts first before it sorts the others: hardly anybody asks for more
+_ROUNDS, _REPEATS = 8, 4  # of draws with replacement before an order sorts what is left
 Floats = NDArray[np.float64]
 
 
@@ -55,13 +55,29 @@ class RandomChooser:
         return place if log_weights[place] > -np.inf else int(np.flatnonzero(log_weights > -np.inf)[-1])
 
     def order(self, log_weights: Floats) -> Iterator[int]:
-        """Sorted by log-weight plus Gumbel noise, finite entries only (Gumbel top-k); the first few at once."""
-        possible = np.flatnonzero(log_weights > -np.inf)
-        keys = np.log(self.generator.standard_exponential(possible.size)) - log_weights[possible]
-        few = np.argpartition(keys, _FEW)[:_FEW] if keys.size > 4 * _FEW else np.zeros(0, np.int64)
-        yield from possible[few[np.argsort(keys[few], kind="stable")]].tolist()
-        keys[few] = np.inf
-        yield from possible[np.argsort(keys, kind="stable")[: keys.size - few.size]].tolist()
+        """Draws with replacement whose repeats are passed over; after some rounds of them the rest by Gumbel keys.
+
+        Both have the law of draws without replacement, and as later draws do not depend on earlier ones, one may go
+        over to the other at any time. A round costs a cumulative sum of what is left and ends with a few repeats; keys
+        cost a sort, and reach what is too unlikely to be drawn at all.
+        """
+        left = np.array(log_weights, np.float64)
+        for _ in range(_ROUNDS):
+            highest = left.max(initial=-np.inf)
+            if highest == -np.inf:
+                return
+            cumulative, repeats = np.exp(left - highest).cumsum(), 0
+            while repeats < _REPEATS:
+                reached = self.generator.random() * cumulative[-1]
+                place = min(int(cumulative.searchsorted(reached, side="right")), left.size - 1)
+                if left[place] == -np.inf:
+                    repeats += 1
+                else:
+                    left[place] = -np.inf
+                    yield place
+        rest = np.flatnonzero(left > -np.inf)
+        keys = np.log(self.generator.standard_exponential(rest.size)) - left[rest]
+        yield from rest[np.argsort(keys, kind="stable")].tolist()
 
     def accept(self, log_probability: float) -> bool:
         """One uniform number in [0, 1)."""

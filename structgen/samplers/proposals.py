@@ -182,10 +182,12 @@ def _check(run: Run, path: Path, row: Row) -> Callable[[int], bool]:
 
 def _model_rows(run: Run, prefixes: Sequence[Prefix]) -> Sequence[Row]:
     """Rows of the whole law, whose masses nobody has read; of bottom alone where only bottom fits."""
-    stop, rows = run.problem.stop, []
-    for prefix, law in zip(prefixes, run.laws(prefixes), strict=True):
-        last = len(prefix.tokens) + 1 == run.problem.max_tokens
-        possible = np.array([stop]) if last else np.flatnonzero(law > -np.inf)
-        kept = possible[law[possible] > -np.inf]
-        rows.append(Row(kept, law[kept], np.nan))
-    return rows
+    distinct = {prefix.tokens: prefix for prefix in prefixes}
+    rows = {}
+    for (tokens, _), law in zip(distinct.items(), run.laws(list(distinct.values())), strict=True):
+        last = len(tokens) + 1 == run.problem.max_tokens
+        possible = np.array([run.problem.stop]) if last else np.arange(law.size)
+        row = Row.of(possible, law[possible] if last else law)
+        rows[tokens] = Row(row.ids, row.log_probs, np.nan)
+    run.stats.cache_hits += len(prefixes) - len(distinct)
+    return [rows[prefix.tokens] for prefix in prefixes]

@@ -218,3 +218,21 @@ def test_generate_takes_functions() -> None:
         sg.generate(engine, "?", **ask, constraint=compiled, where="a word", method="cars")
     with pytest.raises(SamplingIncomplete):
         sg.generate(engine, "?", **ask, constraint=compiled, where=Predicate(lambda t, c: False), method="smc")
+
+
+def test_molecules() -> None:
+    """SMILES that RDKit reads: the grammar closes rings and brackets, RDKit knows valences and aromaticity."""
+    chem = pytest.importorskip("rdkit.Chem")
+    pytest.importorskip("rdkit.RDLogger").DisableLog("rdApp.*")
+    molecule = Predicate(lambda text, complete: not complete or chem.MolFromSmiles(text) is not None)
+    vocabulary = vocabulary_of("C", "N", "O", "c", "(", ")", "1", "=", "#", "F")
+    smiles = sg.compile(grammar=sg.library("smiles"), vocabulary=vocabulary)
+    model = TableModel.sine(vocabulary, 1.0)
+    plain = sample(Problem(model, smiles, 8), 200, "smc", seed=1)
+    assert any(chem.MolFromSmiles(s.text) is None for s in plain.samples)
+    problem = Problem(model, smiles & molecule, 8)
+    for method in ("smc", "cars"):
+        drawn = sample(problem, 100, method, seed=1)
+        texts = [s.text for s in drawn.samples if s.log_weight > -np.inf]
+        assert len(texts) > 20
+        assert all(chem.MolFromSmiles(text) is not None for text in texts)
