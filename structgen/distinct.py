@@ -21,6 +21,8 @@ Cost: as without, plus a microsecond per byte in such arrays, and ten for a stat
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from typing import TypeAlias
 
@@ -28,7 +30,7 @@ from structgen.automata import build
 from structgen.automata.build import AnyGrammar
 from structgen.automata.configurations import Configurations
 from structgen.errors import LimitExceeded, Unsatisfiable
-from structgen.grammars.ir import NEVER, Grammar
+from structgen.grammars.ir import NEVER, NOTHING, Grammar, Literal, Ref, Rule, alt, seq
 from structgen.json_trace import (
     BACKSLASH,
     CLOSE_LIST,
@@ -66,10 +68,31 @@ Automaton: TypeAlias = "build.Automaton | DistinctConfigurations"
 
 def automaton_of(grammar: AnyGrammar) -> Automaton:
     """The automaton of a grammar, with its residual check if it has one. Raises Unsatisfiable or LimitExceeded."""
+    if not isinstance(grammar, Grammar) or not grammar.distinct:
+        return build.automaton_of(grammar)
+    empty = _without_texts(grammar)
+    if empty:
+        rules = [Rule(rule.name, NOTHING) if at in empty else rule for at, rule in enumerate(grammar.rules)]
+        grammar = replace(grammar, rules=tuple(rules))
+    return _checked(grammar)
+
+
+def _checked(grammar: Grammar) -> DistinctConfigurations:
     plain = build.automaton_of(grammar)
-    if isinstance(plain, Configurations) and isinstance(grammar, Grammar) and grammar.distinct:
-        return DistinctConfigurations(plain, grammar)
-    return plain
+    assert isinstance(plain, Configurations)  # only grammars with a lexer have another kind
+    return DistinctConfigurations(plain, grammar)
+
+
+def _without_texts(grammar: Grammar) -> set[int]:
+    """The rules of arrays in which values may run out at once, and do. Raises LimitExceeded when the search for a text
+    of one runs out."""
+    scarce = [rule for rule, safe in grammar.distinct if safe == 0]
+    if not scarce:
+        return set()
+    marked = [seq(Literal(b"%d:" % rule), Ref(rule)) for rule in scarce]
+    probe = replace(grammar, rules=(*grammar.rules, Rule("", alt(*marked, Literal(b":")))), start=len(grammar.rules))
+    automaton = _checked(probe)
+    return {rule for rule in scarce if not automaton.has_text(b"%d:" % rule)}
 
 
 def expected(automaton: Automaton, state: int) -> tuple[str, ...]:
@@ -115,6 +138,11 @@ class DistinctConfigurations:
     def is_scarce_at_once(self) -> bool:
         """Whether values may run out before an array has an element."""
         return 0 in self.watched.values()
+
+    def has_text(self, prefix: bytes) -> bool:
+        """Whether some text begins like this, which nothing watched is open in."""
+        config = self.plain.advance(START, prefix)
+        return config != DEAD and self._completion((config, EMPTY_TRACE)) is not None
 
     def advance(self, state: int, data: bytes) -> int:
         """The state after `data`, or DEAD. Raises LimitExceeded when memory or the search for a way on runs out."""
@@ -283,28 +311,58 @@ class DistinctConfigurations:
         return element_key(trace.text[frame.start :]) not in frame.seen
 
     def _completion(self, pair: Pair, limit: int = 1 << 20) -> bytes | None:
-        """The shortest completion if it repeats no element, else one found best first; None if there is none."""
-        shortest = self._way_out(pair[0], limit)
-        if not shortest or self._read(pair, shortest) is not None:
-            return shortest
-        order = count()
-        queue, visited = [(0, next(order), pair, b"")], {pair}
+        """The shortest completion if it repeats no element, else one that was found; None if there is none.
+
+        A completion that repeats an element is left for another byte, late rather than early, and completed from there;
+        first those that got past the most elements, of them those that were left the fewest times.
+        """
+        rest = self._way_out(pair[0], limit)
+        if not rest or self._read(pair, rest) is not None:
+            return rest
+        order, visited = count(), {pair}
+        queue: list[tuple[int, int, int, Iterator[tuple[Pair, bytes]]]] = []
+
+        def leave(here: Pair, path: bytes, rest: bytes, left: int) -> None:
+            """Queue the ways to leave `rest`, which repeats an element somewhere."""
+            for written, reached in self._reached(here, rest).items():
+                heapq.heappush(queue, (-written, left, next(order), self._departures(reached, path, rest)))
+
+        leave(pair, b"", rest, 0)
         while queue:
-            _, _, here, path = heapq.heappop(queue)
-            for byte in self.plain.live_bytes(here[0]):
-                step = path + bytes((byte,))
-                after = self._read(here, step[-1:])
-                if after is None or after in visited:
-                    continue
-                rest = self._way_out(after[0], limit)
-                if not rest or self._read(after, rest) is not None:
-                    return step + rest
-                visited.add(after)
+            _, left, _, departures = queue[0]
+            here, path = next(departures, (None, b""))
+            if here is None:
+                heapq.heappop(queue)
+            elif here not in visited:
+                visited.add(here)
                 if len(visited) > MOST_SEARCHED:
                     reason = "no text found in which the elements of an array differ"
                     raise LimitExceeded(reason, limit="distinct_searched", allowed=MOST_SEARCHED)
-                heapq.heappush(queue, (len(step) + len(rest), next(order), after, step))
+                rest = self._way_out(here[0], limit)
+                if not rest or self._read(here, rest) is not None:
+                    return path + rest
+                leave(here, path, rest, left + 1)
         return None
+
+    def _reached(self, pair: Pair, rest: bytes) -> dict[int, list[tuple[int, Pair]]]:
+        """How far `rest` can be read: pairs and their places, by the number of elements that were written there."""
+        found: dict[int, list[tuple[int, Pair]]] = {}
+        here: Pair | None = pair
+        for at in range(len(rest)):
+            assert here is not None
+            found.setdefault(sum(len(frame.seen) for frame in here[1].watched), []).append((at, here))
+            here = self._read(here, rest[at : at + 1])
+            if here is None:
+                break
+        return found
+
+    def _departures(self, reached: list[tuple[int, Pair]], path: bytes, rest: bytes) -> Iterator[tuple[Pair, bytes]]:
+        """Where else `rest` could have gone at these places, the last one first."""
+        for at, pair in reversed(reached):
+            for byte in self.plain.live_bytes(pair[0]):
+                after = self._read(pair, bytes((byte,))) if byte != rest[at] else None
+                if after is not None:
+                    yield after, path + rest[:at] + bytes((byte,))
 
     def _way_out(self, config: int, limit: int) -> bytes:
         """The shortest completion of a configuration, whatever was written."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import lru_cache
 
 import numpy as np
@@ -28,6 +27,7 @@ from structgen.json_trace import (
     Frame,
     Trace,
     decoded,
+    exact_number,
     kind_of,
     may_repeat,
     numbers_of,
@@ -226,4 +226,4 @@ class DistinctMasks:
         begun = trace.text[len(trace.text.rstrip(b"-+.eE0123456789")) :]
         known = frozenset().union(*(numbers_of(key) for frame in frames for key in frame.seen))
         written = ((token, (begun + sorts.texts[token]).strip().decode()) for token in endings)
-        return {token for token, digits in written if Decimal(digits) not in known}
+        return {token for token, digits in written if exact_number(digits) not in known}

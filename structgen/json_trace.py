@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Hashable, Iterator
-from decimal import Decimal
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ __all__ = [
     "decoded",
     "element_key",
     "events",
+    "exact_number",
     "kind_of",
     "may_repeat",
     "numbers_of",
@@ -38,6 +40,7 @@ OUTSIDE, INSIDE, ESCAPED = range(3)  # of a string; after its backslash
 QUOTE, BACKSLASH, COMMA, COLON, OPEN_LIST, CLOSE_LIST, OPEN_MAP, CLOSE_MAP = b'"\\,:[]{}'
 
 
+MOST_DIGITS = 4000  # that int() reads
 STRUCTURE = frozenset((COMMA, COLON, OPEN_LIST, CLOSE_LIST, OPEN_MAP, CLOSE_MAP))
 
 
@@ -116,9 +119,33 @@ def squeezed(lex: int, data: bytes) -> bytes:
 def element_key(text: bytes) -> Hashable:
     """Equal for texts of equal JSON values, different for different ones."""
     try:
-        return value_key(json.loads(text, parse_float=Decimal))
+        return value_key(json.loads(text, parse_float=exact_number, parse_int=exact_number))
     except RecursionError:
         raise LimitExceeded("an element nests too deeply to compare", limit="element_depth", allowed=1000) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Huge:
+    """A number not 0 whose exponent is beyond what Decimal takes: significant digits, sign included, and exponent."""
+
+    digits: int
+    exponent: int
+
+
+def exact_number(digits: str) -> int | Decimal | Huge:
+    """The number, whatever its length and exponent."""
+    if len(digits) < MOST_DIGITS and digits.lstrip("-").isdecimal():
+        return int(digits)
+    try:
+        return Decimal(digits)
+    except InvalidOperation:  # its exponent
+        mantissa, _, exponent = digits.lower().partition("e")
+        before, _, after = mantissa.partition(".")
+        significant = (before + after).rstrip("0")
+        if not significant.strip("-0"):
+            return 0
+        dropped = len(before + after) - len(significant)
+        return Huge(int(significant), int(exponent) - len(after) + dropped)
 
 
 # ------------------------------------------------------------------------------------------- what may still be equal
@@ -167,9 +194,11 @@ def strings_of(key: Hashable) -> frozenset[str]:
 
 
 @lru_cache(maxsize=4096)
-def numbers_of(key: Hashable) -> frozenset[int | Decimal]:
+def numbers_of(key: Hashable) -> frozenset[int | Decimal | Huge]:
     """The numbers in a value, from its key."""
     match key:
+        case Huge():
+            return frozenset((key,))
         case ("number", int() | Decimal() as number):
             return frozenset((number,))
         case ("array", tuple(items)):
@@ -183,7 +212,7 @@ def kind_of(key: Hashable) -> str:
     """array, object, string, number or literal."""
     if isinstance(key, str):
         return "string"
-    name = key[0] if isinstance(key, tuple) else "literal"
+    name = key[0] if isinstance(key, tuple) else "number" if isinstance(key, Huge) else "literal"
     return "literal" if name == "bool" else str(name)
 
 

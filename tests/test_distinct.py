@@ -206,3 +206,34 @@ def test_inside_a_combination_it_is_refused() -> None:
     for combine in (lambda: in_turn([grammar]), lambda: of_grammar(grammar, 1000)):
         with pytest.raises(UnsupportedSchema, match="inside a combination"):
             combine()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "equal"),
+    [
+        ("0e99999999999999999999", "0", True),
+        ("1e99999999999999999999", "10E+99999999999999999998", True),
+        ("1e99999999999999999999", "1e99999999999999999998", False),
+        ("-1e-99999999999999999999", "1e-99999999999999999999", False),
+        ("0.10e-99999999999999999999", "1e-100000000000000000000", True),
+        ("9" * 5000, "9" * 5000 + ".0", True),
+        ("9" * 5000, "9" * 4999 + "8", False),
+    ],
+)
+def test_numbers_of_any_size_are_compared(first: str, second: str, equal: bool) -> None:
+    automaton = automaton_of(compile_schema({"uniqueItems": True}, style=JsonStyle.any()).grammar)
+    assert (automaton.advance(START, f"[{first},{second}]".encode()) == DEAD) == equal
+
+
+@pytest.mark.parametrize("least", [2, 3, 12])
+def test_the_shortest_way_may_have_to_be_left(least: int) -> None:
+    for schema, begun in (
+        ({"type": "object", "minProperties": least}, b"{"),
+        ({"uniqueItems": True, "minItems": least, "type": "array", "items": {"type": "number"}}, b"[7,7"),
+        ({"uniqueItems": True, "minItems": least, "type": "array"}, b"[{},{"),
+    ):
+        automaton = automaton_of(compile_schema(schema, style=JsonStyle.any()).grammar)
+        state = automaton.advance(START, begun)
+        text = begun + automaton.shortest(state)
+        assert len(json.loads(text)) >= least
+        assert automaton.is_accepting(automaton.advance(START, text))
