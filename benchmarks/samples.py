@@ -69,10 +69,12 @@ def parsed(text: bytes) -> tuple[Any, bool]:
 def judges(schema: Any) -> Callable[[Any, bool], str]:
     """(value, whether both are to be asked) -> valid, invalid, disputed, or not judged."""
     import jsonschema_rs
-    from jsonschema.validators import validator_for
+    from jsonschema.validators import Draft201909Validator, Draft202012Validator, validator_for
 
-    cls = validator_for(schema)
+    cls = validator_for(schema, default=Draft202012Validator)
     slow = cls(schema, format_checker=cls.FORMAT_CHECKER)
+    if "dependencies" in json.dumps(schema) and cls in (Draft201909Validator, Draft202012Validator):
+        return lambda value, both: "valid" if slow.is_valid(value) else "invalid"  # jsonschema-rs asserts it there too
     try:
         fast = jsonschema_rs.validator_for(schema, validate_formats=True)
     except (ValueError, jsonschema_rs.ReferencingError):  # patterns it does not read, documents it does not have

@@ -107,7 +107,8 @@ class Unsatisfiable(StructgenError):
     """
 
     def __init__(self, reason: str, *, pointer: str | None = "", conflict: tuple[str, ...] = ()) -> None:
-        places = f" (between {' and '.join(conflict)})" if conflict else ""
+        places = f" (between {', '.join(conflict[:-1])} and {conflict[-1]})" if conflict[1:] else ""
+        places = places or (f" (at {conflict[0]})" if conflict and conflict[0] != pointer else "")
         super().__init__(reason + places if pointer is None else f"{pointer or '#'}: {reason}{places}")
         self.pointer, self.reason, self.conflict = pointer, reason, conflict
 

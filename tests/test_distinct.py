@@ -147,6 +147,30 @@ def test_keys_that_count_are_not_repeated(name: str) -> None:
     assert not possible or automaton.is_accepting(state)
 
 
+@pytest.mark.parametrize("order", ["declared", "any"])
+@pytest.mark.parametrize(
+    ("schema", "text", "possible"),
+    [
+        ({}, '{"a":1,"a"', False),
+        ({}, '[{"a":1},{"a":{"a":1,"b":{}}}]', True),
+        ({"items": {"type": "object"}}, '[{"b":{"a":1,"a"', False),
+        ({"properties": {"a": {}}, "type": "object"}, '{"a":1,"b":2,"b"', False),
+        ({"properties": {"a": {}}, "type": "object"}, '{"a":1,"b":2,"c":3}', True),
+        ({"properties": {"a": {}}, "type": "object"}, '{"a":1,"a"', False),
+        ({"patternProperties": {"^x": {"type": "null"}}, "type": "object"}, '{"x1":null,"x1"', False),
+        ({"propertyNames": {"enum": ["a", "ab"]}, "type": "object"}, '{"ab":1,"a":2,', False),
+        ({"propertyNames": {"enum": ["a", "ab"]}, "type": "object"}, '{"ab":1,"a":2}', True),
+        ({"propertyNames": {"enum": ["a", "ab"]}, "type": "object"}, '{"a":1,"a"', False),
+    ],
+)
+def test_no_key_is_repeated_where_the_style_asks(schema: Any, text: str, possible: bool, order: Any) -> None:
+    style = JsonStyle("any", order, "any", "any", distinct_keys=True)
+    automaton = automaton_of(compile_schema(schema, style=style).grammar)
+    state = automaton.advance(START, text.encode())
+    assert (state != DEAD) == possible
+    assert not possible or automaton.is_accepting(state)
+
+
 @pytest.mark.parametrize(
     ("first", "second", "equal"),
     [

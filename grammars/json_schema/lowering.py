@@ -49,6 +49,7 @@ class Common(NamedTuple):
     rules: tuple[Rule, ...]
     keys: dict[Hashable, Ref]
     values: dict[Term, Expr]
+    distinct: tuple[tuple[int, int], ...] = ()
 
 
 class Lowering:
@@ -59,6 +60,7 @@ class Lowering:
         self.algebra, self.style = algebra, style
         self.node: Node | None = None  # the schema being written
         self.builder = GrammarBuilder(common.rules)
+        self.builder.distinct.extend(common.distinct)
         self.rules: dict[Hashable, Ref] = dict(common.keys)
         self.values: dict[Term, Expr] = dict(common.values)
         self.queue: list[tuple[Ref, ArrayShape | ObjectShape, Node | None]] = []
@@ -89,7 +91,7 @@ class Lowering:
                 self.builder.define(ref, array_text.lower(shape, self) if expr is None else expr)
             else:
                 self.builder.define(ref, object_text.lower(shape, self))
-                if needs_distinct_keys(shape):
+                if needs_distinct_keys(shape) or (self.style.distinct_keys and not shape.is_closed):
                     self.builder.distinct.append((ref.rule, safe_keys(shape, self.algebra)))
 
     def value(self, term: Term) -> Expr:
@@ -197,5 +199,6 @@ def _common(style: JsonStyle) -> Common:
     writer._number(INTEGERS)
     writer.write()
     unlike = {"value": "any value", "object": "any object", "array": "any array"}
-    rules = tuple(Rule(unlike.get(rule.name, rule.name), rule.body) for rule in writer.builder.build(Ref(0)).rules)
-    return Common(rules, writer.rules, {TRUE: writer.values[TRUE]})
+    grammar = writer.builder.build(Ref(0))
+    rules = tuple(Rule(unlike.get(rule.name, rule.name), rule.body) for rule in grammar.rules)
+    return Common(rules, writer.rules, {TRUE: writer.values[TRUE]}, grammar.distinct)

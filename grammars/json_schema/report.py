@@ -11,18 +11,21 @@ from functools import reduce
 from itertools import combinations
 from typing import Literal, NamedTuple
 
-from structgen.errors import Unsatisfiable
+from structgen.errors import LimitExceeded, Unsatisfiable, UnsupportedSchema
 from structgen.grammars.ir import Grammar
 from structgen.grammars.json_schema.algebra import Algebra
 from structgen.grammars.json_schema.reader import Node, Reader
-from structgen.grammars.json_schema.scope import Scope
+from structgen.grammars.json_schema.scope import Scope, entered
 from structgen.grammars.json_schema.shapes import ANYTHING, NOTHING, Shapes, only, table
 from structgen.grammars.json_schema.terms import MeetTerm, SchemaTerm, Term
 from structgen.grammars.regular import formats
+from structgen.options import Limits
 
-__all__ = ["CompiledSchema", "Entry", "conflict_of"]
+__all__ = ["CompiledSchema", "Entry", "conflict_of", "impossible_parts"]
 
 MAX_COMPARED = 200  # constraints compared pairwise to explain a contradiction
+MAX_TOGETHER = 50  # constraints out of which the few that contradict each other together are looked for
+MAX_PARTS = 3000
 
 
 class Entry(NamedTuple):
@@ -60,7 +63,8 @@ def _entries(node: Node) -> Iterator[Entry]:
 
 
 def conflict_of(term: Term, algebra: Algebra) -> Unsatisfiable:
-    """Why a term that accepts nothing does so: one impossible place, or the first two that exclude each other."""
+    """Why a term that accepts nothing does so: one impossible place, the first two that exclude each other, or a few
+    that do together and of which none can be left out (given the type)."""
     nodes = list(_nodes(term, algebra))
     where = nodes[0].pointer if nodes else "#"
     constraints = [constraint for node in nodes for constraint in _constraints(node, algebra)][:MAX_COMPARED]
@@ -75,7 +79,38 @@ def conflict_of(term: Term, algebra: Algebra) -> Unsatisfiable:
         for (first, a), (second, b) in combinations(constraints, 2):
             if _is_nothing(algebra.meet(context, algebra.meet(a, b)), algebra):
                 return Unsatisfiable("no value satisfies both", pointer=where, conflict=(first, second))
-    return Unsatisfiable("no value satisfies all of it", pointer=where)
+    others = [constraint for constraint in constraints if not constraint[0].endswith("/type")]
+    together = _smallest(others, typed, algebra) if len(others) <= MAX_TOGETHER else ()
+    return Unsatisfiable("no value satisfies all of it", pointer=where, conflict=together)
+
+
+def _smallest(constraints: list[tuple[str, Shapes]], context: Shapes, algebra: Algebra) -> tuple[str, ...]:
+    """Places that exclude each other in a context, each of them needed: all, minus one after the other that is not."""
+    kept = list(constraints)
+    for each in constraints:
+        rest = [other for other in kept if other is not each]
+        if _is_nothing(reduce(algebra.meet, (shapes for _, shapes in rest), context), algebra):
+            kept = rest
+    shapes = reduce(algebra.meet, (shapes for _, shapes in kept), context)
+    return tuple(pointer for pointer, _ in kept) if _is_nothing(shapes, algebra) else ()
+
+
+def impossible_parts(reader: Reader, limits: Limits) -> Iterator[tuple[str, str]]:
+    """Pointers of the subschemas of the documents read that no value satisfies, and why: they are left out of the
+    grammar. Looks at the first few thousand."""
+    algebra = Algebra(reader, limits)
+    for node in tuple(reader.nodes.values())[:MAX_PARTS]:
+        if node.parent is None or isinstance(node.schema, bool):
+            continue
+        try:
+            environment = entered((), node, reader.dynamic)
+            if algebra.is_empty(algebra.schema(node, environment)):
+                alone = Algebra(reader, limits)  # in which no other place that says the same stands for this one
+                yield node.pointer, str(conflict_of(alone.schema(node, environment), alone))
+        except Unsatisfiable as error:
+            yield node.pointer, str(error)
+        except (LimitExceeded, UnsupportedSchema) as error:
+            yield node.pointer, f"whether a value satisfies it was not found out: {error}"
 
 
 def _is_nothing(shapes: Shapes, algebra: Algebra) -> bool:

@@ -11,6 +11,8 @@
     escapes         "canonical"   the one spelling json.dumps writes for each character
                     "any"         every escape JSON allows
     ascii_only      characters beyond ASCII are written as \\u escapes
+    distinct_keys   keys that no schema names are not repeated in one object either: a check beside the automaton, like
+                    that of uniqueItems, which slows down objects that are open to such keys
 
 `JsonStyle.any()` is the full standard in every respect.
 """
@@ -43,6 +45,7 @@ class JsonStyle:
     numbers: Spelling = "canonical"
     escapes: Spelling = "canonical"
     ascii_only: bool = False
+    distinct_keys: bool = False
 
     def __post_init__(self) -> None:
         allowed = {"whitespace": Whitespace, "property_order": PropertyOrder, "numbers": Spelling, "escapes": Spelling}

@@ -13,10 +13,11 @@ from typing import Any
 
 from structgen.api.types import target_of
 from structgen.automata.network import build_network
-from structgen.errors import Unsatisfiable, UnsupportedSchema
+from structgen.errors import LimitExceeded, Unsatisfiable, UnsupportedSchema
 from structgen.grammars.json_schema import compile_schema
 from structgen.grammars.json_schema.keywords import keywords_of
 from structgen.grammars.json_schema.reader import Node, Reader
+from structgen.grammars.json_schema.report import impossible_parts
 from structgen.grammars.json_schema.style import JsonStyle
 from structgen.options import Limits
 
@@ -64,7 +65,7 @@ def check(source: object, *, style: JsonStyle | None = None, limits: Limits | No
     try:
         grammar = compile_schema(schema, style=style, limits=limits).grammar
         networks = build_network(grammar)
-    except (UnsupportedSchema, Unsatisfiable) as error:
+    except (LimitExceeded, UnsupportedSchema, Unsatisfiable) as error:
         reason = str(error)
     else:
         arrays = networks.arrays
@@ -72,7 +73,9 @@ def check(source: object, *, style: JsonStyle | None = None, limits: Limits | No
         size = {"rules": len(networks.names), "nodes": len(arrays.nodes) - 1, "edges": edges}
         residual = tuple(grammar.rules[rule].name for rule, _ in grammar.distinct)
     seconds = time.perf_counter() - started
-    warnings = tuple(warning for node in reader.nodes.values() for warning in _warnings(node))
+    parts = impossible_parts(reader, limits) if not reason else ()
+    pruned = tuple((pointer, f"left out, as nothing satisfies it: {why}") for pointer, why in parts)
+    warnings = (*pruned, *(warning for node in reader.nodes.values() for warning in _warnings(node)))
     return Findings(not reason, reason, draft, enforced, annotations, size, residual, seconds, warnings)
 
 

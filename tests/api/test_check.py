@@ -29,3 +29,12 @@ def test_what_is_checked_beside_the_automaton_is_named() -> None:
 def test_why_not() -> None:
     found = check({"type": "string", "minLength": 3, "maxLength": 2})
     assert not found.supported and "#/minLength and #/maxLength" in found.reason and not found.size
+
+
+def test_impossible_parts_are_named() -> None:
+    impossible = {"type": "integer", "minimum": 5, "maximum": 3}
+    schema = {"type": "object", "properties": {"a": impossible, "b": {"anyOf": [{"type": "null"}, {**impossible}]}}}
+    found = [pointer for pointer, text in check(schema).warnings if "left out" in text]
+    assert sorted(found) == ["#/properties/a", "#/properties/b/anyOf/1"]
+    assert any("#/properties/a/minimum and #/properties/a/maximum" in text for _, text in check(schema).warnings)
+    assert not [text for _, text in check({"type": "string"}).warnings if "left out" in text]

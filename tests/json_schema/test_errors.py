@@ -95,6 +95,41 @@ def test_what_does_not_apply_is_no_obstacle() -> None:
             {"type": "object", "required": ["a"], "additionalProperties": False},
             ("#/required", "#/additionalProperties"),
         ),
+        ({"type": "object", "minProperties": 3, "maxProperties": 2}, ("#/minProperties", "#/maxProperties")),
+        ({"type": "object", "required": ["a", "b"], "maxProperties": 1}, ("#/required", "#/maxProperties")),
+        (
+            {"type": "object", "required": ["a"], "propertyNames": {"enum": ["b"]}},
+            ("#/required", "#/propertyNames"),
+        ),
+        (
+            {"type": "object", "required": ["a"], "patternProperties": {"^a": False}},
+            ("#/required", "#/patternProperties"),
+        ),
+        (
+            {"type": "array", "contains": {"type": "string"}, "items": {"type": "integer"}, "maxItems": 9},
+            ("#/contains", "#/items"),
+        ),
+        ({"type": "array", "prefixItems": [{}], "items": False, "minItems": 2}, ("#/items", "#/minItems")),
+        ({"type": "string", "format": "date", "maxLength": 5}, ("#/format", "#/maxLength")),
+        ({"const": 1, "not": {"type": "integer"}}, ("#/const", "#/not")),
+        ({"enum": ["a", "b"], "not": {"pattern": "a|b"}}, ("#/enum", "#/not")),
+        ({"if": True, "then": {"type": "null"}, "type": "string"}, ("#/if", "#/type")),
+        (
+            {"type": "integer", "anyOf": [{"type": "string"}, {"minimum": 5}], "maximum": 3},
+            ("#/anyOf", "#/maximum"),
+        ),
+        (
+            {"type": "array", "items": {"enum": [1, 2]}, "uniqueItems": True, "minItems": 3},
+            ("#/items", "#/uniqueItems", "#/minItems"),
+        ),
+        (
+            {"type": "integer", "multipleOf": 10, "minimum": 1, "maximum": 9, "title": "t"},
+            ("#/multipleOf", "#/minimum", "#/maximum"),
+        ),
+        (
+            {"allOf": [{"minimum": 1}, {"maximum": 5}, {"type": "number"}, {"multipleOf": 7}]},
+            ("#/allOf/0/minimum", "#/allOf/1/maximum", "#/allOf/3/multipleOf"),
+        ),
         ({"$ref": "#"}, ("#", "#")),
         ({"$ref": "#/$defs/a", "$defs": {"a": {"allOf": [{"$ref": "#/$defs/a"}]}}}, ("#", "#/$defs/a")),
     ],
