@@ -24,7 +24,8 @@ from structgen.automata.local import LocalRow, Terminal, shared_rows
 from structgen.automata.trie import LARGE, TokenTrie
 from structgen.errors import InvariantError
 from structgen.kernels import entries
-from structgen.kernels.layout import EXACT, LIKE, NODE, SPAN_AFTER
+from structgen.kernels.layout import ARCS, EXACT, LIKE, NODE, SET, SPAN_AFTER
+from structgen.kernels.masks import WIDE
 
 Row = NDArray[np.uint32]
 
@@ -112,6 +113,8 @@ class MaskTable:
         for group, (span, origin, size) in enumerate(groups):
             chosen = items if size == len(items) else items[part == group]
             found = self._shared_rows(span, chosen, top, learn=False)
+            if found is None and self._networks.by_hand and self._takes(chosen) >= WIDE:
+                found = self._shared_rows(span, chosen, top, learn=True)  # of names and texts: asked for again
             if found is None:
                 unknown.append((span, chosen.copy()))
                 part[part == group] = REST
@@ -141,6 +144,15 @@ class MaskTable:
             if state:
                 row = self._together(state, node, row)
         return row
+
+    def _takes(self, items: NDArray[np.int64]) -> int:
+        """How many bytes the items take."""
+        arrays = self._networks.arrays
+        found = 0
+        for node in items[:, NODE].tolist():
+            for sets in arrays.arcs[arrays.nodes[node, ARCS] : arrays.nodes[node + 1, ARCS], SET].tolist():
+                found |= int.from_bytes(arrays.sets[sets].tobytes(), "little")
+        return found.bit_count()
 
     def _wanted_before(self, span: int, items: NDArray[np.int64], top: int) -> bool:
         """Whether a long walk would have been saved before by the shared rows of these items."""

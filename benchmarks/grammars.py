@@ -3,7 +3,12 @@
 Every engine reads the same GBNF (llguidance through its own converter). Per language: compile several times, the
 fastest counts; then each text is walked from its start, mask and commit timed together per token. The engines take
 turns text by text, so that drift of the machine hits them alike. One thread, and what other processes take from it is
-left out. A second walk over a fifth of the texts shows what is remembered.
+left out.
+
+What is remembered counts where it is: the texts of a language are walked one after the other on one compiled grammar,
+each once, and a state that an earlier text was in is met for the second time. So structgen's line also says which part
+of the masks were of states never asked before, and their mean alone (`new`): what a server pays that sees every state
+once. A second walk over a fifth of the texts shows what everything remembered costs (`again`).
 
     python -m benchmarks grammars --texts 50
 """
@@ -29,6 +34,19 @@ class _Structgen(Structgen):
         from structgen.grammars.bnf import compile_gbnf
 
         return self._grammar(compile_gbnf(grammar)[0], self._vocabulary)
+
+
+def unseen(compiled: Any, texts: list[list[int]]) -> list[bool]:
+    """Of each token, whether its mask is of a state that no token before was in. `compiled` is structgen's."""
+    seen: set[int] = set()
+    flags = []
+    for tokens in texts:
+        matcher = compiled.matcher()
+        for token in tokens:
+            flags.append(matcher.state not in seen)
+            seen.add(matcher.state)
+            matcher.accept(token)
+    return flags
 
 
 class _Llguidance(Llguidance):
@@ -68,6 +86,9 @@ def measure(engines: list[Engine], corpus: Corpus, texts: list[list[int]], repea
             for engine in engines[turn:] + engines[:turn]:
                 good = walk(engine, compiled[engine.name], tokens, times[engine.name])
                 rejected[engine.name] += count and not good
+    if "structgen" in compiled:
+        flags = unseen(compiled["structgen"], texts)
+        new = [took for took, flag in zip(first["structgen"], flags, strict=True) if flag]
     return [
         {
             "grammar": corpus.name,
@@ -76,6 +97,7 @@ def measure(engines: list[Engine], corpus: Corpus, texts: list[list[int]], repea
             "engine": engine.name,
             "token_us": summary(first[engine.name]),
             "again_us": summary(again[engine.name]),
+            **({"new_us": summary(new), "new": len(new) / len(flags)} if engine.name == "structgen" else {}),
             "compile_ms": compile_ms[engine.name],
             "rejected": rejected[engine.name],
         }
@@ -119,7 +141,8 @@ def main() -> None:
         for r in found:
             t = r["token_us"]
             row = f"{corpus.name:9} {r['engine']:11} {t['mean']:9.1f}{t['p50']:9.1f}{t['p99']:10.1f}{t['max']:11.0f}"
-            print(row + f"{r['again_us']['mean']:9.2f}{r['compile_ms']:12.2f}  {r['rejected']}")
+            new = f"   new: {r['new']:.0%}, {r['new_us']['mean']:.0f} us" if "new" in r else ""
+            print(row + f"{r['again_us']['mean']:9.2f}{r['compile_ms']:12.2f}  {r['rejected']}{new}")
         if len(engines) > 1 and engines[0].name == "structgen":
             found[0]["ratio"] = ratios(found)
             print(f"{'':9} ratio to the faster: masks {found[0]['ratio']['token_us']:.2f}, ", end="")
