@@ -17,10 +17,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from structgen.grammars.ir import (
     Alt,
+    ByteSet,
     Expr,
     Grammar,
     Graph,
@@ -45,54 +47,72 @@ def with_terminals(grammar: Grammar) -> Grammar:
     """The same language; rules keep their numbers."""
     if grammar.shared:
         return grammar
-    flat = _flat(grammar.rules)
-    empty = {number for number, body in flat.items() if _nullable(body)}
-    inliner = _Inliner(tuple(rule.body for rule in grammar.rules), flat, empty)
-    rules = tuple(Rule(rule.name, _marked(inliner.inlined(rule.body))) for rule in grammar.rules)
+    finder = _Finder(tuple(rule.body for rule in grammar.rules))
+    finder.find_flat()
+    rules = tuple(Rule(rule.name, finder.marked(finder.inlined(rule.body))) for rule in grammar.rules)
     return dataclasses.replace(grammar, rules=rules)
 
 
-def _flat(rules: tuple[Rule, ...]) -> dict[int, Expr]:
-    """The bodies, without a call, of the rules that lead to no recursion, by number; small ones only."""
-    called = [set(_calls(rule.body)) for rule in rules]
-    callers: dict[int, list[int]] = {}
-    for number, found in enumerate(called):
-        for other in found:
-            callers.setdefault(other, []).append(number)
-    missing = [len(found) for found in called]
-    ready = [number for number, count in enumerate(missing) if not count]
-    flat: dict[int, Expr] = {}
-    while ready:
-        number = ready.pop()
-        body = _put_in(rules[number].body, flat)
-        if _size(body) > MOST_NODES or not _plain(body):
-            continue
-        flat[number] = body
-        for caller in callers.get(number, ()):
-            missing[caller] -= 1
-            if not missing[caller]:
-                ready.append(caller)
-    return flat
+class _Facts(NamedTuple):
+    """Of an expression: how many it is made of, the rules it calls, whether it repeats something, and whether it is
+    plain: no call, nothing that is marked or counts members, what can be marked as a whole."""
+
+    expr: Expr  # kept alive, so that its id stays its own
+    size: int
+    calls: frozenset[int]
+    loops: bool
+    plain: bool
+
+
+_NO_CALLS: frozenset[int] = frozenset()
+_LEAVES = (Literal, ByteSet)
+_NOT_PLAIN = (Ref, Shared, Unordered)
 
 
 @dataclass(frozen=True, slots=True)
-class _Inliner:
-    """`bodies` of all rules, those without a call of the `flat` ones, which of them may be `empty`."""
+class _Finder:
+    """`bodies` of all rules; of the small ones that lead to no recursion those without a call (`flat`), and which of
+    these may be `empty`."""
 
     bodies: tuple[Expr, ...]
-    flat: dict[int, Expr]
-    empty: set[int]
+    flat: dict[int, Expr] = field(default_factory=dict)
+    empty: set[int] = field(default_factory=set)
+    known: dict[int, _Facts] = field(default_factory=dict)
+
+    def find_flat(self) -> None:
+        """Rules that call nothing first, then those that call only them."""
+        callers: dict[int, list[int]] = {}
+        missing = []
+        for number, body in enumerate(self.bodies):
+            calls = self.facts(body).calls
+            missing.append(len(calls))
+            for other in calls:
+                callers.setdefault(other, []).append(number)
+        ready = [number for number, count in enumerate(missing) if not count]
+        while ready:
+            number = ready.pop()
+            body = self.put_in(self.bodies[number])
+            facts = self.facts(body)
+            if facts.size > MOST_NODES or not facts.plain:
+                continue
+            self.flat[number] = body
+            if _nullable(body):
+                self.empty.add(number)
+            for caller in callers.get(number, ()):
+                missing[caller] -= 1
+                if not missing[caller]:
+                    ready.append(caller)
 
     def inlined(self, expr: Expr) -> Expr:
         """With the calls replaced that the module names."""
+        if isinstance(expr, Ref):
+            return self.flat[expr.rule] if expr.rule in self.empty else expr
+        calls = self.facts(expr).calls
+        if not calls:
+            return expr
         match expr:
-            case Ref(rule):
-                return self.flat[rule] if rule in self.empty else expr
             case Repeat(body, minimum, maximum):
-                calls = set(_calls(body))
-                if not calls:
-                    return expr
-                if calls <= self.flat.keys() and _size(whole := _put_in(body, self.flat)) <= MOST_NODES:
+                if calls <= self.flat.keys() and self.facts(whole := self.put_in(body)).size <= MOST_NODES:
                     return Repeat(whole, minimum, maximum)
                 if minimum == 0 and maximum is None:
                     return self._loop(body)
@@ -109,9 +129,9 @@ class _Inliner:
         calling: list[Expr] = []
         plain: list[Expr] = []
         for option in self._units(body):
-            (plain if _plain(option) else calling).append(option)
+            (plain if self.facts(option).plain else calling).append(option)
         run = Repeat(alt(*plain))
-        if not calling or not _loops(alt(*plain)) or _size(run) > MOST_NODES:
+        if not calling or not self.facts(run.body).loops or self.facts(run).size > MOST_NODES:
             return Repeat(self.inlined(body))
         return seq(run, Repeat(seq(alt(*map(self.inlined, calling)), run)))
 
@@ -126,7 +146,7 @@ class _Inliner:
                 pending.extend(reversed(expr.options))
             elif isinstance(expr, Ref) and expr.rule in self.flat:
                 found.append(self.flat[expr.rule])
-            elif isinstance(expr, Ref) and _is_choice(self.bodies[expr.rule]):
+            elif isinstance(expr, Ref) and self._is_choice(self.bodies[expr.rule]):
                 if expr.rule not in seen:
                     seen.add(expr.rule)
                     pending.append(self.bodies[expr.rule])
@@ -134,56 +154,81 @@ class _Inliner:
                 found.append(expr)
         return found
 
+    def _is_choice(self, expr: Expr) -> bool:
+        return isinstance(expr, Alt) and all(isinstance(o, Ref) or self.facts(o).plain for o in expr.options)
 
-def _is_choice(expr: Expr) -> bool:
-    return isinstance(expr, Alt) and all(isinstance(option, Ref) or _plain(option) for option in expr.options)
-
-
-def _put_in(expr: Expr, flat: dict[int, Expr]) -> Expr:
-    """With every call replaced; all must be in `flat`."""
-    match expr:
-        case Ref(rule):
-            return flat[rule]
-        case Repeat(body, minimum, maximum):
-            return Repeat(_put_in(body, flat), minimum, maximum)
-        case Seq(parts):
-            return seq(*(_put_in(part, flat) for part in parts))
-        case Alt(options):
-            return alt(*(_put_in(option, flat) for option in options))
-        case _:
+    def put_in(self, expr: Expr) -> Expr:
+        """With every call replaced; all must be `flat`."""
+        if isinstance(expr, Ref):
+            return self.flat[expr.rule]
+        if not self.facts(expr).calls:
             return expr
+        match expr:
+            case Repeat(body, minimum, maximum):
+                return Repeat(self.put_in(body), minimum, maximum)
+            case Seq(parts):
+                return seq(*map(self.put_in, parts))
+            case Alt(options):
+                return alt(*map(self.put_in, options))
+            case _:
+                return expr
+
+    def marked(self, expr: Expr) -> Expr:
+        """With the largest parts that call nothing and repeat something as Shared."""
+        facts = self.facts(expr)
+        if facts.plain:
+            return Shared(expr) if facts.loops else expr
+        match expr:
+            case Seq(parts):
+                return Seq(tuple(self._runs(parts)))
+            case Alt(options):
+                loops = [option for option in options if self.facts(option).plain and self.facts(option).loops]
+                others = [self.marked(option) for option in options if not any(option is loop for loop in loops)]
+                return Alt((*others, *([Shared(alt(*loops))] if loops else [])))
+            case Repeat(body, minimum, maximum):
+                return Repeat(self.marked(body), minimum, maximum)
+            case _:
+                return expr
+
+    def _runs(self, parts: Iterable[Expr]) -> Iterator[Expr]:
+        """The parts of a sequence, neighbours that call nothing put together where one of them loops."""
+        run: list[Expr] = []
+        for part in (*parts, None):
+            if part is not None and self.facts(part).plain:
+                run.append(part)
+                continue
+            whole = seq(*run)
+            if run:
+                yield Shared(whole) if any(self.facts(part).loops for part in run) else whole
+            run = []
+            if part is not None:
+                yield self.marked(part)
+
+    def facts(self, expr: Expr) -> _Facts:
+        """What is known of an expression; linear in it the first time."""
+        found = self.known.get(id(expr))
+        if found is None:
+            kind = type(expr)
+            size, calls, plain = 1, _NO_CALLS, kind not in _NOT_PLAIN
+            loops = kind is Graph or (kind is Repeat and _is_long(expr))
+            if kind is Ref:
+                calls = frozenset((expr.rule,))  # type: ignore[union-attr]
+            elif kind is Graph and expr.like is not None:  # type: ignore[union-attr]
+                plain = False
+            for part in _parts(expr):
+                if type(part) in _LEAVES:
+                    size += 1
+                    continue
+                inner = self.facts(part)
+                size, calls = size + inner.size, calls | inner.calls if inner.calls else calls
+                loops, plain = loops or inner.loops, plain and inner.plain
+            found = self.known[id(expr)] = _Facts(expr, size, calls, loops, plain)
+        return found
 
 
-def _marked(expr: Expr) -> Expr:
-    """With the largest parts that call nothing and repeat something as Shared."""
-    if _plain(expr):
-        return Shared(expr) if _loops(expr) else expr
-    match expr:
-        case Seq(parts):
-            return Seq(tuple(_runs(parts)))
-        case Alt(options):
-            loops = [option for option in options if _plain(option) and _loops(option)]
-            others = [_marked(option) for option in options if not (_plain(option) and _loops(option))]
-            return Alt((*others, *([Shared(alt(*loops))] if loops else [])))
-        case Repeat(body, minimum, maximum):
-            return Repeat(_marked(body), minimum, maximum)
-        case _:
-            return expr
-
-
-def _runs(parts: Iterable[Expr]) -> Iterator[Expr]:
-    """The parts of a sequence, neighbours that call nothing put together where one of them loops."""
-    run: list[Expr] = []
-    for part in (*parts, None):
-        if part is not None and _plain(part):
-            run.append(part)
-            continue
-        whole = seq(*run)
-        if run:
-            yield Shared(whole) if _loops(whole) else whole
-        run = []
-        if part is not None:
-            yield _marked(part)
+def _is_long(expr: Expr) -> bool:
+    maximum = getattr(expr, "maximum", 0)
+    return maximum is None or maximum > SHORT
 
 
 def _parts(expr: Expr) -> tuple[Expr, ...]:
@@ -198,30 +243,6 @@ def _parts(expr: Expr) -> tuple[Expr, ...]:
             return (*(body for body, _ in members), separator, *(() if extra is None else (extra,)))
         case _:
             return ()
-
-
-def _calls(expr: Expr) -> Iterator[int]:
-    if isinstance(expr, Ref):
-        yield expr.rule
-    for part in _parts(expr):
-        yield from _calls(part)
-
-
-def _size(expr: Expr) -> int:
-    return 1 + sum(map(_size, _parts(expr)))
-
-
-def _plain(expr: Expr) -> bool:
-    """No call, nothing that is marked or counts members: what can be marked as a whole."""
-    if isinstance(expr, (Ref, Shared, Unordered)) or (isinstance(expr, Graph) and expr.like is not None):
-        return False
-    return all(map(_plain, _parts(expr)))
-
-
-def _loops(expr: Expr) -> bool:
-    if isinstance(expr, Repeat) and (expr.maximum is None or expr.maximum > SHORT):
-        return True
-    return isinstance(expr, Graph) or any(map(_loops, _parts(expr)))
 
 
 def _nullable(expr: Expr) -> bool:
