@@ -175,12 +175,12 @@ class LexedConfigurations:
 
     def expected(self, state: int) -> tuple[str, ...]:
         """The names of the terminals that may come or go on, "the end" if the text is complete."""
-        rows = len(self._tables.bytes)
+        rows, labels = len(self._tables.bytes), self.grammar.labels or self.grammar.terminals
         names: dict[str, None] = {}
         if state >= START:
             for place, stack, _ in self._threads(state):
                 bits = self._lex.arrays.reach[place // rows] & (self._memo.shiftable[stack] | self._tables.ignored)
-                names |= {self.grammar.terminals[t]: None for t in _members(bits) if t != END}
+                names |= {labels[t]: None for t in _members(bits) if t != END}
         return (*names, *(("the end",) if self.is_accepting(state) else ()))
 
     def __len__(self) -> int:

@@ -62,6 +62,8 @@ class LexedGrammar:
     lexer        makes the automaton that cuts tokens: a new one for every user, since it numbers states as it meets
                  them
     indentation  of languages with significant newlines
+    labels       what messages call the terminals, by number; their names if there are none
+    recipe       what grammars/lark/stored.py keeps of the grammar
     """
 
     source: str
@@ -81,3 +83,5 @@ class LexedGrammar:
     bytes: tuple[tuple[int, ...], ...] = field(repr=False)
     lexer: Callable[[], LexingAutomaton] = field(repr=False)
     indentation: Indentation | None = field(default=None, repr=False)
+    labels: tuple[str, ...] = field(default=(), repr=False)
+    recipe: dict[str, Any] = field(default_factory=dict, repr=False)

@@ -1,7 +1,8 @@
 """Compiled constraints in files: a line that says what it is, then the grammar as text.
 
 A file holds the grammar IR, checked when it is read; networks are built from it in less time than reading them would
-take, and no layout of arrays becomes a promise. The vocabulary is not in the file, only its fingerprint.
+take, and no layout of arrays becomes a promise. Of a Lark grammar with a lexer it holds the user's text, which lark
+reads anew. The vocabulary is not in the file, only its fingerprint.
 
 Reading guards against files that are damaged, foreign, of another version or for another vocabulary, and against ones
 that would lead the kernels out of their arrays. What a file says about the language is taken at its word.
@@ -18,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 from structgen.automata.lexed import LexedConfigurations
 from structgen.cache import write_whole
 from structgen.compiler import compile_grammar
-from structgen.errors import InvariantError, StorageError
+from structgen.errors import GrammarError, InvariantError, StorageError
 from structgen.grammars.ir_lr import LexedGrammar
+from structgen.grammars.lark.stored import read_lexed, write_lexed
 from structgen.grammars.storage import read_grammar, write_grammar
 from structgen.matcher import Constraint
 
@@ -48,9 +50,8 @@ def load_constraint(path: str | os.PathLike[str], vocabulary: Vocabulary) -> Con
 
 def to_bytes(constraint: Constraint) -> bytes:
     """The content of a file."""
-    if isinstance(constraint.grammar, LexedGrammar):
-        raise StorageError("a Lark grammar with a lexer is kept as its text, not as a file", source="constraint")
-    body = write_grammar(constraint.grammar).encode("ascii")
+    grammar = constraint.grammar
+    body = (write_lexed(grammar) if isinstance(grammar, LexedGrammar) else write_grammar(grammar)).encode("ascii")
     head = {
         "format": _FORMAT,
         "version": _VERSION,
@@ -71,10 +72,12 @@ def from_bytes(content: bytes, vocabulary: Vocabulary, *, source: str = "constra
     if head.get("vocabulary") != vocabulary.fingerprint:
         raise StorageError("made for another vocabulary", source=source)
     try:
+        if body.startswith(b'{"lark":'):
+            return compile_grammar(read_lexed(json.loads(body)), vocabulary)
         constraint = compile_grammar(read_grammar(body), vocabulary)
         assert not isinstance(constraint.configurations, LexedConfigurations)
         constraint.configurations.networks.validate()
-    except (ValueError, RecursionError, InvariantError) as error:
+    except (ValueError, RecursionError, InvariantError, GrammarError) as error:
         raise StorageError(f"no valid grammar: {error}", source=source) from error
     return constraint
 

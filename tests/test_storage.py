@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
 import random
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given
+from lark.indenter import PythonIndenter
 
 import structgen as sg
 from structgen.compiler import compile_grammar
@@ -131,3 +133,22 @@ def test_fingerprints_go_by_content(constraint: sg.Constraint) -> None:
     again = compile_grammar(read_grammar(write_grammar(constraint.grammar)), VOCABULARY)
     other = sg.compile(schema={**SCHEMA, "minProperties": 1}, style=sg.JsonStyle.any(), vocabulary=VOCABULARY)
     assert again.fingerprint == constraint.fingerprint != other.fingerprint
+
+
+@pytest.mark.parametrize("indenter", [None, PythonIndenter()])
+def test_a_lark_grammar_with_a_lexer_comes_back(indenter: PythonIndenter | None, tmp_path: Path) -> None:
+    text = "start: line+\nline: NAME _NEWLINE [_INDENT line+ _DEDENT]\nNAME: /[a-z]+/\n%declare _INDENT _DEDENT\n"
+    text += '_NEWLINE: /(\\n *)+/\nOPEN: "(" \nCLOSE: ")"'
+    if indenter is not None:
+        text += "\n%declare LPAR LSQB LBRACE RPAR RSQB RBRACE"
+    grammar = sg.LarkGrammar(text, lexer="contextual", indenter=indenter)
+    constraint = sg.compile(lark=grammar, vocabulary=VOCABULARY)
+    sg.save_constraint(constraint, tmp_path / "lines.structgen")
+    again = sg.load_constraint(tmp_path / "lines.structgen", VOCABULARY)
+    assert again.fingerprint == constraint.fingerprint
+    for source in ("a\n", "a\n  b\nc\n", "a\n  b\n c\n", "a", "(a\n"):
+        assert again.accepts(source) == constraint.accepts(source), source
+    damaged = to_bytes(constraint).split(b"\n")[1].replace(b'"start":"start"', b'"start":7')
+    head = json.loads(to_bytes(constraint).split(b"\n")[0]) | {"sha256": hashlib.sha256(damaged).hexdigest()}
+    with pytest.raises(StorageError, match="strings"):
+        from_bytes(json.dumps(head).encode() + b"\n" + damaged + b"\n", VOCABULARY)

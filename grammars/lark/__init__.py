@@ -47,9 +47,10 @@ class LarkGrammar:
 
 
 def compile_lark(source: str | LarkGrammar) -> tuple[Grammar | LexedGrammar, Any]:
-    """The grammar and no report. Raises GrammarError with line, column and excerpt."""
+    """The grammar and its LarkReport. Raises GrammarError with line, column and excerpt."""
     from structgen.grammars.lark.extended import is_extended
     from structgen.grammars.lark.loader import NotLalr, compile_lalr, load
+    from structgen.grammars.lark.report import LarkReport
     from structgen.grammars.lark.scannerless import compile_scannerless
 
     grammar = source if isinstance(source, LarkGrammar) else LarkGrammar(source)
@@ -57,11 +58,15 @@ def compile_lark(source: str | LarkGrammar) -> tuple[Grammar | LexedGrammar, Any
         return _compile_extended(grammar), None
     if grammar.lexer != "dynamic":
         try:
-            return compile_lalr(load(grammar.text, grammar.start, grammar.indenter)), None
+            loaded = load(grammar.text, grammar.start, grammar.indenter)
+            lexed = compile_lalr(loaded)
+            tried = tuple(tuple(lexed.terminals[t] for t in context.order) for context in lexed.contexts)
+            return lexed, LarkReport(loaded, tried)
         except NotLalr:
             if grammar.lexer == "contextual" or grammar.indenter is not None:
                 raise
-    return compile_scannerless(load(grammar.text, grammar.start, lalr=False)), None
+    loaded = load(grammar.text, grammar.start, lalr=False)
+    return compile_scannerless(loaded), LarkReport(loaded)
 
 
 def _compile_extended(grammar: LarkGrammar) -> Grammar:

@@ -24,6 +24,7 @@ from structgen.errors import GrammarError, RegexError
 from structgen.grammars.ir_lr import Indentation, LexedGrammar
 from structgen.grammars.lark.lexer import Context, Lexer, LooksBehind, check_lookbehinds
 from structgen.grammars.lark.program import Program, compile_patterns
+from structgen.grammars.lark.stored import settings
 from structgen.grammars.lark.utf8 import byte_rows
 from structgen.grammars.named_rules import error_at
 from structgen.grammars.regular.alphabet import Alphabet
@@ -189,7 +190,18 @@ def compile_lalr(loaded: Loaded) -> LexedGrammar:
         bytes=byte_rows(alphabet),
         lexer=partial(Lexer, program, len(alphabet.classes), tuple(names)),
         indentation=_indentation(loaded.indenter, number),
+        labels=("the end", *(_label(t, t.name in loaded.ignored) for t in order), *sorted(declared)),
+        recipe={"lark": loaded.source, "start": loaded.start, "indenter": settings(loaded.indenter)},
     )
+
+
+def _label(terminal: Any, ignored: bool) -> str:
+    """A string as it is written, a pattern by its name if the user gave it one."""
+    pattern = terminal.pattern
+    text = repr(pattern.value) + ", any case" * ("i" in pattern.flags) if pattern.type == "str" else terminal.name
+    if terminal.name.startswith("__") and pattern.type != "str":
+        text = f"/{pattern.value}/"
+    return f"{text} (ignored)" if ignored else text
 
 
 def _program(loaded: Loaded, order: list[Any]) -> tuple[Program, Alphabet]:

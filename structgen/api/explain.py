@@ -55,7 +55,8 @@ class Explanation:
             verdict = f"incomplete: the text ends at {where}, but it may not end there"
         else:
             verdict = f"not allowed: {self.text[self.position]!r} at {where}"
-        return f"{verdict}\n{caret}\nexpected one of:\n" + "\n".join(f"  {words}" for words in self.expected)
+        expected = "expected one of" if len(self.expected) > 1 else "expected"
+        return f"{verdict}\n{caret}\n{expected}:\n" + "\n".join(f"  {words}" for words in self.expected)
 
 
 def explain(grammar: AnyGrammar, text: str) -> Explanation:

@@ -40,6 +40,8 @@ def one_line(error: BaseException) -> str:
     from structgen.errors import InvariantError, RegexError, StructgenError
 
     text = str(error).splitlines()[0].strip() if str(error) else type(error).__name__
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"error: {error.filename}: {error.strerror}"
     if isinstance(error, RegexError):
         return f"error: the regex, at position {error.position}: {text}"
     if isinstance(error, InvariantError) or not isinstance(error, (StructgenError, OSError)):

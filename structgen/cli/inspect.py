@@ -62,7 +62,7 @@ def compile(arguments: argparse.Namespace) -> int:
     source = source_argument(arguments)
     vocabulary = vocabulary_at(arguments.model)
     started = time.perf_counter()
-    constraint, _ = compile_source(source, vocabulary)
+    constraint, report = compile_source(source, vocabulary)
     compiled = time.perf_counter()
     constraint.matcher().mask()
     masked = time.perf_counter()
@@ -74,6 +74,10 @@ def compile(arguments: argparse.Namespace) -> int:
         "compile_ms": round(1e3 * (compiled - started), 3),
         "first_mask_ms": round(1e3 * (masked - compiled), 3),
     }
+    if unused := getattr(report, "unused", ()):
+        found["unused"] = tuple(unused)
+    if ambiguous := getattr(report, "ambiguous", ()):
+        found["ambiguous"] = tuple(f"{text!r} is {winner}, never {loser}" for winner, loser, text in ambiguous)
     if arguments.dot is not None:
         _write(arguments.dot, networks_of(constraint))
     if arguments.json:

@@ -270,3 +270,22 @@ def test_generated_modules_parse() -> None:
         ast.parse(text)
         blocks += "\n  " in text
     assert blocks > 10
+
+
+def test_what_nothing_uses_and_what_matches_the_same() -> None:
+    source = (
+        'start: (A | B | NAME)+ used\nused: "x"\nunused: B\nA: /[a-c]+/\nB: /[a-c]+/\nNAME.2: /[a-z]+/\nLONELY: /q/'
+    )
+    for lexer in ("contextual", "dynamic"):
+        _, report = compile_lark(LarkGrammar(source, lexer=lexer))  # type: ignore[arg-type]
+        assert report.unused == ("unused", "LONELY")
+    _, report = compile_lark(LarkGrammar(source, lexer="contextual"))
+    assert report.ambiguous == (("A", "B", "a"),)
+
+
+def test_what_may_come_is_told_as_it_is_written() -> None:
+    grammar, _ = compile_lark('start: "select"i NAME ("," NAME)*\nNAME: /[a-z]+/\n%ignore " "\n%ignore /#.*/')
+    found = automaton_of(grammar)
+    assert isinstance(found, LexedConfigurations)
+    assert set(found.expected(2)) == {"'select', any case", "' ' (ignored)", "/#.*/ (ignored)"}
+    assert {"NAME", "','", "the end"} <= set(found.expected(found.advance(2, b"select a")))
