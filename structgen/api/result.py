@@ -41,7 +41,7 @@ class Result(Generic[T]):
                    "length": the budget ended it where it stood, as on_truncate="return" asks
     stats          counts and times
     samples        all that a sampler returned (`structgen.samplers.result.SampleSet`); None for masked decoding
-    report         what is enforced, by JSON pointer; None where the constraint is not a schema
+    report         of a schema what is enforced, by JSON pointer; of a grammar what nothing uses; else None
     """
 
     value: T
