@@ -22,8 +22,9 @@ from structgen.engines.prefixes import PrefixModel
 from structgen.samplers.predicates import Predicate
 from structgen.samplers.problem import Problem
 from structgen.samplers.run import sample
+from structgen.samplers.weights import log_sum
 
-ALLOWED = ("name", "age", "city")
+ALLOWED = ("*", "name", "age", "city")
 
 
 def main() -> None:
@@ -34,7 +35,7 @@ def main() -> None:
     options = parser.parse_args()
     records = []
     for base, grammar in ((nano_problems()[name], name) for name in ("JSON schema", "SQL")):
-        for micros in (0, 1_000):
+        for micros in (0, 200):
             for proposal in ("awrs", "full", "mask"):
                 record = {"grammar": grammar, "check_us": micros, "proposal": proposal} | measured(
                     base, grammar, micros, proposal, options.particles, options.runs
@@ -67,8 +68,8 @@ def measured(base: Problem, grammar: str, micros: int, proposal: str, particles:
             totals.setdefault(name, []).append(float(value))
     evidence = totals.pop("log_evidence")
     means = {name: float(np.mean(values)) for name, values in totals.items()}
-    finite = [value for value in evidence if value > -np.inf]
-    return {"particles": particles, "runs": runs, "log_evidence": max(finite) if finite else None} | means
+    mean = log_sum(evidence) - float(np.log(runs))
+    return {"particles": particles, "runs": runs, "log_evidence": mean if mean > -np.inf else None} | means
 
 
 def predicate(grammar: str, micros: int) -> Predicate:
@@ -85,12 +86,13 @@ def predicate(grammar: str, micros: int) -> Predicate:
 
 
 def _known_columns(text: str) -> bool:
-    """No word that begins no allowed name: the table is people, the columns are its own."""
-    head, _, tail = text.removeprefix("SELECT ").partition(" FROM ")
-    columns = head.rstrip(";").split(",")
-    known = all(any(name.startswith(column) for name in ALLOWED) for column in columns[-1:])
-    known = known and all(column in ALLOWED for column in columns[:-1])
-    return known and ("people".startswith(tail[:6]))
+    """Every column and table begins, or is, an allowed one."""
+    if not text.startswith("SELECT "):
+        return True
+    columns, _, rest = text[len("SELECT ") :].rstrip(";").partition(" ")
+    *finished, last = columns.split(",")
+    known = all(column in ALLOWED for column in finished) and any(name.startswith(last) for name in ALLOWED)
+    return known and (not rest.startswith("FROM ") or "people".startswith(rest[len("FROM ") :].split(" ")[0]))
 
 
 def _short_name(text: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from benchmarks import plots
+from benchmarks import plots, report_predicates
 from benchmarks.data import RESULTS, ROOT
 from benchmarks.samplers_picture import samplers
 
@@ -417,6 +417,8 @@ SECTIONS = [
     ("startup", "Start-up", _startup),
     ("nano", "The bundled model", _nano),
     ("samplers", "Samplers: distance from the target, evidence, costs", _samplers),
+    ("predicates", "Predicates: trial and error against checking everything", report_predicates.predicates),
+    ("genlm", "Weighted rejection and particles beside genlm-control", report_predicates.genlm),
 ]
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Every registered sampler: exact divergence against model calls, and the bundled model under three grammars.
 
-python -m benchmarks samplers [--runs 400] [--seconds 60]
+python -m benchmarks samplers [--runs 400] [--seconds 60] [--methods smc mcmc]
 
 On the fixtures the law of one output of a method is the mean, over many runs, of the weights its set puts on each
 output (what `draw()` would pick), so its KL to the enumerated target has little noise; of asap the proposal's exact KL
@@ -10,13 +10,15 @@ is given too. A method that is new in `METHODS` is measured without a change her
 from __future__ import annotations
 
 import argparse
+import json
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from benchmarks.data import write_results
+from benchmarks.data import RESULTS, write_results
 from structgen.api.models import engine_of
 from structgen.engines.prefixes import PrefixModel
 from structgen.nano.prompts import prompt_text
@@ -68,23 +70,34 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=400, help="runs per point on the fixtures")
     parser.add_argument("--seconds", type=float, default=60, help="most time per method and grammar on nano")
     parser.add_argument("--draws", type=int, default=100, help="outputs per method on nano")
+    parser.add_argument(
+        "--methods", nargs="+", choices=list(METHODS), help="these alone; the others keep their figures"
+    )
     options = parser.parse_args()
-    records = [*fixtures(options.runs), *nano(options.draws, options.seconds)]
-    write_results("samplers", records)
+    methods = options.methods or list(METHODS)
+    records = [*fixtures(options.runs, methods), *nano(options.draws, options.seconds, methods)]
+    write_results("samplers", [*_kept(methods), *records] if options.methods else records)
 
 
-def fixtures(runs: int) -> list[dict[str, Any]]:
-    """KL of every method on every fixture, at several costs."""
+def _kept(methods: Sequence[str]) -> list[dict[str, Any]]:
+    """Records of the last run that are not of these methods."""
+    path = RESULTS / "samplers.jsonl"
+    lines = path.read_text().splitlines()[1:] if path.exists() else []
+    return [r for r in map(json.loads, lines) if r["method"].split()[0] not in methods]
+
+
+def fixtures(runs: int, methods: Sequence[str]) -> list[dict[str, Any]]:
+    """KL of the methods on every fixture, at several costs."""
     records = []
     for name, build in FIXTURES.items():
         problem, exact = build(), enumerate_outputs(build())
-        for method in METHODS:
+        for method in methods:
             for n, dial in DIALS.get(method, [(n, {}) for n in SIZES]):
                 record = {"fixture": name, "method": method, "n": n, "dial": dial, "runs": runs}
                 record |= _law(problem, exact, method, n, dial, runs)
                 records.append(record)
                 print({k: round(v, 5) if isinstance(v, float) else v for k, v in record.items()})
-        records += _proposals(name, problem, exact)
+        records += _proposals(name, problem, exact) if "asap" in methods else []
     return records
 
 
@@ -169,11 +182,11 @@ def nano_problems() -> dict[str, Problem]:
     }
 
 
-def nano(draws: int, seconds: float) -> list[dict[str, Any]]:
-    """Every method on the bundled model: evidence, effective size, costs, and masked decoding's divergence."""
+def nano(draws: int, seconds: float, methods: Sequence[str]) -> list[dict[str, Any]]:
+    """The methods on the bundled model: evidence, effective size, costs, and masked decoding's divergence."""
     records = []
     for name, problem in nano_problems().items():
-        for method in METHODS:
+        for method in methods:
             if method == "enumeration":
                 continue  # these languages are not enumerable
             model = problem.model
