@@ -222,7 +222,8 @@ class Configurations:
             return
         used = {"trans": configs, "configs": configs + 1, "items": items, "scans": scans}
         used |= {"callers": callers, "sets": sets}
-        full = [name for name, count in used.items() if 2 * count >= len(getattr(memo, name))]
+        rooms = {name: len(getattr(memo, name)) for name in used} | {"trans": 2 * len(memo.trans) - 64}
+        full = [name for name, count in used.items() if 2 * count >= rooms[name]]  # trans: 1 kB a row, only if full
         if not full:  # one configuration may need more rows than all before it
             full = ["items", "scans", "callers", "sets"]
         grown = {}
