@@ -15,7 +15,8 @@ from structgen.engines.prefixes import PrefillModel, PrefixModel, prefix_model
 from structgen.engines.transformers import TransformersEngine
 from structgen.errors import ModelError, OptionError
 from structgen.matcher import Constraint
-from structgen.samplers.exact import enumerate_outputs
+from structgen.samplers.exact import enumerate_outputs, total_variation
+from structgen.samplers.predicates import Predicate
 from structgen.samplers.problem import Problem
 from structgen.samplers.run import sample
 from structgen.samplers.trie import Trie
@@ -142,6 +143,28 @@ def test_samplers_on_a_transformers_model(
         assert s.log_weight == pytest.approx(masses[s.token_ids], abs=1e-6)
     if np.ptp(exact.log_mass) > 1:
         assert fit_p_value(exact, [s.token_ids for s in masked.samples if s.finish == "stop"]) < 1e-9
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+def test_particles_on_a_transformers_model(
+    make_engine: Make, constrain: Callable[[Any], Constraint], family: str
+) -> None:
+    """Evidence and outputs of smc under the mask, by tokens checked one by one, and under a predicate."""
+    plain = tiny_problem(make_engine, constrain, family, temperature=1.5)
+    guard: Any = plain.constraint & Predicate(lambda text, complete: not text.startswith("["))
+    guarded = Problem(plain.model, guard, 7, prompt=plain.prompt, temperature=1.5)
+    for problem, proposal in ((plain, "mask"), (plain, "awrs"), (guarded, "awrs")):
+        exact = enumerate_outputs(problem)
+        for threshold in (0.5, 0.0):
+            many = sample(problem, 1000, "smc", seed=3, proposal=proposal, ess_threshold=threshold)
+            assert many.evidence_error is not None
+            gap = np.exp(many.log_evidence - exact.log_evidence) - 1
+            assert abs(gap) < 5 * many.evidence_error
+        assert {s.token_ids for s in many.samples if s.finish == "stop"} <= set(exact.outputs)
+        assert total_variation(exact.frequencies(many), exact.target) < 2 / np.sqrt(many.ess)
+        assert many.stats.model_calls <= len(exact.log_future)
+    assert len(enumerate_outputs(guarded).paths) < len(enumerate_outputs(plain).paths)
 
 
 @pytest.mark.statistical
