@@ -291,7 +291,8 @@ class _Writer:
                 first, others = option, ()
             calls = self.calls
             if isinstance(first, Literal) and len(first.value) > 1:
-                rest = self.write(Seq((Literal(first.value[1:]), *others)), inside)
+                tail = Literal(first.value[1:])
+                rest = self.write(Seq((tail, *others)), inside) if others else _literal(tail.value)
                 head = _literal(first.value[:1])
             elif others and (isinstance(first, ByteSet) or (isinstance(first, Literal) and first.value)):
                 rest = self.write(others[0] if len(others) == 1 else Seq(others), inside)

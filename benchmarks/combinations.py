@@ -43,6 +43,7 @@ PIECES = ('["', '",', '","', '"]', "],", "],[", "[[", "]]", '{"a":', '"a":', ',"
 TOKENS = sorted({*map(chr, range(0x20, 0x7F)), *PIECES})
 VOCABULARY = Vocabulary.from_bytes([b"", *(token.encode() for token in TOKENS)], eos=[0])
 MOST_ORDERS = 600
+LINE_ENDS = ("\\n", "\\r", "\\u2028", "\\u2029")
 Judge = Callable[[Any], bool | None]
 
 
@@ -156,7 +157,8 @@ def walk(constraint: Constraint, rng: Random, steps: int) -> tuple[bytes, str | 
 
 
 def parsed(text: bytes) -> tuple[Any, bool]:
-    """The value, and whether the judges see the same one: its numbers are short, no name is written twice."""
+    """The value, and whether the judges see the same one: its numbers are short, no name is written twice, and no line
+    ends are in it, which their patterns treat otherwise than ECMA 262 (docs/json-schema.md)."""
     judged = True
 
     def number(digits: str) -> float:
@@ -174,7 +176,8 @@ def parsed(text: bytes) -> tuple[Any, bool]:
         judged = judged and len(dict(pairs)) == len(pairs)
         return dict(pairs)
 
-    return json.loads(text, object_pairs_hook=members, parse_float=number, parse_int=integer), judged
+    value = json.loads(text, object_pairs_hook=members, parse_float=number, parse_int=integer)
+    return value, judged and not any(end in json.dumps(value) for end in LINE_ENDS)
 
 
 def problems(schema: Any, rng: Random, count: Counter[str], instances: int = 12, walks: int = 3) -> Iterator[Problem]:

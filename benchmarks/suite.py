@@ -75,11 +75,10 @@ def structgen_judge(known: Any) -> Callable[[Any], Judge]:
 
 def peer_judge(name: str) -> Callable[[Any], Judge]:
     """The same through another engine's masks; any of its errors is a refusal."""
-    from transformers import AutoTokenizer
-
+    from benchmarks import tokenizers
     from benchmarks.engines import ENGINES
 
-    tokenizer = AutoTokenizer.from_pretrained(str(shared() / "tokenizers" / "llama3"))
+    tokenizer = tokenizers.load("llama3")
     engine: Any = ENGINES[name](tokenizer)
 
     def compiled(schema: Any) -> Judge:
@@ -90,7 +89,7 @@ def peer_judge(name: str) -> Callable[[Any], Judge]:
 
         def accepts(text: bytes) -> bool:
             engine.start(constraint)
-            for token in tokenizer.encode(text.decode("utf-8", "replace"), add_special_tokens=False):
+            for token in tokenizer.encode(text.decode("utf-8", "replace")):
                 engine.mask()
                 if not engine.allowed(token) or not engine.commit(token):
                     return False
@@ -132,6 +131,16 @@ def measure(compiled: Callable[[Any], Judge]) -> tuple[dict[str, Any], list[dict
     return {"cases": total, "right_share": share, **count, "refused_by_keyword": dict(keywords.most_common())}, details
 
 
+def table(records: list[dict[str, Any]]) -> str:
+    """The shares of all cases, one line per engine."""
+    columns = ("right", "refused", "invalid accepted", "valid rejected", "valid rejected (named format)")
+    lines = [f"| engine | cases | {' | '.join(columns)} |", "|" + " --- |" * (2 + len(columns))]
+    for record in records:
+        shares = " | ".join(f"{record.get(column, 0) / record['cases']:.1%}" for column in columns)
+        lines.append(f"| {record['engine']} | {record['cases']:,} | {shares} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Run every group, print the counts, write benchmarks/results/suite.jsonl."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks suite")
@@ -146,6 +155,7 @@ def main() -> None:
         print(json.dumps(records[-1], indent=1))
         if name == "structgen":
             details = found
+    print(table(records))
     write_results("suite", [*records, *details])
 
 

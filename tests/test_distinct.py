@@ -48,6 +48,7 @@ FINITE: dict[str, tuple[Any, list[Any]]] = {
     "some of an enum": (unique(items={"enum": WORDS}, maxItems=3), arrays(WORDS, 0, 3)),
     "numbers": (unique(items=integer([1, 10, 11, 100]), minItems=2), arrays([1, 10, 11, 100], 2, 4)),
     "range": (unique(items={"type": "integer", "minimum": 9, "maximum": 11}), arrays([9, 10, 11], 0, 3)),
+    "decimals": (unique(items={"enum": [0.5, "x", -1.25]}), arrays([0.5, "x", -1.25], 0, 3)),
     "booleans": (unique(items={"type": ["boolean", "null"]}), arrays([True, False, None], 0, 3)),
     "the last decides": (
         unique(prefixItems=[integer([1, 2]), integer([1, 2, 3]), integer([1])], minItems=3, maxItems=3),

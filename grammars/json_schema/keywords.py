@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeVar
 from typing import Literal as OneOf
 
@@ -86,8 +87,8 @@ def is_schema(value: Any) -> bool:
 
 
 def is_number(value: Any) -> bool:
-    """A JSON number (True is not one)."""
-    return isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
+    """A JSON number (True is not one), as read or exact."""
+    return isinstance(value, (int, float, Decimal, Fraction)) and not isinstance(value, bool)
 
 
 def _type_check(types: type | tuple[type, ...], words: str) -> Form:

@@ -237,9 +237,9 @@ def _children(node: Node, table: dict[str, Keyword]) -> Iterator[Node]:
             yield Node(subschema, node, (name, *place), node.base, node.draft, node.depth + 1)
 
 
-def exact(value: int | float | Decimal, limits: Limits) -> int | Fraction:
+def exact(value: int | float | Decimal | Fraction, limits: Limits) -> int | Fraction:
     """A JSON number exactly: what was written, or what repr writes for a float."""
-    if isinstance(value, int):
+    if isinstance(value, (int, Fraction)):
         return value
     if isinstance(value, float):
         if not math.isfinite(value):

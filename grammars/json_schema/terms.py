@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any, TypeAlias
 
 from structgen.grammars.json_schema.reader import Node
@@ -217,4 +218,4 @@ def value_key(value: Any) -> Hashable:
         return "array", tuple(map(value_key, value))
     if isinstance(value, float):
         return "number", Decimal(repr(value))
-    return ("number", value) if isinstance(value, (int, Decimal)) else value
+    return ("number", value) if isinstance(value, (int, Decimal, Fraction)) else value

@@ -53,6 +53,8 @@ def plain_set(bits: int, spell: Spell) -> Expr:
 
 def spelled(text: str, spell: Spell) -> Expr:
     """The spelling of one text."""
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text and _is_direct(spell):
+        return Literal(text.encode())
     parts = list(map(characters(spell).__getitem__, text))
     if set(map(type, parts)) <= {Literal}:
         return Literal(b"".join([part.value for part in parts]))  # type: ignore[union-attr]

@@ -70,6 +70,7 @@ FOUND: list[tuple[str, Any, str, bool]] = [
     ("integers are spelled", {"$schema": DRAFT4, "not": {"type": "integer"}}, "1", False),
     ("integers are spelled", {"$schema": DRAFT4, "not": {"not": {"type": "integer"}}}, "760.0", False),
     ("integers are spelled", {"$schema": DRAFT4, "not": {"enum": [1], "type": "integer"}}, "1e0", True),
+    ("values that are decimals", {"items": {"maximum": 1, "enum": [0, 0.1, 3]}, "uniqueItems": True}, "[0.1,0]", True),
     ("not a date", {"not": {"format": "date"}}, '"2021-02-29"', True),
     ("not a date", {"not": {"format": "date"}}, '"0000-02-29"', False),
 ]  # fmt: skip
