@@ -270,9 +270,8 @@ def _grammars(records: list[dict[str, Any]]) -> str:
         "remembers: a state that an earlier text was in is looked up. *New states* are the masks that none asked for "
         "before, and their mean alone."
     )
-    command = (
-        f"`python -m benchmarks grammars --texts {records[0]['texts']}`; microseconds of mask and commit per token."
-    )
+    command = f"`python -m benchmarks grammars --engines {','.join(names)} --texts {records[0]['texts']}`"
+    command += "; microseconds of mask and commit per token."
     return f"{command}\n{how}\n\n{_table(head, rows)}\n\n{note}"
 
 
