@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from benchmarks import plots, report_predicates
+from benchmarks import plots, report_predicates, report_samplers
 from benchmarks.data import RESULTS, ROOT
 from benchmarks.samplers_picture import samplers
+from benchmarks.tables import figure, table
 
 PLOTS = ROOT / "docs" / "plots"
 TITLES = {"maskbench": "Llama 3, 128,256 tokens", "maskbench-mistral-v3": "Mistral v3, 32,768 tokens"}
@@ -65,17 +66,8 @@ def _machine(machine: dict[str, Any]) -> str:
     return f"{machine['date']}, {machine['cpu']} ({machine['cores']} cores), Python {machine['python']}; {packages}."
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(row) + " |" for row in lines)
-
-
-def _figure(value: float | None) -> str:
-    return "-" if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
 def _times(us: dict[str, float], *keys: str) -> list[str]:
-    return [_figure(us.get(key)) for key in keys]
+    return [figure(us.get(key)) for key in keys]
 
 
 def _maskbench(records: list[dict[str, Any]]) -> str:
@@ -115,7 +107,7 @@ def _remark(name: str, r: dict[str, Any], seconds: int) -> str:
         f"{r['valid_rejected']} with a valid instance rejected, {r['invalid_accepted']} with an invalid one accepted"
     )
     mask, compiled = r["slowest_mask"], r["slowest_compile"]
-    worst = f"slowest mask {_figure(mask[0])} µs ({mask[1]}), slowest compile {_figure(compiled[0])} ms ({compiled[1]})"
+    worst = f"slowest mask {figure(mask[0])} µs ({mask[1]}), slowest compile {figure(compiled[0])} ms ({compiled[1]})"
     return f"\n\n{name}: {r['compiled']:,} schemas compiled, {r['refused']} refused{over}; {wrong}; {worst}."
 
 
@@ -128,7 +120,7 @@ def _engines(names: list[str], by: dict[str, dict[str, Any]]) -> str:
         tokens = f"{r['token_us'].get('n', 0):,}"
         row = [name, tokens, *_times(r["token_us"], "mean", "p50", "p90", "p99", "max"), *_times(r["again_us"], "mean")]
         rows.append(row + _times(r["compile_ms"], "mean", "p50", "p99", "max"))
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _ratios(ours: dict[str, Any], theirs: dict[str, Any]) -> str:
@@ -140,7 +132,7 @@ def _ratios(ours: dict[str, Any], theirs: dict[str, Any]) -> str:
     ):
         head += [f"{title} {figure}" for figure in figures]
         row += [f"{ours[key][figure] / theirs[key][figure]:.2f}" for figure in figures]
-    return _table(head, [row])
+    return table(head, [row])
 
 
 def _groups(names: list[str], records: list[dict[str, Any]]) -> str:
@@ -158,7 +150,7 @@ def _groups(names: list[str], records: list[dict[str, Any]]) -> str:
         for key in ("token_us", "compile_ms"):
             row += [" / ".join(_times(r[key], "mean", "p99")) for r in own]
         rows.append(row)
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _micro(records: list[dict[str, Any]]) -> str:
@@ -167,7 +159,7 @@ def _micro(records: list[dict[str, Any]]) -> str:
     rows = [[r["place"], f"{r['allowed']:,}", *_times(r, "first_us", "again_us", "llguidance_us")] for r in places]
     head2 = ["masking logits in place", "batch", "structgen µs", "torch operations µs"]
     rows2 = [[r["logits"], str(r["batch"]), *_times(r, "kernel_us", "torch_us")] for r in logits]
-    return f"`python -m benchmarks micro`\n\n{_table(head, rows)}\n\n{_table(head2, rows2)}"
+    return f"`python -m benchmarks micro`\n\n{table(head, rows)}\n\n{table(head2, rows2)}"
 
 
 def _compile(records: list[dict[str, Any]]) -> str:
@@ -178,11 +170,11 @@ def _compile(records: list[dict[str, Any]]) -> str:
         row = [r["case"], f"{r['bytes']:,}"]
         for key in ("compile_ms", "to_mask_ms"):
             row += [
-                _figure(r[n][key]) if key in r[n] else "over the limit" if "over_limit" in r[n] else "refused"
+                figure(r[n][key]) if key in r[n] else "over the limit" if "over_limit" in r[n] else "refused"
                 for n in names
             ]
         rows.append(row)
-    return f"`python -m benchmarks compile`: the median of five compiles.\n\n{_table(head, rows)}"
+    return f"`python -m benchmarks compile`: the median of five compiles.\n\n{table(head, rows)}"
 
 
 def _memory(records: list[dict[str, Any]]) -> str:
@@ -191,9 +183,9 @@ def _memory(records: list[dict[str, Any]]) -> str:
         *(f"{r['engine']}, {'all' if r['kept'] is None else 'last ' + str(r['kept'])} kept" for r in records),
     ]
     points = [{p["schemas"]: p["mb"] for p in r["points"]} for r in records]
-    rows = [[f"{n:,}", *(_figure(p.get(n)) for p in points)] for n in points[0]]
+    rows = [[f"{n:,}", *(figure(p.get(n)) for p in points)] for n in points[0]]
     note = "`python -m benchmarks memory`: megabytes of resident memory added by serving so many schemas."
-    return f"{note}\n\n{_table(head, rows)}"
+    return f"{note}\n\n{table(head, rows)}"
 
 
 def _batch(records: list[dict[str, Any]]) -> str:
@@ -203,27 +195,27 @@ def _batch(records: list[dict[str, Any]]) -> str:
     for r in records:
         row = [str(r["batch"]), r["grammars"], "seen before" if r["seen_before"] else "new"]
         rows.append(row + _times(r["us_one_thread"], "mean", "p99") + _times(r["us_threads"], "mean", "p99"))
-    return f"`python -m benchmarks batch`\n\n{_table(head, rows)}"
+    return f"`python -m benchmarks batch`\n\n{table(head, rows)}"
 
 
 def _soak(records: list[dict[str, Any]]) -> str:
     head = ["schemas", "tokens", "resident MB", "masks compared", "differences"]
     rows = [[f"{r[k]:,.0f}" for k in ("schemas", "tokens", "mb", "compared", "differences")] for r in records]
-    return f"`python -m benchmarks soak`\n\n{_table(head, rows)}"
+    return f"`python -m benchmarks soak`\n\n{table(head, rows)}"
 
 
 def _cuda(records: list[dict[str, Any]]) -> str:
     ways, tables = [r for r in records if "way" in r], [r for r in records if "table" in r]
     rows = [[r["way"], str(r["batch"]), r["dtype"], *_times(r["us"], "p50", "p99")] for r in ways]
     rows2 = [[r["table"], str(r["states"]), f"{r['seconds']:.2f}", *_times(r["step_us"], "p50", "p99")] for r in tables]
-    first = _table(["masking logits", "batch", "type", "µs p50", "p99"], rows)
-    second = _table(["complete table of", "states", "seconds to make", "step of 64, µs p50", "p99"], rows2)
+    first = table(["masking logits", "batch", "type", "µs p50", "p99"], rows)
+    second = table(["complete table of", "states", "seconds to make", "step of 64, µs p50", "p99"], rows2)
     return f"`python -m benchmarks cuda` on {records[0]['device']}\n\n{first}\n\n{second}"
 
 
 def _startup(records: list[dict[str, Any]]) -> str:
-    rows = [[r["figure"], _figure(r["seconds"]["p50"]), _figure(r["seconds"]["max"])] for r in records]
-    return "`python -m benchmarks startup`\n\n" + _table(["", "seconds p50", "max"], rows)
+    rows = [[r["figure"], figure(r["seconds"]["p50"]), figure(r["seconds"]["max"])] for r in records]
+    return "`python -m benchmarks startup`\n\n" + table(["", "seconds p50", "max"], rows)
 
 
 def _language(records: list[dict[str, Any]]) -> str:
@@ -239,11 +231,11 @@ def _language(records: list[dict[str, Any]]) -> str:
         ["refused, by keyword or limit", ", ".join(f"{k} {v}" for k, v in r["refused_by_keyword"].items())],
         [
             "compile ms mean / p50 / p99 / max",
-            " / ".join(_figure(r["compile_ms"][k]) for k in ("mean", "p50", "p99", "max")),
+            " / ".join(figure(r["compile_ms"][k]) for k in ("mean", "p50", "p99", "max")),
         ],
     ]
     flag = " --declared" if r["style"] == "declared" else ""
-    return f"`python -m benchmarks language{flag}`\n\n" + _table(["", ""], rows)
+    return f"`python -m benchmarks language{flag}`\n\n" + table(["", ""], rows)
 
 
 def _grammars(records: list[dict[str, Any]]) -> str:
@@ -256,8 +248,8 @@ def _grammars(records: list[dict[str, Any]]) -> str:
         for name in names:
             r = by[grammar, name]
             times = _times(r["token_us"], "mean", "p50", "p99", "max")
-            new = f"{r['new']:.0%}, {_figure(r['new_us']['mean'])}" if "new" in r else "-"
-            last = [new, _figure(r["again_us"]["mean"]), _figure(r["compile_ms"]), str(r["rejected"])]
+            new = f"{r['new']:.0%}, {figure(r['new_us']['mean'])}" if "new" in r else "-"
+            last = [new, figure(r["again_us"]["mean"]), figure(r["compile_ms"]), str(r["rejected"])]
             rows.append([grammar, name, *times, *last])
         ratio = by[grammar, names[0]].get("ratio")
         if ratio:
@@ -272,7 +264,7 @@ def _grammars(records: list[dict[str, Any]]) -> str:
     )
     command = f"`python -m benchmarks grammars --engines {','.join(names)} --texts {records[0]['texts']}`"
     command += "; microseconds of mask and commit per token."
-    return f"{command}\n{how}\n\n{_table(head, rows)}\n\n{note}"
+    return f"{command}\n{how}\n\n{table(head, rows)}\n\n{note}"
 
 
 def _suite(records: list[dict[str, Any]]) -> str:
@@ -283,7 +275,7 @@ def _suite(records: list[dict[str, Any]]) -> str:
         [r["engine"], str(r["cases"]), f"{100 * r['right_share']:.1f} %", *(str(r.get(kind, 0)) for kind in kinds)]
         for r in engines
     ]
-    return f"`python -m benchmarks suite`: drafts 4 to 2020-12, formats asserted.\n\n{_table(head, rows)}"
+    return f"`python -m benchmarks suite`: drafts 4 to 2020-12, formats asserted.\n\n{table(head, rows)}"
 
 
 def _samples(records: list[dict[str, Any]]) -> str:
@@ -291,7 +283,17 @@ def _samples(records: list[dict[str, Any]]) -> str:
     note = f"{r['texts']:,} texts of {r['schemas']:,} schemas: {r['valid']:,} valid, {r.get('invalid', 0)} not, "
     note += f"{r.get('disputed', 0)} on which `jsonschema` and `jsonschema-rs` contradict each other, "
     note += f"{r['not judged']} with numbers that they round, {r.get('cut off', 0)} walks given up."
-    return f"`python -m benchmarks samples --texts {r['texts_per_schema']} --seed {r['seed']}`\n\n{note}"
+    style = "" if r["style"] == "default" else f" --style {r['style']}"
+    return f"`python -m benchmarks samples --texts {r['texts_per_schema']} --seed {r['seed']}{style}`\n\n{note}"
+
+
+def _combinations(records: list[dict[str, Any]]) -> str:
+    r = records[0]
+    note = f"{r['schemas']:,} random schemas, {r['compiled']:,} compiled, {r['unsatisfiable']:,} without a value, "
+    note += f"{r['refused']} refused. {r['valid'] + r['invalid']:,} instances judged ({r['valid']:,} valid) and "
+    note += f"{r['written']:,} texts written: {r['problems']} differences; {r['judges differ']:,} instances on which "
+    note += "`jsonschema` and `jsonschema-rs` contradict each other."
+    return f"`python -m benchmarks combinations --schemas {r['schemas']} --seed {r['seed']}`\n\n{note}"
 
 
 def _check(records: list[dict[str, Any]]) -> str:
@@ -309,61 +311,7 @@ def _nano(records: list[dict[str, Any]]) -> str:
     for sort in dict.fromkeys(r["sort"] for r in records):
         figures = [by[sort, c][k] for c in (False, True) for k in ("valid", "fields_right")]
         rows.append([f"{sort} ({by[sort, True]['exercises']})", *(f"{100 * f:.1f} %" for f in figures)])
-    return f"`python -m benchmarks nano --count {records[0]['count']}`\n\n{_table(head, rows)}"
-
-
-def _samplers(records: list[dict[str, Any]]) -> str:
-    small = [r for r in records if "fixture" in r and r["target"] == "distribution"]
-    searches = [r for r in records if "fixture" in r and r["target"] == "argmax"]
-    names = list(dict.fromkeys(r["fixture"] for r in small))
-    cells: dict[str, dict[str, str]] = {}
-    for r in small:
-        label = _dial(r)
-        kl = "exact" if r.get("exact") else f"{r['kl']:.3f}"
-        cells.setdefault(label, {})[r["fixture"]] = f"{kl} / {_figure(r['model_calls'])}"
-    head = ["method", *(f"{name}: KL / model calls" for name in names)]
-    table = _table(head, [[label, *(row.get(name, "-") for name in names)] for label, row in cells.items()])
-    runs = max(r.get("runs", 0) for r in small)
-    note = (
-        f"`python -m benchmarks samplers --runs {runs}`\n\nKL of the law of one output to the enumerated target, nats; "
-    )
-    note += "an exact method's is zero and its calls are those of a whole set of n. Below 0.001 it is noise."
-    parts = [note, table, *([_searches(searches, names)] if searches else [])]
-    return "\n\n".join([*parts, _samplers_nano([r for r in records if "grammar" in r])])
-
-
-def _dial(r: dict[str, Any]) -> str:
-    dial = ", ".join(f"{k} {v}" for k, v in r.get("dial", {}).items() if k in ("cut", "steps", "draws", "width"))
-    return f"{r['method']}, {dial or 'n ' + str(r['n'])}"
-
-
-def _searches(records: list[dict[str, Any]], names: list[str]) -> str:
-    cells: dict[str, dict[str, str]] = {}
-    for r in records:
-        verdict = "proven" if r["proven"] else "not proven"
-        cells.setdefault(_dial(r), {})[r["fixture"]] = f"{r['kl']:.3f}, {verdict} / {_figure(r['model_calls'])}"
-    head = ["search", *(f"{name}: -log pi / model calls" for name in names)]
-    note = "Searches are no samplers: -log pi of the likeliest output found, and whether it is proven to be the mode."
-    return f"{note}\n\n{_table(head, [[k, *(row.get(name, '-') for name in names)] for k, row in cells.items()])}"
-
-
-def _samplers_nano(records: list[dict[str, Any]]) -> str:
-    head = ["grammar", "method", "outputs", "distinct", "log Z", "relative error", "certain bounds", "ESS"]
-    head += ["model calls", "masks", "checks", "seconds", "status"]
-    rows = []
-    for r in records:
-        bounds = [_decimals(b) for b in r["log_bounds"] or ()]
-        figures = [str(r["outputs"]), str(r["distinct"]), _decimals(r["log_evidence"]), _figure(r["evidence_error"])]
-        figures += [f"{bounds[0]} to {bounds[1]}" if bounds else "-", f"{r['ess']:.1f}"]
-        figures += [f"{r[name]:,}" for name in ("model_calls", "masks", "checks")]
-        rows.append([r["grammar"], r["method"], *figures, f"{r['seconds']:.2f}", r["status"]])
-    note = f"The bundled model, {records[0]['draws']} draws each. Where masked draws miss what matters, their estimate "
-    note += "of log Z is far too low and their own error does not know it; the bounds of the trie are certain."
-    return f"{note}\n\n{_table(head, rows)}"
-
-
-def _decimals(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
+    return f"`python -m benchmarks nano --count {records[0]['count']}`\n\n{table(head, rows)}"
 
 
 def _regex(records: list[dict[str, Any]]) -> str:
@@ -378,7 +326,7 @@ def _regex(records: list[dict[str, Any]]) -> str:
         if "compared" in r
     ]
     sizes = [f"{name}: {size['nodes']:,} nodes" for r in records for name, size in r.get("sizes", {}).items()]
-    return f"`python -m benchmarks regex --patterns 10000`\n\n{_table(head, rows)}\n\n{'; '.join(sizes)}."
+    return f"`python -m benchmarks regex --patterns 10000`\n\n{table(head, rows)}\n\n{'; '.join(sizes)}."
 
 
 def _kinds(records: list[dict[str, Any]]) -> str:
@@ -387,13 +335,13 @@ def _kinds(records: list[dict[str, Any]]) -> str:
         [
             r["kind"],
             *(f"{figure:,}" for figure in (r["rules"], r["nodes"])),
-            *map(_figure, (r["grammar_ms"], r["network_ms"])),
+            *map(figure, (r["grammar_ms"], r["network_ms"])),
             *_times(r["mask_us"], "mean", "p50", "p99"),
         ]
         for r in records
     ]
     note = "Masks of random texts, each state met for the first time at most once; llama3 vocabulary."
-    return f"`python -m benchmarks kinds`\n\n{_table(head, rows)}\n\n{note}"
+    return f"`python -m benchmarks kinds`\n\n{table(head, rows)}\n\n{note}"
 
 
 SECTIONS = [
@@ -401,6 +349,8 @@ SECTIONS = [
     ("language-declared", "The same with properties in declared order", _language),
     ("suite", "The official JSON Schema test suite", _suite),
     ("samples", "Is what the automata write valid?", _samples),
+    ("samples-any", "The same under the full standard", _samples),
+    ("combinations", "Random combinations of keywords under two judges", _combinations),
     ("maskbench", "Masks and compile times beside peers", _maskbench),
     ("maskbench-mistral-v3", "The same with the vocabulary of Mistral v3", _maskbench),
     ("maskbench-xgrammar", "A sample with xgrammar", _maskbench),
@@ -416,7 +366,7 @@ SECTIONS = [
     ("kinds", "What each kind of constraint costs", _kinds),
     ("startup", "Start-up", _startup),
     ("nano", "The bundled model", _nano),
-    ("samplers", "Samplers: distance from the target, evidence, costs", _samplers),
+    ("samplers", "Samplers: distance from the target, evidence, costs", report_samplers.samplers),
     ("predicates", "Predicates: trial and error against checking everything", report_predicates.predicates),
     ("genlm", "Weighted rejection and particles beside genlm-control", report_predicates.genlm),
 ]

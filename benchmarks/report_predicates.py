@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from benchmarks.tables import table
+
 __all__ = ["genlm", "predicates"]
 
 
@@ -30,7 +32,7 @@ def predicates(records: list[dict[str, Any]]) -> str:
         "tokens, mask lets the particle die afterwards. Means over runs. The gain belongs to checks without a mask; "
         "against compiled masks, which take microseconds, trial and error gains nothing."
     )
-    return f"{note}\n\n{_table(head, rows)}"
+    return f"{note}\n\n{table(head, rows)}"
 
 
 def genlm(records: list[dict[str, Any]]) -> str:
@@ -57,9 +59,4 @@ def genlm(records: list[dict[str, Any]]) -> str:
         "both, asked for the same batches, one check for both, multinomial resampling below an ESS of one half. What "
         "the model takes is the same on both sides and shown in and out of the ratio."
     )
-    return f"{note}\n\n{_table(head, rows)}"
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"{note}\n\n{table(head, rows)}"

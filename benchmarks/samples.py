@@ -161,7 +161,7 @@ def main() -> None:
     print(json.dumps(record))
     for detail in details[:10]:
         print(json.dumps(detail))
-    write_results("samples", [record, *details])
+    write_results("samples" if options.style == "default" else f"samples-{options.style}", [record, *details])
 
 
 if __name__ == "__main__":

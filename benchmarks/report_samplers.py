@@ -1,0 +1,64 @@
+"""The section of docs/benchmarks.md on samplers, from their records."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.tables import figure, table
+
+__all__ = ["samplers"]
+
+
+def samplers(records: list[dict[str, Any]]) -> str:
+    """Distances, evidence and costs of each method."""
+    small = [r for r in records if "fixture" in r and r["target"] == "distribution"]
+    searches = [r for r in records if "fixture" in r and r["target"] == "argmax"]
+    names = list(dict.fromkeys(r["fixture"] for r in small))
+    cells: dict[str, dict[str, str]] = {}
+    for r in small:
+        label = _dial(r)
+        kl = "exact" if r.get("exact") else f"{r['kl']:.3f}"
+        cells.setdefault(label, {})[r["fixture"]] = f"{kl} / {figure(r['model_calls'])}"
+    head = ["method", *(f"{name}: KL / model calls" for name in names)]
+    distances = table(head, [[label, *(row.get(name, "-") for name in names)] for label, row in cells.items()])
+    runs = max(r.get("runs", 0) for r in small)
+    note = (
+        f"`python -m benchmarks samplers --runs {runs}`\n\nKL of the law of one output to the enumerated target, nats; "
+    )
+    note += "an exact method's is zero and its calls are those of a whole set of n. Below 0.001 it is noise."
+    parts = [note, distances, *([_searches(searches, names)] if searches else [])]
+    return "\n\n".join([*parts, _samplers_nano([r for r in records if "grammar" in r])])
+
+
+def _dial(r: dict[str, Any]) -> str:
+    dial = ", ".join(f"{k} {v}" for k, v in r.get("dial", {}).items() if k in ("cut", "steps", "draws", "width"))
+    return f"{r['method']}, {dial or 'n ' + str(r['n'])}"
+
+
+def _searches(records: list[dict[str, Any]], names: list[str]) -> str:
+    cells: dict[str, dict[str, str]] = {}
+    for r in records:
+        verdict = "proven" if r["proven"] else "not proven"
+        cells.setdefault(_dial(r), {})[r["fixture"]] = f"{r['kl']:.3f}, {verdict} / {figure(r['model_calls'])}"
+    head = ["search", *(f"{name}: -log pi / model calls" for name in names)]
+    note = "Searches are no samplers: -log pi of the likeliest output found, and whether it is proven to be the mode."
+    return f"{note}\n\n{table(head, [[k, *(row.get(name, '-') for name in names)] for k, row in cells.items()])}"
+
+
+def _samplers_nano(records: list[dict[str, Any]]) -> str:
+    head = ["grammar", "method", "outputs", "distinct", "log Z", "relative error", "certain bounds", "ESS"]
+    head += ["model calls", "masks", "checks", "seconds", "status"]
+    rows = []
+    for r in records:
+        bounds = [_decimals(b) for b in r["log_bounds"] or ()]
+        figures = [str(r["outputs"]), str(r["distinct"]), _decimals(r["log_evidence"]), figure(r["evidence_error"])]
+        figures += [f"{bounds[0]} to {bounds[1]}" if bounds else "-", f"{r['ess']:.1f}"]
+        figures += [f"{r[name]:,}" for name in ("model_calls", "masks", "checks")]
+        rows.append([r["grammar"], r["method"], *figures, f"{r['seconds']:.2f}", r["status"]])
+    note = f"The bundled model, {records[0]['draws']} draws each. Where masked draws miss what matters, their estimate "
+    note += "of log Z is far too low and their own error does not know it; the bounds of the trie are certain."
+    return f"{note}\n\n{table(head, rows)}"
+
+
+def _decimals(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
