@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 
 from structgen.errors import LimitExceeded
 from structgen.grammars.ir import NOTHING, ByteSet, Expr, Graph
@@ -39,11 +38,12 @@ LESS, GREATER = "<", ">"
 
 def digits_of(value: Number) -> tuple[str, str]:
     """Integer digits and decimals (without trailing zeros) of a finite decimal >= 0."""
-    fraction = Fraction(value)
+    if isinstance(value, int):
+        return str(value), ""
     power, scale = 0, 1
-    while scale % fraction.denominator:
+    while scale % value.denominator:
         power, scale = power + 1, scale * 10
-    digits = str(fraction.numerator * (scale // fraction.denominator)).rjust(power + 1, "0")
+    digits = str(value.numerator * (scale // value.denominator)).rjust(power + 1, "0")
     return digits[: len(digits) - power], digits[len(digits) - power :].rstrip("0")
 
 

@@ -34,25 +34,58 @@ DIGIT_ONE_UP = ByteSet.span(0x31, 0x39)
 WHOLE = alt(Literal(b"0"), seq(DIGIT_ONE_UP, Repeat(DIGIT)))
 FRACTION = seq(Literal(b"."), Repeat(DIGIT, 1))
 MINUS = Literal(b"-")
-MANY = 100  # more cells than this: whole numbers are written as one trie
 REPR_EXPONENTS = ((-324, -5), (16, 308))  # where repr writes doubles in scientific notation
 
 
 @lru_cache(maxsize=4096)
 def number_text(cells: NumberSet, *, canonical: bool, max_states: int) -> Expr:
     """The texts whose value is in one of the cells."""
-    if canonical and len(cells) > MANY:
-        listed = {cell: str(cell.low) for cell in cells if _is_listed(cell)}
-        rest = alt(*(_cell_text(cell, canonical, max_states) for cell in cells if cell not in listed))
-        whole = lower(Language.strings(text for cell, text in listed.items() if _is_whole(cell, canonical)), utf8)
-        other = lower(Language.strings(text for cell, text in listed.items() if not _is_whole(cell, canonical)), utf8)
-        return alt(whole, seq(other, optional(Literal(b".0"))), rest)
-    return alt(*(_cell_text(cell, canonical, max_states) for cell in cells))
+    listed = [cell for cell in cells if cell.low is not None and cell.low == cell.high]
+    others = [cell for cell in cells if cell.low is None or cell.low != cell.high]
+    return alt(_listed_text(listed, canonical), *(_cell_text(cell, canonical, max_states) for cell in others))
 
 
-def _is_listed(cell: Cell) -> bool:
-    """A whole number that repr writes as digits."""
-    return isinstance(cell.low, int) and cell.low == cell.high and -(10**15) < cell.low < 10**15
+def _listed_text(cells: list[Cell], canonical: bool) -> Expr:
+    """The texts of cells of one number each: a trie for each way in which texts end, as there may be many numbers."""
+    tries: dict[tuple[str, int | None], list[str]] = {}
+    for cell in cells:
+        for text, ending, exponent in _spellings(cell, canonical):
+            tries.setdefault((ending, exponent), []).append(text)
+    zeros, mark = (Literal(b"0"), Literal(b"e")) if canonical else (Repeat(Literal(b"0"), 1), ByteSet.of(b"eE"))
+    ends = {
+        "": EPSILON,
+        "0*": EPSILON if canonical else Repeat(Literal(b"0")),
+        ".0": seq(Literal(b"."), zeros),
+        "(.0)?": optional(seq(Literal(b"."), zeros)),
+    }
+    options = []
+    for (ending, exponent), texts in tries.items():
+        science = EPSILON if exponent is None else seq(mark, _exponents(exponent, exponent, canonical=canonical))
+        options.append(seq(lower(Language.strings(texts), utf8), ends[ending], science))
+    return alt(*options)
+
+
+def _spellings(cell: Cell, canonical: bool) -> Iterator[tuple[str, str, int | None]]:
+    """How its only number is written: (start, how it ends, exponent of scientific notation). Of an ending, zeros are
+    any number of zeros, at least one behind a point; canonical: none, behind a point one."""
+    value: Number = cell.low or 0
+    size: Number = -value if value < 0 else value
+    digits, decimals = digits_of(size)
+    whole = _is_whole(cell, canonical)
+    sign = "-" if value < 0 else ""
+    ending = "" if whole else ".0" if cell.pointed else "(.0)?"
+    plain = (f"{digits}.{decimals}", "0*") if decimals else (digits, ending)
+    yield sign + plain[0], plain[1], None
+    if value == 0 and not canonical:
+        yield "-" + plain[0], plain[1], None
+    if whole or value == 0:
+        return
+    significant = (digits + decimals).lstrip("0")
+    exponent = len(digits) - 1 if digits != "0" else len(significant) - len(decimals) - 1
+    if canonical and not any(first <= exponent <= last for first, last in REPR_EXPONENTS):
+        return
+    first, rest = significant[0], significant[1:].rstrip("0")
+    yield (f"{sign}{first}.{rest}", "0*", exponent) if rest else (sign + first, "(.0)?", exponent)
 
 
 def _is_whole(cell: Cell, canonical: bool) -> bool:
@@ -70,8 +103,6 @@ def _cell_text(cell: Cell, canonical: bool, max_states: int) -> Expr:
         if cell.multiple == 1 and (canonical or cell.digits) and not cell.pointed:
             return alt(WHOLE, seq(MINUS, DIGIT_ONE_UP, Repeat(DIGIT))) if canonical else seq(optional(MINUS), WHOLE)
     whole = _is_whole(cell, canonical)
-    if cell.low is not None and cell.low == cell.high:
-        return _point(cell.low, whole, cell.pointed, canonical)
     parts = []
     for sign, half in ((EPSILON, _not_negative(cell)), (MINUS, _mirrored(cell, zero=not canonical))):
         if half.is_empty():
@@ -79,31 +110,6 @@ def _cell_text(cell: Cell, canonical: bool, max_states: int) -> Expr:
         science = NOTHING if whole else _scientific(half, canonical, max_states)
         parts.append(seq(sign, alt(plain(half, not whole, max_states), science)))
     return alt(*parts)
-
-
-def _point(value: Number, whole: bool, pointed: bool, canonical: bool) -> Expr:
-    """The spellings of one number, which needs no automaton; `whole`: digits alone, `pointed`: more than digits."""
-    size: Number = -value if value < 0 else value
-    digits, decimals = digits_of(size)
-    zeros = Literal(b"0") if canonical else Repeat(Literal(b"0"), 1)
-
-    def exactly(before: str, after: str) -> Expr:
-        if after:
-            return seq(Literal(f"{before}.{after}".encode()), EPSILON if canonical else Repeat(Literal(b"0")))
-        end = seq(Literal(b"."), zeros)
-        return seq(Literal(before.encode()), EPSILON if whole else end if pointed else optional(end))
-
-    sign: Expr = MINUS if value < 0 else EPSILON if value or canonical else optional(MINUS)
-    if whole or value == 0:
-        return seq(sign, exactly(digits, decimals))
-    exponent = _normalised(size)[1]
-    significant = (digits + decimals).strip("0")
-    mantissa = exactly(significant[0], significant[1:])
-    if pointed and len(significant) == 1:
-        mantissa = alt(mantissa, Literal(significant.encode()))
-    mark = Literal(b"e") if canonical else ByteSet.of(b"eE")
-    science = seq(mantissa, mark, _exponents(exponent, exponent, canonical=canonical))
-    return seq(sign, alt(exactly(digits, decimals), science))
 
 
 def _any_number(canonical: bool) -> Expr:
