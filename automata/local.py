@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections import Counter
+from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from structgen.automata.configurations import Configurations
 from structgen.automata.network import build_network
 from structgen.automata.program import SharedBody, prefix_at
+from structgen.automata.row_index import RowIndex
 from structgen.automata.trie import TokenTrie
 from structgen.errors import InvariantError
 from structgen.grammars.ir import Grammar, Rule, Shared
@@ -43,6 +44,7 @@ __all__ = ["ROWS_VERSION", "LocalRow", "SharedRows", "Stored", "Terminal", "chec
 
 ROWS_VERSION = 1  # of what `Terminal.stored` gives
 MOST_STATES = 4_000  # configurations of one expression
+RECENT_BYTES, MOST_RECENT = 64 << 20, 1000  # of terminals that no grammar may be using
 MANY_UNITS = 1 << 15
 MANY_EXITS = 1 << 11
 PATIENCE = 4
@@ -67,16 +69,20 @@ class LocalRow(NamedTuple):
     """What a state of a shared expression allows.
 
     row u32 (words,): tokens that stay inside or end where it ends; exits: where tokens leave it, those with up to
-    `most` repetitions and, if due, at least `least`. For states that are like it (`Terminal.after`): tokens that stay
-    inside, and the handle of a trie of all others.
+    `most` repetitions and, if due, at least `least`, `told` being how many a token can tell apart. For states that are
+    like it (`Terminal.after`): tokens that stay inside, and the handle of a trie of all others.
     """
 
     row: Row
     exits: Exits | None
     most: int = MANY_UNITS
     least: int = 0
+    told: int = 0
     leaving: Any = None
     arrays: Trie | None = None  # kept alive for `leaving`
+
+
+WALKED = LocalRow(np.zeros(0, np.uint32), None)  # walking costs less than a row
 
 
 @dataclass(slots=True)
@@ -108,6 +114,7 @@ class Terminal:
         self._body, self._trie, self._keep, self._top = body, trie, keep, top
         self._surveys: dict[Items, _Survey | None] = {}
         self._rows: dict[object, LocalRow | None] = {}
+        self.by_node, self.by_place = RowIndex(), RowIndex()
         for key, arrays in (stored or {}).items():
             if key[0] == "after":
                 *own, row = arrays
@@ -117,13 +124,27 @@ class Terminal:
                 need, counts, exits, units, due, most = arrays
                 self._surveys[key] = _Survey(need, counts, exits, units, due, int(most))
         self._met: Counter[Items] = Counter()
+        self._placed: set[int] = set()
         self._automaton: Configurations | None = None
         self._first = 0
 
-    def worth(self, items: Items) -> bool:
-        """Whether a state that needed a long walk should be surveyed: the second time it did, below a node later."""
+    @property
+    def nbytes(self) -> int:
+        """Bytes of rows, surveys and configurations, about."""
+        surveyed = 4 * self._trie.size * len(self._surveys)
+        automaton = 0 if self._automaton is None else self._automaton.nbytes
+        return 4 * self._trie.words * len(self._rows) + surveyed + automaton
+
+    def wanted(self, items: Items) -> bool:
+        """Whether the row of these items was wanted before, below a node several times."""
         self._met[items] += 1
         return self._met[items] > (PATIENCE if self._top else 1)
+
+    def leave(self, items: Items) -> None:
+        """Items whose walk is short: `exact` is WALKED."""
+        if items not in self._rows:
+            self._rows[items] = WALKED
+            self.by_node.add(items[0][0], WALKED, items)
 
     def exact(self, items: Items, learn: bool) -> LocalRow | None:
         """The row of some items of an expression that stands as it is; None if unknown or impossible."""
@@ -134,6 +155,7 @@ class Terminal:
             return None
         fits = survey.need >= 0
         row = self._rows[items] = LocalRow(packed(fits, self._trie.words), self._exits(survey, fits))
+        self.by_node.add(items[0][0], row, items)
         if not self._keep:
             self._surveys.pop(items, None)  # its row says all there is: 16 kB instead of 400
         return row
@@ -150,7 +172,9 @@ class Terminal:
             fits = (survey.need >= 0) & (survey.need <= left) & (~survey.counts | (survey.need >= due))
             if survey.below is None:
                 survey.below = self._exits(survey)  # a count may cut off any token
-            self._rows[key] = LocalRow(packed(fits, self._trie.words), survey.below, left, due)
+            row = packed(fits, self._trie.words)
+            self._rows[key] = local = LocalRow(row, survey.below, left, due, survey.most)
+            self.by_node.add(node, local)
         return self._rows[key]
 
     def _exits(self, survey: _Survey, inside: NDArray[np.bool_] | None = None) -> Exits | None:
@@ -176,7 +200,11 @@ class Terminal:
         if key not in self._rows:
             state = self.automaton.advance(START, prefix_at(place))
             self._rows[key] = self._whole(state) if state else None
-        return self._rows[key]
+        local = self._rows[key]
+        if local is not None and place not in self._placed:
+            self._placed.add(place)
+            self.by_place.add(place, local)
+        return local
 
     def stored(self) -> Stored:
         """What was surveyed, to be kept on disk."""
@@ -271,7 +299,8 @@ def packed(fits: NDArray[np.bool_], words: int) -> Row:
 
 @dataclass(slots=True, eq=False)
 class SharedRows:
-    """The terminals of one vocabulary. Thread-safe; a terminal goes when the last grammar that uses it goes."""
+    """The terminals of one vocabulary. Thread-safe. Those used lately stay for grammars to come, up to RECENT_BYTES;
+    others go with the last grammar that uses them."""
 
     trie: TokenTrie
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -281,6 +310,7 @@ class SharedRows:
     )
     keep: bool = False  # surveys, so that `stored` gives all of them
     _stored: dict[str, Stored] = field(default_factory=dict)
+    _recent: OrderedDict[SharedBody, Terminal] = field(default_factory=OrderedDict)
 
     def terminal(self, body: SharedBody) -> Terminal:
         """The terminal of a shared expression."""
@@ -289,7 +319,16 @@ class SharedRows:
             if terminal is None:
                 stored = self._stored.get(body.digest) if self._stored else None
                 terminal = self._terminals[body] = Terminal(body, self.trie, stored, self.keep)
+                total = sum(map(self._nbytes, self._recent))
+                while self._recent and (total > RECENT_BYTES or len(self._recent) >= MOST_RECENT):
+                    total -= self._nbytes(next(iter(self._recent)))
+                    self._recent.popitem(last=False)
+            self._recent[body] = terminal
+            self._recent.move_to_end(body)
             return terminal
+
+    def _nbytes(self, body: SharedBody) -> int:
+        return self._recent[body].nbytes + sum(part.nbytes for part in self._below.get(body, {}).values())
 
     def terminal_below(self, body: SharedBody, top: int) -> Terminal:
         """The terminal for the tokens below a node of the trie."""

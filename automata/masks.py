@@ -8,6 +8,7 @@ part whose row is known (automata/local.py), but for the suffixes of tokens that
 context. States that promise to be like a shared expression ("any key but these") take its row for the tokens that stay
 inside, and walk only those that leave. What is left is walked as a whole. But where a blank, or another byte with
 thousands of tokens, leads to what takes many bytes, the tokens behind it are a mask of their own, put together so.
+A kernel does all this where every part's row is known (kernels/compose.py); `_together` does it by steps, and learns.
 
 Cost: seen before, a dictionary look-up; put together, a copy of the row and a walk over some hundred suffixes; walked,
 one table look-up per trie node reached.
@@ -20,20 +21,19 @@ from numpy.typing import NDArray
 
 from structgen.automata.budget import ROWS, RowBudget
 from structgen.automata.configurations import Configurations
-from structgen.automata.local import LocalRow, Terminal, shared_rows
+from structgen.automata.local import LocalRow
+from structgen.automata.parts import NO_CUT, Parts
 from structgen.automata.trie import LARGE, TokenTrie
 from structgen.errors import InvariantError
 from structgen.kernels import entries
-from structgen.kernels.layout import ARCS, EXACT, LIKE, NODE, SET, SPAN_AFTER
-from structgen.kernels.masks import WIDE
+from structgen.kernels.layout import SPAN_AFTER, Shares
 
 Row = NDArray[np.uint32]
 
-LONG_WALK = 400  # trie nodes from which a shared row pays: it costs 10 µs in its place
+SHORT_WALK = 400  # trie nodes up to which a shared row, which takes 3 µs in its place, is not worth learning
+LONG_WALK = 4_000  # trie nodes from which it is learnt at once; between the two the second time it is wanted
 CONFIGURATION = 40  # what making a configuration costs, in trie nodes
 REST = -1  # the part of a state's items that is walked
-MOST_GROUPS = 32
-_NO_CUT = np.array([(1 << 40, 0)], np.int64)
 
 
 class MaskTable:
@@ -52,21 +52,15 @@ class MaskTable:
         check: bool = False,
     ) -> None:
         self._configurations = configurations
-        self._networks = configurations.networks
         self._trie = trie
         self._check = check
         self._rows: dict[int, Row] = {}
         self._budget = budget
         self._me = budget.owner(self)
-        self._path = np.zeros(trie.longest + 2, np.int64)
-        self._root = np.zeros(256, np.int32)
-        self._groups = np.zeros((MOST_GROUPS, 3), np.int64)
-        self._shared = shared_rows(trie)
-        self._spans = self._networks.spans.tolist()
-        sections = trie.sections if self._networks.by_hand else ()
-        self._cut = np.array([(LARGE, 0), *((node, 0) for node in sections)], np.int64)
-        self._terminals: dict[int, list[Terminal | None]] = {top: [None] * len(self._spans) for top in (0, *sections)}
         self._stop_ids = stop_ids
+        sections = trie.sections if configurations.networks.by_hand else ()
+        self._cut = np.array([(LARGE, 0), *((node, 0) for node in sections)], np.int64)
+        self._parts: dict[int, Parts] = {}  # by the node of the trie below which tokens are looked for
 
     def row(self, state: int) -> Row:
         """The mask of a configuration; stop tokens' bits are set exactly when it is accepting."""
@@ -77,7 +71,7 @@ class MaskTable:
         with self._configurations.lock:
             if state in self._rows:
                 return self._rows[state]
-            row = self._together(state)
+            row = self._composed(state)
             if self._check and not np.array_equal(row, self._walk(state)):
                 raise InvariantError("MASK", f"the row of configuration {state} differs from its full walk")
             if self._configurations.is_accepting(state):
@@ -88,139 +82,139 @@ class MaskTable:
             self._rows[state] = row
         return row
 
+    def _composed(self, state: int) -> Row:
+        """The row of a new state: by one kernel if the shared rows of all its parts were met, else by steps."""
+        row, parts = np.empty(self._trie.words, np.uint32), self._parts_below(0)
+        found = self._configurations.attempt(entries.compose, self._trie.handle, parts.handle, self._cut, state, row)
+        if found == entries.ASK:
+            row[:] = 0
+            self._together(state, 0, row)
+        elif found < 0:
+            raise InvariantError("LIVE", "a live transition led nowhere")
+        return row
+
+    def _parts_below(self, top: int) -> Parts:
+        if top not in self._parts:
+            self._parts[top] = Parts(self._configurations.networks, self._trie, top)
+        return self._parts[top]
+
     def drop_rows(self) -> None:
         """Forget all rows; whoever asks for one has it computed again."""
         self._rows = {}
 
-    def _walk(self, state: int) -> Row:
-        """The row by a full walk."""
-        row = np.zeros(self._trie.words, np.uint32)
-        self._configurations.call(entries.fill_row, self._trie.handle, state, row, self._root, self._path, _NO_CUT)
-        return row
-
-    def _together(self, state: int, top: int = 0, row: Row | None = None) -> Row:
-        """The union over the state's groups of items of one shared expression, and the walk of all others.
-
-        Of the tokens below trie node `top`, `state` being what holds there; added to `row`.
-        """
-        configurations = self._configurations
-        if not self._spans:
-            return self._walk(state)
-        items = configurations.scan_items(state)
-        part, groups = self._split(items, state)
-        rest = len(items)
-        unknown = []
-        for group, (span, origin, size) in enumerate(groups):
-            chosen = items if size == len(items) else items[part == group]
-            found = self._shared_rows(span, chosen, top, learn=False)
-            if found is None and self._networks.by_hand and self._takes(chosen) >= WIDE:
-                found = self._shared_rows(span, chosen, top, learn=True)  # of names and texts: asked for again
-            if found is None:
-                unknown.append((span, chosen.copy()))
-                part[part == group] = REST
-            else:
-                rest -= size
-                row = self._add(state, found, span, origin, part, group, row, top)
-        if row is None:
-            row = np.zeros(self._trie.words, np.uint32)
-        if rest:
-            before, cut = len(configurations), _NO_CUT if top else self._cut
-            visited = configurations.call(
-                entries.fill_part, self._trie.handle, state, part, REST, row, self._root, self._path, top, cut
-            )
-            if unknown and visited + CONFIGURATION * (len(configurations) - before) > LONG_WALK:
-                for span, chosen in unknown:
-                    if self._wanted_before(span, chosen, top):
-                        self._shared_rows(span, chosen, top, learn=True)
-            if cut.item(1):
-                row = self._sections(row, cut)
-        return row
-
-    def _sections(self, row: Row, cut: NDArray[np.int64]) -> Row:
-        """Add the tokens below the nodes at which a kernel stopped."""
-        found = cut[1:].tolist()
-        cut[:, 1] = 0
-        for node, state in found:
-            if state:
-                row = self._together(state, node, row)
-        return row
-
-    def _takes(self, items: NDArray[np.int64]) -> int:
-        """How many bytes the items take."""
-        arrays = self._networks.arrays
-        found = 0
-        for node in items[:, NODE].tolist():
-            for sets in arrays.arcs[arrays.nodes[node, ARCS] : arrays.nodes[node + 1, ARCS], SET].tolist():
-                found |= int.from_bytes(arrays.sets[sets].tobytes(), "little")
-        return found.bit_count()
-
-    def _wanted_before(self, span: int, items: NDArray[np.int64], top: int) -> bool:
-        """Whether a long walk would have been saved before by the shared rows of these items."""
-        _, first, _, _, sort, _, _ = self._spans[span]
-        terminal = self._terminals[top][span]
-        assert terminal is not None
-        return terminal.worth(tuple((node - first, attr if sort == EXACT else 0) for node, _, attr in items.tolist()))
-
     def prepare(self, state: int) -> None:
         """Make every shared row that the mask of `state` could use."""
         with self._configurations.lock:
-            items = self._configurations.scan_items(state).copy()
-            part, groups = self._split(items, state)
+            parts = self._parts_below(0)
+            items, part, groups = self._split(state, parts.scratch)
             for group, (span, _, _) in enumerate(groups):
-                self._shared_rows(span, items[part == group], 0, learn=True)
+                parts.find(span, items[part == group], learn=True)
 
-    def _split(self, items: NDArray[np.int64], state: int) -> tuple[NDArray[np.int64], list[list[int]]]:
-        """The group of each scan item of a state, REST outside spans; and the groups: [span, origin, items]."""
+    def _walk(self, state: int) -> Row:
+        """The row by a full walk."""
+        row, root = np.zeros(self._trie.words, np.uint32), np.zeros(256, np.int32)
+        path = np.zeros(self._trie.longest + 2, np.int64)
+        self._configurations.call(entries.fill_row, self._trie.handle, state, row, root, path, NO_CUT)
+        return row
+
+    def _together(self, state: int, top: int, row: Row) -> None:
+        """Add the union over the state's groups of items of one shared expression, and the walk of all others.
+
+        Of the tokens below trie node `top`, `state` being what holds there.
+        """
+        parts, cut = self._parts_below(top), NO_CUT if top else self._cut
+        items, part, groups = self._split(state, parts.scratch)
+        for group, (span, origin, _) in enumerate(groups):
+            found = parts.find(span, items[part == group], learn=False)
+            if found is None:
+                found = self._met_first(state, top, parts, span, items, part, group, row)
+            elif not found:
+                part[part == group] = REST
+            for local in found:
+                self._add(state, local, parts, span, origin, part, group, row, cut)
+        if (part == REST).any():
+            self._fill(self._trie.handle, state, parts, part, REST, row, top, cut, entries.ENDLESS)
+
+    def _met_first(
+        self,
+        state: int,
+        top: int,
+        parts: Parts,
+        span: int,
+        items: NDArray[np.int64],
+        part: NDArray[np.int64],
+        group: int,
+        row: Row,
+    ) -> list[LocalRow]:
+        """Walk a group without a shared row, unless it is long: then its rows are learnt, and returned."""
+        chosen, before, cut = items[part == group], len(self._configurations), NO_CUT if top else self._cut
+        visited = self._fill(self._trie.handle, state, parts, part, group, row, top, cut, LONG_WALK)
+        if visited == entries.LONG_WALK:
+            found = parts.find(span, chosen, learn=True)
+            if found is not None:
+                return found
+            self._fill(self._trie.handle, state, parts, part, group, row, top, cut, entries.ENDLESS)
+        elif visited + CONFIGURATION * (len(self._configurations) - before) < SHORT_WALK:
+            parts.leave(span, chosen)
+        elif parts.wanted(span, chosen):
+            parts.find(span, chosen, learn=True)
+        return []
+
+    def _fill(
+        self,
+        trie: NDArray[np.int64],
+        state: int,
+        parts: Parts,
+        part: NDArray[np.int64],
+        group: int,
+        row: Row,
+        top: int,
+        cut: NDArray[np.int64],
+        limit: int,
+    ) -> int:
+        """Walk the items of a group, then the sections at which the walk stopped."""
+        root, path = parts.scratch.root, parts.scratch.path
+        run = self._configurations.attempt
+        visited = run(entries.fill_part, trie, state, part, group, row, root, path, top, cut, limit)
+        if visited < 0 and visited != entries.LONG_WALK:
+            raise InvariantError("LIVE", "a live transition led nowhere")
+        self._sections(row, cut)
+        return visited
+
+    def _sections(self, row: Row, cut: NDArray[np.int64]) -> None:
+        """Add the tokens below the nodes at which a kernel stopped."""
+        if cut.item(1):
+            found = cut[1:].tolist()
+            cut[:, 1] = 0
+            for node, state in found:
+                if state:
+                    self._together(state, node, row)
+
+    def _split(self, state: int, scratch: Shares) -> tuple[NDArray[np.int64], NDArray[np.int64], list[list[int]]]:
+        """Scan items; the group of each, REST outside spans; and the groups: [span, origin, items]."""
+        items = self._configurations.scan_items(state).copy()
         part = np.empty(len(items), np.int64)
-        count = self._configurations.call(entries.split, self._networks.span, state, part, self._groups)
-        return part, self._groups[:count].tolist()
+        count = self._configurations.call(entries.split, scratch.span, state, part, scratch.groups)
+        return items, part, scratch.groups[:count].tolist()
 
     def _add(
         self,
         state: int,
-        found: list[LocalRow],
+        local: LocalRow,
+        parts: Parts,
         span: int,
         origin: int,
         part: NDArray[np.int64],
         group: int,
-        row: Row | None,
-        top: int,
-    ) -> Row:
-        """Add a group's shared rows, and walk in this context where tokens leave the expression."""
-        configurations, path, cut = self._configurations, self._path, _NO_CUT if top else self._cut
-        for local in found:
-            row = local.row.copy() if row is None else np.bitwise_or(row, local.row, out=row)
-            if local.leaving is not None:
-                configurations.call(
-                    entries.fill_part, local.leaving, state, part, group, row, self._root, path, 0, _NO_CUT
-                )
-            elif local.exits is not None:
-                after = configurations.arrive(self._spans[span][SPAN_AFTER], origin)
-                where = (local.most, local.least, after, row, path, cut)
-                configurations.call(entries.fill_below, self._trie.handle, *local.exits, *where)
-                if cut.item(1):
-                    row = self._sections(row, cut)
-        assert row is not None
-        return row
-
-    def _shared_rows(self, span: int, items: NDArray[np.int64], top: int, *, learn: bool) -> list[LocalRow] | None:
-        """Shared rows whose union is that of the items, all of one span and origin; None when one is not known.
-
-        With `learn` rows that are not known are made.
-        """
-        key, first, _, _, sort, low, high = self._spans[span]
-        terminal = self._terminals[top][span]
-        if terminal is None:
-            body = self._networks.shared[key]
-            terminal = self._shared.terminal_below(body, top) if top else self._shared.terminal(body)
-            self._terminals[top][span] = terminal
-        if sort == LIKE:
-            places = set(self._networks.like[items[:, NODE]].tolist()) - {-1}
-            found = [terminal.after(place) for place in places]
-            return None if not found or None in found else found  # type: ignore[return-value]
-        pairs = tuple((node - first, attr) for node, _, attr in items.tolist())
-        if sort == EXACT:
-            local = terminal.exact(pairs, learn)
-            return None if local is None else [local]
-        found = [terminal.bounded(node, attr, low, high, learn) for node, attr in pairs]
-        return None if None in found else found  # type: ignore[return-value]
+        row: Row,
+        cut: NDArray[np.int64],
+    ) -> None:
+        """Add a group's shared row, and walk in this context where tokens leave the expression."""
+        np.bitwise_or(row, local.row, out=row)
+        if local.leaving is not None:
+            self._fill(local.leaving, state, parts, part, group, row, 0, NO_CUT, entries.ENDLESS)
+        elif local.exits is not None:
+            after = self._configurations.arrive(int(parts.scratch.spans[span, SPAN_AFTER]), origin)
+            where = (*local.exits, local.most, local.least, after, row, parts.scratch.path, cut)
+            self._configurations.call(entries.fill_below, self._trie.handle, *where)
+            self._sections(row, cut)

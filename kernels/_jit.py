@@ -30,8 +30,10 @@ from typing import Any, TypeVar
 
 import numba
 import numpy as np
+from numba import types
 from numba.core import caching
 from numba.core.registry import cpu_target
+from numba.extending import intrinsic
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -175,3 +177,21 @@ def jit(function: F, *, inline: bool = False) -> F:
     if hasattr(dispatcher, "py_func"):  # absent under NUMBA_DISABLE_JIT=1
         dispatcher._cache = _Cache(dispatcher.py_func)
     return dispatcher  # type: ignore[no-any-return]
+
+
+if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+
+    def lowest(word: Any) -> int:
+        """The number of the lowest set bit of a u64 that is not 0."""
+        return (int(word) & -int(word)).bit_length() - 1
+
+else:
+
+    @intrinsic
+    def lowest(typing, word):  # type: ignore[no-untyped-def]
+        """The number of the lowest set bit of a u64 that is not 0."""
+
+        def code(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+            return builder.cttz(arguments[0], context.get_constant(types.boolean, True))
+
+        return types.uint64(types.uint64), code

@@ -7,6 +7,7 @@ automata/trie.py). Without the compiler (NUMBA_DISABLE_JIT=1) a handle is the tu
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 import numba
@@ -15,12 +16,13 @@ from numba import types
 from numba.core.types import CPointer
 from numba.extending import intrinsic
 from numba.np.numpy_support import carray
+from numpy.typing import NDArray
 
 from structgen.kernels._jit import jit
-from structgen.kernels.layout import Memo, Network, Trie, Work
+from structgen.kernels.layout import Memo, Network, Shares, Trie, Work
 
 ADDRESS, ROWS, COLUMNS = range(3)  # of a handle's rows, one per array
-N_NETWORK, N_MEMO, N_WORK = len(Network._fields), len(Memo._fields), len(Work._fields)
+N_NETWORK, N_MEMO, N_WORK, N_TRIE = (len(group._fields) for group in (Network, Memo, Work, Trie))
 
 
 def _pointer(dtype: Any) -> Any:
@@ -37,15 +39,17 @@ def _pointer(dtype: Any) -> Any:
 
 
 _i64, _i32, _u64 = _pointer(types.int64), _pointer(types.int32), _pointer(types.uint64)
-_u8, _u16 = _pointer(types.uint8), _pointer(types.uint16)
+_u8, _u16, _u32 = _pointer(types.uint8), _pointer(types.uint16), _pointer(types.uint32)
 
 
 def handle(*groups: tuple[Any, ...]) -> Any:
     """The handle of some tuples of C-contiguous arrays."""
-    if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
-        return groups
-    rows = [(a.ctypes.data, *a.shape, 1)[:3] for group in groups for a in group]
-    return np.array(rows, np.int64)
+    return groups if numba.config.DISABLE_JIT else addresses(*groups)  # type: ignore[attr-defined]
+
+
+def addresses(*groups: tuple[Any, ...]) -> NDArray[np.int64]:
+    """Address, rows and columns of every array of some tuples of C-contiguous arrays, i64 (arrays, 3)."""
+    return np.array([(a.ctypes.data, *a.shape, 1)[:3] for group in groups for a in group], np.int64)
 
 
 if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
@@ -57,6 +61,32 @@ if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
     def trie_of(h: Any) -> Any:
         """Trie of a handle."""
         return h[0]
+
+    def shares_of(h: Any) -> Any:
+        """Shares of a handle."""
+        return h[0]
+
+    def longs_at(address: Any, rows: Any, columns: Any) -> Any:
+        """An i64 array by its address."""
+        return _at(address, np.int64, rows * columns).reshape(rows, columns)
+
+    def ints_at(address: Any, length: Any) -> Any:
+        """An i32 array by its address."""
+        return _at(address, np.int32, length)
+
+    def words_at(address: Any, length: Any) -> Any:
+        """A u32 array by its address."""
+        return _at(address, np.uint32, length)
+
+    def trie_at(address: Any) -> Any:
+        """The Trie whose `addresses` are at an address."""
+        dtypes = (np.uint8, np.uint16, np.int32, np.int32, np.int32)
+        table = longs_at(address, N_TRIE, 3)
+        return Trie(*(_at(row[ADDRESS], dtype, row[ROWS]) for row, dtype in zip(table, dtypes, strict=True)))
+
+    def _at(address: int, dtype: Any, length: int) -> Any:
+        size = int(length) * np.dtype(dtype).itemsize
+        return np.frombuffer((ctypes.c_uint8 * size).from_address(int(address)), dtype)
 
 else:
 
@@ -98,3 +128,31 @@ else:
             carray(_u8(h[0, ADDRESS]), (h[0, ROWS],)), carray(_u16(h[1, ADDRESS]), (h[1, ROWS],)),
             _int(h, 2), _int(h, 3), _int(h, 4)
         )  # fmt: skip
+
+    @jit
+    def shares_of(h):  # type: ignore[no-untyped-def]
+        """Shares of a handle."""
+        return Shares(
+            _int(h, 0), _longs(h, 1), _long(h, 2), _long(h, 3), _longs(h, 4), _long(h, 5), _long(h, 6), _longs(h, 7),
+            _int(h, 8), _long(h, 9), _longs(h, 10)
+        )  # fmt: skip
+
+    @jit
+    def longs_at(address, rows, columns):  # type: ignore[no-untyped-def]
+        """An i64 array by its address."""
+        return carray(_i64(address), (rows, columns))
+
+    @jit
+    def ints_at(address, length):  # type: ignore[no-untyped-def]
+        """An i32 array by its address."""
+        return carray(_i32(address), (length,))
+
+    @jit
+    def words_at(address, length):  # type: ignore[no-untyped-def]
+        """A u32 array by its address."""
+        return carray(_u32(address), (length,))
+
+    @jit
+    def trie_at(address):  # type: ignore[no-untyped-def]
+        """The Trie whose `addresses` are at an address."""
+        return trie_of(longs_at(address, N_TRIE, 3))

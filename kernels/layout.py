@@ -173,3 +173,38 @@ class Trie(NamedTuple):
     skip: NDArray[np.int32]
     token_start: NDArray[np.int32]
     token: NDArray[np.int32]
+
+
+RECORD = 11  # columns of what is known of a shared row
+NEXT_RECORD, LEFT, DUE, MOST, PAIRS, N_PAIRS, ROW_AT, FIRST_AT, EXITS_AT, N_EXITS, LEAVING_AT = range(RECORD)
+HEADS_AT, N_HEADS, RECORDS_AT, N_RECORDS = range(4)  # Shares.tables
+
+
+class Shares(NamedTuple):
+    """Where the shared rows of a grammar's spans are (automata/row_index.py), and scratch to put masks together.
+
+    span      i32 (n,)     span of each node or -1, spans i64 (k, 7), like i64 (n,): see RuleNetworks
+    table     i64 (k,)     the row of `tables` of each span
+    tables    i64 (., 4)   rows by node, counted from the span's first; or by promise, for spans of that sort. HEADS_AT
+                           address of N_HEADS i32: first record of each or -1; RECORDS_AT address of N_RECORDS times i64
+                           (11,): NEXT_RECORD of the same node or -1; what the row holds for, by the span's sort:
+                           BOUNDED: an item with LEFT repetitions possible and DUE required, of MOST that tokens tell
+                           apart; EXACT: the N_PAIRS items (node, register) at address PAIRS; LIKE: the promise. Then
+                           the row: u32 words at ROW_AT (0: it does not pay, walk); local.Exits at FIRST_AT (0: none)
+                           and EXITS_AT, N_EXITS of them; addresses of the arrays of a trie at LEAVING_AT, or 0
+    part      i64 (P,)     group of each scan item;  chosen i64 (P,) record of each, or -1
+    groups    i64 (G, 3)   span, origin and number of items of each group
+    root      i32 (256,), path i64 (depth + 2,): see masks.fill_row;  no_cut i64 (1, 2): its `cut` that cuts nothing
+    """
+
+    span: NDArray[np.int32]
+    spans: NDArray[np.int64]
+    like: NDArray[np.int64]
+    table: NDArray[np.int64]
+    tables: NDArray[np.int64]
+    part: NDArray[np.int64]
+    chosen: NDArray[np.int64]
+    groups: NDArray[np.int64]
+    root: NDArray[np.int32]
+    path: NDArray[np.int64]
+    no_cut: NDArray[np.int64]

@@ -18,12 +18,13 @@ from structgen.kernels.layout import ACCEPTING, ATTR, NODE, ORIGIN, SCANS, SEGME
 
 ALIVE, LEAVES, MIXED, COUNTING, CLOSED = 1, 2, 4, 8, 16  # what `survey` notes of a configuration
 UNCERTAIN = -4  # it gave up
+LONG_WALK = -6  # a walk was longer than allowed
 WIDE = 24  # bytes
 CHILD, UNITS, DUE = range(3)  # of exits
 
 
 @jit
-def fill_row(net, memo, work, trie, config, part, chosen, row, root, path, top, cut):  # type: ignore[no-untyped-def]
+def fill_row(net, memo, work, trie, config, part, chosen, row, root, path, top, cut, limit):  # type: ignore[no-untyped-def]
     """Set bit t of u32 array `row` for every token t below trie node `top` that is allowed, `config` being what holds
     there; bits that are set stay set.
 
@@ -31,7 +32,7 @@ def fill_row(net, memo, work, trie, config, part, chosen, row, root, path, top, 
     Below the nodes in column 0 of i64 `cut` (., 2), children of the root, nothing is visited if what holds there takes
     WIDE bytes or more: column 1 receives that configuration. Row 0 of `cut` is no node: no more nodes than cut[0, 0]
     are below others than those listed, and cut[0, 1] becomes 1 if another row received something. Returns how many trie
-    nodes were visited, or GROW / CROWDED (call again: what was found stays found).
+    nodes were visited, LONG_WALK beyond `limit` of them, or GROW / CROWDED (call again: what was found stays found).
     root i32 (256,) is scratch; path i64 of at least the trie's depth + 1: path[d] is the configuration after d bytes,
     so leaving a subtree needs no pop.
     """
@@ -44,6 +45,8 @@ def fill_row(net, memo, work, trie, config, part, chosen, row, root, path, top, 
     i, n, visited = np.int64(top) + 1, np.int64(trie.skip[top]), np.int64(0)
     while i < n:
         visited += 1
+        if visited > limit:
+            return np.int64(LONG_WALK)
         depth = np.int64(trie.depth[i])
         byte = np.int64(trie.byte[i])
         after = np.int64(root[byte]) if depth == base + 1 else np.int64(memo.trans[path[depth - 1], byte])

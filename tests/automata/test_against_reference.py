@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from strategies import EOS, VOCABULARY, all_texts, grammars, small_grammars
 
-from structgen.automata import local, masks
+from structgen.automata import masks
 from structgen.automata.configurations import Configurations
 from structgen.automata.masks import MaskTable
 from structgen.automata.network import build_network
@@ -59,12 +59,14 @@ def check(grammar: Grammar, longest: int, masks_to: int) -> bool:
     return True
 
 
-@pytest.fixture(params=[400, -1], ids=["full walks", "shared rows"])
+@pytest.fixture(
+    params=[(400, 4000), (-1, 4000), (-1, -1)], ids=["walked", "learnt when wanted again", "learnt at once"]
+)
 def long_walk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every walk count as long, and every state as one that was met before."""
-    monkeypatch.setattr(masks, "LONG_WALK", request.param)
-    if request.param < 0:
-        monkeypatch.setattr(local.Terminal, "worth", lambda terminal, items: True)
+    """What counts as a short walk, and as a long one."""
+    short, long = request.param
+    monkeypatch.setattr(masks, "SHORT_WALK", short)
+    monkeypatch.setattr(masks, "LONG_WALK", long)
 
 
 def test_every_small_grammar_on_every_short_text(long_walk: None) -> None:

@@ -76,7 +76,6 @@ def test_counts_under_any_bounds_come_from_one_survey(
     low: int, high: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(masks, "LONG_WALK", -1)
-    monkeypatch.setattr(local.Terminal, "worth", lambda terminal, items: True)
     unit = alt(ByteSet.of(b"abx"), Literal(b"name"))
     grammar = Grammar(
         (Rule("r", Seq((Literal(b"1"), Shared(seq(Literal(b'"'), Repeat(unit, low, high), Literal(b'"')))))),)
@@ -94,7 +93,6 @@ def test_counts_under_any_bounds_come_from_one_survey(
 
 def test_a_shared_expression_is_surveyed_once_for_all_grammars(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(masks, "LONG_WALK", -1)
-    monkeypatch.setattr(local.Terminal, "worth", lambda terminal, items: True)
     string = Shared(seq(Literal(b'"'), Repeat(ByteSet.of(b"namex")), Literal(b'"')))
     surveys = []
     for before in (b"1", b"12"):

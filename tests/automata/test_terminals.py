@@ -136,7 +136,7 @@ def test_every_row_equals_its_full_walk(learn: bool, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(masks, "LARGE", 3)
     monkeypatch.setattr(masks, "LONG_WALK", -1)
     if learn:
-        monkeypatch.setattr(local.Terminal, "worth", lambda terminal, items: True)
+        monkeypatch.setattr(local.Terminal, "wanted", lambda terminal, items: True)
     tokens = build_trie(b"".join(BYTES), np.cumsum([0, *map(len, BYTES)]).astype(np.int64))
     assert {int(tokens.arrays.byte[node]) for node in tokens.sections} >= set(b" .")
     automaton = Configurations(build_network(compile_gbnf(CODE)[0]))

@@ -1,0 +1,103 @@
+"""The shared rows of one grammar: which rows of its vocabulary (automata/local.py) its items have, found or learnt.
+
+Cost: some microseconds per grammar and per part whose row is new; a survey of about 3 ms where one is learnt.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from structgen.automata.local import WALKED, LocalRow, Terminal, shared_rows
+from structgen.automata.network import RuleNetworks
+from structgen.automata.trie import TokenTrie
+from structgen.kernels.handles import handle
+from structgen.kernels.layout import EXACT, LIKE, NODE, SPAN_FIRST, SPAN_SORT, Shares
+
+NO_CUT = np.array([(1 << 40, 0)], np.int64)  # see kernels/masks.py, fill_row
+MOST_GROUPS = 32
+MOST_ITEMS = 256  # of a state whose mask a kernel puts together by itself
+
+Items = NDArray[np.int64]  # scan items (node, origin, register) of one span and origin
+
+
+class Parts:
+    """Shared rows by span and items. Not thread-safe: used under the lock of the grammar's configurations.
+
+    `top`: of the tokens below this node of the trie.
+    """
+
+    def __init__(self, networks: RuleNetworks, trie: TokenTrie, top: int = 0) -> None:
+        rows = shared_rows(trie)
+        self._like, self._spans = networks.like, networks.spans.tolist()
+        terminals = {number: rows.terminal(body) for number, body in networks.shared.items()}
+        if top:
+            terminals = {number: rows.terminal_below(body, top) for number, body in networks.shared.items()}
+        self._terminals = [terminals[key] for key, *_ in self._spans]
+        sorts = [(key, sort == LIKE) for key, _, _, _, sort, _, _ in self._spans]
+        numbers = {sort: number for number, sort in enumerate(dict.fromkeys(sorts))}
+        part, chosen = np.zeros((2, MOST_ITEMS), np.int64)
+        self.scratch = Shares(
+            span=networks.span,
+            spans=networks.spans,
+            like=networks.like,
+            table=np.array([numbers[sort] for sort in sorts], np.int64),
+            tables=np.array([_table(terminals[key], like) for key, like in numbers], np.int64).reshape(-1, 4),
+            part=part,
+            chosen=chosen,
+            groups=np.zeros((MOST_GROUPS, 3), np.int64),
+            root=np.zeros(256, np.int32),
+            path=np.zeros(trie.longest + 2, np.int64),
+            no_cut=NO_CUT,
+        )
+
+    @cached_property
+    def handle(self) -> Any:
+        """Of the arrays."""
+        return handle(self.scratch)
+
+    def find(self, span: int, items: Items, *, learn: bool) -> list[LocalRow] | None:
+        """Shared rows whose union is that of the items, all of one span and origin; [] when they are to be walked.
+
+        None when one is not known, or with `learn`, which makes them, when they have none.
+        """
+        _, _, _, _, sort, low, high = self._spans[span]
+        terminal = self._terminals[span]
+        found: list[LocalRow | None]
+        if sort == LIKE:
+            places = self._like[items[:, NODE]].tolist()  # nodes without one lie within a state that has
+            found = [terminal.after(place) for place in dict.fromkeys(places) if place >= 0]
+        elif sort == EXACT:
+            found = [terminal.exact(self._key(span, items), learn)]
+        else:
+            found = [terminal.bounded(node, attr, low, high, learn) for node, attr in self._key(span, items)]
+        rows = {id(local): local for local in found if local is not None}
+        self.scratch.tables[self.scratch.table[span]] = _table(terminal, sort == LIKE)
+        if not rows or any(local is None for local in found):
+            return None
+        return [] if id(WALKED) in rows else list(rows.values())
+
+    def leave(self, span: int, items: Items) -> None:
+        """Their walk is short: the next time it is done without asking. Counted items are asked about each time, since
+        it depends on the count."""
+        if self._spans[span][SPAN_SORT] == EXACT:
+            self._terminals[span].leave(self._key(span, items))
+
+    def wanted(self, span: int, items: Items) -> bool:
+        """Whether the rows of these items were wanted before."""
+        key = self._key(span, items)
+        return self._terminals[span].wanted(
+            key if self._spans[span][SPAN_SORT] == EXACT else tuple((n, 0) for n, _ in key)
+        )
+
+    def _key(self, span: int, items: Items) -> tuple[tuple[int, int], ...]:
+        """The items as (node, register), nodes counted from the span's first."""
+        first = self._spans[span][SPAN_FIRST]
+        return tuple((node - first, attr) for node, _, attr in items.tolist())
+
+
+def _table(terminal: Terminal, like: bool) -> tuple[int, int, int, int]:
+    return (terminal.by_place if like else terminal.by_node).table()

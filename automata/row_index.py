@@ -1,0 +1,72 @@
+"""Rows of one shared expression as arrays that kernels search: by node of the expression, or by promised prefix.
+
+Grammars on other threads read the arrays while rows are added. So a record is written whole before a head leads to it,
+and arrays that became too small are replaced and kept: who still has their addresses finds what was there before.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from structgen.kernels.handles import addresses
+from structgen.kernels.layout import RECORD
+
+if TYPE_CHECKING:
+    from structgen.automata.local import LocalRow
+
+_lock = threading.Lock()
+
+
+class RowIndex:
+    """`heads` i32 (n,): first record of each number or -1; `records`: see layout.Shares."""
+
+    def __init__(self) -> None:
+        self.heads = np.full(16, -1, np.int32)
+        self.records = np.zeros((4, RECORD), np.int64)
+        self._count = 0
+        self._kept: list[Any] = []  # whose addresses are in use
+
+    def add(self, number: int, local: LocalRow, items: tuple[tuple[int, int], ...] = ()) -> None:
+        """Note a row: that of these items (node, register) if there are any, of which the first has this number.
+
+        An empty row says that the items are to be walked.
+        """
+        with _lock:
+            if number >= len(self.heads):
+                more = np.full(max(number + 1, 2 * len(self.heads)) - len(self.heads), -1, np.int32)
+                self._kept.append(self.heads)
+                self.heads = np.concatenate([self.heads, more])
+            if self._count == len(self.records):
+                self._kept.append(self.records)
+                self.records = np.concatenate([self.records, np.zeros_like(self.records)])
+            leaving = None if local.arrays is None else addresses(local.arrays)
+            pairs = np.array(items, np.int64)
+            self._kept += [local, leaving, pairs]
+            self.records[self._count] = (
+                self.heads[number],
+                local.most,
+                local.least,
+                local.told,
+                _address(pairs),
+                len(items),
+                _address(local.row) if len(local.row) else 0,
+                0 if local.exits is None else _address(local.exits.first),
+                0 if local.exits is None else _address(local.exits.nodes),
+                0 if local.exits is None else len(local.exits.nodes),
+                _address(leaving),
+            )
+            self.heads[number] = self._count
+            self._count += 1
+
+    def table(self) -> tuple[int, int, int, int]:
+        """Where the arrays are now: address and length of `heads`, of `records`."""
+        with _lock:
+            return _address(self.heads), len(self.heads), _address(self.records), len(self.records)
+
+
+def _address(array: NDArray[Any] | None) -> int:
+    return 0 if array is None else array.ctypes.data

@@ -1,0 +1,200 @@
+"""A mask row put together in one call, from shared rows that are known.
+
+An item set is a disjunction: its mask is the union of the rows of its parts. The items of one shared expression are a
+part whose row is known; tokens that leave the expression, and the items of no expression, are walked in the context.
+
+Cost: a comparison per item and record, an OR of the row per part, and the walks. Twin: MaskTable._together, which also
+learns what is not known. Receipt: benchmarks/results/maskbench.jsonl, 9 -> 3 µs of Python per new state.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from structgen.kernels._jit import inlined, jit
+from structgen.kernels.earley import EVERY, arrive
+from structgen.kernels.handles import ints_at, longs_at, trie_at, words_at
+from structgen.kernels.layout import (
+    ATTR,
+    BOUNDED,
+    DUE,
+    EXACT,
+    EXITS_AT,
+    FIRST_AT,
+    HEADS_AT,
+    LEAVING_AT,
+    LEFT,
+    LIKE,
+    MOST,
+    N_EXITS,
+    N_HEADS,
+    N_PAIRS,
+    N_RECORDS,
+    NEXT_RECORD,
+    NODE,
+    ORIGIN,
+    PAIRS,
+    RECORD,
+    RECORDS_AT,
+    ROW_AT,
+    SCANS,
+    SPAN_AFTER,
+    SPAN_FIRST,
+    SPAN_HIGH,
+    SPAN_LOW,
+    SPAN_SORT,
+)
+from structgen.kernels.masks import fill_below, fill_row, split
+
+ASK = -5  # a part's row is not known: nothing was done
+REST = -1  # the group of items that are walked
+ENDLESS = 1 << 60  # trie nodes: no limit
+
+
+@inlined
+def _bounded(shares, span, records, r, attr):  # type: ignore[no-untyped-def]
+    """The record of an item of a counted expression, from record r on; or -1."""
+    low, high = shares.spans[span, SPAN_LOW], shares.spans[span, SPAN_HIGH]
+    while r >= 0:
+        most = records[r, MOST]
+        left = most if high < 0 else min(high - attr, most)
+        due = min(max(low - attr, np.int64(0)), most + 1)
+        if records[r, LEFT] == left and records[r, DUE] == due:
+            return r
+        r = records[r, NEXT_RECORD]
+    return r
+
+
+@inlined
+def _exact(memo, shares, records, r, first, n, group, base):  # type: ignore[no-untyped-def]
+    """The record of all items of a group, from record r on, or -1; nodes count from `base`."""
+    while r >= 0:
+        pairs = longs_at(records[r, PAIRS], records[r, N_PAIRS], 2)
+        k, same = 0, records[r, N_PAIRS] == shares.groups[group, 2]
+        for i in range(n):
+            if same and shares.part[i] == group:
+                same = memo.scans[first + i, NODE] - base == pairs[k, 0] and memo.scans[first + i, ATTR] == pairs[k, 1]
+                k += 1
+        if same:
+            return r
+        r = records[r, NEXT_RECORD]
+    return r
+
+
+@inlined
+def _records(shares, span):  # type: ignore[no-untyped-def]
+    table = shares.table[span]
+    return longs_at(shares.tables[table, RECORDS_AT], shares.tables[table, N_RECORDS], RECORD)
+
+
+@inlined
+def _choose(memo, shares, config, n, found):  # type: ignore[no-untyped-def]
+    """Write the record of each item, once per row and group; how many items are left to be walked, or ASK."""
+    first, rest = memo.configs[config, SCANS], np.int64(0)
+    for i in range(n):
+        shares.chosen[i] = -1
+        group = shares.part[i]
+        if group == REST:
+            rest += 1
+            continue
+        span, node, again = shares.groups[group, 0], memo.scans[first + i, NODE], False
+        sort, base = shares.spans[span, SPAN_SORT], shares.spans[span, SPAN_FIRST]
+        for j in range(i):
+            again |= sort == EXACT and shares.part[j] == group
+        number = shares.like[node] if sort == LIKE else node - base
+        if again or number < 0:
+            continue
+        table = shares.table[span]
+        if number >= shares.tables[table, N_HEADS]:
+            return np.int64(ASK)
+        r = np.int64(ints_at(shares.tables[table, HEADS_AT], shares.tables[table, N_HEADS])[number])
+        if sort == EXACT:
+            r = _exact(memo, shares, _records(shares, span), r, first, n, group, base)
+        elif sort == BOUNDED:
+            r = _bounded(shares, span, _records(shares, span), r, memo.scans[first + i, ATTR])
+        if r < 0:
+            return np.int64(ASK)
+        found -= shares.groups[group, 2] > 0
+        shares.groups[group, 2] = 0  # its row is found
+        if _records(shares, span)[r, ROW_AT] == 0:  # of an EXACT group
+            for j in range(i, n):
+                if shares.part[j] == group:
+                    shares.part[j] = REST
+            rest += 1
+            continue
+        for j in range(i):
+            again |= shares.part[j] == group and shares.chosen[j] == r
+        if not again:
+            shares.chosen[i] = r
+    return rest if found == 0 else np.int64(ASK)
+
+
+@inlined
+def _add(net, memo, work, trie, shares, cut, config, i, row):  # type: ignore[no-untyped-def]
+    """Walk in this context the tokens that leave the expression of item i; nodes visited, or GROW / CROWDED."""
+    r, group = shares.chosen[i], shares.part[i]
+    records, path = _records(shares, shares.groups[group, 0]), shares.path
+    if records[r, LEAVING_AT]:
+        leaving = trie_at(records[r, LEAVING_AT])
+        part, no_cut = shares.part, shares.no_cut
+        return fill_row(net, memo, work, leaving, config, part, group, row, shares.root, path, 0, no_cut, ENDLESS)
+    if records[r, FIRST_AT] == 0:
+        return np.int64(0)
+    origin = memo.scans[memo.configs[config, SCANS] + i, ORIGIN]
+    after = arrive(net, memo, work, shares.spans[shares.groups[group, 0], SPAN_AFTER], origin)
+    if after < 0:
+        return after
+    first = longs_at(records[r, FIRST_AT], 257, 1)[:, 0]
+    exits = ints_at(records[r, EXITS_AT], 3 * records[r, N_EXITS]).reshape((records[r, N_EXITS], 3))
+    most, least = records[r, LEFT], records[r, DUE]
+    return fill_below(net, memo, work, trie, first, exits, most, least, after, row, path, cut)
+
+
+@inlined
+def _walked(cut, found):  # type: ignore[no-untyped-def]
+    """What a walk gave, or ASK if it stopped at a section: what is behind it takes another mask."""
+    if cut[0, 1] == 0:
+        return found
+    cut[:, 1] = 0
+    return np.int64(ASK)
+
+
+@jit
+def compose(net, memo, work, trie, shares, cut, config, row):  # type: ignore[no-untyped-def]
+    """Write the mask of `config` into u32 `row`; trie nodes visited, ASK, or GROW / CROWDED (call again)."""
+    n = memo.configs[config + 1, SCANS] - memo.configs[config, SCANS]
+    if n > shares.part.shape[0]:
+        return np.int64(ASK)
+    root, path, part = shares.root, shares.path, shares.part
+    found = split(memo, shares.span, config, part, shares.groups)
+    if found == 0:
+        row[:] = 0
+        return _walked(cut, fill_row(net, memo, work, trie, config, EVERY, 0, row, root, path, 0, cut, ENDLESS))
+    rest = _choose(memo, shares, config, n, found)
+    if rest == ASK:
+        return rest
+    if rest == n:
+        row[:] = 0
+    begun, visited = False, np.int64(0)
+    for i in range(n):
+        if shares.chosen[i] < 0:
+            continue
+        records = _records(shares, shares.groups[part[i], 0])
+        local = words_at(records[shares.chosen[i], ROW_AT], row.shape[0])
+        if begun:
+            for k in range(row.shape[0]):
+                row[k] |= local[k]
+        else:
+            row[:] = local
+            begun = True
+        walked = _walked(cut, _add(net, memo, work, trie, shares, cut, config, i, row))
+        if walked < 0:
+            return walked
+        visited += walked
+    if rest:
+        walked = fill_row(net, memo, work, trie, config, part, REST, row, root, path, 0, cut, ENDLESS)
+        walked = _walked(cut, walked)
+        if walked < 0:
+            return walked
+        visited += walked
+    return visited
