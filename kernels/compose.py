@@ -108,6 +108,8 @@ def _choose(memo, shares, config, n, found):  # type: ignore[no-untyped-def]
         if number >= shares.tables[table, N_HEADS]:
             return np.int64(ASK)
         r = np.int64(ints_at(shares.tables[table, HEADS_AT], shares.tables[table, N_HEADS])[number])
+        if r >= shares.tables[table, N_RECORDS]:  # the index has grown, the table tells where it was
+            return np.int64(ASK)
         if sort == EXACT:
             r = _exact(memo, shares, _records(shares, span), r, first, n, group, base)
         elif sort == BOUNDED:

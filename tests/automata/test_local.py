@@ -112,3 +112,16 @@ def test_an_ambiguous_count_is_walked() -> None:
     table = MaskTable(automaton, TRIE, (0,), check=True)
     for count in range(11):
         table.row(automaton.advance(START, b"x" * count))
+
+
+def test_rows_found_by_other_grammars_since(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The index of a terminal grows while another grammar has the addresses of its arrays."""
+    monkeypatch.setattr(masks, "LONG_WALK", -1)
+    string = Shared(seq(*(alt(Literal(byte), ByteSet.of(b"xe")) for byte in (b"n", b"a", b"m", b"e") * 8)))
+    tables = []
+    for before in (b"1", b"12"):
+        automaton = Configurations(build_network(Grammar((Rule("r", seq(Literal(before), string)),))))
+        tables.append((automaton, MaskTable(automaton, TRIE, (0,), check=True), automaton.advance(START, before)))
+    for step in range(30):
+        for automaton, table, state in tables if step % 2 else tables[::-1]:
+            table.row(automaton.advance(state, b"x" * step))
