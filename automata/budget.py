@@ -57,7 +57,7 @@ class RowBudget:
             self.used -= self._owners.pop(owner, 0)
 
 
-ROWS = RowBudget(256 << 20)
+ROWS = RowBudget(128 << 20)
 
 
 class MemoOwner(Protocol):
@@ -111,4 +111,4 @@ class MemoBudget:
                 total -= size
 
 
-MEMOS = MemoBudget(256 << 20)
+MEMOS = MemoBudget(128 << 20)

@@ -41,6 +41,7 @@ __all__ = ["MAX_MEMBERS", "Program", "SharedBody", "write_program"]
 MAX_MEMBERS = 4096
 MAX_EXPRESSION_DEPTH = 400
 MOST_REMEMBERED = 20_000  # expressions
+MOST_BYTES = 32 << 20  # of their programs
 MOST_RULES = 500
 NARROW = 62  # members of an unordered part whose set fits into an item's register
 _EXPAND = 8  # a repetition of a single byte set up to this often is written out: no counter needed
@@ -51,7 +52,8 @@ MANY = 1 << 40  # repetitions: what stands for any bound in a SharedBody
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class SharedBody:
-    """A Shared expression, once per process and content. `number` tells it apart, `program` is what it compiles to.
+    """A Shared expression, once per process and content. `number` tells it apart; `digest` is of what it compiles to,
+    the same in every process.
 
     One whose only counter is `unit{low, high}` is known without its bounds: `counted` is then True, and `body` has MANY
     in their place.
@@ -59,13 +61,8 @@ class SharedBody:
 
     number: int
     body: Expr
-    program: bytes
+    digest: str
     counted: bool
-
-    @property
-    def digest(self) -> str:
-        """The same for the same content in every process."""
-        return hashlib.sha256(bytes([self.counted]) + self.program).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +91,9 @@ class Program:
 
 
 _numbers = itertools.count()
-_by_program: weakref.WeakValueDictionary[tuple[bytes, int], SharedBody] = weakref.WeakValueDictionary()
+_by_program: weakref.WeakValueDictionary[str, SharedBody] = weakref.WeakValueDictionary()
 _known: dict[tuple[int, bool], _Known] = {}
+_known_bytes = [0]
 _known_rules: dict[int, _KnownRule] = {}
 _known_labels: dict[tuple[int, bool], tuple[Expr, list[tuple[bytes, bytes]]]] = {}
 
@@ -119,6 +117,16 @@ def write_program(grammar: Grammar) -> Program:
     return Program(b"".join(parts), starts, tuple(names), writer.shared)
 
 
+def _remember(key: tuple[int, bool], known: _Known) -> None:
+    if len(known.words) > MOST_BYTES >> 3:
+        return
+    _known_bytes[0] += len(known.words)
+    if len(_known) >= MOST_REMEMBERED or _known_bytes[0] > MOST_BYTES:
+        _known.clear()
+        _known_bytes[0] = len(known.words)
+    _known[key] = known
+
+
 @lru_cache(maxsize=65_536)
 def _words(*values: int) -> bytes:
     return array("q", values).tobytes()
@@ -132,6 +140,10 @@ def _literal(value: bytes) -> bytes:
 @lru_cache(maxsize=16_384)
 def _set(mask: int) -> bytes:
     return array("q", (DO_SET,)).tobytes() + mask.to_bytes(32, "little")
+
+
+def _digest(program: bytes, counted: bool) -> str:
+    return hashlib.blake2b(program, digest_size=16, salt=bytes([counted])).hexdigest()
 
 
 _NOTHING = _words(DO_ALT, 0)
@@ -195,9 +207,7 @@ class _Writer:
         self.shared = outer
         self.depth -= 1
         if self.calls == calls and type(expr) is not Seq:
-            if len(_known) >= MOST_REMEMBERED:
-                _known.clear()
-            _known[key] = known
+            _remember(key, known)
         return known
 
     def _composed(self, expr: Expr, inside: bool) -> bytes:
@@ -237,9 +247,10 @@ class _Writer:
         key = words if sort == EXACT else self.write(general, False)
         if self.calls != calls:
             return words, -1  # counts inside counts are rules of this grammar
-        entry = _by_program.get((key, sort))
+        digest = _digest(key, sort == BOUNDED)
+        entry = _by_program.get(digest)
         if entry is None:
-            entry = _by_program[key, sort] = SharedBody(next(_numbers), general, key, sort == BOUNDED)
+            entry = _by_program[digest] = SharedBody(next(_numbers), general, digest, sort == BOUNDED)
         self.shared[entry.number] = entry
         return _words(DO_SHARED, entry.number, sort, low, high) + words, entry.number
 
@@ -250,7 +261,8 @@ class _Writer:
         edges: list[bytes] = []
         fixed = graph.n_states
         for source, label, target in graph.edges:
-            for head, rest in self._label(label, inside):
+            met = _known_labels.get((id(label), inside))
+            for head, rest in self._label(label, inside) if met is None else met[1]:
                 after = target
                 if rest:
                     after = extra.get((rest, target), -1)
@@ -271,9 +283,6 @@ class _Writer:
         return b"".join((first.tobytes(), accepts, promised, *edges))
 
     def _label(self, label: Expr, inside: bool) -> Iterable[tuple[bytes, bytes]]:
-        known = _known_labels.get((id(label), inside))
-        if known is not None:
-            return known[1]
         calls = self.calls
         parts = list(self._parts(label, inside))
         if self.calls == calls and not self.shared:

@@ -20,6 +20,7 @@ from structgen.automata.masks import MaskTable
 from structgen.automata.network import build_network
 from structgen.automata.trie import TokenTrie, build_trie
 from structgen.cache import load_rows, load_trie, save_rows, save_trie
+from structgen.collection import uncollected
 from structgen.grammars.ir_lr import LexedGrammar
 from structgen.grammars.json_schema import JsonStyle, compile_schema
 from structgen.grammars.storage import read_grammar, write_grammar
@@ -75,18 +76,19 @@ _COMMON_TEXT = b'{"s": "ab", "i": 12, "x": [1.5, -2, "ab", null], "y": 1}'
 def _built(vocabulary: Vocabulary) -> TokenTrie:
     """Texts and symbols in one trie. A token that is both (an added token that is no special one) stands there twice;
     a text with one of the bytes that spell symbols is not UTF-8, no constraint allows it, and it stays out."""
-    symbols = vocabulary.symbols()
-    ends = vocabulary.offsets[-1] + np.cumsum([len(text) for text, _ in symbols], dtype=np.int64)
+    symbols = vocabulary.symbols
+    ends = vocabulary.offsets[-1] + np.cumsum([len(text) for text in symbols.values()], dtype=np.int64)
     raw = np.frombuffer(vocabulary.data, np.uint8)
     reserved = np.searchsorted(vocabulary.offsets, np.flatnonzero(raw >= 0xFE), side="right") - 1
     out = vocabulary.special_ids | set(vocabulary.stop_ids) | set(reserved.tolist())
-    data = vocabulary.data + b"".join(text for text, _ in symbols)
+    data = vocabulary.data + b"".join(symbols.values())
     trie = build_trie(data, np.concatenate([vocabulary.offsets, ends]), frozenset(out))
-    ids = np.array([*range(vocabulary.size), *(token for _, token in symbols)], np.int32)
+    ids = np.array([*range(vocabulary.size), *symbols], np.int32)
     arrays = trie.arrays._replace(token=ids[trie.arrays.token])
     return dataclasses.replace(trie, arrays=arrays, size=vocabulary.size)
 
 
+@uncollected()
 def compile_grammar(grammar: AnyGrammar, vocabulary: Vocabulary) -> Constraint:
     """Compile `grammar` for `vocabulary`. Raises Unsatisfiable (empty language) or LimitExceeded."""
     ensure_compiled()

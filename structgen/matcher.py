@@ -48,7 +48,7 @@ class Constraint:
         self.configurations = automaton_of(grammar)
         self.masks = masks_of(self.configurations, trie, vocabulary)
         self._stops = frozenset(vocabulary.stop_ids)
-        self._symbols = {token: text for text, token in vocabulary.symbols()}
+        self._symbols = vocabulary.symbols
         self._check_symbols()
         self._next: dict[tuple[int, int], int] = {}
         self._matchers: weakref.WeakSet[Matcher] = weakref.WeakSet()

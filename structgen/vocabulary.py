@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -27,7 +28,7 @@ from structgen.tokenizers.table import TokenTable
 __all__ = ["Vocabulary", "check_model", "check_same_tokens"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Vocabulary:
     """All tokens of a tokenizer.   V tokens, N bytes in total
 
@@ -110,9 +111,11 @@ class Vocabulary:
             raise VocabularyError(f"token {token_id} is outside the vocabulary of {self.size}")
         return self.data[self.offsets[token_id] : self.offsets[token_id + 1]]
 
-    def symbols(self) -> list[tuple[bytes, int]]:
-        """How grammars spell the named tokens (`ir.special`), with their ids; stop tokens are left out."""
-        return [(b"\xff" + n.encode() + b"\xfe", i) for n, i in self.names.items() if i not in self.stop_ids]
+    @cached_property
+    def symbols(self) -> Mapping[int, bytes]:
+        """How grammars spell the named tokens (`ir.special`), by their ids; stop tokens are left out."""
+        spelled = {i: b"\xff" + n.encode() + b"\xfe" for n, i in self.names.items() if i not in self.stop_ids}
+        return MappingProxyType(spelled)
 
     def decode(self, token_ids: Iterable[int]) -> bytes:
         """The bytes of several tokens, joined; special ones write nothing."""

@@ -113,7 +113,7 @@ class TokenTable:
         held = np.isin(np.frombuffer(vocabulary.data, np.uint8), (SPECIAL, SPECIAL_END))
         spelled = np.searchsorted(vocabulary.offsets, np.flatnonzero(held), side="right") - 1
         self.next[:, torch.from_numpy(spelled).to(self.next.device)] = DEAD
-        for text, token in vocabulary.symbols():
+        for token, text in vocabulary.symbols.items():
             after = np.arange(len(trans), dtype=np.int32)
             for byte in text:
                 after = trans[after, byte]
