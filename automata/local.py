@@ -44,6 +44,7 @@ __all__ = ["ROWS_VERSION", "LocalRow", "SharedRows", "Stored", "Terminal", "chec
 
 ROWS_VERSION = 1  # of what `Terminal.stored` gives
 MOST_STATES = 4_000  # configurations of one expression
+MOST_WORDS = 1 << 16  # of its program: a grammar of its own takes 0.2 µs each to build, in the middle of a mask
 RECENT_BYTES, MOST_RECENT = 64 << 20, 1000  # of terminals that no grammar may be using
 MANY_UNITS = 1 << 15
 MANY_EXITS = 1 << 11
@@ -228,7 +229,7 @@ class Terminal:
 
     def _survey(self, items: Items, learn: bool) -> _Survey | None:
         """None when it is not known and not to be learnt, or when a counted part can be counted in two ways."""
-        if items not in self._surveys and learn:
+        if items not in self._surveys and learn and self._body.size <= MOST_WORDS:
             automaton = self.automaton
             state = automaton.gather([(self._first + node, START, attr) for node, attr in items])
             self._surveys[items] = self._walk(state)[0]

@@ -154,6 +154,7 @@ class MaskTable:
             if found is not None:
                 return found
             self._fill(self._trie.handle, state, parts, part, group, row, top, cut, entries.ENDLESS)
+            parts.leave(span, chosen)
         elif visited + CONFIGURATION * (len(self._configurations) - before) < SHORT_WALK:
             parts.leave(span, chosen)
         elif parts.wanted(span, chosen):

@@ -63,6 +63,7 @@ class SharedBody:
     body: Expr
     digest: str
     counted: bool
+    size: int  # words of the program
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +251,7 @@ class _Writer:
         digest = _digest(key, sort == BOUNDED)
         entry = _by_program.get(digest)
         if entry is None:
-            entry = _by_program[digest] = SharedBody(next(_numbers), general, digest, sort == BOUNDED)
+            entry = _by_program[digest] = SharedBody(next(_numbers), general, digest, sort == BOUNDED, len(key) // 8)
         self.shared[entry.number] = entry
         return _words(DO_SHARED, entry.number, sort, low, high) + words, entry.number
 
