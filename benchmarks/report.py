@@ -282,7 +282,8 @@ def _samples(records: list[dict[str, Any]]) -> str:
     r = records[0]
     note = f"{r['texts']:,} texts of {r['schemas']:,} schemas: {r['valid']:,} valid, {r.get('invalid', 0)} not, "
     note += f"{r.get('disputed', 0)} on which `jsonschema` and `jsonschema-rs` contradict each other, "
-    note += f"{r['not judged']} with numbers that they round, {r.get('cut off', 0)} walks given up."
+    note += f"{r['not judged']} with numbers that they round, {r.get('cut off', 0)} walks given up, "
+    note += f"{r.get('slow', 0)} schemas not finished in the time each has."
     style = "" if r["style"] == "default" else f" --style {r['style']}"
     return f"`python -m benchmarks samples --texts {r['texts_per_schema']} --seed {r['seed']}{style}`\n\n{note}"
 
