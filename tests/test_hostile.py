@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import string
 import time
+from collections.abc import Callable
+from random import Random
 from typing import Any
 
 import pytest
@@ -183,6 +186,26 @@ def test_hostile_combinations_are_answered_or_refused(name: str) -> None:
     grammar = compile_schema(schema).grammar
     for listed in schema.get("enum", ())[::5000]:
         assert accepts(grammar, json.dumps(listed))
+
+
+LETTERS = string.ascii_letters + string.digits
+MANY: dict[str, Callable[[Random], Any]] = {  # one value of an enum that has as many as schemas of real services have
+    "strings": lambda rng: "".join(rng.choices(LETTERS, k=16)),
+    "whole numbers": lambda rng: rng.randrange(-(10**15), 10**15),
+    "decimals": lambda rng: rng.randrange(-(10**9), 10**9) / 1000,
+}
+
+
+@pytest.mark.parametrize("shape", MANY)
+def test_a_hundred_thousand_values(shape: str) -> None:
+    rng = Random(f"enum of {shape}")
+    values = [MANY[shape](rng) for _ in range(100_000)]
+    started = time.process_time()
+    constraint = compiled(schema={"enum": values})
+    assert time.process_time() - started < 10  # 2 to 4 seconds of a busy core
+    for value in values[::5000]:
+        assert constraint.accepts(json.dumps(value)) and not constraint.accepts(json.dumps(value)[:-1] + "!")
+    assert not constraint.accepts(json.dumps(MANY[shape](rng)))
 
 
 def accepts(grammar: Grammar, text: str) -> bool:

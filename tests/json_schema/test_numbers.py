@@ -135,3 +135,20 @@ def test_one_number_is_spelled_in_every_way() -> None:
             same = Fraction(text) == value
             assert accepts(full, text) == (same and not (value == 0 and "e" in text.lower())), (written, text)
         assert accepts(canonical, json.dumps(float(written)))
+
+
+@pytest.mark.parametrize("mark", ["", "digits", "pointed"])
+def test_listed_numbers_are_spelled_as_each_is(mark: str) -> None:
+    rng = random.Random(f"listed {mark}")
+    written = {text for text in (*PLAIN, *SCIENCE) if mark != "digits" or Fraction(text).denominator == 1}
+    values = set(rng.sample(sorted({Fraction(text) for text in written}), 40))
+    cells = tuple(Cell(v, v, digits=mark == "digits", pointed=mark == "pointed") for v in values)
+    full, canonical = (grammar_of(cells, flag) for flag in (False, True))
+    for text in {*PLAIN, *SCIENCE, *(json.dumps(float(text)) for text in SCIENCE)}:
+        only_digits, is_science = text.lstrip("-").isdigit(), "e" in text.lower()
+        fits = Fraction(text) in values and not (Fraction(text) == 0 and is_science)
+        fits = fits and (only_digits if mark == "digits" else not only_digits if mark == "pointed" else True)
+        assert accepts(full, text) == fits, text
+        if text == json.dumps(float(text)) and text != "-0.0":
+            assert accepts(canonical, text) == fits, text
+        assert fits or not accepts(canonical, text), text
