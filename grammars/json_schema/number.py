@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -50,12 +50,23 @@ class Cell:
     never: frozenset[Number] = frozenset()
     digits: bool = False
     pointed: bool = False
+    known_hash: int | None = field(default=None, init=False, repr=False, compare=False)
 
     def __hash__(self) -> int:
-        low, high = self.low, self.high  # by their parts: the hash of a fraction takes an inverse modulo a prime
-        below = None if low is None else (low.numerator, low.denominator)
-        above = below if high is low else None if high is None else (high.numerator, high.denominator)
-        return hash((below, above, self.low_open, self.high_open, self.multiple, self.never, self.digits, self.pointed))
+        """Kept, as long lists of numbers are looked up several times; of parts, as a fraction's own takes an inverse
+        modulo a prime."""
+        if self.known_hash is None:
+            low, high = self.low, self.high
+            below = (0, 0) if low is None else (low.numerator, low.denominator)
+            above = below if high is low else (0, 0) if high is None else (high.numerator, high.denominator)
+            marks = self.low_open, self.high_open, self.multiple or 0, self.never, self.digits, self.pointed
+            object.__setattr__(self, "known_hash", hash((below, above, marks)))
+        return self.known_hash  # type: ignore[return-value]
+
+    @property
+    def is_point(self) -> bool:
+        """Whether the bounds leave at most one number."""
+        return self.low is not None and (self.low is self.high or self.low == self.high)
 
     @property
     def is_interval(self) -> bool:

@@ -40,8 +40,8 @@ REPR_EXPONENTS = ((-324, -5), (16, 308))  # where repr writes doubles in scienti
 @lru_cache(maxsize=4096)
 def number_text(cells: NumberSet, *, canonical: bool, max_states: int) -> Expr:
     """The texts whose value is in one of the cells."""
-    listed = [cell for cell in cells if cell.low is not None and cell.low == cell.high]
-    others = [cell for cell in cells if cell.low is None or cell.low != cell.high]
+    listed = [cell for cell in cells if cell.is_point]
+    others = [cell for cell in cells if not cell.is_point]
     return alt(_listed_text(listed, canonical), *(_cell_text(cell, canonical, max_states) for cell in others))
 
 
