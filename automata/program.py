@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from structgen.automata.facts import EXPAND, is_counter, needs_register, surely_solid
 from structgen.errors import InvariantError, LimitExceeded
 from structgen.grammars.ir import Alt, ByteSet, Expr, Grammar, Graph, Literal, Ref, Repeat, Seq, Shared, Unordered
 from structgen.kernels.layout import (
@@ -44,7 +45,6 @@ MOST_REMEMBERED = 20_000  # expressions
 MOST_BYTES = 32 << 20  # of their programs
 MOST_RULES = 500
 NARROW = 62  # members of an unordered part whose set fits into an item's register
-_EXPAND = 8  # a repetition of a single byte set up to this often is written out: no counter needed
 NO_BOUND = -1
 MOST_COUNTED = 1 << 50  # no text holds more
 MANY = 1 << 40  # repetitions: what stands for any bound in a SharedBody
@@ -237,8 +237,8 @@ class _Writer:
         """The program, and the number of its SharedBody or -1: by content, so that equal expressions meet."""
         general, sort, low, high = body, EXACT, 0, NO_BOUND
         parts = body.parts if isinstance(body, Seq) else (body,)
-        counts = [at for at, part in enumerate(parts) if _needs_register(part)]
-        if len(counts) == 1 and _is_counter(repeat := parts[counts[0]]):
+        counts = [at for at, part in enumerate(parts) if needs_register(part)]
+        if len(counts) == 1 and is_counter(repeat := parts[counts[0]]):
             at = counts[0]
             low, sort = min(repeat.minimum, MOST_COUNTED), BOUNDED  # type: ignore[union-attr]
             high = NO_BOUND if repeat.maximum is None else min(repeat.maximum, MOST_COUNTED)  # type: ignore[union-attr]
@@ -327,12 +327,12 @@ class _Writer:
             return self.write(body, inside)
         if high is None and low <= 1:
             return _words(DO_STAR, low) + self.write(body, inside)
-        if high is not None and high <= _EXPAND and isinstance(body, ByteSet):
+        if high is not None and high <= EXPAND and isinstance(body, ByteSet):
             return self._expanded(self.write(body, inside), low, high)
         if inside:  # one register per item: an inner count needs a rule of its own
             return self._body_call(expr)
         bound = NO_BOUND if high is None else high
-        if _surely_solid(body) and not _needs_register(body):
+        if surely_solid(body) and not needs_register(body):
             return _words(DO_COUNTED, low, bound) + self.write(body, True)
         return _words(DO_COUNTED_RULE, low, bound, self._body_rule(body))
 
@@ -367,7 +367,7 @@ class _Writer:
         parts = [_words(DO_UNORDERED, count, int(expr.extra is not None), int(count > NARROW))]
         parts.append(array("q", [int(required) for _, required in expr.members]).tobytes())
         bodies = [body for body, _ in expr.members] + ([] if expr.extra is None else [expr.extra])
-        parts.extend(self._body_call(body) if _needs_register(body) else self.write(body, True) for body in bodies)
+        parts.extend(self._body_call(body) if needs_register(body) else self.write(body, True) for body in bodies)
         return b"".join((*parts, self.write(expr.separator, True)))
 
 
@@ -386,52 +386,3 @@ def place(prefix: bytes) -> int:
 def prefix_at(number: int) -> bytes:
     """The prefix of this number."""
     return _prefixes[number]
-
-
-def _plain(expr: Repeat) -> bool:
-    """The repetition needs no counter."""
-    return (expr.maximum is None and expr.minimum <= 1) or (expr.maximum is not None and expr.maximum <= 1)
-
-
-def _is_counter(expr: Expr) -> bool:
-    """A repetition whose count is the register, and whose unit needs none."""
-    return isinstance(expr, Repeat) and not _plain(expr) and _surely_solid(expr.body) and not _needs_register(expr.body)
-
-
-def _surely_solid(expr: Expr) -> bool:
-    """The expression visibly never matches the empty string."""
-    match expr:
-        case Literal(value):
-            return bool(value)
-        case ByteSet():
-            return True
-        case Seq(parts):
-            return any(map(_surely_solid, parts))
-        case Alt(options):
-            return all(map(_surely_solid, options))
-        case Repeat(body, minimum, _):
-            return minimum > 0 and _surely_solid(body)
-        case Shared(body):
-            return _surely_solid(body)
-        case Graph(_, start, accepts, edges):
-            return start not in accepts and all(_surely_solid(label) for _, label, _ in edges)
-        case _:
-            return False
-
-
-def _needs_register(expr: Expr) -> bool:
-    """Whether writing the expression in place would need the item's register."""
-    match expr:
-        case Seq(parts) | Alt(parts):
-            return any(map(_needs_register, parts))
-        case Repeat(body, _, maximum):
-            written_out = maximum is not None and maximum <= _EXPAND and isinstance(body, ByteSet)
-            return not (_plain(expr) or written_out) or _needs_register(body)
-        case Shared(body):
-            return _needs_register(body)
-        case Graph(_, _, _, edges):
-            return any(_needs_register(label) for _, label, _ in edges)
-        case Unordered():
-            return True
-        case _:
-            return False

@@ -1,0 +1,59 @@
+"""What can be seen of an expression before it is written: whether it is empty, and whether it counts.
+
+Cost: linear in the expression, without the rules it calls.
+"""
+
+from __future__ import annotations
+
+from structgen.grammars.ir import Alt, ByteSet, Expr, Graph, Literal, Repeat, Seq, Shared, Unordered
+
+EXPAND = 8  # a repetition of a single byte set up to this often is written out: no counter needed
+
+
+def _plain(expr: Repeat) -> bool:
+    """The repetition needs no counter."""
+    return (expr.maximum is None and expr.minimum <= 1) or (expr.maximum is not None and expr.maximum <= 1)
+
+
+def is_counter(expr: Expr) -> bool:
+    """A repetition whose count is the register, and whose unit needs none."""
+    return isinstance(expr, Repeat) and not _plain(expr) and surely_solid(expr.body) and not needs_register(expr.body)
+
+
+def surely_solid(expr: Expr) -> bool:
+    """The expression visibly never matches the empty string."""
+    match expr:
+        case Literal(value):
+            return bool(value)
+        case ByteSet():
+            return True
+        case Seq(parts):
+            return any(map(surely_solid, parts))
+        case Alt(options):
+            return all(map(surely_solid, options))
+        case Repeat(body, minimum, _):
+            return minimum > 0 and surely_solid(body)
+        case Shared(body):
+            return surely_solid(body)
+        case Graph(_, start, accepts, edges):
+            return start not in accepts and all(surely_solid(label) for _, label, _ in edges)
+        case _:
+            return False
+
+
+def needs_register(expr: Expr) -> bool:
+    """Whether writing the expression in place would need the item's register."""
+    match expr:
+        case Seq(parts) | Alt(parts):
+            return any(map(needs_register, parts))
+        case Repeat(body, _, maximum):
+            written_out = maximum is not None and maximum <= EXPAND and isinstance(body, ByteSet)
+            return not (_plain(expr) or written_out) or needs_register(body)
+        case Shared(body):
+            return needs_register(body)
+        case Graph(_, _, _, edges):
+            return any(needs_register(label) for _, label, _ in edges)
+        case Unordered():
+            return True
+        case _:
+            return False
