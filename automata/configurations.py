@@ -42,7 +42,7 @@ from structgen.kernels.layout import (
 
 ROOM = 36_000  # configurations: their transitions take more than the 32 MB from which malloc always maps fresh pages
 SPARE, USED = 8, 2048  # slabs of transitions that are kept for other grammars, and the most rows that were used in one
-ROWS = 384  # of the smaller slabs, which come from memory that was used before
+ROWS = 1024  # of the smaller slabs, which come from memory that was used before
 MAX_ITEMS = 1 << 20  # items of one configuration
 
 
@@ -98,7 +98,7 @@ class Configurations:
         self.lock = threading.RLock()
         self._limit_bytes = limit_bytes
         self._memo = _empty_memo(networks.arrays.wide.shape[1])
-        self._work = _work(64, len(networks.arrays.rules))
+        self._work = _work(256, len(networks.arrays.rules))
         self._bind()
         start = self.call(entries.begin)
         if start != START:
