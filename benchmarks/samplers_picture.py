@@ -53,7 +53,7 @@ def samplers(records: list[dict[str, Any]], path: Path) -> None:
         _curves(axes[1, column], [r for r in records if r.get("fixture") == name])
     axes[0, 0].legend(loc="center right", fontsize=9)
     handles = {label: handle for ax in axes[1] for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncol=len(handles), fontsize=9)
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncol=-(-len(handles) // 2), fontsize=9)
     figure.suptitle("Masking keeps every output valid but not as likely as the model has it; these methods repair that")
     figure.savefig(path, dpi=110)
     plt.close(figure)
