@@ -100,4 +100,4 @@ class Parts:
 
 
 def _table(terminal: Terminal, like: bool) -> tuple[int, int, int, int]:
-    return (terminal.by_place if like else terminal.by_node).table()
+    return (terminal.by_place if like else terminal.by_node).table

@@ -22,13 +22,14 @@ _lock = threading.Lock()
 
 
 class RowIndex:
-    """`heads` i32 (n,): first record of each number or -1; `records`: see layout.Shares."""
+    """`heads` i32 (n,): first record of each number or -1, and `records`: see layout.Shares. `table`: where they are."""
 
     def __init__(self) -> None:
         self.heads = np.full(16, -1, np.int32)
         self.records = np.zeros((4, RECORD), np.int64)
         self._count = 0
         self._kept: list[Any] = []  # whose addresses are in use
+        self.table = self._where()
 
     def add(self, number: int, local: LocalRow, items: tuple[tuple[int, int], ...] = ()) -> None:
         """Note a row: that of these items (node, register) if there are any, of which the first has this number.
@@ -61,11 +62,10 @@ class RowIndex:
             )
             self.heads[number] = self._count
             self._count += 1
+            self.table = self._where()
 
-    def table(self) -> tuple[int, int, int, int]:
-        """Where the arrays are now: address and length of `heads`, of `records`."""
-        with _lock:
-            return _address(self.heads), len(self.heads), _address(self.records), len(self.records)
+    def _where(self) -> tuple[int, int, int, int]:
+        return _address(self.heads), len(self.heads), _address(self.records), len(self.records)
 
 
 def _address(array: NDArray[Any] | None) -> int:
