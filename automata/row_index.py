@@ -22,7 +22,7 @@ _lock = threading.Lock()
 
 
 class RowIndex:
-    """`heads` i32 (n,): first record of each number or -1, and `records`: see layout.Shares. `table`: where they are."""
+    """`heads` i32 (n,): first record of each number or -1; `records`: see layout.Shares; `table`: where they are."""
 
     def __init__(self) -> None:
         self.heads = np.full(16, -1, np.int32)

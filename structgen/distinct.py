@@ -159,7 +159,16 @@ class DistinctConfigurations:
                     raise LimitExceeded(reason, limit="distinct_states", allowed=MOST_STATES)
                 number = self._numbers[after] = len(self.pairs)
                 self.pairs.append(after)
-            return number if self._is_viable(number) else DEAD
+            viable = self._viable.get(number)
+            if viable is None:
+                viable = self._viable[number] = self._is_viable(after)
+            return number if viable else DEAD
+
+    def continues(self, state: int, data: bytes) -> bool:
+        """Whether `advance` would not be DEAD; no state is kept, since a mask asks for tens of thousands of tokens."""
+        with self.lock:
+            after = self._read(self.pairs[state], data)
+            return after is not None and self._is_viable(after)
 
     def is_accepting(self, state: int) -> bool:
         """Whether the text so far is complete."""
@@ -271,8 +280,8 @@ class DistinctConfigurations:
 
     # -------------------------------------------------------------------------------------------------- viability
 
-    def _is_viable(self, number: int) -> bool:
-        config, trace = pair = self.pairs[number]
+    def _is_viable(self, pair: Pair) -> bool:
+        config, trace = pair
         lex, _, text = trace
         watched = trace.watched
         if not any(frame.is_scarce for frame in watched):
@@ -280,10 +289,7 @@ class DistinctConfigurations:
                 return True
             if self._goes_on(config, lex, watched) or self._ends_well(config, trace):
                 return True
-        known = self._viable.get(number)
-        if known is None:
-            known = self._viable[number] = self._completion(pair) is not None
-        return known
+        return self._completion(pair) is not None
 
     def _goes_on(self, config: int, lex: int, watched: tuple[Frame, ...]) -> bool:
         """Whether the string that is open has more letters to go on with than there are strings to be avoided: ways

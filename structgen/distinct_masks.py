@@ -158,7 +158,7 @@ class DistinctMasks:
         tokens = np.flatnonzero(np.unpackbits(doubtful.view(np.uint8), bitorder="little")).tolist()
         passed = self._new_numbers(config, trace, sorts)
         for token in tokens:
-            if token not in passed and self._configurations.advance(state, sorts.texts[token]) == DEAD:
+            if token not in passed and not self._configurations.continues(state, sorts.texts[token]):
                 row[token >> 5] &= ~np.uint32(1 << (token & 31))
         row.flags.writeable = False
         return row

@@ -262,3 +262,14 @@ def test_the_shortest_way_may_have_to_be_left(least: int) -> None:
         text = begun + automaton.shortest(state)
         assert len(json.loads(text)) >= least
         assert automaton.is_accepting(automaton.advance(START, text))
+
+
+def test_masks_keep_no_state_for_tokens_they_try() -> None:
+    found = constraint(unique(items={"type": "string"}))
+    matcher = found.matcher()
+    for text in ('["', "a", '","', "a"):
+        matcher.mask()
+        matcher.accept(TOKENS.index(text) + 1)
+    before = len(found.configurations.pairs)  # type: ignore[attr-defined]
+    matcher.mask()
+    assert len(found.configurations.pairs) == before  # type: ignore[attr-defined]
