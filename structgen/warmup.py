@@ -67,7 +67,7 @@ def ensure_compiled() -> None:
 def _compile(marker: Path) -> None:
     marker.parent.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
-    sys.stderr.write("structgen: compiling kernels, once on this machine (about half a minute) ... ")
+    sys.stderr.write("structgen: compiling kernels, once on this machine (one to two minutes) ... ")
     sys.stderr.flush()
     run_every_kernel()
     marker.touch()
