@@ -33,9 +33,10 @@ class Parts:
     def __init__(self, networks: RuleNetworks, trie: TokenTrie, top: int = 0) -> None:
         rows = shared_rows(trie)
         self._like, self._spans = networks.like, networks.spans.tolist()
-        terminals = {number: rows.terminal(body) for number, body in networks.shared.items()}
-        if top:
-            terminals = {number: rows.terminal_below(body, top) for number, body in networks.shared.items()}
+        terminals = {
+            number: rows.terminal_below(body, top) if top else rows.terminal(body)
+            for number, body in networks.shared.items()
+        }
         self._terminals = [terminals[key] for key, *_ in self._spans]
         sorts = [(key, sort == LIKE) for key, _, _, _, sort, _, _ in self._spans]
         numbers = {sort: number for number, sort in enumerate(dict.fromkeys(sorts))}

@@ -34,6 +34,7 @@ from structgen.grammars.ir import (
     Shared,
     Unordered,
     alt,
+    children,
     seq,
 )
 
@@ -215,7 +216,7 @@ class _Finder:
                 calls = frozenset((expr.rule,))  # type: ignore[union-attr]
             elif kind is Graph and expr.like is not None:  # type: ignore[union-attr]
                 plain = False
-            for part in _parts(expr):
+            for part in children(expr):
                 if type(part) in _LEAVES:
                     size += 1
                     continue
@@ -229,20 +230,6 @@ class _Finder:
 def _is_long(expr: Expr) -> bool:
     maximum = getattr(expr, "maximum", 0)
     return maximum is None or maximum > SHORT
-
-
-def _parts(expr: Expr) -> tuple[Expr, ...]:
-    match expr:
-        case Seq(parts) | Alt(parts):
-            return parts
-        case Repeat(body) | Shared(body):
-            return (body,)
-        case Graph(_, _, _, edges):
-            return tuple(label for _, label, _ in edges)
-        case Unordered(members, separator, extra):
-            return (*(body for body, _ in members), separator, *(() if extra is None else (extra,)))
-        case _:
-            return ()
 
 
 def _nullable(expr: Expr) -> bool:

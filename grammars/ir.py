@@ -168,6 +168,21 @@ def refuse_distinct(grammar: Grammar) -> None:
         raise UnsupportedSchema(reason, keyword="uniqueItems")
 
 
+def children(expr: Expr) -> tuple[Expr, ...]:
+    """The expressions an expression is made of."""
+    match expr:
+        case Seq(parts) | Alt(parts):
+            return parts
+        case Repeat(body) | Shared(body):
+            return (body,)
+        case Graph(_, _, _, edges):
+            return tuple(label for _, label, _ in edges)
+        case Unordered(members, separator, extra):
+            return (*(body for body, _ in members), separator, *(() if extra is None else (extra,)))
+        case _:
+            return ()
+
+
 class GrammarBuilder:
     """Collects rules, after `shared` ones. A rule is declared first and defined later, so rules may be recursive."""
 

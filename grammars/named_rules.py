@@ -23,10 +23,11 @@ from structgen.grammars.ir import (
     Seq,
     Shared,
     Unordered,
+    children,
     refuse_distinct,
 )
 
-__all__ = ["GrammarReport", "NamedRules", "children", "error_at", "import_rules", "productive"]
+__all__ = ["GrammarReport", "NamedRules", "error_at", "import_rules", "productive"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,21 +102,6 @@ class NamedRules:
         if number in _reached(grammar, _references(grammar.rules[number].body)):
             return "each of its alternatives leads back to it"
         return "it needs a rule that has none"
-
-
-def children(expr: Expr) -> tuple[Expr, ...]:
-    """The expressions an expression is made of."""
-    match expr:
-        case Seq(parts) | Alt(parts):
-            return parts
-        case Repeat(body) | Shared(body):
-            return (body,)
-        case Graph(_, _, _, edges):
-            return tuple(label for _, label, _ in edges)
-        case Unordered(members, separator, extra):
-            return (*(body for body, _ in members), separator, *(() if extra is None else (extra,)))
-        case _:
-            return ()
 
 
 def _references(expr: Expr) -> Iterator[int]:

@@ -18,6 +18,7 @@ import codecs
 import hashlib
 import math
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -35,7 +36,7 @@ __all__ = ["Function", "Guarded", "GuardedMatcher", "Potential", "Predicate"]
 _REMEMBERED = 1 << 16  # answers of one function
 
 
-class Function:
+class Function(ABC):
     """A user's function with its answers.
 
     field   meaning
@@ -90,9 +91,9 @@ class Function:
             raise PredicateError(reason, function=self.name, text=text, complete=complete)
         return checked
 
+    @abstractmethod
     def checked(self, value: Any) -> float | None:
         """The answer as a number, None if it is none."""
-        raise NotImplementedError
 
 
 class Predicate(Function):

@@ -1,0 +1,34 @@
+"""The garbage collector waits while something compiles, and comes back as it was."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+
+from structgen.collection import uncollected
+
+
+def test_it_waits_until_the_outermost_leaves() -> None:
+    assert gc.isenabled()
+    with uncollected():
+        with uncollected():
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+    assert gc.isenabled()
+
+
+def test_it_comes_back_after_an_error() -> None:
+    with pytest.raises(ValueError, match="no"), uncollected():
+        raise ValueError("no")
+    assert gc.isenabled()
+
+
+def test_who_switched_it_off_finds_it_off() -> None:
+    gc.disable()
+    try:
+        with uncollected():
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
