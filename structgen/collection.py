@@ -10,26 +10,33 @@ from __future__ import annotations
 import contextlib
 import gc
 import threading
-from collections.abc import Iterator
-
-_lock = threading.Lock()
-_inside = 0
-_enabled = False
 
 
-@contextlib.contextmanager
-def uncollected() -> Iterator[None]:
-    """No cyclic collection in this process meanwhile; nested and on several threads, until the last one leaves."""
-    global _inside, _enabled
-    with _lock:
-        if _inside == 0:
-            _enabled = gc.isenabled()
-            gc.disable()
-        _inside += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _inside -= 1
-            if _inside == 0 and _enabled:
+class _Uncollected(contextlib.ContextDecorator):
+    """A pause for the whole process, entered and left by whoever compiles."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._enabled = False
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._enabled = gc.isenabled()
+                gc.disable()
+            self._inside += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0 and self._enabled:
                 gc.enable()
+
+
+_pause = _Uncollected()
+
+
+def uncollected() -> _Uncollected:
+    """No cyclic collection in this process meanwhile; nested and on several threads, until the last one leaves."""
+    return _pause

@@ -18,14 +18,15 @@ from numpy.typing import NDArray
 from structgen.automata.budget import MEMOS
 from structgen.automata.build import AnyGrammar
 from structgen.automata.configurations import Configurations
+from structgen.automata.lexed import LexedConfigurations
 from structgen.automata.trie import TokenTrie
 from structgen.distinct import Automaton, automaton_of, expected
 from structgen.distinct_masks import masks_of
 from structgen.errors import LimitExceeded, VocabularyError
-from structgen.grammars.ir import SPECIAL, Grammar, special_symbols
+from structgen.grammars.ir import SPECIAL, special_symbols
 from structgen.grammars.ir_lr import LexedGrammar
 from structgen.grammars.storage import write_grammar
-from structgen.kernels.layout import DEAD, FINISHED, START
+from structgen.kernels.layout import CHAIN, DEAD, FINISHED, START
 from structgen.kernels.masks import fewest_tokens
 
 if TYPE_CHECKING:
@@ -119,10 +120,11 @@ class Constraint:
 
     def _check_symbols(self) -> None:
         """Raise VocabularyError when the grammar uses a special token that the vocabulary does not have."""
-        if not isinstance(self.grammar, Grammar) or not _uses_byte(self.configurations, SPECIAL):
+        grammar = self.grammar
+        if isinstance(grammar, LexedGrammar) or not _may_write_symbols(self.configurations):
             return
         have = set(self._symbols.values())
-        for text in special_symbols(self.grammar):
+        for text in special_symbols(grammar):
             if text not in have:
                 name = text[1:-1].decode()
                 why = "ends a text" if name in self.vocabulary.names else "is not one token of this vocabulary"
@@ -138,11 +140,12 @@ class Constraint:
         return self.configurations.is_accepting(self.configurations.advance(START, data))
 
 
-def _uses_byte(automaton: Automaton, byte: int) -> bool:
-    """Whether some text of the language may hold this byte."""
-    if not isinstance(automaton, Configurations):
+def _may_write_symbols(automaton: Automaton) -> bool:
+    """Whether an edge has the byte SPECIAL, the highest there is: in a set, or inside a literal."""
+    if isinstance(automaton, LexedConfigurations):
         return False
-    return bool((automaton.networks.arrays.sets[:, byte >> 6] >> np.uint64(byte & 63) & np.uint64(1)).any())
+    arrays = automaton.networks.arrays
+    return bool(arrays.sets[:, -1].max(initial=0) >> 63) or bool(arrays.nodes[:, CHAIN].max() == SPECIAL)
 
 
 class Matcher:

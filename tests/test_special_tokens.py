@@ -56,3 +56,5 @@ def test_any_character_is_no_special_token() -> None:
 def test_unknown_special_tokens_are_refused(name: str, reason: str) -> None:
     with pytest.raises(VocabularyError, match=reason):
         sg.compile(gbnf=f"root ::= {name}", vocabulary=vocabulary())
+    with pytest.raises(VocabularyError, match=reason):
+        sg.compile(gbnf=f'root ::= "ab" {name} "ab"', vocabulary=vocabulary())

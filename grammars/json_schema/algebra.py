@@ -14,13 +14,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import reduce
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from structgen.errors import LimitExceeded, Unsatisfiable, UnsupportedSchema
 from structgen.grammars.json_schema import array, number, object, string
 from structgen.grammars.json_schema.array import ANY_ARRAY, ArrayShape
-from structgen.grammars.json_schema.keywords import is_number
+from structgen.grammars.json_schema.keywords import Keyword, is_number
 from structgen.grammars.json_schema.number import ALL_NUMBERS, NO_NUMBERS
 from structgen.grammars.json_schema.object import ANY_OBJECT, ObjectShape
 from structgen.grammars.json_schema.reader import Node, Reader, exact
@@ -34,7 +33,6 @@ from structgen.grammars.json_schema.shapes import (
     Shapes,
     absorbed,
     of_type,
-    table,
 )
 from structgen.grammars.json_schema.string import ANY_STRING, NO_STRING
 from structgen.grammars.json_schema.terms import (
@@ -67,6 +65,10 @@ SHAPES_SEARCHED = 200  # alternatives looked at to find out whether a term is em
 Shape = TypeVar("Shape", ArrayShape, ObjectShape)
 Meet: TypeAlias = Callable[[Shape, Shape, "Algebra"], tuple[Shape, ...]]
 Negate: TypeAlias = Callable[[Shape, "Algebra"], tuple[Shape, ...]]
+
+
+def _order(said: tuple[Keyword, Any]) -> int:
+    return said[0].order
 
 
 def _cycle(term: Term, path: list[Term]) -> Unsatisfiable:
@@ -209,18 +211,19 @@ class Algebra:
         return found
 
     def _fold(self, node: Node, environment: Environment) -> tuple[Shapes, tuple[Term, ...]]:
-        schema, known, scope = node.schema, table(node.draft), Scope(node, self, environment)
-        if node.draft <= 7 and "$ref" in schema:
-            return ANYTHING, (scope.resolve(schema["$ref"], "$ref"),)
-        base = of_type(schema["type"], scope) if "type" in schema else ANYTHING
-        numbers, strings, arrays, objects = base.numbers, base.strings, base.arrays, base.objects
-        entries = [entry for name in schema if (entry := known.get(name)) is not None and entry.on in FOLDED]
-        if not entries:
+        scope, base, found = Scope(node, self, environment), ANYTHING, []
+        for said in node.says:
+            on = said[0].on
+            if on in FOLDED:
+                found.append(said)
+            elif on == "types":
+                base = of_type(said[1], scope)
+        if not found:
             return base, ()
-        entries.sort(key=attrgetter("order"))
+        numbers, strings, arrays, objects = base.numbers, base.strings, base.arrays, base.objects
+        found.sort(key=_order)
         terms = []
-        for entry in entries:
-            value = schema[entry.name]
+        for entry, value in found:
             if entry.on == "any":
                 terms.append(entry.apply(value, scope))
             elif entry.on == "object" and objects:
@@ -231,7 +234,7 @@ class Algebra:
                 strings = string.meet_sets(strings, entry.apply(value, scope))
             elif entry.on == "number" and numbers:
                 numbers = number.meet(numbers, entry.apply(value, scope))
-        if len(terms) < len(entries):
+        if len(terms) < len(found):
             base = Shapes(base.null, base.booleans, numbers, strings, arrays, objects)
         return base, tuple(terms)
 
@@ -342,7 +345,9 @@ class Algebra:
     def _meet_all(self, a: tuple[Shape, ...], b: tuple[Shape, ...], meet: Meet[Shape]) -> tuple[Shape, ...]:
         if not a or not b:
             return ()
-        if a == b:
+        if a is ALL_OBJECTS or a is ALL_ARRAYS:
+            return b
+        if a == b or b[0] is ANY_OBJECT or b[0] is ANY_ARRAY:
             return a
         shapes = self._bounded(tuple(shape for x in a for y in b for shape in meet(x, y, self)))
         return absorbed(shapes) if len(shapes) > max(len(a), len(b)) else shapes

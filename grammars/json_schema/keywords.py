@@ -15,7 +15,7 @@ A keyword without an entry is an annotation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -32,12 +32,12 @@ On = OneOf["string", "number", "array", "object", "any", "types", "place"]
 Place = tuple[tuple[str, ...], Any]  # where inside a keyword's value a subschema sits, and the subschema
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Form:
     """What a keyword's value must look like. `wrong` gives the reason, or None; `places` the subschemas inside."""
 
     wrong: Callable[[Any], str | None]
-    places: Callable[[Any], Iterator[Place]] | None = None
+    places: Callable[[Any], Iterable[Place]] | None = None
 
 
 Apply = Callable[[Any, "Scope"], Any]
@@ -110,13 +110,12 @@ def _wrong_schema(value: Any) -> str | None:
     return None if is_schema(value) else "must be a schema (an object or a boolean)"
 
 
-def _schema_place(value: Any) -> Iterator[Place]:
-    yield (), value
+def _schema_place(value: Any) -> list[Place]:
+    return [((), value)]
 
 
-def _list_places(value: Any) -> Iterator[Place]:
-    for index, item in enumerate(value):
-        yield (str(index),), item
+def _list_places(value: Any) -> list[Place]:
+    return [((str(index),), item) for index, item in enumerate(value)]
 
 
 def _wrong_list(value: Any) -> str | None:
@@ -125,9 +124,8 @@ def _wrong_list(value: Any) -> str | None:
     return None
 
 
-def _map_places(value: Any) -> Iterator[Place]:
-    for name, item in value.items():
-        yield (name,), item
+def _map_places(value: Any) -> list[Place]:
+    return [((name,), item) for name, item in value.items()]
 
 
 def _wrong_map(value: Any) -> str | None:
@@ -138,7 +136,7 @@ def _wrong_items(value: Any) -> str | None:
     return None if is_schema(value) or isinstance(value, list) else "must be a schema or an array of schemas"
 
 
-def _items_places(value: Any) -> Iterator[Place]:
+def _items_places(value: Any) -> list[Place]:
     return _list_places(value) if isinstance(value, list) else _schema_place(value)
 
 
@@ -151,8 +149,8 @@ def _wrong_dependencies(value: Any) -> str | None:
     return None
 
 
-def _dependencies_places(value: Any) -> Iterator[Place]:
-    return ((place, item) for place, item in _map_places(value) if is_schema(item))
+def _dependencies_places(value: Any) -> list[Place]:
+    return [(place, item) for place, item in _map_places(value) if is_schema(item)]
 
 
 def _wrong_name_lists(value: Any) -> str | None:

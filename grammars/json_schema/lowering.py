@@ -8,9 +8,9 @@ value and the kinds of value without restriction, written once per process and s
 
 from __future__ import annotations
 
-import json
 from collections.abc import Hashable
 from functools import lru_cache
+from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import NamedTuple
 
 from structgen.grammars.ir import NOTHING, Expr, GrammarBuilder, Graph, Literal, Ref, Rule, Shared, alt, seq
@@ -24,7 +24,7 @@ from structgen.grammars.json_schema.number_text import number_text
 from structgen.grammars.json_schema.object import ObjectShape
 from structgen.grammars.json_schema.reader import Node, Reader
 from structgen.grammars.json_schema.shapes import Shapes
-from structgen.grammars.json_schema.string import ALL_STRINGS, NO_STRING, literal_strings
+from structgen.grammars.json_schema.string import ALL_STRINGS, ANY_STRING, NO_STRING, literal_strings
 from structgen.grammars.json_schema.style import JsonStyle, gaps
 from structgen.grammars.json_schema.terms import TRUE, SchemaTerm, Term
 from structgen.grammars.regular.json_spelling import json_spell
@@ -106,7 +106,7 @@ class Lowering:
     def _value(self, shapes: Shapes) -> Expr:
         options: list[Expr] = [self._shape(shape) for shape in shapes.objects]
         options += [self._shape(shape) for shape in array_text.uncovered(shapes.arrays)]
-        if shapes.strings is not NO_STRING and not shapes.strings.inner.is_empty():
+        if shapes.strings is ANY_STRING or (shapes.strings is not NO_STRING and not shapes.strings.inner.is_empty()):
             options.append(self.string(shapes.strings.inner))
         if shapes.numbers:
             options.append(self._number(shapes.numbers))
@@ -145,7 +145,7 @@ class Lowering:
     def key(self, name: str) -> Expr:
         """The spellings of one property name."""
         if self.style.escapes == "canonical":
-            text = json.dumps(name, ensure_ascii=self.style.ascii_only)
+            text = encode_basestring_ascii(name) if self.style.ascii_only else encode_basestring(name)
             if text.isascii() or not any("\ud800" <= char <= "\udfff" for char in name):
                 return Literal(text.encode())
         spelled = _string(literal_strings(frozenset((name,))), self._spell)

@@ -47,7 +47,7 @@ class ObjectShape:
     @property
     def is_closed(self) -> bool:
         """Whether no other names are possible."""
-        return any(language is None and term is FALSE for language, term in self.others)
+        return (None, FALSE) in self.others
 
     def covers(self, other: ObjectShape) -> bool:
         """Whether every object of `other` visibly is one of this shape."""
@@ -151,6 +151,8 @@ def regions(
     shape: ObjectShape, algebra: Algebra, within: Language | None = None, value: Term = TRUE
 ) -> list[tuple[Language, Term]]:
     """The unknown keys (of `within`) in disjoint languages, each with what its values satisfy; empty parts left out."""
+    if shape.is_closed:
+        return []
     names = frozenset(name for name, _, _ in shape.known)
     keys = string.ALL_STRINGS if within is None else within
     if names:

@@ -1,14 +1,15 @@
 """Read JSON Schema documents: check every keyword's value, record where each subschema is and which URIs name it.
 
 One iterative walk over a document, linear in its size. A `Node` is one schema location; nodes know their parent, so
-pointers are spelled only when a message needs one. Nothing is interpreted here.
+pointers are spelled only when a message needs one. Nothing is interpreted here, but keywords are looked up once: what a
+schema says is kept as (keyword, value).
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -17,7 +18,7 @@ from typing import Any
 from urllib.parse import urldefrag, urljoin
 
 from structgen.errors import LimitExceeded, SchemaError, UnsupportedSchema
-from structgen.grammars.json_schema.keywords import DEPENDENCIES, SCHEMA_MAP, Keyword, is_schema, keywords_of
+from structgen.grammars.json_schema.keywords import DEPENDENCIES, SCHEMA_MAP, Keyword, keywords_of
 from structgen.options import Limits
 
 __all__ = ["DEFAULT_DRAFT", "Node", "Reader", "escape", "exact", "load"]
@@ -44,6 +45,7 @@ class Node:
     draft: int
     depth: int = 0
     content: int = -1  # see Reader.content
+    says: list[tuple[Keyword, Any]] = field(default_factory=list)  # the keywords that count here, as written
 
     @property
     def pointer(self) -> str:
@@ -102,6 +104,7 @@ def draft_of(schema: Any, pointer: str, inherited: int) -> int:
 COMPARED_HEIGHT = 40
 MAPS = (SCHEMA_MAP, DEPENDENCIES)
 BESIDE_IF = frozenset(("then", "else"))  # keywords that only hold schemas, and yet mean something where they stand
+IDENTIFYING = frozenset(("$schema", "$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor"))
 
 
 @dataclass(slots=True)
@@ -142,12 +145,10 @@ class Reader:
         """
         if node.content < 0:
             key: list[Hashable] = [node.base, node.draft] if height else [id(node)]
-            table = _table(node.draft)
-            for name, value in node.schema.items() if height else ():
-                entry = table.get(name)
-                if entry is None or (entry.on == "place" and name not in BESIDE_IF) or _is_overridden(node, name):
+            for entry, value in node.says if height else ():
+                if entry.on == "place" and entry.name not in BESIDE_IF:
                     continue
-                key.append(name)
+                key.append(entry.name)
                 if entry.form.places is None:
                     key.append(repr(value))
                 elif isinstance(value, list):
@@ -184,8 +185,9 @@ class Reader:
                 raise LimitExceeded("schema nested too deeply", limit="schema_depth", allowed=limits.schema_depth)
             if len(nodes) > limits.schema_nodes:
                 raise LimitExceeded("too many subschemas", limit="schema_nodes", allowed=limits.schema_nodes)
-            self._identify(node)
-            pending.extend(_children(node, _table(node.draft)))
+            if not IDENTIFYING.isdisjoint(schema):
+                self._identify(node)
+            _look_up(node, pending)
         for node in reversed(visited):
             self.content(node)
 
@@ -214,27 +216,28 @@ class Reader:
                 self.dynamic.setdefault((node.base, ""), node)
 
 
-def _is_overridden(node: Node, name: str) -> bool:
-    """Up to draft 7 nothing beside `$ref` counts."""
-    return node.draft <= 7 and name != "$ref" and isinstance(node.schema.get("$ref"), str)
-
-
-def _children(node: Node, table: dict[str, Keyword]) -> Iterator[Node]:
-    """Check the values of a schema's keywords; the subschemas inside them."""
-    for name, value in node.schema.items():
+def _look_up(node: Node, pending: list[Node]) -> None:
+    """Check the values of a schema's keywords and keep those that count; the subschemas inside them are `pending`."""
+    schema, base, draft, depth, table = node.schema, node.base, node.draft, node.depth + 1, _table(node.draft)
+    overridden = draft <= 7 and isinstance(schema.get("$ref"), str)  # nothing beside it counts
+    for name, value in schema.items():
         entry = table.get(name)
-        if entry is None or (entry.on != "place" and _is_overridden(node, name)):
+        if entry is None or (overridden and name != "$ref" and entry.on != "place"):
             continue
-        reason = entry.form.wrong(value)
+        form = entry.form
+        reason = form.wrong(value)
         if reason is not None:
             raise SchemaError(reason, pointer=node.at(name), keyword=name)
-        if entry.form.places is None:
+        if not overridden or name == "$ref":
+            node.says.append((entry, value))
+        if form.places is None:
             continue
-        for place, subschema in entry.form.places(value):
-            if not is_schema(subschema):
+        for place, subschema in form.places(value):
+            if isinstance(subschema, dict):
+                pending.append(Node(subschema, node, (name, *place), base, draft, depth))
+            elif not isinstance(subschema, bool):
                 pointer = node.at(name, *place)
                 raise SchemaError("must be a schema (an object or a boolean)", pointer=pointer, keyword=name)
-            yield Node(subschema, node, (name, *place), node.base, node.draft, node.depth + 1)
 
 
 def exact(value: int | float | Decimal | Fraction, limits: Limits) -> int | Fraction:

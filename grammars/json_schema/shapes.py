@@ -64,6 +64,8 @@ TYPES = frozenset(("null", "boolean", "integer", "number", "string", "array", "o
 
 
 def _wrong_type(value: Any) -> str | None:
+    if isinstance(value, str) and value in TYPES:
+        return None
     names = [value] if isinstance(value, str) else value
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         return "must be a type name or a non-empty array of type names"
