@@ -35,8 +35,8 @@ def surely_solid(expr: Expr) -> bool:
             return minimum > 0 and surely_solid(body)
         case Shared(body):
             return surely_solid(body)
-        case Graph(_, start, accepts, edges):
-            return start not in accepts and all(surely_solid(label) for _, label, _ in edges)
+        case Graph(start=start, accepts=accepts, labels=labels):
+            return start not in accepts and all(map(surely_solid, labels))
         case _:
             return False
 
@@ -51,8 +51,8 @@ def needs_register(expr: Expr) -> bool:
             return not (_plain(expr) or written_out) or needs_register(body)
         case Shared(body):
             return needs_register(body)
-        case Graph(_, _, _, edges):
-            return any(needs_register(label) for _, label, _ in edges)
+        case Graph(labels=labels):
+            return any(map(needs_register, labels))
         case Unordered():
             return True
         case _:

@@ -27,9 +27,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from structgen.automata.bodies import SharedBody, prefix_at
 from structgen.automata.configurations import Configurations
 from structgen.automata.network import build_network
-from structgen.automata.program import SharedBody, prefix_at
 from structgen.automata.row_index import RowIndex
 from structgen.automata.trie import TokenTrie
 from structgen.errors import InvariantError

@@ -15,12 +15,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from structgen.automata.program import Program, SharedBody, write_program
+from structgen.automata.bodies import SharedBody
+from structgen.automata.program import Program, write_program
 from structgen.automata.terminals import with_terminals
 from structgen.errors import InvariantError, LimitExceeded, Unsatisfiable
 from structgen.grammars.ir import Grammar
 from structgen.kernels.assembly import assemble, prune
-from structgen.kernels.emission import D_SPANS, Draft, write_rules
+from structgen.kernels.draft import D_SPANS, Draft
+from structgen.kernels.emission import write_rules
 from structgen.kernels.layout import (
     ARC_TO,
     ARCS,
@@ -44,7 +46,7 @@ from structgen.kernels.layout import (
 )  # fmt: skip
 
 MAX_NESTING = 4096
-MAX_WORDS = 1 << 24  # of a program; a network has fewer nodes
+MAX_WORDS = 1 << 24  # Program.size; a network has fewer nodes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +54,7 @@ class RuleNetworks:
     """Compiled grammar: `arrays` (see layout.Network), rule names by number, and where shared expressions lie.
 
     spans i64 (k, 7) see layout.SPAN_KEY, without nesting; span i32 (n,) the span of each node or -1; like i64 (n,)
-    the number of the promised prefix (automata/program.py) of nodes in LIKE spans, else -1; shared: the SharedBody of
+    the number of the promised prefix (automata/bodies.py) of nodes in LIKE spans, else -1; shared: the SharedBody of
     each number in spans; by_hand: they were found (automata/terminals.py), nobody marked them.
 
     Invariants (validate() checks them; kernels rely on them without bounds checks):
@@ -103,9 +105,9 @@ def build_network(grammar: Grammar) -> RuleNetworks:
     """Compile a grammar to arrays, remove what cannot finish. Raises Unsatisfiable for an empty language."""
     program = write_program(with_terminals(grammar))  # a front end with shared rules marks its terminals itself
     words = np.frombuffer(program.words, np.int64)
-    if len(words) > MAX_WORDS:
+    if program.size > MAX_WORDS:
         raise LimitExceeded("the grammar has too many states", limit="program_words", allowed=MAX_WORDS)
-    draft = _draft(program, len(words))
+    draft = _draft(program)
     if not write_rules(words, np.array(program.starts, np.int64), draft, np.empty((MAX_NESTING, 7), np.int64)):
         raise LimitExceeded("an expression nests too deeply", limit="expression_depth", allowed=MAX_NESTING)
     arrays, span = assemble(draft)
@@ -118,17 +120,17 @@ def build_network(grammar: Grammar) -> RuleNetworks:
     return RuleNetworks(arrays, program.names, spans, span, like, program.shared, by_hand=not grammar.shared)
 
 
-def _draft(program: Program, words: int) -> Draft:
-    """Room for whatever a program of so many words adds: no operation adds more nodes or edges than its words."""
-    rules = len(program.starts)
+def _draft(program: Program) -> Draft:
+    """Room for whatever a program adds: no operation adds more nodes or edges than its words."""
+    rules, words = len(program.starts), program.size
     nodes = words + 2 * rules
 
     def table(rows: int, columns: int) -> NDArray[np.int64]:
         return np.empty((rows, columns), np.int64)
 
-    sets = words // 5 + 257
+    sets = len(program.words) // 40 + 257  # a set is five words, but for those of a single byte
     return Draft(
-        counts=np.zeros(10, np.int64),
+        counts=np.zeros(11, np.int64),
         chain=np.empty(nodes, np.int64),
         segment=np.empty(nodes, np.int64),
         like=np.empty(nodes, np.int64),
@@ -142,4 +144,5 @@ def _draft(program: Program, words: int) -> Draft:
         spans=table(words, 7),
         solid=table(words, 2),
         rules=table(rules, 2),
+        steps=table(words, 3),
     )

@@ -16,7 +16,9 @@ from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain
 
+from structgen.automata.bodies import MANY, SharedBody, place
 from structgen.automata.facts import EXPAND, is_counter, needs_register, surely_solid
 from structgen.errors import InvariantError, LimitExceeded
 from structgen.grammars.ir import Alt, ByteSet, Expr, Grammar, Graph, Literal, Ref, Repeat, Seq, Shared, Unordered
@@ -37,7 +39,7 @@ from structgen.kernels.layout import (
     EXACT,
 )
 
-__all__ = ["MAX_MEMBERS", "Program", "SharedBody", "write_program"]
+__all__ = ["MAX_MEMBERS", "Program", "write_program"]
 
 MAX_MEMBERS = 4096
 MAX_EXPRESSION_DEPTH = 400
@@ -47,29 +49,13 @@ MOST_RULES = 500
 NARROW = 62  # members of an unordered part whose set fits into an item's register
 NO_BOUND = -1
 MOST_COUNTED = 1 << 50  # no text holds more
-MANY = 1 << 40  # repetitions: what stands for any bound in a SharedBody
-
-
-@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
-class SharedBody:
-    """A Shared expression, once per process and content. `number` tells it apart; `digest` is of what it compiles to,
-    the same in every process.
-
-    One whose only counter is `unit{low, high}` is known without its bounds: `counted` is then True, and `body` has MANY
-    in their place.
-    """
-
-    number: int
-    body: Expr
-    digest: str
-    counted: bool
-    size: int  # words of the program
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
     expr: Expr  # keeps the object alive, so that its id stays its own
     words: bytes
+    extra: int
     shared: tuple[SharedBody, ...]
 
 
@@ -77,15 +63,25 @@ class _Known:
 class _KnownRule:
     body: Expr
     words: bytes
+    extra: int
     called: tuple[int, ...]
     shared: tuple[SharedBody, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class _Label:
+    expr: Expr
+    parts: tuple[bytes, ...]  # of each part its first byte, and what follows it or nothing
+    size: int  # words that an edge takes
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
-    """`words` i64; `starts`: where each rule begins; `names` of the rules; `shared`: SharedBody by number."""
+    """`words` i64; `size`: at least how many they would be with each label of a graph written at each of its edges;
+    `starts`: where each rule begins; `names` of the rules; `shared`: SharedBody by number."""
 
     words: bytes
+    size: int
     starts: tuple[int, ...]
     names: tuple[str, ...]
     shared: dict[int, SharedBody]
@@ -96,7 +92,7 @@ _by_program: weakref.WeakValueDictionary[str, SharedBody] = weakref.WeakValueDic
 _known: dict[tuple[int, bool], _Known] = {}
 _known_bytes = [0]
 _known_rules: dict[int, _KnownRule] = {}
-_known_labels: dict[tuple[int, bool], tuple[Expr, list[tuple[bytes, bytes]]]] = {}
+_known_labels: dict[tuple[int, bool], _Label] = {}
 
 
 def write_program(grammar: Grammar) -> Program:
@@ -114,8 +110,8 @@ def write_program(grammar: Grammar) -> Program:
     parts.extend(writer.write(body, False) for body in writer.bodies)
     names = ["start", *(rule.name for rule in grammar.rules), *["repetition"] * len(writer.bodies)]
     sizes = [len(part) // 8 for part in parts]
-    starts = tuple(itertools.accumulate(sizes, initial=0))[:-1]
-    return Program(b"".join(parts), starts, tuple(names), writer.shared)
+    *starts, size = itertools.accumulate(sizes, initial=0)
+    return Program(b"".join(parts), size + writer.extra, tuple(starts), tuple(names), writer.shared)
 
 
 def _remember(key: tuple[int, bool], known: _Known) -> None:
@@ -162,20 +158,23 @@ class _Writer:
     calls: int = 0  # how many calls were written: an expression without any is remembered for the process
     called: list[int] = field(default_factory=list)  # the grammar's rules that were called
     depth: int = 0
+    extra: int = 0  # words that the labels of graphs would take at each of their edges
 
     def rule(self, body: Expr, shared: bool) -> bytes:
         """A rule's body; those that all grammars of a front end begin with are remembered with their calls."""
         known = _known_rules.get(id(body)) if shared else None
         if known is None:
-            called, extra, outer = self.called, len(self.bodies), self.shared
-            self.called, self.shared = [], {}
-            known = _KnownRule(body, self.write(body, False), tuple(self.called), tuple(self.shared.values()))
-            self.called, self.shared = called, outer
-            if shared and len(self.bodies) == extra:
+            called, bodies, outer, extra = self.called, len(self.bodies), self.shared, self.extra
+            self.called, self.shared, self.extra = [], {}, 0
+            words = self.write(body, False)
+            known = _KnownRule(body, words, self.extra, tuple(self.called), tuple(self.shared.values()))
+            self.called, self.shared, self.extra = called, outer, extra
+            if shared and len(self.bodies) == bodies:
                 if len(_known_rules) >= MOST_RULES:
                     _known_rules.clear()
                 _known_rules[id(body)] = known
         self.called.extend(known.called)
+        self.extra += known.extra
         self.shared.update((entry.number, entry) for entry in known.shared)
         return known.words
 
@@ -193,6 +192,7 @@ class _Writer:
         known = _known.get(key)
         if known is None:
             known = self._write(expr, inside, key)
+        self.extra += known.extra
         for body in known.shared:
             self.shared[body.number] = body
         return known.words
@@ -202,10 +202,11 @@ class _Writer:
         if self.depth > MAX_EXPRESSION_DEPTH:
             reason = "an expression nests too deeply"
             raise LimitExceeded(reason, limit="expression_depth", allowed=MAX_EXPRESSION_DEPTH)
-        calls, outer, self.shared = self.calls, self.shared, {}
+        calls, outer, extra = self.calls, self.shared, self.extra
+        self.shared, self.extra = {}, 0
         words = self._composed(expr, inside)
-        known = _Known(expr, words, tuple(self.shared.values()))
-        self.shared = outer
+        known = _Known(expr, words, self.extra, tuple(self.shared.values()))
+        self.shared, self.extra = outer, extra
         self.depth -= 1
         if self.calls == calls and type(expr) is not Seq:
             _remember(key, known)
@@ -243,54 +244,67 @@ class _Writer:
             low, sort = min(repeat.minimum, MOST_COUNTED), BOUNDED  # type: ignore[union-attr]
             high = NO_BOUND if repeat.maximum is None else min(repeat.maximum, MOST_COUNTED)  # type: ignore[union-attr]
             general = Seq((*parts[:at], Repeat(repeat.body, 0, MANY), *parts[at + 1 :]))  # type: ignore[union-attr]
-        calls = self.calls
+        calls, before = self.calls, self.extra
         words = self.write(body, False)
+        extra = self.extra - before
         key = words if sort == EXACT else self.write(general, False)
+        self.extra = before + extra
         if self.calls != calls:
             return words, -1  # counts inside counts are rules of this grammar
         digest = _digest(key, sort == BOUNDED)
         entry = _by_program.get(digest)
         if entry is None:
-            entry = _by_program[digest] = SharedBody(next(_numbers), general, digest, sort == BOUNDED, len(key) // 8)
+            size = len(key) // 8 + extra
+            entry = _by_program[digest] = SharedBody(next(_numbers), general, digest, sort == BOUNDED, size)
         self.shared[entry.number] = entry
         return _words(DO_SHARED, entry.number, sort, low, high) + words, entry.number
 
     def _graph(self, graph: Graph, inside: bool) -> bytes:
-        """What follows an edge's first byte is written once per target: the many states of "any character but ..."
-        then differ in arcs only (8 arcs a state instead of 35 nodes)."""
-        extra: dict[tuple[bytes, int], int] = {}
-        edges: list[bytes] = []
-        fixed = graph.n_states
-        for source, label, target in graph.edges:
-            met = _known_labels.get((id(label), inside))
-            for head, rest in self._label(label, inside) if met is None else met[1]:
-                after = target
-                if rest:
-                    after = extra.get((rest, target), -1)
-                    if after < 0:
-                        after = extra[rest, target] = fixed + len(extra)
-                        edges.append(_words(after, target) + rest)
-                edges.append(_words(source, after) + head)
+        """Each label once, and the edges as they are: kernels/emission.py puts them together. Receipt: a third of the
+        time of a compile, in the mean over maskbench, was writing labels at every edge."""
+        places: dict[bytes, int] = {b"": -1}
+        end = 0
+        starts, parts, sizes = [0], list[int](), list[int]()
+        for label in graph.labels:
+            written = self._label(label, inside)
+            for words in written.parts:
+                if words not in places:
+                    places[words], end = end, end + len(words) // 8
+                parts.append(places[words])
+            starts.append(len(parts) // 2)
+            sizes.append(written.size)
+        self.extra += graph.n_states + sum(map(sizes.__getitem__, graph.steps[1::3].tolist()))
         like, promised = -1, b""
         if graph.like is not None and not inside:
+            before = self.extra
             like = self._shared(graph.like[0].body)[1]
+            self.extra = before
             if len(graph.like[1]) != graph.n_states:
                 raise InvariantError("LIKE", "a promise for each state")
         if like >= 0:
-            promised = array("q", [-1 if text is None else place(text) for text in graph.like[1]]).tobytes()  # type: ignore[index]
-        edges.extend(_words(0, 0) + _NOTHING for _ in range(fixed - len(edges)))  # at least a word for every node
-        first = array("q", (DO_GRAPH, fixed, fixed + len(extra), graph.start, like, len(graph.accepts), len(edges)))
-        accepts = array("q", graph.accepts).tobytes()
-        return b"".join((first.tobytes(), accepts, promised, *edges))
+            promises = graph.like[1]  # type: ignore[index]
+            numbers = {text: place(text) for text in dict.fromkeys(promises)}
+            promised = array("q", map(numbers.__getitem__, promises)).tobytes()
+        n_accepts, n_edges = len(graph.accepts), len(graph.packed) // 24
+        size = 9 + n_accepts + len(promised) // 8 + len(starts) + len(parts) + 3 * n_edges + end
+        first = (DO_GRAPH, graph.n_states, graph.start, like, n_accepts, len(sizes), starts[-1], n_edges, size)
+        accepts = array("q", first + graph.accepts).tobytes()
+        return b"".join((accepts, promised, array("q", starts + parts).tobytes(), graph.packed, *places))
 
-    def _label(self, label: Expr, inside: bool) -> Iterable[tuple[bytes, bytes]]:
-        calls = self.calls
-        parts = list(self._parts(label, inside))
+    def _label(self, label: Expr, inside: bool) -> _Label:
+        known = _known_labels.get((id(label), inside))
+        if known is not None:
+            return known
+        calls, extra = self.calls, self.extra
+        parts = tuple(chain.from_iterable(self._parts(label, inside)))
+        size = self.extra - extra + sum(2 + len(words) // 8 for words in parts)
+        self.extra = extra
+        known = _Label(label, parts, size)
         if self.calls == calls and not self.shared:
             if len(_known_labels) >= MOST_REMEMBERED:
                 _known_labels.clear()
-            _known_labels[id(label), inside] = label, parts
-        return parts
+            _known_labels[id(label), inside] = known
+        return known
 
     def _parts(self, label: Expr, inside: bool) -> Iterable[tuple[bytes, bytes]]:
         """An edge's label as (program of its first byte, program of what follows it or nothing)."""
@@ -369,20 +383,3 @@ class _Writer:
         bodies = [body for body, _ in expr.members] + ([] if expr.extra is None else [expr.extra])
         parts.extend(self._body_call(body) if needs_register(body) else self.write(body, True) for body in bodies)
         return b"".join((*parts, self.write(expr.separator, True)))
-
-
-_places: dict[bytes, int] = {}
-_prefixes: list[bytes] = []
-
-
-def place(prefix: bytes) -> int:
-    """The number of a prefix in the promises of `like`."""
-    if prefix not in _places:
-        _places[prefix] = len(_prefixes)
-        _prefixes.append(prefix)
-    return _places[prefix]
-
-
-def prefix_at(number: int) -> bytes:
-    """The prefix of this number."""
-    return _prefixes[number]

@@ -59,7 +59,7 @@ class Reference:
                 return [(one,) * n for n in range(minimum, maximum + 1)]
             case Shared(body):
                 return [(self._symbol(body),)]
-            case Graph(n_states, start, accepts, edges):
+            case Graph(n_states, start, accepts, edges=edges):
                 states = [self._new() for _ in range(n_states)]
                 for source, label, target in edges:
                     self.productions[states[source]].append((self._symbol(label), states[target]))

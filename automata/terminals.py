@@ -210,7 +210,8 @@ class _Finder:
         found = self.known.get(id(expr))
         if found is None:
             kind = type(expr)
-            size, calls, plain = 1, _NO_CALLS, kind not in _NOT_PLAIN
+            calls, plain = _NO_CALLS, kind not in _NOT_PLAIN
+            size = 1 + len(expr.packed) // 24 if kind is Graph else 1  # type: ignore[union-attr]
             loops = kind is Graph or (kind is Repeat and _is_long(expr))
             if kind is Ref:
                 calls = frozenset((expr.rule,))  # type: ignore[union-attr]
@@ -242,7 +243,7 @@ def _nullable(expr: Expr) -> bool:
             return any(map(_nullable, options))
         case Repeat(body, minimum, _):
             return minimum == 0 or _nullable(body)
-        case Graph(_, start, accepts, _):
+        case Graph(start=start, accepts=accepts):
             return start in accepts
         case _:
             return False

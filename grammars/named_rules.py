@@ -145,7 +145,7 @@ def _finite(expr: Expr, good: set[int]) -> bool:
             return any(_finite(option, good) for option in options)
         case Repeat(body, minimum, _):
             return minimum == 0 or _finite(body, good)
-        case Graph(_, start, accepts, edges):
+        case Graph(_, start, accepts, edges=edges):
             alive = {start}
             steps = [(a, b) for a, label, b in edges if _finite(label, good)]
             for _ in edges:

@@ -57,7 +57,7 @@ def print_expression(expr: Expr, names: list[str]) -> str:
             return " | ".join(print_expression(option, names) for option in options) or "nothing"
         case Repeat(body, minimum, maximum):
             return _grouped(body, names) + _times(minimum, maximum)
-        case Graph(_, start, accepts, edges):
+        case Graph(_, start, accepts, edges=edges):
             steps = "; ".join(f"{a} -> {b}: {print_expression(label, names)}" for a, label, b in edges)
             return f"graph(from {start} to {', '.join(map(str, accepts))}; {steps})"
         case Shared(body):

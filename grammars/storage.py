@@ -3,8 +3,8 @@
     {"expressions": [["Literal", "a"], ["Ref", 0], ["Seq", [0, 1]]],
      "rules": [["list", 2]], "start": 0, "shared": 0, "distinct": []}
 
-An expression is its class and its fields; bytes are written as Latin-1, an expression inside another as its place in
-the table. Classes, fields and their types are read off ir.py, so a new kind of expression needs nothing here. Equal
+An expression is its class and what makes it; bytes are written as Latin-1, an expression inside another as its place in
+the table. Classes, parameters and their types are read off ir.py, so a new kind of expression needs nothing here. Equal
 grammars give equal text, whatever objects they share. Reading checks every type and every number that points somewhere:
 what comes back is a grammar that can be compiled, whoever wrote the text.
 
@@ -13,13 +13,13 @@ Cost: about a microsecond per field; half a millisecond for a schema in the medi
 
 from __future__ import annotations
 
-import dataclasses
 import functools
+import inspect
 import json
 import operator
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from structgen.grammars import ir
@@ -28,7 +28,8 @@ from structgen.grammars.ir import ByteSet, Expr, Grammar, Graph, Ref, Repeat, Ru
 __all__ = ["read_grammar", "write_grammar"]
 
 _KINDS: dict[str, Any] = {name: getattr(ir, name) for name in str(ir.Expr).split(" | ")}
-_FIELDS = {kind: tuple(field.name for field in dataclasses.fields(kind)) for kind in _KINDS.values()}
+_MAKERS = {kind: Graph.of if kind is Graph else kind for kind in _KINDS.values()}
+_FIELDS = {kind: tuple(inspect.signature(maker).parameters) for kind, maker in _MAKERS.items()}
 
 Read = Callable[[Any, list[Expr]], Any]
 
@@ -67,7 +68,7 @@ def read_grammar(text: str | bytes) -> Grammar:
         kind = _KINDS.get(row[0]) if isinstance(row, list) and row and isinstance(row[0], str) else None
         if kind is None or len(row) != 1 + len(_FIELDS[kind]):
             raise ValueError(f"expression {len(table)} is of no known kind")
-        table.append(kind(*(read(value, table) for read, value in zip(_READERS[kind], row[1:], strict=True))))
+        table.append(_MAKERS[kind](*(read(value, table) for read, value in zip(_READERS[kind], row[1:], strict=True))))
     rules = tuple(Rule(*_rule(pair, table)) for pair in _items(document["rules"]))
     start, shared = _number(document["start"], table), _number(document["shared"], table)
     grammar = Grammar(rules, start, shared, tuple(_pair(pair, table) for pair in _items(document["distinct"])))
@@ -88,9 +89,8 @@ def _check(grammar: Grammar, table: list[Expr]) -> None:
                 good &= 0 <= rule < count
             case Repeat(_, minimum, maximum):
                 good &= minimum >= 0 and (maximum is None or maximum >= 0)
-            case Graph(n_states, start, accepts, edges):
-                ends = [end for a, _, b in edges for end in (a, b)]
-                good &= all(0 <= state < n_states for state in (start, *accepts, *ends))
+            case Graph(n_states, start, accepts, steps=steps):
+                good &= all(0 <= state < n_states for state in (start, *accepts, *steps[::3], *steps[2::3]))
         if not good:
             raise ValueError(f"expression {place} or the start rule points outside the grammar")
     if not good:
@@ -179,6 +179,8 @@ def _reader(hint: Any) -> Read:
     if hint in _FIELDS:
         return _of_kind(hint)
     parts = typing.get_args(hint)
+    if typing.get_origin(hint) is Sequence:
+        return _sequence(_reader(parts[0]))
     if typing.get_origin(hint) is tuple:
         return _sequence(_reader(parts[0])) if parts[-1] is ... else _record(tuple(map(_reader, parts)))
     if typing.get_origin(hint) in (typing.Union, types.UnionType) and type(None) in parts:
@@ -186,7 +188,9 @@ def _reader(hint: Any) -> Read:
     raise TypeError(f"fields of type {hint} cannot be stored")
 
 
-_READERS: dict[Any, tuple[Read, ...]] = {
-    kind: tuple(map(_reader, typing.get_type_hints(kind, vars(ir), {"Expr": _ANY}).values()))
-    for kind in _KINDS.values()
-}
+def _readers(maker: Any) -> tuple[Read, ...]:
+    hints = typing.get_type_hints(maker, vars(ir), {"Expr": _ANY})
+    return tuple(_reader(hint) for name, hint in hints.items() if name != "return")
+
+
+_READERS: dict[Any, tuple[Read, ...]] = {kind: _readers(maker) for kind, maker in _MAKERS.items()}

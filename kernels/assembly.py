@@ -10,7 +10,7 @@ import numpy as np
 
 from structgen.kernels._jit import jit
 from structgen.kernels.analysis import measure_network
-from structgen.kernels.emission import (
+from structgen.kernels.draft import (
     D_ARCS,
     D_BROAD,
     D_CALLS,

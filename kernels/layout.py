@@ -94,8 +94,10 @@ DO_SET = 1  # four words of bits
 DO_CALL = 2  # rule, SOLID
 DO_SEQ = 3  # n, n parts
 DO_ALT = 4  # n, n parts
-DO_GRAPH = 5  # states, states with those that finish labels, start, SharedBody that they are like or -1, accepts,
-#               edges; the accepting states; if they are like it, a promised prefix or -1 per state; edges (from, to, p)
+DO_GRAPH = 5  # states, start, SharedBody that they are like or -1, accepts, labels, parts, edges, words of it all;
+#               the accepting states; if they are like it, a promised prefix or -1 per state; where the parts of each
+#               label begin, and their number; parts (where its first byte is written, where the rest or -1), from the
+#               end of the edges; edges (from, label, to); what they refer to
 DO_OPTIONAL = 6  # p
 DO_STAR = 7  # least repetitions (0 or 1), p
 DO_COUNTED = 8  # least, most (-1: no bound), p

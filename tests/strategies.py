@@ -92,7 +92,7 @@ def _combined(rules: int, *others: st.SearchStrategy[Expr]) -> st.SearchStrategy
 def graphs(inner: st.SearchStrategy[Expr]) -> st.SearchStrategy[Expr]:
     edge = st.tuples(st.integers(0, 2), inner, st.integers(0, 2))
     return st.builds(
-        lambda start, accepts, edges: Graph(3, start, tuple(sorted(accepts)), tuple(edges)),
+        lambda start, accepts, edges: Graph.of(3, start, tuple(sorted(accepts)), tuple(edges)),
         st.integers(0, 2),
         st.sets(st.integers(0, 2), max_size=2),
         st.lists(edge, max_size=4),

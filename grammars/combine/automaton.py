@@ -68,7 +68,7 @@ def of_language(language: Language, limit: int) -> ByteAutomaton:
                 labels[mask] = utf8(dfa.charset(mask))
             edges.append((source, labels[mask], target))
     accepts = tuple(state for state, accepting in enumerate(dfa.accepts) if accepting)
-    graph = Graph(max(len(dfa), 1), 0, accepts, tuple(edges))
+    graph = Graph.of(max(len(dfa), 1), 0, accepts, edges)
     return of_grammar(Grammar((Rule("language", graph),)), limit)
 
 
@@ -122,4 +122,4 @@ def complement(automaton: ByteAutomaton) -> Grammar:
                     pairs[pair] = len(order)
                     order.append(pair)
                 edges.append((number, ByteSet(mask & other), pairs[pair]))
-    return Grammar((Rule("other text", Graph(len(pairs), 0, tuple(accepts), tuple(edges))),))
+    return Grammar((Rule("other text", Graph.of(len(pairs), 0, tuple(accepts), edges)),))

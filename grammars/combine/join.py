@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from structgen.grammars.ir import (
     Alt,
@@ -68,12 +69,8 @@ def mapped(expr: Expr, change: Callable[[Ref], Expr]) -> Expr:
             return Alt(tuple(mapped(option, change) for option in options))
         case Repeat(body, minimum, maximum):
             return Repeat(mapped(body, change), minimum, maximum)
-        case Graph(n_states, start, accepts, edges, like):
-            known: dict[int, Expr] = {}  # labels are shared objects: each is rewritten once
-            for _, label, _ in edges:
-                if id(label) not in known:
-                    known[id(label)] = mapped(label, change)
-            return Graph(n_states, start, accepts, tuple((a, known[id(label)], b) for a, label, b in edges), like)
+        case Graph(labels=labels):
+            return replace(expr, labels=tuple(mapped(label, change) for label in labels))
         case Unordered(members, separator, extra):
             return Unordered(
                 tuple((mapped(body, change), needed) for body, needed in members),

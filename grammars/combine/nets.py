@@ -117,8 +117,8 @@ def _own_bytes(expr: Expr) -> int:
             return _union(map(_own_bytes, parts))
         case Repeat(body) | Shared(body):
             return _own_bytes(body)
-        case Graph(edges=edges):
-            return _union(map(_own_bytes, {id(label): label for _, label, _ in edges}.values()))
+        case Graph(labels=labels):
+            return _union(map(_own_bytes, labels))
         case Unordered(members, separator, extra):
             bodies = [body for body, _ in members] + [separator] + ([] if extra is None else [extra])
             return _union(map(_own_bytes, bodies))
@@ -184,7 +184,7 @@ class _Layout:
                 self._between(body, a, b)
             case Repeat(_, 0 | 1, None):
                 self._repeat(expr, a, b)
-            case Graph(n_states, start, accepts, edges):
+            case Graph(n_states, start, accepts, edges=edges):
                 states = [self._state() for _ in range(n_states)]
                 self.silent[a].append(states[start])
                 for source, label, target in edges:

@@ -190,4 +190,4 @@ class _Writer:
             if a in live and b in live
         ]
         accepts = tuple(numbers[point] for point in summary.ends[end])
-        return Graph(len(numbers), numbers[0, entry[1]], accepts, tuple(edges))
+        return Graph.of(len(numbers), numbers[0, entry[1]], accepts, edges)

@@ -107,7 +107,7 @@ def _positions(shape: ArrayShape, to: Lowering) -> Expr:
         least = max(shape.minimum - size, 1)
         edges.append((size, Repeat(seq(comma, to.value(shape.rest)), least, more), size + 1))
         accepts.append(size + 1)
-    return Graph(size + 2, 0, tuple(accepts), tuple(edges))
+    return Graph.of(size + 2, 0, tuple(accepts), edges)
 
 
 def _containing(shape: ArrayShape, to: Lowering) -> Expr:
@@ -144,7 +144,7 @@ def _containing(shape: ArrayShape, to: Lowering) -> Expr:
         for (count, counted), number in numbers.items()
         if count >= max(shape.minimum, 1) and all(map(ge, counted, wanted))
     )
-    return Graph(len(numbers), 0, accepts, tuple(edges)) if accepts else NOTHING
+    return Graph.of(len(numbers), 0, accepts, edges) if accepts else NOTHING
 
 
 def numbers_of(numbers: dict[tuple[int, tuple[int, ...]], int]) -> Iterator[tuple[int, tuple[int, ...]]]:

@@ -61,7 +61,7 @@ def all_but(texts: frozenset[str], spell: Spell, any_string: Shared) -> Graph:
                     leave(source, char)
         leave(state, heads)
     edges.extend([(state, QUOTE, END) for state in (FREE, *range(ROOT, size)) if state not in ends])
-    return Graph(size, START, (END,), tuple(edges), (any_string, (b'"', b'"', b"", None, *repeat(b'"', size - ROOT))))
+    return Graph.of(size, START, (END,), edges, (any_string, (b'"', b'"', b"", None, *repeat(b'"', size - ROOT))))
 
 
 def _is_plain(chars: str) -> bool:

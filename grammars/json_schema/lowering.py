@@ -182,7 +182,7 @@ def _open_string(content: Graph, free: set[int], any_string: Shared) -> Graph:
     edges = [*content.edges, (start, QUOTE, content.start), *((state, QUOTE, end) for state in content.accepts)]
     promise = [b'"' if state in free else None for state in range(start)]
     outside = b"" if content.start in free else None
-    return Graph(end + 1, start, (end,), tuple(edges), (any_string, (*promise, outside, None)))
+    return Graph.of(end + 1, start, (end,), edges, (any_string, (*promise, outside, None)))
 
 
 @lru_cache(maxsize=64)

@@ -209,4 +209,4 @@ def _trimmed(n_states: int, accepts: list[int], arrows: dict[tuple[int, int], in
         for (source, target), mask in arrows.items()
         if source in live and target in live
     )
-    return Graph(len(order), 0, tuple(order[state] for state in accepts), edges)
+    return Graph.of(len(order), 0, tuple(order[state] for state in accepts), edges)

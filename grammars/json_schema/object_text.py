@@ -157,7 +157,7 @@ class _Ordered:
                 self.witnessed(count)
             elif content.other != NOTHING and count != content.maximum:
                 self.others(count)
-        return seq(Literal(b"{"), Graph(len(self.states), 0, (2,), tuple(edges)))
+        return seq(Literal(b"{"), Graph.of(len(self.states), 0, (2,), edges))
 
     def done(self, index: int, count: int, seen: int = 0) -> int:
         """The state after a property; what may follow is written when it is first reached."""

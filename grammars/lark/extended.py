@@ -147,7 +147,7 @@ def _part(source: str, at: int, value: dict[str, Any]) -> Expr:
     chunks = splitters[kind](content)
     states = len(chunks) + 2
     steps: list[tuple[int, Expr, int]] = [(k + 1, Literal(chunk.encode()), k + 2) for k, chunk in enumerate(chunks)]
-    return Graph(states, 0, tuple(range(states)), tuple([*((0, EPSILON, k) for k in range(1, states)), *steps]))
+    return Graph.of(states, 0, tuple(range(states)), tuple([*((0, EPSILON, k) for k in range(1, states)), *steps]))
 
 
 def lazy(pattern: str, kind: str, value: str) -> Expr:
@@ -159,7 +159,7 @@ def lazy(pattern: str, kind: str, value: str) -> Expr:
     dfa = language.automaton()
     edges = [(s, utf8(dfa.charset(mask)), target) for s, row in enumerate(dfa.rows) for mask, target in row]
     accepts = tuple(state for state in range(len(dfa)) if _reaches(dfa, state, value))
-    return Graph(len(dfa), 0, accepts, tuple(edges))
+    return Graph.of(len(dfa), 0, accepts, edges)
 
 
 def _reaches(dfa: Any, state: int, text: str) -> bool:

@@ -71,4 +71,4 @@ def _terminal(loaded: Loaded, terminal: Any) -> Expr:
         edges += [(number - 1, utf8(alphabet.charset(mask)), after - 1) for mask, after in lexer.successors(number)]
         number += 1
     accepts = tuple(state - 1 for state in range(1, number) if lexer.ends(state))
-    return Graph(number - 1, 0, accepts, tuple(edges))
+    return Graph.of(number - 1, 0, accepts, edges)

@@ -136,7 +136,7 @@ def _graph(dfa: Dfa, spell: Spell) -> Expr:
                     edges.append((hub, beyond[others], target))
                 edges.append((source, EPSILON, hub))
     accepts = tuple(state for state, accepting in enumerate(dfa.accepts) if accepting)
-    return Graph(len(dfa) + len(hubs), 0, accepts, tuple(edges))
+    return Graph.of(len(dfa) + len(hubs), 0, accepts, edges)
 
 
 def _network(network: Network, spell: Spell) -> Expr:
@@ -145,7 +145,7 @@ def _network(network: Network, spell: Spell) -> Expr:
     counts = map(sub, network.starts[1:], network.starts)
     sources = chain.from_iterable(map(repeat, range(len(network.accepts)), counts))
     edges = tuple(zip(sources, map(written.__getitem__, network.labels), network.targets, strict=True))
-    return Graph(len(network.accepts), 0, tuple(compress(range(len(network.accepts)), network.accepts)), edges)
+    return Graph.of(len(network.accepts), 0, tuple(compress(range(len(network.accepts)), network.accepts)), edges)
 
 
 def _trie(members: frozenset[str], spell: Spell) -> Expr:
@@ -163,7 +163,7 @@ def _trie(members: frozenset[str], spell: Spell) -> Expr:
         for first, end, common in branches(words, low, high, depth):
             edges.append((number, spelled(words[first][depth:common], spell), len(nodes)))
             nodes.append((first, end, common))
-    return Graph(len(nodes), 0, tuple(accepts), tuple(edges))
+    return Graph.of(len(nodes), 0, tuple(accepts), edges)
 
 
 def branches(words: list[str], low: int, high: int, depth: int) -> Iterator[tuple[int, int, int]]:

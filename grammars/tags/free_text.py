@@ -45,10 +45,10 @@ def free_text(after: Mapping[str, Expr], openers: Mapping[Expr, Expr] | None = N
         if not may_end:
             edges += [(number, symbol, end + 1 + len(after) + k) for k, symbol in enumerate(openers or {})]
     if may_end:
-        return Graph(len(states), 0, tuple(range(len(states))), tuple(edges))
+        return Graph.of(len(states), 0, tuple(range(len(states))), edges)
     edges += [(state, after[trigger], end) for trigger, state in opened.items()]
     edges += [(end + 1 + len(after) + k, body, end) for k, body in enumerate((openers or {}).values())]
-    return Graph(end + 1 + len(after) + len(openers or {}), 0, (end,), tuple(edges))
+    return Graph.of(end + 1 + len(after) + len(openers or {}), 0, (end,), edges)
 
 
 def _longest(text: str, known: Mapping[str, int]) -> str:

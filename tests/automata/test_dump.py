@@ -21,7 +21,7 @@ def test_printed_grammar() -> None:
     odd = Grammar(
         (
             Rule("r", Unordered(((Literal(b"a"), True), (Literal(b"b"), False)), Literal(b","), Ref(1))),
-            Rule("r", Graph(2, 0, (1,), ((0, Literal(b"z"), 1),))),
+            Rule("r", Graph.of(2, 0, (1,), ((0, Literal(b"z"), 1),))),
         )
     )
     assert print_grammar(odd).splitlines() == [

@@ -43,7 +43,7 @@ def check_graphs(expr: Expr, accepts: Accepts) -> None:
                 check_graphs(part, accepts)
         case Repeat(body):
             check_graphs(body, accepts)
-        case Graph(n_states, start, ends, edges):
+        case Graph(n_states, start, ends, edges=edges):
             forward, backward = {start}, set(ends)
             for _ in range(n_states):
                 forward |= {target for source, _, target in edges if source in forward}
