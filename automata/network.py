@@ -3,9 +3,10 @@
 Layout and meaning of the arrays: kernels/layout.py, `Network`. Node 0 is the entry of rule 0, which calls the grammar's
 start rule and returns to node 1, the end of everything. The nodes of a rule are contiguous.
 
-The grammar is written as a program of integers (automata/program.py), which kernels run: emission.py adds nodes and
-edges, assembly.py sorts, measures and prunes them. Cost: about a microsecond per new expression node, tens of
-nanoseconds per node of the network; literals are copied whole, counted repetition does not copy its body.
+The grammar is written as a program of integers (automata/program.py), which a kernel runs (kernels/networks.py):
+emission.py adds nodes and edges, assembly.py sorts, measures and prunes them. Cost: about a microsecond per new
+expression node, tens of nanoseconds per node of the network; literals are copied whole, counted repetition does not
+copy its body.
 """
 
 from __future__ import annotations
@@ -16,13 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from structgen.automata.bodies import SharedBody
-from structgen.automata.program import Program, write_program
+from structgen.automata.program import write_program
 from structgen.automata.terminals import with_terminals
 from structgen.errors import InvariantError, LimitExceeded, Unsatisfiable
-from structgen.grammars.ir import Grammar
-from structgen.kernels.assembly import assemble, prune
-from structgen.kernels.draft import D_SPANS, Draft
-from structgen.kernels.emission import write_rules
+from structgen.grammars.ir import SPECIAL, Grammar
 from structgen.kernels.layout import (
     ARC_TO,
     ARCS,
@@ -44,8 +42,8 @@ from structgen.kernels.layout import (
     SPAN_KEY,
     Network,
 )  # fmt: skip
+from structgen.kernels.networks import build
 
-MAX_NESTING = 4096
 MAX_WORDS = 1 << 24  # Program.size; a network has fewer nodes
 
 
@@ -55,7 +53,8 @@ class RuleNetworks:
 
     spans i64 (k, 7) see layout.SPAN_KEY, without nesting; span i32 (n,) the span of each node or -1; like i64 (n,)
     the number of the promised prefix (automata/bodies.py) of nodes in LIKE spans, else -1; shared: the SharedBody of
-    each number in spans; by_hand: they were found (automata/terminals.py), nobody marked them.
+    each number in spans; by_hand: they were found (automata/terminals.py), nobody marked them; special: an edge has the
+    byte that begins special tokens (ir.special).
 
     Invariants (validate() checks them; kernels rely on them without bounds checks):
         I1  every CSR start array ascends from 0 to the number of its edges
@@ -73,6 +72,7 @@ class RuleNetworks:
     like: NDArray[np.int64]
     shared: dict[int, SharedBody] = field(default_factory=dict)
     by_hand: bool = False
+    special: bool = False
 
     def validate(self) -> None:
         """Raise InvariantError if the arrays break their contract."""
@@ -104,45 +104,10 @@ class RuleNetworks:
 def build_network(grammar: Grammar) -> RuleNetworks:
     """Compile a grammar to arrays, remove what cannot finish. Raises Unsatisfiable for an empty language."""
     program = write_program(with_terminals(grammar))  # a front end with shared rules marks its terminals itself
-    words = np.frombuffer(program.words, np.int64)
     if program.size > MAX_WORDS:
         raise LimitExceeded("the grammar has too many states", limit="program_words", allowed=MAX_WORDS)
-    draft = _draft(program)
-    if not write_rules(words, np.array(program.starts, np.int64), draft, np.empty((MAX_NESTING, 7), np.int64)):
-        raise LimitExceeded("an expression nests too deeply", limit="expression_depth", allowed=MAX_NESTING)
-    arrays, span = assemble(draft)
+    words, starts = np.frombuffer(program.words, np.int64), np.array(program.starts, np.int64)
+    arrays, span, spans, like, special = build(words, starts, program.size, SPECIAL)
     if arrays.rules[0, RULE_LEAST] >= FAR:
         raise Unsatisfiable("no finite text satisfies it")
-    arcs, calls, silent = prune(arrays)
-    arrays = arrays._replace(arcs=arrays.arcs[:arcs], calls=arrays.calls[:calls], silent=arrays.silent[:silent])
-    spans = draft.spans[: draft.counts[D_SPANS]].copy()
-    like = draft.like[: len(span)].copy()
-    return RuleNetworks(arrays, program.names, spans, span, like, program.shared, by_hand=not grammar.shared)
-
-
-def _draft(program: Program) -> Draft:
-    """Room for whatever a program adds: no operation adds more nodes or edges than its words."""
-    rules, words = len(program.starts), program.size
-    nodes = words + 2 * rules
-
-    def table(rows: int, columns: int) -> NDArray[np.int64]:
-        return np.empty((rows, columns), np.int64)
-
-    sets = len(program.words) // 40 + 257  # a set is five words, but for those of a single byte
-    return Draft(
-        counts=np.zeros(11, np.int64),
-        chain=np.empty(nodes, np.int64),
-        segment=np.empty(nodes, np.int64),
-        like=np.empty(nodes, np.int64),
-        arcs=table(words, 3),
-        calls=table(words, 4),
-        silent=table(2 * words + 16, 4),
-        sets=np.empty((sets, 4), np.uint64),
-        set_table=np.zeros(1 << (2 * sets).bit_length(), np.int64),
-        segments=table(words, 10),
-        members=table(2 * words, 2),
-        spans=table(words, 7),
-        solid=table(words, 2),
-        rules=table(rules, 2),
-        steps=table(words, 3),
-    )
+    return RuleNetworks(arrays, program.names, spans, span, like, program.shared, not grammar.shared, special)

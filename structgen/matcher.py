@@ -26,7 +26,7 @@ from structgen.errors import LimitExceeded, VocabularyError
 from structgen.grammars.ir import SPECIAL, special_symbols
 from structgen.grammars.ir_lr import LexedGrammar
 from structgen.grammars.storage import write_grammar
-from structgen.kernels.layout import CHAIN, DEAD, FINISHED, START
+from structgen.kernels.layout import DEAD, FINISHED, START
 from structgen.kernels.masks import fewest_tokens
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class Constraint:
     def _check_symbols(self) -> None:
         """Raise VocabularyError when the grammar uses a special token that the vocabulary does not have."""
         grammar = self.grammar
-        if isinstance(grammar, LexedGrammar) or not _may_write_symbols(self.configurations):
+        if isinstance(grammar, LexedGrammar) or not _uses_symbols(self.configurations):
             return
         have = set(self._symbols.values())
         for text in special_symbols(grammar):
@@ -140,12 +140,8 @@ class Constraint:
         return self.configurations.is_accepting(self.configurations.advance(START, data))
 
 
-def _may_write_symbols(automaton: Automaton) -> bool:
-    """Whether an edge has the byte SPECIAL, the highest there is: in a set, or inside a literal."""
-    if isinstance(automaton, LexedConfigurations):
-        return False
-    arrays = automaton.networks.arrays
-    return bool(arrays.sets[:, -1].max(initial=0) >> 63) or bool(arrays.nodes[:, CHAIN].max() == SPECIAL)
+def _uses_symbols(automaton: Automaton) -> bool:
+    return not isinstance(automaton, LexedConfigurations) and automaton.networks.special
 
 
 class Matcher:

@@ -111,7 +111,7 @@ class Algebra:
         """The term of a schema location, reached in an environment."""
         if isinstance(node.schema, bool):
             return TRUE if node.schema else FALSE
-        return self.terms.schema(node, environment, self.reader.content(node))
+        return self.terms.schema(node, environment, node.content)
 
     def shaped(self, shape: ObjectShape | ArrayShape) -> Term:
         """The term of the values of another kind, or of this shape."""

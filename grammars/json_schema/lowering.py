@@ -104,13 +104,15 @@ class Lowering:
         return expr
 
     def _value(self, shapes: Shapes) -> Expr:
-        options: list[Expr] = [self._shape(shape) for shape in shapes.objects]
-        options += [self._shape(shape) for shape in array_text.uncovered(shapes.arrays)]
+        options: list[Expr] = list(map(self._shape, shapes.objects))
+        if shapes.arrays:
+            options += map(self._shape, array_text.uncovered(shapes.arrays))
         if shapes.strings is ANY_STRING or (shapes.strings is not NO_STRING and not shapes.strings.inner.is_empty()):
             options.append(self.string(shapes.strings.inner))
         if shapes.numbers:
             options.append(self._number(shapes.numbers))
-        options += [text for value, text in BOOLEANS if value in shapes.booleans]
+        if shapes.booleans:
+            options += [text for value, text in BOOLEANS if value in shapes.booleans]
         if shapes.null:
             options.append(NULL)
         if len(options) < 2:

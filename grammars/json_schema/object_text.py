@@ -8,16 +8,18 @@ either; a text may repeat such a key.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 from math import comb
 from typing import TYPE_CHECKING, TypeAlias
 
 from structgen.errors import UnsupportedSchema
-from structgen.grammars.ir import EPSILON, NOTHING, Expr, Graph, Literal, Unordered, alt, joined, seq
+from structgen.grammars.ir import EPSILON, NOTHING, Expr, Graph, Literal, Seq, Unordered, alt, joined, seq
 from structgen.grammars.json_schema import string
 from structgen.grammars.json_schema.object import Keys, ObjectShape, normal, regions
+from structgen.grammars.json_schema.style import Whitespace, gaps
 from structgen.grammars.json_schema.terms import TRUE, Term
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ Member: TypeAlias = tuple[Expr, bool]  # `"name": value`, required
 Witnesses: TypeAlias = dict[int, Expr]  # set of `some` entries (as bits) -> another property that satisfies them all
 MAX_CHOICES = 2_000  # sets of properties spelled out where an unordered object is counted
 MAX_WITNESSES = 4
+OPEN, CLOSE, END = range(3)  # states of an object in declared order: after its first brace, before its last, after it
+BRACE = Literal(b"{")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,8 @@ def _other(shape: ObjectShape, to: Lowering, within: Language | None, value: Ter
 
 def _witnesses(shape: ObjectShape, to: Lowering) -> Witnesses:
     count = len(shape.some)
+    if not count:
+        return {}
     if count > MAX_WITNESSES:
         reason = f"an object that must have {count} properties of unknown names"
         raise UnsupportedSchema(reason, pointer=to.place, keyword="not")
@@ -110,43 +116,51 @@ def _common(entries: list[Keys]) -> Language:
 # --------------------------------------------------------------------------------------------------- declared order
 
 
-class _Ordered:
-    """Builds the automaton of one object in declared order. States are numbered as they are first mentioned.
+@lru_cache(maxsize=8)
+def _closing(whitespace: Whitespace) -> tuple[Expr, Expr]:
+    """The closing brace after members, and after none: the same objects in every grammar of a style."""
+    brace = Literal(b"}")
+    return seq(gaps(whitespace).closing, brace), seq(gaps(whitespace).empty, brace)
 
-    State ("next", i, count, seen): a property must follow, member i or a later one. State ("done", ...): one has just
-    been written. `count` properties are written, as far as a bound makes it matter; entries `seen` of `some` are
-    satisfied. Every property is written at one place, however one gets there.
+
+class _Ordered:
+    """Builds the automaton of one object in declared order, whose states OPEN, CLOSE and END are before and after it.
+
+    State `next(i, count, seen)`: a property must follow, member i or a later one. State `done(i, count, seen)`: one has
+    just been written. `count` properties are written, as far as a bound makes it matter; entries `seen` of `some` are
+    satisfied, some of them only once all members are past. Every property is written at one place, however one gets
+    there.
     """
 
     def __init__(self, content: _Content, to: Lowering) -> None:
-        self.content, self.gaps = content, to.gaps
+        self.content, self.comma, self.opening = content, to.gaps.comma, to.gaps.opening
         n_members, n_some, maximum = len(content.members), content.full.bit_length(), content.maximum
         self.cap = content.minimum if maximum is None else maximum
         if (n_members + (1 << n_some) - 1) * self.cap > to.algebra.limits.object_states:
             reason = f"counting up to {self.cap} of {n_members} properties"
             raise UnsupportedSchema(reason, pointer=to.place, keyword="maxProperties")
-        self.states: dict[Hashable, int] = {"open": 0, "close": 1, "end": 2}
-        self.edges: list[tuple[int, Expr, int]] = [(1, seq(to.gaps.closing, Literal(b"}")), 2)]
-        needed = [index for index, (_, required) in enumerate(content.members) if required]
-        self.last_required = needed[-1] if needed else -1
+        closing, self.nothing = _closing(to.style.whitespace)
+        self.edges: list[tuple[int, Expr, int]] = [(CLOSE, closing, END)]
+        self.reached: set[int] = set()
+        self.last_required = max((index for index, (_, needed) in enumerate(content.members) if needed), default=-1)
 
-    def state(self, name: str, index: int, count: int, seen: int = 0) -> int:
-        """The number of a state."""
-        return self.states.setdefault((name, index, count, seen), len(self.states))
+    def next(self, index: int, count: int, seen: int = 0) -> int:
+        """The number of a state; that of `done` follows it."""
+        return 3 + 2 * ((index + seen) * (self.cap + 1) + count)
 
     def expr(self) -> Expr:
         """Braces included."""
         content, edges = self.content, self.edges
         if self.last_required < 0 and not content.minimum and not content.full:
-            edges.append((0, seq(self.gaps.empty, Literal(b"}")), 2))
-        edges.append((0, self.gaps.opening, self.state("next", 0, 0)))
+            edges.append((OPEN, self.nothing, END))
+        edges.append((OPEN, self.opening, self.next(0, 0)))
         counts = [0]
         for index, (pair, required) in enumerate(content.members):
             following = dict.fromkeys(() if required else counts)
             for count in counts:
-                source = self.state("next", index, count)
+                source = self.next(index, count)
                 if not required:
-                    edges.append((source, EPSILON, self.state("next", index + 1, count)))
+                    edges.append((source, EPSILON, self.next(index + 1, count)))
                 if count != content.maximum:
                     more = min(count + 1, self.cap)
                     edges.append((source, pair, self.done(index + 1, more)))
@@ -157,30 +171,33 @@ class _Ordered:
                 self.witnessed(count)
             elif content.other != NOTHING and count != content.maximum:
                 self.others(count)
-        return seq(Literal(b"{"), Graph.of(len(self.states), 0, (2,), edges))
+        n_states = self.next(len(content.members) + 1, 0, content.full)
+        return Seq((BRACE, Graph.of(n_states, OPEN, (END,), edges)))
 
     def done(self, index: int, count: int, seen: int = 0) -> int:
         """The state after a property; what may follow is written when it is first reached."""
-        known = len(self.states)
-        state = self.state("done", index, count, seen)
-        if state == known:
-            if index > self.last_required and count >= self.content.minimum and seen == self.content.full:
-                self.edges.append((state, EPSILON, 1))
-            if count != self.content.maximum and (index < len(self.content.members) or self.content.is_open):
-                self.edges.append((state, self.gaps.comma, self.state("next", index, count, seen)))
+        follows = self.next(index, count, seen)
+        state = follows + 1
+        if state not in self.reached:
+            self.reached.add(state)
+            content = self.content
+            if index > self.last_required and count >= content.minimum and seen == content.full:
+                self.edges.append((state, EPSILON, CLOSE))
+            if count != content.maximum and (index < len(content.members) or content.is_open):
+                self.edges.append((state, self.comma, follows))
         return state
 
     def others(self, count: int) -> None:
         """Properties no member names: a loop, or counted up to the bounds."""
         content, end = self.content, len(self.content.members)
-        source = self.state("next", end, count)
+        source = self.next(end, count)
         if not self.cap:
             self.edges.append((source, content.other, self.done(end, 0)))
             return
         least, most = max(content.minimum - count, 1), None if content.maximum is None else content.maximum - count
-        some = joined(content.other, self.gaps.comma, least, most)
+        some = joined(content.other, self.comma, least, most)
         if some != NOTHING:
-            self.edges.append((source, some, 1))
+            self.edges.append((source, some, CLOSE))
 
     def witnessed(self, count: int) -> None:
         """Properties no member names, until every entry of `some` is satisfied, and more of them."""
@@ -190,7 +207,7 @@ class _Ordered:
         for written, seen in pending:  # grows while it is read
             if written == content.maximum:
                 continue
-            source, more = self.state("next", end, written, seen), min(written + 1, self.cap)
+            source, more = self.next(end, written, seen), min(written + 1, self.cap)
             for gained, expr in ((0, content.other), *content.witnesses.items()):
                 if expr != NOTHING and not gained & seen:
                     self.edges.append((source, expr, self.done(end, more, seen | gained)))

@@ -36,7 +36,11 @@ DRAFT_OF_URI = {
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """A schema location. `root` is the schema resource (document or `$id`) it belongs to."""
+    """A schema location.
+
+    `content` is a number, equal for locations that say the same, annotations aside: they share rules, and cancel where
+    one is subtracted from the other. `says`: the keywords that count here, as written.
+    """
 
     schema: Any
     parent: Node | None
@@ -44,8 +48,8 @@ class Node:
     base: str
     draft: int
     depth: int = 0
-    content: int = -1  # see Reader.content
-    says: list[tuple[Keyword, Any]] = field(default_factory=list)  # the keywords that count here, as written
+    content: int = -1
+    says: list[tuple[Keyword, Any]] = field(default_factory=list)
 
     @property
     def pointer(self) -> str:
@@ -136,12 +140,11 @@ class Reader:
         self._walk(node)
         return node
 
-    def content(self, node: Node, height: int = COMPARED_HEIGHT) -> int:
-        """A number, equal for locations that say the same, annotations aside: they share rules, and cancel where one is
-        subtracted from the other.
+    def _number(self, node: Node, height: int = COMPARED_HEIGHT) -> int:
+        """Give a node its `content`, and return it.
 
         A document is numbered from its leaves to its root; what that order misses (one Python object at two places) is
-        numbered here, to a bounded height, beyond which locations count as different.
+        numbered to a bounded height, beyond which locations count as different.
         """
         if node.content < 0:
             key: list[Hashable] = [node.base, node.draft] if height else [id(node)]
@@ -164,7 +167,7 @@ class Reader:
         if not isinstance(schema, dict):
             return repr(schema)
         inner = self.nodes[id(schema), node.base]
-        return inner.content if inner.content >= 0 else self.content(inner, height - 1)
+        return inner.content if inner.content >= 0 else self._number(inner, height - 1)
 
     def _walk(self, root: Node) -> None:
         limits, nodes = self.limits, self.nodes
@@ -189,7 +192,7 @@ class Reader:
                 self._identify(node)
             _look_up(node, pending)
         for node in reversed(visited):
-            self.content(node)
+            self._number(node)
 
     def _identify(self, node: Node) -> None:
         schema, draft = node.schema, node.draft
