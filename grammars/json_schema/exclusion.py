@@ -7,8 +7,9 @@ points. Nearly every object needs one, so unbranching stretches are laid out wit
 
 from __future__ import annotations
 
+from array import array
 from functools import lru_cache
-from itertools import repeat
+from itertools import chain, repeat
 
 from structgen.grammars.ir import EPSILON, NOTHING, Expr, Graph, Literal, Shared
 from structgen.grammars.regular.charset import ANY, CharSet
@@ -18,50 +19,64 @@ from structgen.grammars.regular.spelling import PLAIN_BITS, RARE, Spell, charact
 __all__ = ["all_but"]
 
 QUOTE = Literal(b'"')
-FREE, RARELY, START, END, ROOT = range(5)  # anything may follow; a rare character leaves; the quotes; the trie
+FREE, RARELY, AWAY, START, END, ROOT = range(6)  # anything may follow; a rare character leaves; so does the end; quotes
+IS_RARE, IS_ANY, IS_QUOTE, IS_EMPTY = range(4)  # places of labels
+flat = chain.from_iterable
 
 
 def all_but(texts: frozenset[str], spell: Spell, any_string: Shared) -> Graph:
     """The spellings, quotes included, of every text that is not one of `texts`; inside, like those of `any_string`."""
-    one, others = characters(spell), _leaving(spell)
-    edges: list[tuple[int, Expr, int]] = [(RARELY, _rare(spell), FREE), (FREE, spell(ANY), FREE), (START, QUOTE, ROOT)]
-    ends, size = set(), ROOT + 1
+    labels = [_rare(spell), spell(ANY), QUOTE, EPSILON]
+    one, others = _Places(characters(spell), labels), _Places(_leaving(spell), labels)
+    edges = array("q", (RARELY, IS_RARE, FREE, AWAY, IS_RARE, FREE, AWAY, IS_QUOTE, END))
+    edges.extend((FREE, IS_ANY, FREE, FREE, IS_QUOTE, END, START, IS_QUOTE, ROOT))
 
-    def leave(state: int, chars: str) -> None:
-        expr = others[chars]
-        if expr is not NOTHING:
-            edges.append((state, expr, FREE))
+    def leave(state: int, chars: str, is_excluded: bool) -> None:
+        place = others[chars]
+        if labels[place] is not NOTHING:
+            edges.extend((state, place, FREE))
         if _is_plain(chars):
-            edges.append((state, EPSILON, RARELY))
+            edges.extend((state, IS_EMPTY, RARELY if is_excluded else AWAY))
+        elif not is_excluded:
+            edges.extend((state, IS_QUOTE, END))
 
-    words = sorted(texts)
+    words, size = sorted(texts), ROOT + 1
     pending = [(0, len(words), 0, ROOT)]
     for low, high, depth, state in pending:  # grows while it is read
-        if len(words[low]) == depth:
-            ends.add(state)
-            low += 1
+        is_excluded = len(words[low]) == depth
         heads = ""
-        for begin, end, common in branches(words, low, high, depth):
+        for begin, end, common in branches(words, low + is_excluded, high, depth):
             text = words[begin][depth:common]
             heads += text[0]
             first, last = size, size + len(text) - 1
             size = last + 1
-            edges.append((state, one[text[0]], first))
+            edges.extend((state, one[text[0]], first))
             pending.append((begin, end, common, last))
-            inner = text[1:]
-            if not inner:
-                continue
-            chain = range(first, last)
-            edges.extend(zip(chain, map(one.__getitem__, inner), range(first + 1, size), strict=True))
+            inner, run = text[1:], range(first, last)
             if _is_plain(inner):
-                edges.extend(zip(chain, map(others.__getitem__, inner), repeat(FREE)))
-                edges.extend(zip(chain, repeat(EPSILON), repeat(RARELY)))
+                on = zip(run, map(one.__getitem__, inner), range(first + 1, size), strict=True)
+                off = zip(run, map(others.__getitem__, inner), repeat(FREE), run, repeat(IS_EMPTY), repeat(AWAY))
+                edges.extend(flat(on))
+                edges.extend(flat(off))
             else:
-                for source, char in zip(chain, inner, strict=True):
-                    leave(source, char)
-        leave(state, heads)
-    edges.extend([(state, QUOTE, END) for state in (FREE, *range(ROOT, size)) if state not in ends])
-    return Graph.of(size, START, (END,), edges, (any_string, (b'"', b'"', b"", None, *repeat(b'"', size - ROOT))))
+                for source, char in zip(run, inner, strict=True):
+                    edges.extend((source, one[char], source + 1))
+                    leave(source, char, False)
+        leave(state, heads, is_excluded)
+    promise = (b'"', b'"', b'"', b"", None, *repeat(b'"', size - ROOT))
+    return Graph(size, START, (END,), tuple(labels), edges.tobytes(), (any_string, promise))
+
+
+class _Places(dict[str, int]):
+    """The place of each label among `labels`, where it is put when it is first asked for."""
+
+    def __init__(self, known: dict[str, Expr], labels: list[Expr]) -> None:
+        self.known, self.labels = known, labels
+
+    def __missing__(self, chars: str) -> int:
+        place = self[chars] = len(self.labels)
+        self.labels.append(self.known[chars])
+        return place
 
 
 def _is_plain(chars: str) -> bool:
