@@ -8,6 +8,7 @@ either; a text may repeat such a key.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -33,6 +34,7 @@ Witnesses: TypeAlias = dict[int, Expr]  # set of `some` entries (as bits) -> ano
 MAX_CHOICES = 2_000  # sets of properties spelled out where an unordered object is counted
 MAX_WITNESSES = 4
 OPEN, CLOSE, END = range(3)  # states of an object in declared order: after its first brace, before its last, after it
+NONE, COMMA, OPENING, AFTER_ALL, AFTER_NONE, PAIRS = range(6)  # labels of its edges; the last, and on: the members
 BRACE = Literal(b"{")
 
 
@@ -118,7 +120,7 @@ def _common(entries: list[Keys]) -> Language:
 
 @lru_cache(maxsize=8)
 def _closing(whitespace: Whitespace) -> tuple[Expr, Expr]:
-    """The closing brace after members, and after none: the same objects in every grammar of a style."""
+    """The closing brace after all members, and after none: the same objects in every grammar of a style."""
     brace = Literal(b"}")
     return seq(gaps(whitespace).closing, brace), seq(gaps(whitespace).empty, brace)
 
@@ -128,19 +130,19 @@ class _Ordered:
 
     State `next(i, count, seen)`: a property must follow, member i or a later one. State `done(i, count, seen)`: one has
     just been written. `count` properties are written, as far as a bound makes it matter; entries `seen` of `some` are
-    satisfied, some of them only once all members are past. Every property is written at one place, however one gets
-    there.
+    satisfied, which none is before all members are past. Every property is written at one place, however one gets there.
     """
 
     def __init__(self, content: _Content, to: Lowering) -> None:
-        self.content, self.comma, self.opening = content, to.gaps.comma, to.gaps.opening
+        self.content, self.comma = content, to.gaps.comma
         n_members, n_some, maximum = len(content.members), content.full.bit_length(), content.maximum
         self.cap = content.minimum if maximum is None else maximum
         if (n_members + (1 << n_some) - 1) * self.cap > to.algebra.limits.object_states:
             reason = f"counting up to {self.cap} of {n_members} properties"
             raise UnsupportedSchema(reason, pointer=to.place, keyword="maxProperties")
-        closing, self.nothing = _closing(to.style.whitespace)
-        self.edges: list[tuple[int, Expr, int]] = [(CLOSE, closing, END)]
+        pairs = [pair for pair, _ in content.members]
+        self.labels: list[Expr] = [EPSILON, to.gaps.comma, to.gaps.opening, *_closing(to.style.whitespace), *pairs]
+        self.edges = array("q", (CLOSE, AFTER_ALL, END))  # see Graph.packed
         self.reached: set[int] = set()
         self.last_required = max((index for index, (_, needed) in enumerate(content.members) if needed), default=-1)
 
@@ -150,20 +152,20 @@ class _Ordered:
 
     def expr(self) -> Expr:
         """Braces included."""
-        content, edges = self.content, self.edges
+        content, add = self.content, self.edges.extend
         if self.last_required < 0 and not content.minimum and not content.full:
-            edges.append((OPEN, self.nothing, END))
-        edges.append((OPEN, self.opening, self.next(0, 0)))
+            add((OPEN, AFTER_NONE, END))
+        add((OPEN, OPENING, self.next(0, 0)))
         counts = [0]
-        for index, (pair, required) in enumerate(content.members):
+        for index, (_, required) in enumerate(content.members):
             following = dict.fromkeys(() if required else counts)
             for count in counts:
                 source = self.next(index, count)
                 if not required:
-                    edges.append((source, EPSILON, self.next(index + 1, count)))
+                    add((source, NONE, self.next(index + 1, count)))
                 if count != content.maximum:
                     more = min(count + 1, self.cap)
-                    edges.append((source, pair, self.done(index + 1, more)))
+                    add((source, PAIRS + index, self.done(index + 1, more)))
                     following[more] = None
             counts = list(following)
         for count in counts:
@@ -172,7 +174,12 @@ class _Ordered:
             elif content.other != NOTHING and count != content.maximum:
                 self.others(count)
         n_states = self.next(len(content.members) + 1, 0, content.full)
-        return Seq((BRACE, Graph.of(n_states, OPEN, (END,), edges)))
+        return Seq((BRACE, Graph(n_states, OPEN, (END,), tuple(self.labels), self.edges.tobytes())))
+
+    def label(self, expr: Expr) -> int:
+        """Where one more label stands."""
+        self.labels.append(expr)
+        return len(self.labels) - 1
 
     def done(self, index: int, count: int, seen: int = 0) -> int:
         """The state after a property; what may follow is written when it is first reached."""
@@ -182,9 +189,9 @@ class _Ordered:
             self.reached.add(state)
             content = self.content
             if index > self.last_required and count >= content.minimum and seen == content.full:
-                self.edges.append((state, EPSILON, CLOSE))
+                self.edges.extend((state, NONE, CLOSE))
             if count != content.maximum and (index < len(content.members) or content.is_open):
-                self.edges.append((state, self.comma, follows))
+                self.edges.extend((state, COMMA, follows))
         return state
 
     def others(self, count: int) -> None:
@@ -192,25 +199,27 @@ class _Ordered:
         content, end = self.content, len(self.content.members)
         source = self.next(end, count)
         if not self.cap:
-            self.edges.append((source, content.other, self.done(end, 0)))
+            self.edges.extend((source, self.label(content.other), self.done(end, 0)))
             return
         least, most = max(content.minimum - count, 1), None if content.maximum is None else content.maximum - count
         some = joined(content.other, self.comma, least, most)
         if some != NOTHING:
-            self.edges.append((source, some, CLOSE))
+            self.edges.extend((source, self.label(some), CLOSE))
 
     def witnessed(self, count: int) -> None:
         """Properties no member names, until every entry of `some` is satisfied, and more of them."""
         content, end = self.content, len(self.content.members)
+        ways = [(0, content.other), *content.witnesses.items()]
+        labels = [(gained, self.label(expr)) for gained, expr in ways if expr != NOTHING]
         pending = [(count, 0)]
         reached = set(pending)
         for written, seen in pending:  # grows while it is read
             if written == content.maximum:
                 continue
             source, more = self.next(end, written, seen), min(written + 1, self.cap)
-            for gained, expr in ((0, content.other), *content.witnesses.items()):
-                if expr != NOTHING and not gained & seen:
-                    self.edges.append((source, expr, self.done(end, more, seen | gained)))
+            for gained, label in labels:
+                if not gained & seen:
+                    self.edges.extend((source, label, self.done(end, more, seen | gained)))
                     if (more, seen | gained) not in reached:
                         reached.add((more, seen | gained))
                         pending.append((more, seen | gained))
