@@ -42,7 +42,7 @@ from structgen.kernels.trie import mark_leaving
 
 __all__ = ["ROWS_VERSION", "LocalRow", "SharedRows", "Stored", "Terminal", "check_row", "shared_rows"]
 
-ROWS_VERSION = 1  # of what `Terminal.stored` gives
+ROWS_VERSION = 2  # of what `Terminal.stored` gives, and of the digests by which it is found
 MOST_STATES = 4_000  # configurations of one expression
 MOST_WORDS = 1 << 16  # of its program: a grammar of its own takes 0.2 µs each to build, in the middle of a mask
 RECENT_BYTES, MOST_RECENT = 64 << 20, 1000  # of terminals that no grammar may be using

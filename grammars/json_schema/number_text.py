@@ -31,7 +31,8 @@ __all__ = ["number_text"]
 
 DIGIT = ByteSet.span(0x30, 0x39)
 DIGIT_ONE_UP = ByteSet.span(0x31, 0x39)
-WHOLE = alt(Literal(b"0"), seq(DIGIT_ONE_UP, Repeat(DIGIT)))
+ZERO, LARGE = Literal(b"0"), seq(DIGIT_ONE_UP, Repeat(DIGIT))
+WHOLE = alt(ZERO, LARGE)
 FRACTION = seq(Literal(b"."), Repeat(DIGIT, 1))
 MINUS = Literal(b"-")
 REPR_EXPONENTS = ((-324, -5), (16, 308))  # where repr writes doubles in scientific notation
@@ -101,7 +102,7 @@ def _cell_text(cell: Cell, canonical: bool, max_states: int) -> Expr:
         if cell.is_interval:
             return _any_number(canonical)
         if cell.multiple == 1 and (canonical or cell.digits) and not cell.pointed:
-            return alt(WHOLE, seq(MINUS, DIGIT_ONE_UP, Repeat(DIGIT))) if canonical else seq(optional(MINUS), WHOLE)
+            return alt(ZERO, seq(optional(MINUS), LARGE)) if canonical else seq(optional(MINUS), WHOLE)
     whole = _is_whole(cell, canonical)
     parts = []
     for sign, half in ((EPSILON, _not_negative(cell)), (MINUS, _mirrored(cell, zero=not canonical))):
@@ -116,16 +117,10 @@ def _any_number(canonical: bool) -> Expr:
     if not canonical:
         exponent = seq(ByteSet.of(b"eE"), optional(ByteSet.of(b"+-")), Repeat(DIGIT, 1))
         return seq(optional(MINUS), WHOLE, optional(FRACTION), optional(exponent))
-    return alt(*(seq(sign, body) for sign, body in ((EPSILON, _canonical(True)), (MINUS, _canonical(False)))))
-
-
-def _canonical(zero: bool) -> Expr:
-    """What json.dumps writes after the sign; without `zero`, not 0, 0.0, ..."""
-    below_one = seq(Literal(b"0."), Repeat(Literal(b"0")), DIGIT_ONE_UP, Repeat(DIGIT))
-    small = seq(Literal(b"0"), optional(FRACTION)) if zero else below_one
-    large = seq(DIGIT_ONE_UP, Repeat(DIGIT), optional(FRACTION))
+    below_one = seq(Literal(b"-0."), Repeat(ZERO), LARGE)  # there is no -0.0
     science = seq(DIGIT_ONE_UP, optional(FRACTION), Literal(b"e"), _exponents(None, None, canonical=True))
-    return alt(small, large, science)
+    from_one = seq(optional(MINUS), alt(seq(LARGE, optional(FRACTION)), science))
+    return alt(seq(ZERO, optional(FRACTION)), below_one, from_one)
 
 
 def _not_negative(cell: Cell) -> Cell:

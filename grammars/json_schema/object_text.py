@@ -130,7 +130,7 @@ class _Ordered:
 
     State `next(i, count, seen)`: a property must follow, member i or a later one. State `done(i, count, seen)`: one has
     just been written. `count` properties are written, as far as a bound makes it matter; entries `seen` of `some` are
-    satisfied, which none is before all members are past. Every property is written at one place, however one gets there.
+    satisfied, none of them before all members are past. Every property is written at one place, however one gets there.
     """
 
     def __init__(self, content: _Content, to: Lowering) -> None:
