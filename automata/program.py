@@ -16,7 +16,6 @@ from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import chain
 
 from structgen.automata.bodies import MANY, SharedBody, place
 from structgen.automata.facts import EXPAND, is_counter, needs_register, surely_solid
@@ -296,8 +295,8 @@ class _Writer:
         if known is not None:
             return known
         calls, extra = self.calls, self.extra
-        parts = tuple(chain.from_iterable(self._parts(label, inside)))
-        size = self.extra - extra + sum(2 + len(words) // 8 for words in parts)
+        parts = tuple(self._parts(label, inside))
+        size = self.extra - extra + 2 * len(parts) + sum(map(len, parts)) // 8
         self.extra = extra
         known = _Label(label, parts, size)
         if self.calls == calls and not self.shared:
@@ -306,11 +305,14 @@ class _Writer:
             _known_labels[id(label), inside] = known
         return known
 
-    def _parts(self, label: Expr, inside: bool) -> Iterable[tuple[bytes, bytes]]:
-        """An edge's label as (program of its first byte, program of what follows it or nothing)."""
+    def _parts(self, label: Expr, inside: bool) -> Iterable[bytes]:
+        """An edge's label as the program of its first byte, then that of what follows it or nothing; of each option."""
         for option in label.options if isinstance(label, Alt) else (label,):
             if isinstance(option, Seq) and option.parts:
                 first, others = option.parts[0], option.parts[1:]
+                if any(type(part) is Ref for part in others):  # never met twice
+                    yield from (self._joined(DO_SEQ, option.parts, inside), b"")
+                    continue
             else:
                 first, others = option, ()
             calls = self.calls
@@ -322,12 +324,9 @@ class _Writer:
                 rest = self.write(others[0] if len(others) == 1 else Seq(others), inside)
                 head = self.write(first, inside)
             else:
-                yield self.write(option, inside), b""
+                yield from (self.write(option, inside), b"")
                 continue
-            if self.calls != calls:  # never met twice
-                yield _words(DO_SEQ, 2) + head + rest, b""
-            else:
-                yield head, rest
+            yield from (head, rest) if self.calls == calls else (_words(DO_SEQ, 2) + head + rest, b"")
 
     def _repeat(self, expr: Repeat, inside: bool) -> bytes:
         body, low, high = expr.body, min(expr.minimum, MOST_COUNTED), expr.maximum

@@ -16,7 +16,7 @@ lives in rules), so passes may recurse over an expression but never over the rul
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -119,13 +119,27 @@ class Graph:
         like: tuple[Shared, tuple[bytes | None, ...]] | None = None,
     ) -> Graph:
         """The graph of edges (source, label, target); labels that are the same object are kept once."""
-        if not edges:
-            return Graph(n_states, start, accepts, (), b"", like)
-        sources, labels, targets = zip(*edges, strict=True)
-        known = {id(label): label for label in labels}
+        sources, labels, targets = zip(*edges, strict=True) if edges else ((), (), ())
+        return Graph.of_columns(n_states, start, accepts, sources, labels, targets, like)
+
+    @staticmethod
+    def of_columns(
+        n_states: int,
+        start: int,
+        accepts: tuple[int, ...],
+        sources: Sequence[int],
+        labels: Sequence[Expr],
+        targets: Sequence[int],
+        like: tuple[Shared, tuple[bytes | None, ...]] | None = None,
+    ) -> Graph:
+        """As `of`, of the sources, labels and targets of the edges."""
+        ids = list(map(id, labels))
+        known = dict(zip(ids, labels, strict=True))
         places = dict(zip(known, range(len(known)), strict=True))
-        packed = pack_edges(sources, map(places.__getitem__, map(id, labels)), targets)
-        return Graph(n_states, start, accepts, tuple(known.values()), packed, like)
+        packed = array("q", bytes(24 * len(ids)))
+        packed[::3], packed[1::3] = array("q", sources), array("q", map(places.__getitem__, ids))
+        packed[2::3] = array("q", targets)
+        return Graph(n_states, start, accepts, tuple(known.values()), packed.tobytes(), like)
 
     @property
     def steps(self) -> memoryview:
@@ -147,13 +161,6 @@ class Graph:
 
     def _content(self) -> tuple[object, ...]:
         return self.n_states, self.start, self.accepts, self.edges, self.like
-
-
-def pack_edges(sources: Collection[int], labels: Iterable[int], targets: Iterable[int]) -> bytes:
-    """Graph.packed of edges given as three columns."""
-    packed = array("q", bytes(24 * len(sources)))
-    packed[::3], packed[1::3], packed[2::3] = array("q", sources), array("q", labels), array("q", targets)
-    return packed.tobytes()
 
 
 @dataclass(frozen=True, slots=True)

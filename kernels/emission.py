@@ -22,13 +22,13 @@ from structgen.kernels.draft import (
     G_EXTRA,
     G_SEPARATOR,
     add_arc,
-    add_byte,
     add_call,
     add_jump,
     add_node,
     add_segment,
     add_span,
     add_step,
+    number_sets,
 )
 from structgen.kernels.layout import (
     ADD,
@@ -71,12 +71,12 @@ def _literal(prog, d, pc, a, b, here):  # type: ignore[no-untyped-def]
     if n == 0:
         add_jump(d, a, b, PLAIN, 0)
     elif n == 1:
-        add_byte(d, a, prog[pc + 2], b)
+        add_arc(d, a, ~prog[pc + 2], b)
     else:
-        add_byte(d, a, prog[pc + 2], d.counts[D_NODES])
+        add_arc(d, a, ~prog[pc + 2], d.counts[D_NODES])
         for i in range(pc + 3, pc + 1 + n):
             d.chain[add_node(d, here)] = prog[i]
-        add_byte(d, add_node(d, here), prog[pc + 1 + n], b)
+        add_arc(d, add_node(d, here), ~prog[pc + 1 + n], b)
     return pc + 2 + n
 
 
@@ -101,8 +101,7 @@ def _leaf(prog, d, pc, a, b, here, rule):  # type: ignore[no-untyped-def]
     if op == DO_LITERAL:
         return _literal(prog, d, pc, a, b, here)
     if op == DO_SET:
-        w0, w1, w2, w3 = prog[pc + 1], prog[pc + 2], prog[pc + 3], prog[pc + 4]
-        add_arc(d, a, np.uint64(w0), np.uint64(w1), np.uint64(w2), np.uint64(w3), b)
+        add_arc(d, a, pc, b)
         return pc + 5
     if op == DO_CALL:
         if prog[pc + 1] == rule and b == d.rules[rule, 1] and here < 0:
@@ -121,27 +120,34 @@ def _leaf(prog, d, pc, a, b, here, rule):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _enter(prog, d, f, pc, a, b, here, shared):  # type: ignore[no-untyped-def]
-    """Begin an operation with parts: fill its frame f; where the first part's operation (or edge) begins."""
+def _open(frames, top, op, a, b, here, shared):  # type: ignore[no-untyped-def]
+    """Entry by entry: a row as a view of its own is counted as a reference, for each operation."""
+    frames[top, F_SORT], frames[top, F_LEFT], frames[top, F_FROM], frames[top, F_TO] = op, 1, a, b
+    frames[top, F_HERE], frames[top, F_SHARED], frames[top, F_BASE] = here, shared, -1
+
+
+@inlined
+def _enter(prog, d, frames, top, pc, a, b, here, shared):  # type: ignore[no-untyped-def]
+    """Begin an operation with parts: fill frame `top` with it; where the first part's operation begins."""
     op = prog[pc]
-    f[F_SORT], f[F_LEFT], f[F_FROM], f[F_TO], f[F_HERE], f[F_SHARED], f[F_BASE] = op, 1, a, b, here, shared, -1
+    _open(frames, top, op, a, b, here, shared)
     if op in (DO_SEQ, DO_ALT):
-        f[F_LEFT] = prog[pc + 1]
+        frames[top, F_LEFT] = prog[pc + 1]
         return pc + 2
     if op == DO_OPTIONAL:
         add_jump(d, a, b, PLAIN, 0)
         return pc + 1
     if op == DO_GRAPH:
-        return _enter_graph(prog, d, f, pc, a, b, here, shared)
+        return _enter_graph(prog, d, frames, top, pc, a, b, here, shared)
     if op == DO_UNORDERED:
-        _enter_unordered(prog, d, f, pc, a, b)
+        _enter_unordered(prog, d, frames, top, pc, a, b)
         return pc + 4 + prog[pc + 1]
     if op == DO_COUNTED:
-        g, f[F_FROM], f[F_TO] = _counted(d, prog[pc + 1], prog[pc + 2], a, b)
-        f[F_HERE], f[F_SHARED] = g, 1
+        g, frames[top, F_FROM], frames[top, F_TO] = _counted(d, prog[pc + 1], prog[pc + 2], a, b)
+        frames[top, F_HERE], frames[top, F_SHARED] = g, 1
         return pc + 3
     start, end = add_node(d, here), add_node(d, here)
-    f[F_FROM], f[F_TO] = start, end
+    frames[top, F_FROM], frames[top, F_TO] = start, end
     add_jump(d, a, start, PLAIN, 0)
     add_jump(d, end, b, PLAIN, 0)
     if op == DO_STAR:
@@ -149,13 +155,13 @@ def _enter(prog, d, f, pc, a, b, here, shared):  # type: ignore[no-untyped-def]
         if prog[pc + 1] == 0:
             add_jump(d, a, b, PLAIN, 0)
     elif here < 0 and not shared:  # DO_SHARED, the outermost
-        f[F_BASE] = add_span(d, prog[pc + 1], start, b, prog[pc + 2], prog[pc + 3], prog[pc + 4])
-        f[F_SHARED] = 1
+        frames[top, F_BASE] = add_span(d, prog[pc + 1], start, b, prog[pc + 2], prog[pc + 3], prog[pc + 4])
+        frames[top, F_SHARED] = 1
     return pc + 5 if op == DO_SHARED else pc + 2
 
 
 @jit
-def _enter_graph(prog, d, f, pc, a, b, here, shared):  # type: ignore[no-untyped-def]
+def _enter_graph(prog, d, frames, top, pc, a, b, here, shared):  # type: ignore[no-untyped-def]
     states, like, accepts = prog[pc + 1], prog[pc + 3], prog[pc + 4]
     first, at = d.counts[D_NODES], pc + 9 + accepts
     for _ in range(states):
@@ -169,10 +175,11 @@ def _enter_graph(prog, d, f, pc, a, b, here, shared):  # type: ignore[no-untyped
             for s in range(states):
                 d.like[first + s] = prog[at + s]
         at += states
-    f[F_BASE], f[F_FROM], f[F_TO] = d.counts[D_STEPS], d.counts[D_STEPS], pc + prog[pc + 8]
+    base, end = d.counts[D_STEPS], pc + prog[pc + 8]
     _steps(prog, d, at, prog[pc + 5], prog[pc + 6], prog[pc + 7], first, here)
-    f[F_LEFT] = d.counts[D_STEPS] - f[F_BASE]
-    return f[F_TO]
+    frames[top, F_BASE], frames[top, F_FROM], frames[top, F_TO] = base, base, end
+    frames[top, F_LEFT] = d.counts[D_STEPS] - base
+    return end
 
 
 @jit
@@ -206,7 +213,7 @@ def _steps(prog, d, at, labels, parts, edges, first, here):  # type: ignore[no-u
 
 
 @jit
-def _enter_unordered(prog, d, f, pc, a, b):  # type: ignore[no-untyped-def]
+def _enter_unordered(prog, d, frames, top, pc, a, b):  # type: ignore[no-untyped-def]
     """entry -> fan -ADD k-> member k -DONE-> hub -LACKS-> separator -NEXT-> fan, and out by HAS."""
     n, extra, broad = prog[pc + 1], prog[pc + 2], prog[pc + 3]
     wide = WIDE if broad else 0
@@ -244,52 +251,52 @@ def _enter_unordered(prog, d, f, pc, a, b):  # type: ignore[no-untyped-def]
     add_jump(d, hub, b, wide + HAS, required)
     add_jump(d, hub, start, wide + LACKS, required + 1 if broad else 0)
     add_jump(d, end, fan, NEXT, 0)
-    f[F_LEFT], f[F_BASE], f[F_HERE], f[F_SHARED] = n + extra + 1, places, inside, 1
+    frames[top, F_LEFT], frames[top, F_BASE] = n + extra + 1, places
+    frames[top, F_HERE], frames[top, F_SHARED] = inside, 1
 
 
 @inlined
-def _next_part(prog, d, f, pc):  # type: ignore[no-untyped-def]
-    """(from node, to node, where its operation begins) of the next part of frame f."""
-    f[F_LEFT] -= 1
-    sort = f[F_SORT]
-    if sort == DO_SEQ and f[F_LEFT] > 0:
-        a, b = f[F_FROM], add_node(d, f[F_HERE])
-        f[F_FROM] = b
+def _next_part(prog, d, frames, top, pc):  # type: ignore[no-untyped-def]
+    """(from node, to node, where its operation begins) of the next part of frame `top`."""
+    frames[top, F_LEFT] -= 1
+    sort = frames[top, F_SORT]
+    if sort == DO_SEQ and frames[top, F_LEFT] > 0:
+        a, b = frames[top, F_FROM], add_node(d, frames[top, F_HERE])
+        frames[top, F_FROM] = b
         return a, b, pc
     if sort == DO_GRAPH:
-        k = f[F_BASE]
-        f[F_BASE] = k + 1
+        k = frames[top, F_BASE]
+        frames[top, F_BASE] = k + 1
         return d.steps[k, 0], d.steps[k, 1], d.steps[k, 2]
     if sort == DO_UNORDERED:
-        start = f[F_BASE]
-        f[F_BASE] = start + 2
-        f[F_HERE] = d.segment[start]
+        start = frames[top, F_BASE]
+        frames[top, F_BASE] = start + 2
+        frames[top, F_HERE] = d.segment[start]
         return start, start + 1, pc
-    return f[F_FROM], f[F_TO], pc
+    return frames[top, F_FROM], frames[top, F_TO], pc
 
 
 @jit
 def emit(prog, d, frames, pc, a, b, rule):  # type: ignore[no-untyped-def]
     """Run the operation at prog[pc] between nodes a and b; False if it nests deeper than i64 `frames` (., 7)."""
     top = 0
-    f = frames[0]
-    f[F_SORT], f[F_LEFT], f[F_FROM], f[F_TO], f[F_HERE], f[F_SHARED], f[F_BASE] = DO_ALT, 1, a, b, -1, 0, -1
+    _open(frames, top, DO_ALT, a, b, -1, 0)
     while top >= 0:
-        f = frames[top]
-        if f[F_LEFT] == 0:
-            if f[F_SORT] == DO_SHARED and f[F_BASE] >= 0:
-                d.spans[f[F_BASE], SPAN_END] = d.counts[D_NODES]
-            if f[F_SORT] == DO_GRAPH:
-                d.counts[D_STEPS], pc = f[F_FROM], f[F_TO]
+        if frames[top, F_LEFT] == 0:
+            if frames[top, F_SORT] == DO_SHARED and frames[top, F_BASE] >= 0:
+                d.spans[frames[top, F_BASE], SPAN_END] = d.counts[D_NODES]
+            if frames[top, F_SORT] == DO_GRAPH:
+                d.counts[D_STEPS], pc = frames[top, F_FROM], frames[top, F_TO]
             top -= 1
             continue
-        a, b, pc = _next_part(prog, d, f, pc)
-        after = _leaf(prog, d, pc, a, b, f[F_HERE], rule)
+        a, b, pc = _next_part(prog, d, frames, top, pc)
+        here, shared = frames[top, F_HERE], frames[top, F_SHARED]
+        after = _leaf(prog, d, pc, a, b, here, rule)
         if after < 0:
             top += 1
             if top >= frames.shape[0]:
                 return False
-            after = _enter(prog, d, frames[top], pc, a, b, f[F_HERE], f[F_SHARED])
+            after = _enter(prog, d, frames, top, pc, a, b, here, shared)
         pc = after
     return True
 
@@ -302,4 +309,5 @@ def write_rules(prog, starts, d, frames):  # type: ignore[no-untyped-def]
         d.rules[r, 1] = add_node(d, -1)
         if not emit(prog, d, frames, starts[r], d.rules[r, 0], d.rules[r, 1], r):
             return False
+    number_sets(prog, d)
     return True

@@ -130,9 +130,9 @@ def _graph(dfa: Dfa, spell: Spell) -> Expr:
     edges: list[tuple[int, Expr, int]] = []
     for source, row in enumerate(dfa.rows):
         for mask, target in row:
-            plain, others = parts[mask]
-            if plain is not None:
-                edges.append((source, plain, target))
+            label, others = parts[mask]
+            if label is not None:
+                edges.append((source, label, target))
             if others and uses[others, target] == 1:
                 edges.append((source, beyond[others], target))
             elif others:
@@ -149,9 +149,10 @@ def _network(network: Network, spell: Spell) -> Expr:
     """A given network as it stands."""
     written = [spell(charset) for charset in network.sets]
     counts = map(sub, network.starts[1:], network.starts)
-    sources = chain.from_iterable(map(repeat, range(len(network.accepts)), counts))
-    edges = tuple(zip(sources, map(written.__getitem__, network.labels), network.targets, strict=True))
-    return Graph.of(len(network.accepts), 0, tuple(compress(range(len(network.accepts)), network.accepts)), edges)
+    sources = list(chain.from_iterable(map(repeat, range(len(network.accepts)), counts)))
+    labels = list(map(written.__getitem__, network.labels))
+    accepts = tuple(compress(range(len(network.accepts)), network.accepts))
+    return Graph.of_columns(len(network.accepts), 0, accepts, sources, labels, network.targets)
 
 
 def _trie(members: frozenset[str], spell: Spell) -> Expr:
