@@ -181,8 +181,9 @@ class _Writer:
                     live[source] = None
                     stack.append(source)
         numbers = {point: number for number, point in enumerate(point for point in summary.seen if point in live)}
+        sets = {mask: ByteSet(mask) for _, mask, _ in summary.scans}
         edges: list[tuple[int, Expr, int]] = [
-            (numbers[a], ByteSet(mask), numbers[b]) for a, mask, b in summary.scans if a in live and b in live
+            (numbers[a], sets[mask], numbers[b]) for a, mask, b in summary.scans if a in live and b in live
         ]
         edges += [
             (numbers[a], self._rule(called, state), numbers[b])

@@ -204,8 +204,9 @@ def _trimmed(n_states: int, accepts: list[int], arrows: dict[tuple[int, int], in
     if 0 not in live:
         return NOTHING
     order = {state: i for i, state in enumerate(sorted(live))}
+    sets = {mask: ByteSet(mask) for mask in arrows.values()}
     edges = tuple(
-        (order[source], ByteSet(mask), order[target])
+        (order[source], sets[mask], order[target])
         for (source, target), mask in arrows.items()
         if source in live and target in live
     )
