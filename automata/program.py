@@ -16,6 +16,7 @@ from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 from structgen.automata.bodies import MANY, SharedBody, place
 from structgen.automata.facts import EXPAND, is_counter, needs_register, surely_solid
@@ -50,16 +51,14 @@ NO_BOUND = -1
 MOST_COUNTED = 1 << 50  # no text holds more
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(NamedTuple):
     expr: Expr  # keeps the object alive, so that its id stays its own
     words: bytes
     extra: int
     shared: tuple[SharedBody, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _KnownRule:
+class _KnownRule(NamedTuple):
     body: Expr
     words: bytes
     extra: int
@@ -67,8 +66,7 @@ class _KnownRule:
     shared: tuple[SharedBody, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Label:
+class _Label(NamedTuple):
     expr: Expr
     parts: tuple[bytes, ...]  # of each part its first byte, and what follows it or nothing
     size: int  # words that an edge takes
@@ -259,19 +257,21 @@ class _Writer:
         return _words(DO_SHARED, entry.number, sort, low, high) + words, entry.number
 
     def _graph(self, graph: Graph, inside: bool) -> bytes:
-        """Each label once, and the edges as they are: kernels/emission.py puts them together. Receipt: a third of the
-        time of a compile, in the mean over maskbench, was writing labels at every edge."""
+        """Each label once, and the edges as they are: kernels/emission.py puts them together. Receipt: with labels
+        written at every edge this was a sixth of compiling maskbench."""
         places: dict[bytes, int] = {b"": -1}
         end = 0
         starts, parts, sizes = [0], list[int](), list[int]()
         for label in graph.labels:
-            written = self._label(label, inside)
-            for words in written.parts:
-                if words not in places:
-                    places[words], end = end, end + len(words) // 8
-                parts.append(places[words])
+            _, written, size = _known_labels.get((id(label), inside)) or self._label(label, inside)
+            for words in written:
+                at = places.get(words)
+                if at is None:
+                    at = places[words] = end
+                    end += len(words) // 8
+                parts.append(at)
             starts.append(len(parts) // 2)
-            sizes.append(written.size)
+            sizes.append(size)
         self.extra += graph.n_states + sum(map(sizes.__getitem__, graph.steps[1::3].tolist()))
         like, promised = -1, b""
         if graph.like is not None and not inside:
@@ -291,11 +291,11 @@ class _Writer:
         return b"".join((accepts, promised, array("q", starts + parts).tobytes(), graph.packed, *places))
 
     def _label(self, label: Expr, inside: bool) -> _Label:
-        known = _known_labels.get((id(label), inside))
-        if known is not None:
-            return known
         calls, extra = self.calls, self.extra
-        parts = tuple(self._parts(label, inside))
+        if type(label) is Seq and Ref in map(type, label.parts):  # most properties of most objects
+            parts: tuple[bytes, ...] = (self._joined(DO_SEQ, label.parts, inside), b"")
+        else:
+            parts = tuple(self._parts(label, inside))
         size = self.extra - extra + 2 * len(parts) + sum(map(len, parts)) // 8
         self.extra = extra
         known = _Label(label, parts, size)
@@ -310,7 +310,7 @@ class _Writer:
         for option in label.options if isinstance(label, Alt) else (label,):
             if isinstance(option, Seq) and option.parts:
                 first, others = option.parts[0], option.parts[1:]
-                if any(type(part) is Ref for part in others):  # never met twice
+                if Ref in map(type, option.parts):  # never met twice
                     yield from (self._joined(DO_SEQ, option.parts, inside), b"")
                     continue
             else:
