@@ -326,7 +326,7 @@ class All:
 
     def edges(self, state: State) -> Edges:
         """See Machine. The edges of a part are asked for once: with a bound on the length, as many states as it says
-        have the same part. Receipt: 15,000 states of such a product 700 -> 300 ms."""
+        have the same part. Receipt: with the linear `open_states`, 15,000 states of such products 520 -> 255 ms."""
         assert isinstance(state, tuple)
         blocks: list[tuple[int, tuple[State, ...]]] = [(-1, ())]
         for machine, known, part in zip(self.machines, self.known, state, strict=True):
