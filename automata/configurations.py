@@ -22,6 +22,7 @@ from structgen.automata.network import RuleNetworks
 from structgen.errors import InvariantError, LimitExceeded
 from structgen.kernels import entries
 from structgen.kernels.handles import handle
+from structgen.kernels.interning import empty_memo
 from structgen.kernels.layout import (
     ACCEPTING,
     CROWDED,
@@ -59,25 +60,6 @@ def _transitions() -> NDArray[np.int32]:
     return np.empty((ROOM, 256), np.int32)
 
 
-def _empty_memo(set_words: int) -> Memo:
-    """Slabs with room for many transitions: memory that is never touched costs nothing, copying it does."""
-    memo = Memo(
-        counts=np.zeros(6, np.int64),
-        trans=_transitions(),
-        configs=np.empty((ROWS, 5), np.int64),
-        items=np.empty((ROWS, 3), np.int64),
-        scans=np.empty((ROWS, 3), np.int64),
-        callers=np.empty((ROWS, 5), np.int64),
-        table=np.zeros(256, np.int32),
-        sets=np.zeros((16, set_words), np.uint64),
-        set_table=np.zeros(32, np.int32),
-    )
-    memo.trans[:START], memo.configs[: START + 1] = DEAD, 0  # DEAD and FINISHED: no items, no way on
-    memo.counts[N_CONFIGS] = memo.counts[N_MEASURED] = START
-    memo.counts[N_SETS] = 1  # number 0 is the empty set
-    return memo
-
-
 def _work(items: int, rules: int) -> Work:
     return Work(
         agenda=np.zeros((items, 3), np.int64),
@@ -97,7 +79,7 @@ class Configurations:
         self.networks = networks
         self.lock = threading.RLock()
         self._limit_bytes = limit_bytes
-        self._memo = _empty_memo(networks.arrays.wide.shape[1])
+        self._memo: Memo = empty_memo(_transitions(), ROWS, networks.arrays.wide.shape[1])
         self._work = _work(256, len(networks.arrays.rules))
         self._bind()
         start = self.call(entries.begin)
@@ -204,7 +186,7 @@ class Configurations:
                 if state not in needed:
                     needed.add(state)
                     pending.extend(items[starts[state] : starts[state + 1], ORIGIN].tolist())
-            old, self._memo = self._memo, _empty_memo(self.networks.arrays.wide.shape[1])
+            old, self._memo = self._memo, empty_memo(_transitions(), ROWS, self.networks.arrays.wide.shape[1])
             self._memo = self._memo._replace(sets=old.sets, set_table=old.set_table)
             self._memo.counts[N_SETS] = old.counts[N_SETS]
             self._bind()

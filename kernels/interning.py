@@ -21,6 +21,7 @@ from structgen.kernels.layout import (
     CALLERS,
     CALLS,
     CHAIN,
+    DEAD,
     FINAL,
     FIRST,
     GROW,
@@ -29,7 +30,9 @@ from structgen.kernels.layout import (
     N_CALLERS,
     N_CONFIGS,
     N_ITEMS,
+    N_MEASURED,
     N_SCANS,
+    N_SETS,
     NODE,
     OP,
     ORIGIN,
@@ -39,7 +42,9 @@ from structgen.kernels.layout import (
     SILENT,
     SILENT_TO,
     SOLID,
+    START,
     UNKNOWN,
+    Memo,
 )
 from structgen.kernels.registers import apply
 
@@ -61,6 +66,29 @@ def silent(net, memo, work, n, node, origin, attr):  # type: ignore[no-untyped-d
             if n < 0:
                 return n
     return n
+
+
+@jit
+def empty_memo(trans, rows, words):  # type: ignore[no-untyped-def]
+    """A Memo of DEAD and FINISHED, which have no items and no way on: `trans` i32 (., 256) is its slab of transitions,
+    the others have room for `rows`; sets take `words` words. Receipt: 9 arrays made by NumPy took 6 µs more.
+    """
+    memo = Memo(
+        np.zeros(6, np.int64),
+        trans,
+        np.empty((rows, 5), np.int64),
+        np.empty((rows, 3), np.int64),
+        np.empty((rows, 3), np.int64),
+        np.empty((rows, 5), np.int64),
+        np.zeros(256, np.int32),
+        np.zeros((16, words), np.uint64),
+        np.zeros(32, np.int32),
+    )
+    memo.trans[:START] = DEAD
+    memo.configs[: START + 1] = 0
+    memo.counts[N_CONFIGS] = memo.counts[N_MEASURED] = START
+    memo.counts[N_SETS] = 1  # number 0 is the empty set
+    return memo
 
 
 @inlined
