@@ -101,14 +101,11 @@ class Configurations:
     def attempt(self, kernel: Callable[..., Any], *arguments: Any) -> int:
         """As `call`, for entries that may give up with a negative number of their own."""
         with self.lock:
-            while True:
+            result = int(kernel(self._handle, *arguments))
+            while result in (GROW, CROWDED):
+                self._grow() if result == GROW else self._widen()
                 result = int(kernel(self._handle, *arguments))
-                if result == GROW:
-                    self._grow()
-                elif result == CROWDED:
-                    self._widen()
-                else:
-                    return result
+            return result
 
     def _bind(self) -> None:
         self._handle = handle(self.networks.arrays, self._memo, self._work)
@@ -129,6 +126,11 @@ class Configurations:
                 return DEAD
             state = after
         return state
+
+    def read(self, state: int, words: Any, token: int) -> int:
+        """The configuration after a token, DEAD, or entries.ODD if it is not plain text; words: a handle of
+        layout.Words, which has a row for it. Raises LimitExceeded when memory runs out."""
+        return self.attempt(entries.read, words, state, token)
 
     def is_accepting(self, state: int) -> bool:
         """Whether the text so far is complete."""
@@ -210,7 +212,7 @@ class Configurations:
         """Bytes of the slabs that are in use."""
         configs, items, scans, callers, sets = self._memo.counts[:N_MEASURED].tolist()
         fixed = self._memo.table.nbytes + self._memo.set_table.nbytes
-        return int(fixed + 1064 * configs + 24 * (items + scans) + 40 * callers + 8 * sets * self._memo.sets.shape[1])
+        return int(fixed + 1104 * configs + 24 * (items + scans) + 40 * callers + 8 * sets * self._memo.sets.shape[1])
 
     def _grow(self) -> None:
         """Double every slab that is nearly full; rebuild the hash tables that go with them."""
@@ -223,7 +225,7 @@ class Configurations:
             self._bind()
             entries.rehash(self._handle)
             return
-        used = {"trans": configs, "configs": configs + 1, "items": items, "scans": scans}
+        used = {"trans": configs, "live": configs, "configs": configs + 1, "items": items, "scans": scans}
         used |= {"callers": callers, "sets": sets}
         rooms = {name: len(getattr(memo, name)) for name in used} | {"trans": 2 * len(memo.trans) - 64}
         full = [name for name, count in used.items() if 2 * count >= rooms[name]]  # trans: 1 kB a row, only if full

@@ -36,30 +36,32 @@ from structgen.errors import InvariantError
 from structgen.grammars.ir import Grammar, Rule, Shared
 from structgen.kernels import entries
 from structgen.kernels.handles import handle
-from structgen.kernels.layout import SPAN_FIRST, START, Trie
+from structgen.kernels.layout import BRANCH, SPAN_FIRST, START, Trie
 from structgen.kernels.masks import find_exits
 from structgen.kernels.trie import mark_leaving
 
 __all__ = ["ROWS_VERSION", "LocalRow", "SharedRows", "Stored", "Terminal", "check_row", "shared_rows"]
 
-ROWS_VERSION = 2  # of what `Terminal.stored` gives, and of the digests by which it is found
+ROWS_VERSION = 3  # of what `Terminal.stored` gives, and of the digests by which it is found
 MOST_STATES = 4_000  # configurations of one expression
 MOST_WORDS = 1 << 16  # of its program: a grammar of its own takes 0.2 µs each to build, in the middle of a mask
 RECENT_BYTES, MOST_RECENT = 64 << 20, 1000  # of terminals that no grammar may be using
+SETTLED = 32  # terminals are made before their memory is added up again
 MANY_UNITS = 1 << 15
 MANY_EXITS = 1 << 11
 PATIENCE = 4
 
 Row = NDArray[np.uint32]
 Items = tuple[tuple[int, int], ...]  # (node, counted from the first of the expression; register)
-Stored = dict[Any, tuple[NDArray[Any], ...]]  # rows of one terminal: by items, the fields of _Survey; by prefix, a trie
+Stored = dict[Any, tuple[NDArray[Any], ...]]  # of one terminal: by items, a _Survey or _Inside; by prefix, a trie
 
 
 class Exits(NamedTuple):
-    """Where tokens go on behind a shared expression, as kernels/masks.py, fill_below, takes it.
+    """Where tokens go on behind a shared expression, as kernels/walks.py, fill_below, takes it.
 
-    first i64 (257,): the span of each byte in nodes i32 (m, 3): CHILD, a trie node that follows a possible end by that
-    byte, below which some token does not stay inside; UNITS repetitions before it; DUE 1 = the least is asked for.
+    first i64 (257,): the span of each byte in nodes i32 (m, 4): CHILD, a trie node that follows a possible end by that
+    byte, below which some token does not stay inside; UNITS repetitions before it; DUE 1 = the least is asked for;
+    PARENT the branch above, if it is a child of the root.
     """
 
     first: NDArray[np.int64]
@@ -80,10 +82,18 @@ class LocalRow(NamedTuple):
     least: int = 0
     told: int = 0
     leaving: Any = None
-    arrays: Trie | None = None  # kept alive for `leaving`
+    trie: TokenTrie | None = None  # kept alive for `leaving`
 
 
 WALKED = LocalRow(np.zeros(0, np.uint32), None)  # walking costs less than a row
+
+
+class _Inside(NamedTuple):
+    """Of a state of an expression that stands as it is: row u32 (words,) of the tokens that stay inside or end where it
+    ends, ends i64 inner trie nodes where it may end."""
+
+    row: Row
+    ends: NDArray[np.int64]
 
 
 @dataclass(slots=True)
@@ -113,14 +123,17 @@ class Terminal:
         self, body: SharedBody, trie: TokenTrie, stored: Stored | None = None, keep: bool = False, top: int = 0
     ) -> None:
         self._body, self._trie, self._keep, self._top = body, trie, keep, top
-        self._surveys: dict[Items, _Survey | None] = {}
+        self._surveys: dict[Items, _Survey | None] = {}  # of counted expressions
+        self._kept: dict[Items, _Inside] = {}  # of others, from disk or to be stored there
         self._rows: dict[object, LocalRow | None] = {}
         self.by_node, self.by_place = RowIndex(), RowIndex()
         for key, arrays in (stored or {}).items():
             if key[0] == "after":
                 *own, row = arrays
-                trie_arrays = Trie(*own)
-                self._rows[key] = LocalRow(row, None, leaving=handle(trie_arrays), arrays=trie_arrays)
+                left = TokenTrie(Trie(*own), trie.longest, trie.size)
+                self._rows[key] = LocalRow(row, None, leaving=left.handle, trie=left)
+            elif len(arrays) == len(_Inside._fields):
+                self._kept[key] = _Inside(*arrays)
             else:
                 need, counts, exits, units, due, most = arrays
                 self._surveys[key] = _Survey(need, counts, exits, units, due, int(most))
@@ -149,17 +162,33 @@ class Terminal:
 
     def exact(self, items: Items, learn: bool) -> LocalRow | None:
         """The row of some items of an expression that stands as it is; None if unknown or impossible."""
-        if items in self._rows:
-            return self._rows[items]
-        survey = self._survey(items, learn)
-        if survey is None:
-            return None
-        fits = survey.need >= 0
-        row = self._rows[items] = LocalRow(packed(fits, self._trie.words), self._exits(survey, fits))
-        self.by_node.add(items[0][0], row, items)
-        if not self._keep:
-            self._surveys.pop(items, None)  # its row says all there is: 16 kB instead of 400
-        return row
+        if items not in self._rows and (items in self._kept or (learn and self._body.size <= MOST_WORDS)):
+            inside = self._kept.get(items) or self._inside(items)
+            self._rows[items] = None
+            if inside is not None:
+                row, ends = inside
+                row.flags.writeable = False
+                same, first = np.zeros(len(ends), np.int16), np.zeros(len(ends), np.bool_)
+                local = self._rows[items] = LocalRow(row, self._exits(ends, same, first, row))
+                self.by_node.add(items[0][0], local, items)
+                if self._keep:
+                    self._kept[items] = inside
+        return self._rows.get(items)
+
+    def _inside(self, items: Items) -> _Inside | None:
+        """The tokens that stay inside, and the inner trie nodes where the expression may end; None if there are too
+        many configurations on the way."""
+        trie = self._trie
+        row, ends = np.zeros(trie.words, np.uint32), np.empty(len(trie.arrays.byte) + 1, np.int64)
+        limit = len(ends) + MOST_STATES * entries.CONFIGURATION
+        scratch = handle(trie.scratch()[0]._replace(ends=ends))
+        where = (trie.handle, self._state(items), row, scratch, trie.branch(self._top), limit)
+        cost = self.automaton.attempt(entries.fill_row, *where)
+        return None if cost < 0 else _Inside(row, ends[1 : 1 + ends[0]].copy())
+
+    def _state(self, items: Items) -> int:
+        automaton = self.automaton
+        return automaton.gather([(self._first + node, START, attr) for node, attr in items])
 
     def bounded(self, node: int, count: int, low: int, high: int, learn: bool) -> LocalRow | None:
         """The row of one item under bounds; `high` < 0 means none."""
@@ -172,25 +201,28 @@ class Terminal:
         if key not in self._rows:
             fits = (survey.need >= 0) & (survey.need <= left) & (~survey.counts | (survey.need >= due))
             if survey.below is None:
-                survey.below = self._exits(survey)  # a count may cut off any token
+                survey.below = self._exits(survey.exits, survey.units, survey.due)  # a count may cut off any token
             row = packed(fits, self._trie.words)
             self._rows[key] = local = LocalRow(row, survey.below, left, due, survey.most)
             self.by_node.add(node, local)
         return self._rows[key]
 
-    def _exits(self, survey: _Survey, inside: NDArray[np.bool_] | None = None) -> Exits | None:
+    def _exits(
+        self, ends: NDArray[np.int64], units: NDArray[np.int16], due: NDArray[np.bool_], inside: Row | None = None
+    ) -> Exits | None:
         """What follows the nodes where the expression may end, but for subtrees all of whose tokens are `inside`, which
         are looked for where there are many nodes: that costs a pass over the vocabulary."""
-        if not len(survey.exits):
+        if not len(ends):
             return None
         trie, first, outside = self._trie.arrays, np.zeros(257, np.int64), self._trie.counted
-        if inside is not None and len(survey.exits) > MANY_EXITS:
+        if inside is not None and len(ends) > MANY_EXITS:
             outside = np.zeros(len(trie.token) + 1, np.int32)
-            np.cumsum(~inside[trie.token], out=outside[1:])
-        where = (trie, survey.exits, survey.units, survey.due, outside, first)
-        found = find_exits(*where, nodes := np.empty((1 << 10, 3), np.int32))
+            allowed = np.unpackbits(inside.view(np.uint8), bitorder="little")
+            np.cumsum(allowed[trie.token] == 0, out=outside[1:])
+        where = (trie, self._trie.radix.nodes[:, BRANCH], ends, units, due, outside, first)
+        found = find_exits(*where, nodes := np.empty((1 << 10, 4), np.int32))
         if found > len(nodes):
-            find_exits(*where, nodes := np.empty((found, 3), np.int32))
+            find_exits(*where, nodes := np.empty((found, 4), np.int32))
         return Exits(first, nodes[:found].copy())
 
     def after(self, place: int) -> LocalRow | None:
@@ -209,13 +241,13 @@ class Terminal:
 
     def stored(self) -> Stored:
         """What was surveyed, to be kept on disk."""
-        found: Stored = {}
+        found: Stored = dict(self._kept)
         for items, s in self._surveys.items():
             if s is not None:
                 found[items] = (s.need, s.counts, s.exits, s.units, s.due, np.array(s.most))
         for key, local in self._rows.items():
-            if isinstance(key, tuple) and key[0] == "after" and local is not None and local.arrays is not None:
-                found[key] = (*local.arrays, local.row)
+            if isinstance(key, tuple) and key[0] == "after" and local is not None and local.trie is not None:
+                found[key] = (*local.trie.arrays, local.row)
         return found
 
     @property
@@ -230,9 +262,7 @@ class Terminal:
     def _survey(self, items: Items, learn: bool) -> _Survey | None:
         """None when it is not known and not to be learnt, or when a counted part can be counted in two ways."""
         if items not in self._surveys and learn and self._body.size <= MOST_WORDS:
-            automaton = self.automaton
-            state = automaton.gather([(self._first + node, START, attr) for node, attr in items])
-            self._surveys[items] = self._walk(state)[0]
+            self._surveys[items] = self._walk(self._state(items))[0]
         return self._surveys.get(items)
 
     def _walk(self, state: int) -> tuple[_Survey | None, NDArray[np.uint8]]:
@@ -240,9 +270,9 @@ class Terminal:
         n, size = len(self._trie.arrays.byte), self._trie.size
         need, counts = np.full(size, -1, np.int16), np.zeros(size, np.bool_)
         exits, leaves = np.empty((n, 3), np.int64), np.zeros(n, np.uint8)
-        known, path = np.zeros((MOST_STATES, 2), np.int16), np.zeros((3, self._trie.longest + 2), np.int64)
+        known, path = np.zeros((MOST_STATES, 2), np.int16), np.zeros((self._trie.longest + 2, 7), np.uint64)
         out = (need, counts, exits, leaves, known, path)
-        found = self.automaton.attempt(entries.survey, self._trie.handle, state, self._top, *out)
+        found = self.automaton.attempt(entries.survey, self._trie.handle, state, self._trie.branch(self._top), *out)
         if found < 0:
             return None, leaves
         exits = exits[:found]
@@ -267,7 +297,8 @@ class Terminal:
         counts = np.where(beyond, np.diff(trie.token_start), 0)[kept]
         starts = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
         arrays = Trie(trie.byte[kept], trie.depth[kept], before[trie.skip[kept]], starts, tokens)
-        return LocalRow(packed(fits, self._trie.words), None, leaving=handle(arrays), arrays=arrays)
+        left = TokenTrie(arrays, self._trie.longest, self._trie.size)
+        return LocalRow(packed(fits, self._trie.words), None, leaving=left.handle, trie=left)
 
 
 def check_row(key: Any, arrays: tuple[NDArray[Any], ...], trie: TokenTrie) -> None:
@@ -279,6 +310,13 @@ def check_row(key: Any, arrays: tuple[NDArray[Any], ...], trie: TokenTrie) -> No
         TokenTrie(Trie(*arrays[:5]), trie.longest, trie.size).validate()
         if [a.dtype for a in arrays[:5]] != [a.dtype for a in trie.arrays]:
             raise InvariantError("ROW", "dtypes of a trie")
+        return
+    if len(arrays) == len(_Inside._fields):
+        row, ends = arrays
+        if row.shape != (trie.words,) or row.dtype != np.uint32 or ends.dtype != np.int64 or ends.ndim != 1:
+            raise InvariantError("ROW", "a row of another vocabulary")
+        if len(ends) and not (ends.min() > 0 and ends.max() < n):
+            raise InvariantError("ROW", "exits")
         return
     need, counts, exits, units, due, most = arrays
     if need.shape != (trie.size,) or counts.shape != (trie.size,) or most.shape != ():
@@ -312,6 +350,7 @@ class SharedRows:
     keep: bool = False  # surveys, so that `stored` gives all of them
     _stored: dict[str, Stored] = field(default_factory=dict)
     _recent: OrderedDict[SharedBody, Terminal] = field(default_factory=OrderedDict)
+    _made: int = 0
 
     def terminal(self, body: SharedBody) -> Terminal:
         """The terminal of a shared expression."""
@@ -320,13 +359,19 @@ class SharedRows:
             if terminal is None:
                 stored = self._stored.get(body.digest) if self._stored else None
                 terminal = self._terminals[body] = Terminal(body, self.trie, stored, self.keep)
-                total = sum(map(self._nbytes, self._recent))
-                while self._recent and (total > RECENT_BYTES or len(self._recent) >= MOST_RECENT):
-                    total -= self._nbytes(next(iter(self._recent)))
-                    self._recent.popitem(last=False)
+                self._made += 1
+                if self._made % SETTLED == 0:  # adding up takes half a microsecond for each
+                    self._settle()
             self._recent[body] = terminal
             self._recent.move_to_end(body)
             return terminal
+
+    def _settle(self) -> None:
+        """Let go of those used longest ago, while there are too many."""
+        total = sum(map(self._nbytes, self._recent))
+        while self._recent and (total > RECENT_BYTES or len(self._recent) >= MOST_RECENT):
+            total -= self._nbytes(next(iter(self._recent)))
+            self._recent.popitem(last=False)
 
     def _nbytes(self, body: SharedBody) -> int:
         return self._recent[body].nbytes + sum(part.nbytes for part in self._below.get(body, {}).values())

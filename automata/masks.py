@@ -22,17 +22,16 @@ from numpy.typing import NDArray
 from structgen.automata.budget import ROWS, RowBudget
 from structgen.automata.configurations import Configurations
 from structgen.automata.local import LocalRow
-from structgen.automata.parts import NO_CUT, Parts
-from structgen.automata.trie import LARGE, TokenTrie
+from structgen.automata.parts import Parts
+from structgen.automata.trie import NO_CUT, TokenTrie
 from structgen.errors import InvariantError
 from structgen.kernels import entries
-from structgen.kernels.layout import SPAN_AFTER, Shares
+from structgen.kernels.layout import SPAN_AFTER
 
 Row = NDArray[np.uint32]
 
-SHORT_WALK = 400  # trie nodes up to which a shared row, which takes 3 µs in its place, is not worth learning
-LONG_WALK = 4_000  # trie nodes from which it is learnt at once; between the two the second time it is wanted
-CONFIGURATION = 40  # what making a configuration costs, in trie nodes
+SHORT_WALK = 400  # cost, in trie nodes, up to which a shared row, which takes 3 µs in its place, is not worth learning
+LONG_WALK = 4_000  # cost from which it is learnt at once; between the two the second time it is wanted
 REST = -1  # the part of a state's items that is walked
 
 
@@ -59,8 +58,9 @@ class MaskTable:
         self._me = budget.owner(self)
         self._stop_ids = stop_ids
         sections = trie.sections if configurations.networks.by_hand else ()
-        self._cut = np.array([(LARGE, 0), *((node, 0) for node in sections)], np.int64)
-        self._parts: dict[int, Parts] = {}  # by the node of the trie below which tokens are looked for
+        self._cut = np.array([(0, 0), *((trie.branch(node), 0) for node in sections)], np.int64)
+        self._tops = {trie.branch(node): node for node in (0, *sections)}
+        self._parts: dict[int, Parts] = {}  # by the branch of the trie below which tokens are looked for
 
     def row(self, state: int) -> Row:
         """The mask of a configuration; stop tokens' bits are set exactly when it is accepting."""
@@ -77,7 +77,7 @@ class MaskTable:
             if self._configurations.is_accepting(state):
                 for token in self._stop_ids:
                     row[token >> 5] |= np.uint32(1 << (token & 31))
-            row.flags.writeable = False
+            row.setflags(write=False)
             self._budget.added(self._me, row.nbytes)
             self._rows[state] = row
         return row
@@ -85,7 +85,9 @@ class MaskTable:
     def _composed(self, state: int) -> Row:
         """The row of a new state: by one kernel if the shared rows of all its parts were met, else by steps."""
         row, parts = np.empty(self._trie.words, np.uint32), self._parts_below(0)
-        found = self._configurations.attempt(entries.compose, self._trie.handle, parts.handle, self._cut, state, row)
+        found = self._configurations.attempt(
+            entries.compose, self._trie.handle, parts.handle, self._trie.scratch()[1], self._cut, state, row
+        )
         if found == entries.ASK:
             row[:] = 0
             self._together(state, 0, row)
@@ -95,7 +97,7 @@ class MaskTable:
 
     def _parts_below(self, top: int) -> Parts:
         if top not in self._parts:
-            self._parts[top] = Parts(self._configurations.networks, self._trie, top)
+            self._parts[top] = Parts(self._configurations.networks, self._trie, self._tops[top])
         return self._parts[top]
 
     def drop_rows(self) -> None:
@@ -106,24 +108,23 @@ class MaskTable:
         """Make every shared row that the mask of `state` could use."""
         with self._configurations.lock:
             parts = self._parts_below(0)
-            items, part, groups = self._split(state, parts.scratch)
+            items, part, groups = self._split(state, parts)
             for group, (span, _, _) in enumerate(groups):
                 parts.find(span, items[part == group], learn=True)
 
     def _walk(self, state: int) -> Row:
-        """The row by a full walk."""
-        row, root = np.zeros(self._trie.words, np.uint32), np.zeros(256, np.int32)
-        path = np.zeros(self._trie.longest + 2, np.int64)
-        self._configurations.call(entries.fill_row, self._trie.handle, state, row, root, path, NO_CUT)
+        """The row by a walk without any short cut."""
+        row, path = np.zeros(self._trie.words, np.uint32), np.zeros(self._trie.longest + 2, np.int64)
+        self._configurations.call(entries.walk_plainly, self._trie.arrays, state, row, path)
         return row
 
     def _together(self, state: int, top: int, row: Row) -> None:
         """Add the union over the state's groups of items of one shared expression, and the walk of all others.
 
-        Of the tokens below trie node `top`, `state` being what holds there.
+        Of the tokens below branch `top` of the trie, `state` being what holds there.
         """
         parts, cut = self._parts_below(top), NO_CUT if top else self._cut
-        items, part, groups = self._split(state, parts.scratch)
+        items, part, groups = self._split(state, parts)
         for group, (span, origin, _) in enumerate(groups):
             found = parts.find(span, items[part == group], learn=False)
             if found is None:
@@ -133,7 +134,7 @@ class MaskTable:
             for local in found:
                 self._add(state, local, parts, span, origin, part, group, row, cut)
         if (part == REST).any():
-            self._fill(self._trie.handle, state, parts, part, REST, row, top, cut, entries.ENDLESS)
+            self._fill(self._trie.handle, state, part, REST, row, top, cut, entries.ENDLESS)
 
     def _met_first(
         self,
@@ -147,15 +148,15 @@ class MaskTable:
         row: Row,
     ) -> list[LocalRow]:
         """Walk a group without a shared row, unless it is long: then its rows are learnt, and returned."""
-        chosen, before, cut = items[part == group], len(self._configurations), NO_CUT if top else self._cut
-        visited = self._fill(self._trie.handle, state, parts, part, group, row, top, cut, LONG_WALK)
+        chosen, cut = items[part == group], NO_CUT if top else self._cut
+        visited = self._fill(self._trie.handle, state, part, group, row, top, cut, LONG_WALK)
         if visited == entries.LONG_WALK:
             found = parts.find(span, chosen, learn=True)
             if found is not None:
                 return found
-            self._fill(self._trie.handle, state, parts, part, group, row, top, cut, entries.ENDLESS)
+            self._fill(self._trie.handle, state, part, group, row, top, cut, entries.ENDLESS)
             parts.leave(span, chosen)
-        elif visited + CONFIGURATION * (len(self._configurations) - before) < SHORT_WALK:
+        elif visited < SHORT_WALK:
             parts.leave(span, chosen)
         elif parts.wanted(span, chosen):
             parts.find(span, chosen, learn=True)
@@ -165,7 +166,6 @@ class MaskTable:
         self,
         trie: NDArray[np.int64],
         state: int,
-        parts: Parts,
         part: NDArray[np.int64],
         group: int,
         row: Row,
@@ -174,29 +174,31 @@ class MaskTable:
         limit: int,
     ) -> int:
         """Walk the items of a group, then the sections at which the walk stopped."""
-        root, path = parts.scratch.root, parts.scratch.path
-        run = self._configurations.attempt
-        visited = run(entries.fill_part, trie, state, part, group, row, root, path, top, cut, limit)
+        scratch = self._trie.scratch()[1]
+        visited = self._configurations.attempt(
+            entries.fill_part, trie, state, part, group, row, scratch, top, cut, limit
+        )
         if visited < 0 and visited != entries.LONG_WALK:
             raise InvariantError("LIVE", "a live transition led nowhere")
         self._sections(row, cut)
         return visited
 
     def _sections(self, row: Row, cut: NDArray[np.int64]) -> None:
-        """Add the tokens below the nodes at which a kernel stopped."""
+        """Add the tokens below the branches at which a kernel stopped."""
         if cut.item(1):
             found = cut[1:].tolist()
             cut[:, 1] = 0
-            for node, state in found:
+            for top, state in found:
                 if state:
-                    self._together(state, node, row)
+                    self._together(state, top, row)
 
-    def _split(self, state: int, scratch: Shares) -> tuple[NDArray[np.int64], NDArray[np.int64], list[list[int]]]:
+    def _split(self, state: int, parts: Parts) -> tuple[NDArray[np.int64], NDArray[np.int64], list[list[int]]]:
         """Scan items; the group of each, REST outside spans; and the groups: [span, origin, items]."""
         items = self._configurations.scan_items(state).copy()
         part = np.empty(len(items), np.int64)
-        count = self._configurations.call(entries.split, scratch.span, state, part, scratch.groups)
-        return items, part, scratch.groups[:count].tolist()
+        groups = self._trie.scratch()[0].groups
+        count = self._configurations.call(entries.split, parts.shares.span, state, part, groups)
+        return items, part, groups[:count].tolist()
 
     def _add(
         self,
@@ -213,9 +215,9 @@ class MaskTable:
         """Add a group's shared row, and walk in this context where tokens leave the expression."""
         np.bitwise_or(row, local.row, out=row)
         if local.leaving is not None:
-            self._fill(local.leaving, state, parts, part, group, row, 0, NO_CUT, entries.ENDLESS)
+            self._fill(local.leaving, state, part, group, row, 0, NO_CUT, entries.ENDLESS)
         elif local.exits is not None:
-            after = self._configurations.arrive(int(parts.scratch.spans[span, SPAN_AFTER]), origin)
-            where = (*local.exits, local.most, local.least, after, row, parts.scratch.path, cut)
+            after = self._configurations.arrive(int(parts.shares.spans[span, SPAN_AFTER]), origin)
+            where = (*local.exits, local.most, local.least, after, row, self._trie.scratch()[1], cut)
             self._configurations.call(entries.fill_below, self._trie.handle, *where)
             self._sections(row, cut)

@@ -17,10 +17,6 @@ from structgen.automata.trie import TokenTrie
 from structgen.kernels.handles import handle
 from structgen.kernels.layout import EXACT, LIKE, NODE, SPAN_FIRST, SPAN_SORT, Shares
 
-NO_CUT = np.array([(1 << 40, 0)], np.int64)  # see kernels/masks.py, fill_row
-MOST_GROUPS = 32
-MOST_ITEMS = 256  # of a state whose mask a kernel puts together by itself
-
 Items = NDArray[np.int64]  # scan items (node, origin, register) of one span and origin
 
 
@@ -40,25 +36,18 @@ class Parts:
         self._terminals = [terminals[key] for key, *_ in self._spans]
         sorts = [(key, sort == LIKE) for key, _, _, _, sort, _, _ in self._spans]
         numbers = {sort: number for number, sort in enumerate(dict.fromkeys(sorts))}
-        part, chosen = np.zeros((2, MOST_ITEMS), np.int64)
-        self.scratch = Shares(
+        self.shares = Shares(
             span=networks.span,
             spans=networks.spans,
             like=networks.like,
             table=np.array([numbers[sort] for sort in sorts], np.int64),
             tables=np.array([_table(terminals[key], like) for key, like in numbers], np.int64).reshape(-1, 4),
-            part=part,
-            chosen=chosen,
-            groups=np.zeros((MOST_GROUPS, 3), np.int64),
-            root=np.zeros(256, np.int32),
-            path=np.zeros(trie.longest + 2, np.int64),
-            no_cut=NO_CUT,
         )
 
     @cached_property
     def handle(self) -> Any:
         """Of the arrays."""
-        return handle(self.scratch)
+        return handle(self.shares)
 
     def find(self, span: int, items: Items, *, learn: bool) -> list[LocalRow] | None:
         """Shared rows whose union is that of the items, all of one span and origin; [] when they are to be walked.
@@ -76,7 +65,7 @@ class Parts:
         else:
             found = [terminal.bounded(node, attr, low, high, learn) for node, attr in self._key(span, items)]
         rows = {id(local): local for local in found if local is not None}
-        self.scratch.tables[self.scratch.table[span]] = _table(terminal, sort == LIKE)
+        self.shares.tables[self.shares.table[span]] = _table(terminal, sort == LIKE)
         if not rows or any(local is None for local in found):
             return None
         return [] if id(WALKED) in rows else list(rows.values())

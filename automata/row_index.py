@@ -44,7 +44,7 @@ class RowIndex:
             if self._count == len(self.records):
                 self._kept.append(self.records)
                 self.records = np.concatenate([self.records, np.zeros_like(self.records)])
-            leaving = None if local.arrays is None else addresses(local.arrays)
+            leaving = None if local.trie is None else addresses(local.trie.radix)
             pairs = np.array(items, np.int64)
             self._kept += [local, leaving, pairs]
             self.records[self._count] = (

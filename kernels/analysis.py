@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from structgen.kernels._jit import inlined, jit
+from structgen.kernels._jit import allocating, inlined
 from structgen.kernels.layout import (
     ARC_TO,
     ARCS,
@@ -112,7 +112,7 @@ def _entry_least(net, g, body, leave, fan, fan_extra, fan_separator):  # type: i
     return min(total + net.segments[g, EXIT], FAR)
 
 
-@jit
+@allocating
 def _postorder(net):  # type: ignore[no-untyped-def]
     """i64 (n,): the nodes, each after those it depends on but for cycles. Tarjan 1972's walk, with a stack of its own,
     on which ~node stands for a node whose dependencies are above it.
@@ -162,7 +162,7 @@ def _push(net, seen, stack, top, node):  # type: ignore[no-untyped-def]
     return top
 
 
-@jit
+@allocating
 def measure_network(net, enter, body, leave, fan, fan_extra, fan_separator):  # type: ignore[no-untyped-def]
     """Fill LEAST, RULE_LEAST and the figures of segments and members in place.
 

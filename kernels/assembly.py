@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from structgen.kernels._jit import jit
+from structgen.kernels._jit import allocating
 from structgen.kernels.analysis import measure_network
 from structgen.kernels.draft import (
     D_ARCS,
@@ -71,7 +71,7 @@ from structgen.kernels.layout import (
 )  # fmt: skip
 
 
-@jit
+@allocating
 def assemble(d):  # type: ignore[no-untyped-def]
     """(Network, i32 (n,) span of each node or -1), measured; see layout.Network."""
     n, g, r = d.counts[D_NODES], d.counts[D_SEGMENTS], d.rules.shape[0]
@@ -115,7 +115,7 @@ def assemble(d):  # type: ignore[no-untyped-def]
     return net, span
 
 
-@jit
+@allocating
 def _measure(net, d):  # type: ignore[no-untyped-def]
     """Distances; then: a repetition whose body may be empty has no minimum, a separator must find a member to write."""
     g = d.counts[D_SEGMENTS]
@@ -139,7 +139,7 @@ def _measure(net, d):  # type: ignore[no-untyped-def]
             _find_writable(net, k, separator[k])
 
 
-@jit
+@allocating
 def _find_writable(net, k, separator):  # type: ignore[no-untyped-def]
     """The members of segment k that have a text: while one of them is left, a separator may be written."""
     broad = net.segments[k, BROAD] == 1
@@ -159,7 +159,7 @@ def _find_writable(net, k, separator):  # type: ignore[no-untyped-def]
             net.silent[e, OP] = PLAIN
 
 
-@jit
+@allocating
 def _keep(nodes, column, edges, to, dead, dead_rule):  # type: ignore[no-untyped-def]
     """Drop the edges to dead nodes and calls of dead rules in place; how many are left."""
     kept, n = 0, nodes.shape[0] - 1
@@ -175,7 +175,7 @@ def _keep(nodes, column, edges, to, dead, dead_rule):  # type: ignore[no-untyped
     return kept
 
 
-@jit
+@allocating
 def prune(net):  # type: ignore[no-untyped-def]
     """Drop every edge to what cannot finish, then mark the kind of each node; (arcs, calls, silent) that are left."""
     nodes, n = net.nodes, net.nodes.shape[0] - 1

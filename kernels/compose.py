@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from structgen.kernels._jit import inlined, jit
+from structgen.kernels._jit import allocating, inlined, jit
 from structgen.kernels.earley import EVERY, arrive
-from structgen.kernels.handles import ints_at, longs_at, trie_at, words_at
+from structgen.kernels.handles import ints_at, longs_at, radix_at, words_at
 from structgen.kernels.layout import (
     ATTR,
     BOUNDED,
@@ -44,11 +44,11 @@ from structgen.kernels.layout import (
     SPAN_LOW,
     SPAN_SORT,
 )
-from structgen.kernels.masks import fill_below, fill_row, split
+from structgen.kernels.masks import split
+from structgen.kernels.walks import ENDLESS, fill_below, fill_row
 
 ASK = -5  # a part's row is not known: nothing was done
 REST = -1  # the group of items that are walked
-ENDLESS = 1 << 60  # trie nodes: no limit
 
 
 @inlined
@@ -66,13 +66,13 @@ def _bounded(shares, span, records, r, attr):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _exact(memo, shares, records, r, first, n, group, base):  # type: ignore[no-untyped-def]
+def _exact(memo, scratch, records, r, first, n, group, base):  # type: ignore[no-untyped-def]
     """The record of all items of a group, from record r on, or -1; nodes count from `base`."""
     while r >= 0:
         pairs = longs_at(records[r, PAIRS], records[r, N_PAIRS], 2)
-        k, same = 0, records[r, N_PAIRS] == shares.groups[group, 2]
+        k, same = 0, records[r, N_PAIRS] == scratch.groups[group, 2]
         for i in range(n):
-            if same and shares.part[i] == group:
+            if same and scratch.part[i] == group:
                 same = memo.scans[first + i, NODE] - base == pairs[k, 0] and memo.scans[first + i, ATTR] == pairs[k, 1]
                 k += 1
         if same:
@@ -81,26 +81,26 @@ def _exact(memo, shares, records, r, first, n, group, base):  # type: ignore[no-
     return r
 
 
-@inlined
+@allocating
 def _records(shares, span):  # type: ignore[no-untyped-def]
     table = shares.table[span]
     return longs_at(shares.tables[table, RECORDS_AT], shares.tables[table, N_RECORDS], RECORD)
 
 
 @inlined
-def _choose(memo, shares, config, n, found):  # type: ignore[no-untyped-def]
+def _choose(memo, shares, scratch, config, n, found):  # type: ignore[no-untyped-def]
     """Write the record of each item, once per row and group; how many items are left to be walked, or ASK."""
     first, rest = memo.configs[config, SCANS], np.int64(0)
     for i in range(n):
-        shares.chosen[i] = -1
-        group = shares.part[i]
+        scratch.chosen[i] = -1
+        group = scratch.part[i]
         if group == REST:
             rest += 1
             continue
-        span, node, again = shares.groups[group, 0], memo.scans[first + i, NODE], False
+        span, node, again = scratch.groups[group, 0], memo.scans[first + i, NODE], False
         sort, base = shares.spans[span, SPAN_SORT], shares.spans[span, SPAN_FIRST]
         for j in range(i):
-            again |= sort == EXACT and shares.part[j] == group
+            again |= sort == EXACT and scratch.part[j] == group
         number = shares.like[node] if sort == LIKE else node - base
         if again or number < 0:
             continue
@@ -111,45 +111,44 @@ def _choose(memo, shares, config, n, found):  # type: ignore[no-untyped-def]
         if r >= shares.tables[table, N_RECORDS]:  # the index has grown, the table tells where it was
             return np.int64(ASK)
         if sort == EXACT:
-            r = _exact(memo, shares, _records(shares, span), r, first, n, group, base)
+            r = _exact(memo, scratch, _records(shares, span), r, first, n, group, base)
         elif sort == BOUNDED:
             r = _bounded(shares, span, _records(shares, span), r, memo.scans[first + i, ATTR])
         if r < 0:
             return np.int64(ASK)
-        found -= shares.groups[group, 2] > 0
-        shares.groups[group, 2] = 0  # its row is found
+        found -= scratch.groups[group, 2] > 0
+        scratch.groups[group, 2] = 0  # its row is found
         if _records(shares, span)[r, ROW_AT] == 0:  # of an EXACT group
             for j in range(i, n):
-                if shares.part[j] == group:
-                    shares.part[j] = REST
+                if scratch.part[j] == group:
+                    scratch.part[j] = REST
             rest += 1
             continue
         for j in range(i):
-            again |= shares.part[j] == group and shares.chosen[j] == r
+            again |= scratch.part[j] == group and scratch.chosen[j] == r
         if not again:
-            shares.chosen[i] = r
+            scratch.chosen[i] = r
     return rest if found == 0 else np.int64(ASK)
 
 
 @inlined
-def _add(net, memo, work, trie, shares, cut, config, i, row):  # type: ignore[no-untyped-def]
+def _add(net, memo, work, radix, shares, scratch, cut, config, i, row):  # type: ignore[no-untyped-def]
     """Walk in this context the tokens that leave the expression of item i; nodes visited, or GROW / CROWDED."""
-    r, group = shares.chosen[i], shares.part[i]
-    records, path = _records(shares, shares.groups[group, 0]), shares.path
+    r, group = scratch.chosen[i], scratch.part[i]
+    records, part = _records(shares, scratch.groups[group, 0]), scratch.part
     if records[r, LEAVING_AT]:
-        leaving = trie_at(records[r, LEAVING_AT])
-        part, no_cut = shares.part, shares.no_cut
-        return fill_row(net, memo, work, leaving, config, part, group, row, shares.root, path, 0, no_cut, ENDLESS)
+        leaving = radix_at(records[r, LEAVING_AT])
+        return fill_row(net, memo, work, leaving, config, part, group, row, scratch, 0, scratch.no_cut, ENDLESS)
     if records[r, FIRST_AT] == 0:
         return np.int64(0)
     origin = memo.scans[memo.configs[config, SCANS] + i, ORIGIN]
-    after = arrive(net, memo, work, shares.spans[shares.groups[group, 0], SPAN_AFTER], origin)
+    after = arrive(net, memo, work, shares.spans[scratch.groups[group, 0], SPAN_AFTER], origin)
     if after < 0:
         return after
     first = longs_at(records[r, FIRST_AT], 1, 257)[0]
-    exits = ints_at(records[r, EXITS_AT], 3 * records[r, N_EXITS]).reshape((records[r, N_EXITS], 3))
+    exits = ints_at(records[r, EXITS_AT], 4 * records[r, N_EXITS]).reshape((records[r, N_EXITS], 4))
     most, least = records[r, LEFT], records[r, DUE]
-    return fill_below(net, memo, work, trie, first, exits, most, least, after, row, path, cut)
+    return fill_below(net, memo, work, radix, first, exits, most, least, after, row, scratch, cut)
 
 
 @inlined
@@ -162,40 +161,40 @@ def _walked(cut, found):  # type: ignore[no-untyped-def]
 
 
 @jit
-def compose(net, memo, work, trie, shares, cut, config, row):  # type: ignore[no-untyped-def]
+def compose(net, memo, work, radix, shares, scratch, cut, config, row):  # type: ignore[no-untyped-def]
     """Write the mask of `config` into u32 `row`; trie nodes visited, ASK, or GROW / CROWDED (call again)."""
     n = memo.configs[config + 1, SCANS] - memo.configs[config, SCANS]
-    if n > shares.part.shape[0]:
+    if n > scratch.part.shape[0]:
         return np.int64(ASK)
-    root, path, part = shares.root, shares.path, shares.part
-    found = split(memo, shares.span, config, part, shares.groups)
+    part = scratch.part
+    found = split(memo, shares.span, config, part, scratch.groups)
     if found == 0:
         row[:] = 0
-        return _walked(cut, fill_row(net, memo, work, trie, config, EVERY, 0, row, root, path, 0, cut, ENDLESS))
-    rest = _choose(memo, shares, config, n, found)
+        return _walked(cut, fill_row(net, memo, work, radix, config, EVERY, 0, row, scratch, 0, cut, ENDLESS))
+    rest = _choose(memo, shares, scratch, config, n, found)
     if rest == ASK:
         return rest
     if rest == n:
         row[:] = 0
     begun, visited = False, np.int64(0)
     for i in range(n):
-        if shares.chosen[i] < 0:
+        if scratch.chosen[i] < 0:
             continue
-        records = _records(shares, shares.groups[part[i], 0])
-        local = words_at(records[shares.chosen[i], ROW_AT], row.shape[0])
+        records = _records(shares, scratch.groups[part[i], 0])
+        local = words_at(records[scratch.chosen[i], ROW_AT], row.shape[0])
         if begun:
             for k in range(row.shape[0]):
                 row[k] |= local[k]
-        else:
-            row[:] = local
+        else:  # by a loop: Numba's assignment of arrays checks for broadcasting at every word
+            for k in range(row.shape[0]):
+                row[k] = local[k]
             begun = True
-        walked = _walked(cut, _add(net, memo, work, trie, shares, cut, config, i, row))
+        walked = _walked(cut, _add(net, memo, work, radix, shares, scratch, cut, config, i, row))
         if walked < 0:
             return walked
         visited += walked
     if rest:
-        walked = fill_row(net, memo, work, trie, config, part, REST, row, root, path, 0, cut, ENDLESS)
-        walked = _walked(cut, walked)
+        walked = _walked(cut, fill_row(net, memo, work, radix, config, part, REST, row, scratch, 0, cut, ENDLESS))
         if walked < 0:
             return walked
         visited += walked

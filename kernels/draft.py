@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from structgen.kernels._jit import inlined, jit
+from structgen.kernels._jit import allocating, inlined, jit
 from structgen.kernels.layout import SPAN_AFTER, SPAN_END, SPAN_FIRST, SPAN_HIGH, SPAN_KEY, SPAN_LOW, SPAN_SORT
 
 D_NODES, D_ARCS, D_CALLS, D_SILENT, D_SETS, D_SEGMENTS, D_MEMBERS, D_SPANS, D_SOLID, D_BROAD, D_STEPS = range(11)
@@ -78,7 +78,7 @@ def add_arc(d, a, label, b):  # type: ignore[no-untyped-def]
     d.counts[D_ARCS] = e + 1
 
 
-@jit
+@allocating
 def number_sets(prog, d):  # type: ignore[no-untyped-def]
     """Give each arc the number of its byte set in place of `add_arc`'s label; equal sets have one number.
 

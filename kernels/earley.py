@@ -34,6 +34,7 @@ from structgen.kernels.layout import (
 )
 
 EVERY = np.zeros(0, np.int64)
+ODD = -7  # a token that is no plain text
 
 
 @inlined
@@ -129,6 +130,19 @@ def step(net, memo, work, config, byte):  # type: ignore[no-untyped-def]
     after = scan(net, memo, work, config, byte, EVERY, 0)
     if after >= 0:
         spread(net, memo, config, byte, EVERY, 0, memo.trans[config], after)
+    return after
+
+
+@jit
+def read(net, memo, work, words, config, token):  # type: ignore[no-untyped-def]
+    """The configuration after a token: DEAD, an id, ODD if it is not plain text, or GROW / CROWDED (call again)."""
+    at, end = words.spans[token, 0], words.spans[token, 1]
+    if at < 0:
+        return np.int64(ODD)
+    after = np.int64(config)
+    while at < end and after > 0:
+        after = np.int64(step(net, memo, work, after, np.int64(words.data[at])))
+        at += 1
     return after
 
 

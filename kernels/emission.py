@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from structgen.kernels._jit import inlined, jit
+from structgen.kernels._jit import allocating, inlined, jit
 from structgen.kernels.draft import (
     D_BROAD,
     D_MEMBERS,
@@ -182,7 +182,7 @@ def _enter_graph(prog, d, frames, top, pc, a, b, here, shared):  # type: ignore[
     return end
 
 
-@jit
+@allocating
 def _steps(prog, d, at, labels, parts, edges, first, here):  # type: ignore[no-untyped-def]
     """The edges of a graph as steps. What follows the first byte of a label is one step for each target, however many
     edges lead there: the states of "any character but ..." then differ in arcs only (8 arcs a state, not 35 nodes)."""

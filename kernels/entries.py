@@ -12,15 +12,18 @@ from structgen.kernels import earley as _earley
 from structgen.kernels import interning as _interning
 from structgen.kernels import masks as _masks
 from structgen.kernels import registers as _registers
+from structgen.kernels import walks as _walks
 from structgen.kernels._jit import jit
-from structgen.kernels.handles import automaton, shares_of, trie_of
+from structgen.kernels.handles import automaton, radix_of, scratch_of, shares_of, words_of
 
-_arrive, _begin, _gather, _step = _earley.arrive, _earley.begin, _earley.gather, _earley.step
+_arrive, _begin, _gather, _step, _read = _earley.arrive, _earley.begin, _earley.gather, _earley.step, _earley.read
 _measure, _shortest = _distances.measure, _distances.shortest
 _rehash, _rehash_sets = _interning.rehash, _registers.rehash_sets
-_fill_row, _fill_below, _survey, _split = _masks.fill_row, _masks.fill_below, _masks.survey, _masks.split
-_composed = _compose.compose
-ASK, LONG_WALK, ENDLESS, EVERY = _compose.ASK, _masks.LONG_WALK, _compose.ENDLESS, _earley.EVERY
+_fill_row, _fill_below, _survey, _split = _walks.fill_row, _walks.fill_below, _masks.survey, _masks.split
+_composed, _walk_plainly = _compose.compose, _walks.walk_plainly
+ASK, LONG_WALK, ENDLESS, EVERY = _compose.ASK, _walks.LONG_WALK, _walks.ENDLESS, _earley.EVERY
+CONFIGURATION = _walks.CONFIGURATION
+ODD = _earley.ODD
 
 
 @jit
@@ -33,6 +36,12 @@ def begin(h):  # type: ignore[no-untyped-def]
 def step(h, config, byte):  # type: ignore[no-untyped-def]
     net, memo, work = automaton(h)
     return _step(net, memo, work, config, byte)
+
+
+@jit
+def read(h, words, config, token):  # type: ignore[no-untyped-def]
+    net, memo, work = automaton(h)
+    return _read(net, memo, work, words_of(words), config, token)
 
 
 @jit
@@ -74,15 +83,23 @@ def rehash_sets(h):  # type: ignore[no-untyped-def]
 
 
 @jit
-def fill_row(h, trie, config, row, root, path, cut):  # type: ignore[no-untyped-def]
+def fill_row(h, trie, config, row, scratch, top, limit):  # type: ignore[no-untyped-def]
     net, memo, work = automaton(h)
-    return _fill_row(net, memo, work, trie_of(trie), config, EVERY, 0, row, root, path, 0, cut, ENDLESS)
+    s = scratch_of(scratch)
+    return _fill_row(net, memo, work, radix_of(trie), config, EVERY, 0, row, s, top, s.no_cut, limit)
 
 
 @jit
-def fill_part(h, trie, config, part, chosen, row, root, path, top, cut, limit):  # type: ignore[no-untyped-def]
+def walk_plainly(h, trie, config, row, path):  # type: ignore[no-untyped-def]
     net, memo, work = automaton(h)
-    return _fill_row(net, memo, work, trie_of(trie), config, part, chosen, row, root, path, top, cut, limit)
+    return _walk_plainly(net, memo, work, trie, config, row, path)
+
+
+@jit
+def fill_part(h, trie, config, part, chosen, row, scratch, top, cut, limit):  # type: ignore[no-untyped-def]
+    net, memo, work = automaton(h)
+    s = scratch_of(scratch)
+    return _fill_row(net, memo, work, radix_of(trie), config, part, chosen, row, s, top, cut, limit)
 
 
 @jit
@@ -94,16 +111,17 @@ def split(h, span, config, part, groups):  # type: ignore[no-untyped-def]
 @jit
 def survey(h, trie, config, top, need, closed, exits, leaves, known, path):  # type: ignore[no-untyped-def]
     net, memo, work = automaton(h)
-    return _survey(net, memo, work, trie_of(trie), config, top, need, closed, exits, leaves, known, path)
+    return _survey(net, memo, work, radix_of(trie), config, top, need, closed, exits, leaves, known, path)
 
 
 @jit
-def fill_below(h, trie, first, exits, most, least, config, row, path, cut):  # type: ignore[no-untyped-def]
+def fill_below(h, trie, first, exits, most, least, config, row, scratch, cut):  # type: ignore[no-untyped-def]
     net, memo, work = automaton(h)
-    return _fill_below(net, memo, work, trie_of(trie), first, exits, most, least, config, row, path, cut)
+    s = scratch_of(scratch)
+    return _fill_below(net, memo, work, radix_of(trie), first, exits, most, least, config, row, s, cut)
 
 
 @jit
-def compose(h, trie, shares, cut, config, row):  # type: ignore[no-untyped-def]
+def compose(h, trie, shares, scratch, cut, config, row):  # type: ignore[no-untyped-def]
     net, memo, work = automaton(h)
-    return _composed(net, memo, work, trie_of(trie), shares_of(shares), cut, config, row)
+    return _composed(net, memo, work, radix_of(trie), shares_of(shares), scratch_of(scratch), cut, config, row)

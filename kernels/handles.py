@@ -19,11 +19,11 @@ from numba.extending import intrinsic
 from numba.np.numpy_support import carray
 from numpy.typing import NDArray
 
-from structgen.kernels._jit import jit
-from structgen.kernels.layout import Memo, Network, Shares, Trie, Work
+from structgen.kernels._jit import allocating
+from structgen.kernels.layout import Memo, Network, Radix, Scratch, Shares, Words, Work
 
 ADDRESS, ROWS, COLUMNS = range(3)  # of a handle's rows, one per array
-N_NETWORK, N_MEMO, N_WORK, N_TRIE = (len(group._fields) for group in (Network, Memo, Work, Trie))
+N_NETWORK, N_MEMO, N_RADIX = (len(group._fields) for group in (Network, Memo, Radix))
 
 
 def _pointer(dtype: Any) -> Any:
@@ -40,7 +40,7 @@ def _pointer(dtype: Any) -> Any:
 
 
 _i64, _i32, _u64 = _pointer(types.int64), _pointer(types.int32), _pointer(types.uint64)
-_u8, _u16, _u32 = _pointer(types.uint8), _pointer(types.uint16), _pointer(types.uint32)
+_u8, _u32 = _pointer(types.uint8), _pointer(types.uint32)
 
 
 def handle(*groups: tuple[Any, ...]) -> Any:
@@ -59,7 +59,7 @@ def addresses(*groups: tuple[Any, ...]) -> NDArray[np.int64]:
     return table
 
 
-@jit
+@allocating
 def _describe(arrays, table, row):  # type: ignore[no-untyped-def]
     """Write a row for each array, from `row` on."""
     for a in literal_unroll(arrays):
@@ -74,8 +74,16 @@ if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
         """(Network, Memo, Work) of a handle."""
         return h
 
-    def trie_of(h: Any) -> Any:
-        """Trie of a handle."""
+    def radix_of(h: Any) -> Any:
+        """Radix of a handle."""
+        return h[0]
+
+    def scratch_of(h: Any) -> Any:
+        """Scratch of a handle."""
+        return h[0]
+
+    def words_of(h: Any) -> Any:
+        """Words of a handle."""
         return h[0]
 
     def shares_of(h: Any) -> Any:
@@ -94,11 +102,12 @@ if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
         """A u32 array by its address."""
         return _at(address, np.uint32, length)
 
-    def trie_at(address: Any) -> Any:
-        """The Trie whose `addresses` are at an address."""
-        dtypes = (np.uint8, np.uint16, np.int32, np.int32, np.int32)
-        table = longs_at(address, N_TRIE, 3)
-        return Trie(*(_at(row[ADDRESS], dtype, row[ROWS]) for row, dtype in zip(table, dtypes, strict=True)))
+    def radix_at(address: Any) -> Any:
+        """The Radix whose `addresses` are at an address."""
+        dtypes = (np.int32, np.uint64, np.int32, np.int32, np.int32)
+        table = zip(longs_at(address, N_RADIX, 3).tolist(), dtypes, strict=True)
+        arrays = [_at(at, dtype, rows * columns).reshape(rows, columns) for (at, rows, columns), dtype in table]
+        return Radix(arrays[0], arrays[1], *(array.reshape(-1) for array in arrays[2:]))
 
     def _at(address: int, dtype: Any, length: int) -> Any:
         size = int(length) * np.dtype(dtype).itemsize
@@ -106,23 +115,27 @@ if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
 
 else:
 
-    @jit
+    @allocating
     def _long(h, i):  # type: ignore[no-untyped-def]
         return carray(_i64(h[i, ADDRESS]), (h[i, ROWS],))
 
-    @jit
+    @allocating
     def _longs(h, i):  # type: ignore[no-untyped-def]
         return carray(_i64(h[i, ADDRESS]), (h[i, ROWS], h[i, COLUMNS]))
 
-    @jit
+    @allocating
     def _bits(h, i):  # type: ignore[no-untyped-def]
         return carray(_u64(h[i, ADDRESS]), (h[i, ROWS], h[i, COLUMNS]))
 
-    @jit
+    @allocating
     def _int(h, i):  # type: ignore[no-untyped-def]
         return carray(_i32(h[i, ADDRESS]), (h[i, ROWS],))
 
-    @jit
+    @allocating
+    def _ints(h, i):  # type: ignore[no-untyped-def]
+        return carray(_i32(h[i, ADDRESS]), (h[i, ROWS], h[i, COLUMNS]))
+
+    @allocating
     def automaton(h):  # type: ignore[no-untyped-def]
         """(Network, Memo, Work) of a handle."""
         net = Network(
@@ -131,44 +144,50 @@ else:
         )  # fmt: skip
         m = N_NETWORK
         memo = Memo(
-            _long(h, m), carray(_i32(h[m + 1, ADDRESS]), (h[m + 1, ROWS], h[m + 1, COLUMNS])), _longs(h, m + 2),
-            _longs(h, m + 3), _longs(h, m + 4), _longs(h, m + 5), _int(h, m + 6), _bits(h, m + 7), _int(h, m + 8)
+            _long(h, m), _ints(h, m + 1), _bits(h, m + 2), _longs(h, m + 3), _longs(h, m + 4), _longs(h, m + 5),
+            _longs(h, m + 6), _int(h, m + 7), _bits(h, m + 8), _int(h, m + 9)
         )  # fmt: skip
         w = N_NETWORK + N_MEMO
         return net, memo, Work(_longs(h, w), _longs(h, w + 1), _long(h, w + 2), _long(h, w + 3))
 
-    @jit
-    def trie_of(h):  # type: ignore[no-untyped-def]
-        """Trie of a handle."""
-        return Trie(
-            carray(_u8(h[0, ADDRESS]), (h[0, ROWS],)), carray(_u16(h[1, ADDRESS]), (h[1, ROWS],)),
-            _int(h, 2), _int(h, 3), _int(h, 4)
-        )  # fmt: skip
+    @allocating
+    def radix_of(h):  # type: ignore[no-untyped-def]
+        """Radix of a handle."""
+        return Radix(_ints(h, 0), _bits(h, 1), _int(h, 2), _int(h, 3), _int(h, 4))
 
-    @jit
+    @allocating
+    def words_of(h):  # type: ignore[no-untyped-def]
+        """Words of a handle."""
+        return Words(carray(_u8(h[0, ADDRESS]), (h[0, ROWS],)), _longs(h, 1))
+
+    @allocating
     def shares_of(h):  # type: ignore[no-untyped-def]
         """Shares of a handle."""
-        return Shares(
-            _int(h, 0), _longs(h, 1), _long(h, 2), _long(h, 3), _longs(h, 4), _long(h, 5), _long(h, 6), _longs(h, 7),
-            _int(h, 8), _long(h, 9), _longs(h, 10)
+        return Shares(_int(h, 0), _longs(h, 1), _long(h, 2), _long(h, 3), _longs(h, 4))
+
+    @allocating
+    def scratch_of(h):  # type: ignore[no-untyped-def]
+        """Scratch of a handle."""
+        return Scratch(
+            _long(h, 0), _long(h, 1), _longs(h, 2), _int(h, 3), _longs(h, 4), _bits(h, 5), _longs(h, 6), _long(h, 7)
         )  # fmt: skip
 
-    @jit
+    @allocating
     def longs_at(address, rows, columns):  # type: ignore[no-untyped-def]
         """An i64 array by its address."""
         return carray(_i64(address), (rows, columns))
 
-    @jit
+    @allocating
     def ints_at(address, length):  # type: ignore[no-untyped-def]
         """An i32 array by its address."""
         return carray(_i32(address), (length,))
 
-    @jit
+    @allocating
     def words_at(address, length):  # type: ignore[no-untyped-def]
         """A u32 array by its address."""
         return carray(_u32(address), (length,))
 
-    @jit
-    def trie_at(address):  # type: ignore[no-untyped-def]
-        """The Trie whose `addresses` are at an address."""
-        return trie_of(longs_at(address, N_TRIE, 3))
+    @allocating
+    def radix_at(address):  # type: ignore[no-untyped-def]
+        """The Radix whose `addresses` are at an address."""
+        return radix_of(longs_at(address, N_RADIX, 3))

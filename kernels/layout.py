@@ -120,6 +120,8 @@ ACCEPTING, DISTANCE, ITEMS, SCANS, CALLERS = range(5)  # Memo.configs
 NODE, ORIGIN, ATTR = range(3)  # Memo.items, Memo.scans, Work.agenda
 BY_RULE, BACK_TO, BACK_ORIGIN, BACK_ATTR, BACK_FAR = range(5)  # Memo.callers
 SLOT, STAMP = range(2)  # Work.seen
+LOOPS = 4  # Memo.live: behind four words of bits
+UNSET = np.uint64(1 << 63)
 
 
 class Memo(NamedTuple):
@@ -127,6 +129,8 @@ class Memo(NamedTuple):
 
     counts    i64 (6,)        configurations, items, scans, callers, sets in use; configurations measured
     trans     i32 (C, 256)    next configuration, DEAD or UNKNOWN
+    live      u64 (C, 5)      the set of bytes whose transition is not DEAD; LOOPS classes of characters that lead back
+                              here (kernels/loops.py), UNSET until somebody asks
     configs   i64 (C+1, 5)    ACCEPTING the text so far is complete; DISTANCE fewest bytes to a complete one (if
                               measured); ITEMS, SCANS, CALLERS first rows, ending where the next configuration's begin
     items     i64 (., 3)      the kernel: what identifies a configuration, sorted
@@ -141,6 +145,7 @@ class Memo(NamedTuple):
 
     counts: NDArray[np.int64]
     trans: NDArray[np.int32]
+    live: NDArray[np.uint64]
     configs: NDArray[np.int64]
     items: NDArray[np.int64]
     scans: NDArray[np.int64]
@@ -177,13 +182,45 @@ class Trie(NamedTuple):
     token: NDArray[np.int32]
 
 
+BYTE, TOKEN, BRANCH, END = range(4)  # Radix.nodes
+KIDS, CLASSES_BELOW = 4, 5  # Radix.branches: behind four words of bits
+LEAF, CHAINED = -1, -2  # in place of a branch
+NO_TOKEN, SEVERAL = -1, -2  # in place of a token
+
+
+class Radix(NamedTuple):
+    """A Trie as walks read it: they go to the children that are alive, not past those that are dead.
+
+    nodes     i32 (n, 4)   in the trie's order: BYTE; TOKEN that ends here, NO_TOKEN or SEVERAL; BRANCH row of
+                           `branches`, LEAF without children, CHAINED with one, which is the next node (the root and its
+                           children are never CHAINED); END the first node after its subtree
+    branches  u64 (b, 6)   the set of the children's bytes, KIDS where they begin in `kids`, CLASSES_BELOW of the
+                           characters in the subtree (kernels/loops.py)
+    kids      i32 (k,)     children by byte
+    token_start, token     those of the trie
+    """
+
+    nodes: NDArray[np.int32]
+    branches: NDArray[np.uint64]
+    kids: NDArray[np.int32]
+    token_start: NDArray[np.int32]
+    token: NDArray[np.int32]
+
+
+class Words(NamedTuple):
+    """The texts of tokens.  data u8 (bytes,); spans i64 (V, 2) first byte and end of each, or -1 if it is no text."""
+
+    data: NDArray[np.uint8]
+    spans: NDArray[np.int64]
+
+
 RECORD = 11  # columns of what is known of a shared row
 NEXT_RECORD, LEFT, DUE, MOST, PAIRS, N_PAIRS, ROW_AT, FIRST_AT, EXITS_AT, N_EXITS, LEAVING_AT = range(RECORD)
 HEADS_AT, N_HEADS, RECORDS_AT, N_RECORDS = range(4)  # Shares.tables
 
 
 class Shares(NamedTuple):
-    """Where the shared rows of a grammar's spans are (automata/row_index.py), and scratch to put masks together.
+    """Where the shared rows of a grammar's spans are (automata/row_index.py).
 
     span      i32 (n,)     span of each node or -1, spans i64 (k, 7), like i64 (n,): see RuleNetworks
     table     i64 (k,)     the row of `tables` of each span
@@ -193,10 +230,7 @@ class Shares(NamedTuple):
                            BOUNDED: an item with LEFT repetitions possible and DUE required, of MOST that tokens tell
                            apart; EXACT: the N_PAIRS items (node, register) at address PAIRS; LIKE: the promise. Then
                            the row: u32 words at ROW_AT (0: it does not pay, walk); local.Exits at FIRST_AT (0: none)
-                           and EXITS_AT, N_EXITS of them; addresses of the arrays of a trie at LEAVING_AT, or 0
-    part      i64 (P,)     group of each scan item;  chosen i64 (P,) record of each, or -1
-    groups    i64 (G, 3)   span, origin and number of items of each group
-    root      i32 (256,), path i64 (depth + 2,): see masks.fill_row;  no_cut i64 (1, 2): its `cut` that cuts nothing
+                           and EXITS_AT, N_EXITS of them; addresses of the arrays of a Radix at LEAVING_AT, or 0
     """
 
     span: NDArray[np.int32]
@@ -204,9 +238,22 @@ class Shares(NamedTuple):
     like: NDArray[np.int64]
     table: NDArray[np.int64]
     tables: NDArray[np.int64]
+
+
+class Scratch(NamedTuple):
+    """Of one mask at a time; P scan items, G groups of them, walks begun at S nodes.
+
+    part i64 (P,) group of each scan item;  chosen i64 (P,) record of each, or -1;  groups i64 (G, 3) span, origin and
+    number of items of each group;  root i32 (256,) transitions of some of a state's items;  seeds i64 (S, 2) and path
+    u64 (depth + 2, 7): see walks.walk and masks.survey;  no_cut i64 (1, 2): see walks.fill_row;  ends i64, empty or
+    with room for every node and one more: see walks.walk
+    """
+
     part: NDArray[np.int64]
     chosen: NDArray[np.int64]
     groups: NDArray[np.int64]
     root: NDArray[np.int32]
-    path: NDArray[np.int64]
+    seeds: NDArray[np.int64]
+    path: NDArray[np.uint64]
     no_cut: NDArray[np.int64]
+    ends: NDArray[np.int64]

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from structgen.kernels._jit import jit
+from structgen.kernels._jit import allocating, jit
 from structgen.kernels.agenda import mix
 from structgen.kernels.lr import (
     CLASS,
@@ -164,7 +164,7 @@ def possible_inside(tab, lex, memo, state, row, stack, column):  # type: ignore[
     return np.int64(0)
 
 
-@jit
+@allocating
 def intern(tab, lex, memo, n):  # type: ignore[no-untyped-def]
     """Id of the configuration of the first n agenda threads, made if new; GROW."""
     rows = tab.bytes.shape[0]

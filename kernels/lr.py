@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from structgen.kernels._jit import jit
+from structgen.kernels._jit import allocating, jit
 from structgen.kernels.agenda import mix
 
 UNKNOWN, GROW, CROWDED, NEED = -1, -2, -3, -4
@@ -160,7 +160,7 @@ def reduce_for(tab, memo, stack, terminal, local):  # type: ignore[no-untyped-de
             return base, n, np.int32(0)
 
 
-@jit
+@allocating
 def feed(tab, memo, stack, terminal, margin):  # type: ignore[no-untyped-def]
     """The stack after a terminal: 0 when it is an error, GROW. New nodes carry `margin`."""
     local = np.empty(MOST_LOCAL, np.int64)
@@ -216,7 +216,7 @@ def take(tab, memo, stack, terminal, column):  # type: ignore[no-untyped-def]
     return feed(tab, memo, stack, terminal, margin)
 
 
-@jit
+@allocating
 def finish(tab, memo, stack):  # type: ignore[no-untyped-def]
     """1 when the text may end with this stack, 0 when not, GROW: blocks that are open are closed first."""
     margin = memo.stacks[stack, MARGIN]
@@ -230,7 +230,7 @@ def finish(tab, memo, stack):  # type: ignore[no-untyped-def]
     return np.int64(action > 0)
 
 
-@jit
+@allocating
 def learn_shiftable(tab, memo, stack):  # type: ignore[no-untyped-def]
     """Fill memo.shiftable of a stack; 0, or GROW."""
     if memo.known[stack]:

@@ -1,149 +1,43 @@
-"""From a configuration to the row of tokens it allows, by one walk over the vocabulary's trie.
+"""What shared rows are made from: what each token does below a state, and where tokens leave an expression.
 
-A token's bit is set if and only if its bytes keep the text a prefix of the language. A dead byte cuts off its whole
-subtree; the last byte of a leaf needs no new configuration, since a transition that is not DEAD is enough.
-
-Cost: one transition look-up per visited trie node, plus a new configuration per unknown transition at inner nodes.
-Reference: automata/reference.py.
+`survey` walks as kernels/walks.py does and looks at every configuration, leaves included; `split` parts a state's items
+by shared expression. Cost: a survey some nanoseconds per live trie node, and every configuration below the state.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from structgen.kernels._jit import inlined, jit
-from structgen.kernels.earley import scan, spread, step
-from structgen.kernels.interning import open_item
-from structgen.kernels.layout import ACCEPTING, ATTR, NODE, ORIGIN, SCANS, SEGMENT
+from structgen.kernels._jit import jit
+from structgen.kernels.earley import step
+from structgen.kernels.layout import (
+    ACCEPTING,
+    ATTR,
+    BRANCH,
+    BYTE,
+    CHAINED,
+    LEAF,
+    NODE,
+    ORIGIN,
+    SCANS,
+    SEGMENT,
+)
+from structgen.kernels.walks import CHILD, CONFIG, DUE, PARENT, UNITS, enter, take
 
 ALIVE, LEAVES, MIXED, COUNTING, CLOSED = 1, 2, 4, 8, 16  # what `survey` notes of a configuration
 UNCERTAIN = -4  # it gave up
-LONG_WALK = -6  # a walk was longer than allowed
-WIDE = 24  # bytes
-CHILD, UNITS, DUE = range(3)  # of exits
+COUNT, PHASE = 5, 6  # of a survey's path, beside the columns of walks
 
 
 @jit
-def fill_row(net, memo, work, trie, config, part, chosen, row, root, path, top, cut, limit):  # type: ignore[no-untyped-def]
-    """Set bit t of u32 array `row` for every token t below trie node `top` that is allowed, `config` being what holds
-    there; bits that are set stay set.
-
-    If i64 `part` is not empty it has an entry per scan item of `config`, and only items whose entry is `chosen` count.
-    Below the nodes in column 0 of i64 `cut` (., 2), children of the root, nothing is visited if what holds there takes
-    WIDE bytes or more: column 1 receives that configuration. Row 0 of `cut` is no node: no more nodes than cut[0, 0]
-    are below others than those listed, and cut[0, 1] becomes 1 if another row received something. Returns how many trie
-    nodes were visited, LONG_WALK beyond `limit` of them, or GROW / CROWDED (call again: what was found stays found).
-    root i32 (256,) is scratch; path i64 of at least the trie's depth + 1: path[d] is the configuration after d bytes,
-    so leaving a subtree needs no pop.
-    """
-    if part.shape[0] > 0:
-        open_part(net, memo, config, part, chosen, root)
-    else:
-        root[:] = memo.trans[config]
-    base = np.int64(trie.depth[top])
-    path[base] = config
-    i, n, visited = np.int64(top) + 1, np.int64(trie.skip[top]), np.int64(0)
-    while i < n:
-        visited += 1
-        if visited > limit:
-            return np.int64(LONG_WALK)
-        depth = np.int64(trie.depth[i])
-        byte = np.int64(trie.byte[i])
-        after = np.int64(root[byte]) if depth == base + 1 else np.int64(memo.trans[path[depth - 1], byte])
-        if after == 0:
-            i = np.int64(trie.skip[i])
-            continue
-        for k in range(trie.token_start[i], trie.token_start[i + 1]):
-            t = trie.token[k]
-            row[t >> 5] |= np.uint32(1) << np.uint32(t & 31)
-        if trie.skip[i] > i + 1:
-            if after < 0:
-                if depth == base + 1 and part.shape[0] > 0:
-                    after = np.int64(scan(net, memo, work, config, byte, part, chosen))
-                    if after > 0:
-                        spread(net, memo, config, byte, part, chosen, root, after)
-                else:
-                    after = np.int64(step(net, memo, work, path[depth - 1], byte))
-                if after <= 0:
-                    return after - (after == 0)  # 0 here breaks the contract of rows: reported as UNKNOWN
-            path[depth] = after
-            if depth == 1 and trie.skip[i] - i > cut[0, 0]:
-                s = _section(trie, cut, i + 1)
-                if s > 0 and _takes(memo, after) >= WIDE:
-                    cut[0, 1], cut[s, 1] = 1, after
-                    i = np.int64(trie.skip[i])
-                    continue
-        i += 1
-    return visited
-
-
-@inlined
-def _takes(memo, config):  # type: ignore[no-untyped-def]
-    """How many bytes may come next."""
-    count = 0
-    for byte in range(256):
-        count += memo.trans[config, byte] != 0
-    return count
-
-
-@inlined
-def _section(trie, cut, node):  # type: ignore[no-untyped-def]
-    """The row of `cut` below whose node this one lies, or 0."""
-    found = 0
-    for s in range(1, cut.shape[0]):
-        if cut[s, 0] < node < trie.skip[cut[s, 0]]:
-            found = s
-    return found
-
-
-@jit
-def fill_below(net, memo, work, trie, first, exits, most, least, config, row, path, cut):  # type: ignore[no-untyped-def]
-    """As fill_row for the trie nodes of `exits` and what is below, where a shared expression was left: see find_exits.
-
-    `config` is what holds before these nodes' bytes. Of exits inside a counted part, those with more than `most`
-    repetitions or, if due, fewer than `least` do not count. `cut` as there.
-    """
-    visited, wide = np.int64(0), cut.shape[0] > 1 and _takes(memo, config) >= WIDE
-    for byte in range(256):
-        if memo.trans[config, byte] == 0:
-            continue
-        for e in range(first[byte], first[byte + 1]):
-            if exits[e, UNITS] > most or (exits[e, DUE] and exits[e, UNITS] < least):
-                continue
-            i = np.int64(exits[e, CHILD])
-            depth, end = np.int64(trie.depth[i]), np.int64(trie.skip[i])
-            if wide and depth == 2 and _section(trie, cut, i) > 0:
-                cut[0, 1], cut[_section(trie, cut, i), 1] = 1, config
-                continue
-            path[depth - 1] = config
-            while i < end:
-                visited += 1
-                depth = np.int64(trie.depth[i])
-                after = np.int64(memo.trans[path[depth - 1], trie.byte[i]])
-                if after == 0:
-                    i = np.int64(trie.skip[i])
-                    continue
-                for k in range(trie.token_start[i], trie.token_start[i + 1]):
-                    t = trie.token[k]
-                    row[t >> 5] |= np.uint32(1) << np.uint32(t & 31)
-                if trie.skip[i] > i + 1:
-                    if after < 0:
-                        after = np.int64(step(net, memo, work, path[depth - 1], np.int64(trie.byte[i])))
-                        if after <= 0:
-                            return after - (after == 0)
-                    path[depth] = after
-                i += 1
-    return visited
-
-
-@jit
-def find_exits(trie, nodes, units, due, outside, first, exits):  # type: ignore[no-untyped-def]
+def find_exits(trie, branch, nodes, units, due, outside, first, exits):  # type: ignore[no-untyped-def]
     """The children of some trie nodes, i64 (k,), below which some token is `outside`, sorted by byte; how many.
 
-    units i16 (k,) and due bool (k,): how many repetitions there are at each node, whether it is inside the counted part
-    or after it. outside i32 (t+1,): how many of the tokens before each place of trie.token are not allowed inside.
-    first i64 (257,) receives the spans of the bytes, exits i32 (., 3) CHILD, UNITS and DUE; if it has no room, nothing
-    but the count is right.
+    branch i32 (n,): of each trie node, as in layout.Radix. units i16 (k,) and due bool (k,): how many repetitions there
+    are at each of `nodes`, whether it is inside the counted part or after it. outside i32 (t+1,): how many of the
+    tokens before each place of trie.token are not allowed inside. first i64 (257,) receives the spans of the bytes,
+    exits i32 (., 4) CHILD, UNITS, DUE, and PARENT the branch above it if that is a child of the root, else -1; if it
+    has no room, nothing but the count is right.
     """
     first[:] = 0
     for sweep in range(2):
@@ -157,6 +51,7 @@ def find_exits(trie, nodes, units, due, outside, first, exits):  # type: ignore[
                     else:
                         place = first[trie.byte[i]]
                         exits[place, CHILD], exits[place, UNITS], exits[place, DUE] = i, units[k], due[k]
+                        exits[place, PARENT] = branch[nodes[k]] if trie.depth[i] == 2 else -1
                         first[trie.byte[i]] = place + 1
                 i = after
         if sweep == 0:
@@ -168,16 +63,6 @@ def find_exits(trie, nodes, units, due, outside, first, exits):  # type: ignore[
         first[byte] = first[byte - 1]
     first[0] = 0
     return first[256]
-
-
-@jit
-def open_part(net, memo, config, part, chosen, row):  # type: ignore[no-untyped-def]
-    """As interning.open_row, for the chosen scan items alone."""
-    row[:] = 0
-    first = memo.configs[config, SCANS]
-    for i in range(first, memo.configs[config + 1, SCANS]):
-        if part[i - first] == chosen:
-            open_item(net, memo.scans[i, NODE], row)
 
 
 @jit
@@ -224,30 +109,36 @@ def _count(net, memo, config, known):  # type: ignore[no-untyped-def]
 
 
 @jit
-def survey(net, memo, work, trie, config, top, need, closed, exits, leaves, known, path):  # type: ignore[no-untyped-def]
-    """Walk all that `config` allows below trie node `top` and tell of each token what it does; GROW / CROWDED, or how
-    many exits there are.
+def survey(net, memo, work, radix, config, top, need, closed, exits, leaves, known, path):  # type: ignore[no-untyped-def]
+    """Walk all that `config` allows below branch `top` of the trie and tell of each token what it does; GROW / CROWDED,
+    or how many exits there are.
 
     need i16 (tokens,): repetitions begun by those that are possible, others keep their value; closed bool (tokens,):
     the counted part was left. exits i64 (n, 3): inner trie nodes where the text may end, repetitions there, 1 = inside
     the counted part or after it. leaves u8 (n,): 1 where the text may end. UNCERTAIN if items have counted differently,
-    or if there are more configurations than rows of the scratch `known` i16 (., 2), zeros. path i64 (3, depth + 2).
+    or if there are more configurations than rows of the scratch `known` i16 (., 2), zeros. path u64 (depth + 2, 7).
     """
     if config >= known.shape[0]:
         return np.int64(UNCERTAIN)
     _count(net, memo, config, known)
-    base = np.int64(trie.depth[top])
-    path[0, base], path[1, base], path[2, base] = config, known[config, 1], known[config, 0] & COUNTING
-    i, n, found = np.int64(top) + 1, np.int64(trie.skip[top]), np.int64(0)
-    while i < n:
-        depth = np.int64(trie.depth[i])
-        after = np.int64(memo.trans[path[0, depth - 1], trie.byte[i]])
+    enter(radix, memo, path, 0, top, config)
+    path[0, COUNT], path[0, PHASE] = np.uint64(known[config, 1]), np.uint64(known[config, 0] & COUNTING)
+    i, byte, count, phase, d, found = np.int64(-1), np.int64(0), np.int64(0), np.int64(0), 1, np.int64(0)
+    while True:
+        while i < 0 and d > 0:
+            i, byte = take(radix, memo, path, d - 1)
+            config = np.int64(path[d - 1, CONFIG])
+            count, phase = np.int64(path[d - 1, COUNT]), np.int64(path[d - 1, PHASE])
+            d -= i < 0
+        if i < 0:
+            return found
+        after = np.int64(memo.trans[config, byte])
         if after < 0:
-            after = np.int64(step(net, memo, work, path[0, depth - 1], np.int64(trie.byte[i])))
+            after = np.int64(step(net, memo, work, config, byte))
             if after < 0:
                 return after
         if after == 0:
-            i = np.int64(trie.skip[i])
+            i = np.int64(-1)
             continue
         if after >= known.shape[0]:
             return np.int64(UNCERTAIN)
@@ -255,21 +146,27 @@ def survey(net, memo, work, trie, config, top, need, closed, exits, leaves, know
             _count(net, memo, after, known)
         if known[after, 0] & MIXED:
             return np.int64(UNCERTAIN)
-        phase, count = path[2, depth - 1], path[1, depth - 1]
         if known[after, 0] & COUNTING:
-            phase, count = COUNTING, known[after, 1]
+            phase, count = np.int64(COUNTING), np.int64(known[after, 1])
         elif phase:
-            phase = CLOSED
-        path[0, depth], path[1, depth], path[2, depth] = after, count, phase
-        for k in range(trie.token_start[i], trie.token_start[i + 1]):
-            need[trie.token[k]], closed[trie.token[k]] = count, phase == CLOSED
+            phase = np.int64(CLOSED)
+        for k in range(radix.token_start[i], radix.token_start[i + 1]):
+            need[radix.token[k]], closed[radix.token[k]] = count, phase == CLOSED
+        branch = np.int64(radix.nodes[i, BRANCH])
         if known[after, 0] & LEAVES:
             leaves[i] = 1
-            if trie.skip[i] > i + 1:
+            if branch != LEAF:
                 exits[found, 0], exits[found, 1], exits[found, 2] = i, count, phase != 0
                 found += 1
-        i += 1
-    return found
+        if branch == CHAINED:
+            i, config = i + 1, after
+            byte = np.int64(radix.nodes[i, BYTE])
+            continue
+        if branch >= 0:
+            enter(radix, memo, path, d, branch, after)
+            path[d, COUNT], path[d, PHASE] = np.uint64(count), np.uint64(phase)
+            d += 1
+        i = np.int64(-1)
 
 
 @jit

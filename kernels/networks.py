@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from structgen.kernels._jit import jit
+from structgen.kernels._jit import allocating
 from structgen.kernels.assembly import assemble, prune
 from structgen.kernels.draft import D_SPANS, Draft
 from structgen.kernels.emission import write_rules
 from structgen.kernels.layout import CHAIN, Network
 
 
-@jit
+@allocating
 def build(prog, starts, size, byte):  # type: ignore[no-untyped-def]
     """(Network, i32 (n,) span of each node, i64 (k, 7) spans, i64 (n,) promised prefixes, whether an edge has `byte`).
 
@@ -35,7 +35,7 @@ def build(prog, starts, size, byte):  # type: ignore[no-untyped-def]
     return net, span, d.spans[: d.counts[D_SPANS]].copy(), d.like[: span.shape[0]].copy(), _has_byte(net, byte)
 
 
-@jit
+@allocating
 def _draft(rules, words, size):  # type: ignore[no-untyped-def]
     """Room for whatever a program adds; what is not touched costs nothing."""
     nodes, sets, slots = size + 2 * rules, words // 5 + 257, 512  # a set is five words, but for those of a single byte
@@ -60,7 +60,7 @@ def _draft(rules, words, size):  # type: ignore[no-untyped-def]
     )
 
 
-@jit
+@allocating
 def _has_byte(net, byte):  # type: ignore[no-untyped-def]
     """Whether an edge has this byte, in a set or inside a literal."""
     for s in range(net.sets.shape[0]):

@@ -21,7 +21,8 @@ def with_member(memo, number, bit):  # type: ignore[no-untyped-def]
     fresh = memo.counts[N_SETS]
     if fresh + 1 >= memo.sets.shape[0]:
         return np.int64(GROW)
-    memo.sets[fresh] = memo.sets[number]
+    for w in range(memo.sets.shape[1]):
+        memo.sets[fresh, w] = memo.sets[number, w]
     memo.sets[fresh, word] |= mask
     place = set_place(memo, fresh)
     if memo.set_table[place] != 0:

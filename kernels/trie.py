@@ -8,6 +8,18 @@ from __future__ import annotations
 import numpy as np
 
 from structgen.kernels._jit import jit
+from structgen.kernels.layout import (
+    BRANCH,
+    BYTE,
+    CHAINED,
+    CLASSES_BELOW,
+    END,
+    KIDS,
+    LEAF,
+    NO_TOKEN,
+    SEVERAL,
+    TOKEN,
+)
 
 
 @jit
@@ -36,6 +48,37 @@ def build_trie(data, offsets, order, byte, depth, skip, token_start, path):  # t
         skip[path[d]] = nodes
     token_start[nodes] = order.shape[0]
     return nodes
+
+
+@jit
+def build_radix(trie, below, nodes, branches, kids):  # type: ignore[no-untyped-def]
+    """Fill the arrays of layout.Radix for a trie and its `loops.classes_below`; returns (branches, kids) in use.
+
+    There is room for as many branches as nodes with several children and those at depth 0 and 1, and a kid per node.
+    """
+    b, k = 0, 0
+    for i in range(trie.byte.shape[0]):
+        start, end = trie.token_start[i], trie.token_start[i + 1]
+        nodes[i, BYTE], nodes[i, END] = trie.byte[i], trie.skip[i]
+        nodes[i, TOKEN] = NO_TOKEN if start == end else trie.token[start] if end == start + 1 else SEVERAL
+        child, after = np.int64(i + 1), np.int64(trie.skip[i])
+        if i > 0 and child == after:
+            nodes[i, BRANCH] = LEAF
+            continue
+        if trie.depth[i] > 1 and trie.skip[child] == after:
+            nodes[i, BRANCH] = CHAINED
+            continue
+        nodes[i, BRANCH] = b
+        branches[b] = 0
+        branches[b, KIDS], branches[b, CLASSES_BELOW] = np.uint64(k), below[i]
+        while child < after:
+            byte = np.int64(trie.byte[child])
+            branches[b, byte >> 6] |= np.uint64(1) << np.uint64(byte & 63)
+            kids[k] = child
+            k += 1
+            child = np.int64(trie.skip[child])
+        b += 1
+    return b, k
 
 
 @jit

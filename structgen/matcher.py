@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import weakref
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,7 +27,9 @@ from structgen.errors import LimitExceeded, VocabularyError
 from structgen.grammars.ir import SPECIAL, special_symbols
 from structgen.grammars.ir_lr import LexedGrammar
 from structgen.grammars.storage import write_grammar
-from structgen.kernels.layout import DEAD, FINISHED, START
+from structgen.kernels.entries import ODD
+from structgen.kernels.handles import handle
+from structgen.kernels.layout import DEAD, FINISHED, START, Words
 from structgen.kernels.masks import fewest_tokens
 
 if TYPE_CHECKING:
@@ -51,7 +54,8 @@ class Constraint:
         self._stops = frozenset(vocabulary.stop_ids)
         self._symbols = vocabulary.symbols
         self._check_symbols()
-        self._next: dict[tuple[int, int], int] = {}
+        self._words = _words(vocabulary) if isinstance(self.configurations, Configurations) else None
+        self._next: dict[int, int] = {}  # by state * size of the vocabulary + token: an int is nothing to collect
         self._matchers: weakref.WeakSet[Matcher] = weakref.WeakSet()
 
     @property
@@ -94,7 +98,10 @@ class Constraint:
 
     def next_state(self, state: int, token: int) -> int:
         """The state after `token`, DEAD if it is not allowed. Remembers what it computed."""
-        key = (state, token)
+        size = self.vocabulary.size
+        if not 0 <= token < size:
+            return DEAD
+        key = state * size + token
         known = self._next.get(key)
         if known is None:
             known = self._next_state(state, token)
@@ -104,16 +111,17 @@ class Constraint:
         return known
 
     def _next_state(self, state: int, token: int) -> int:
+        if self._words is not None:
+            after: int = self.configurations.read(state, self._words, token)  # type: ignore[union-attr]
+            if after != ODD:
+                return after
         if token in self._stops:
             return FINISHED if self.configurations.is_accepting(state) else DEAD
-        vocabulary = self.vocabulary
-        if not 0 <= token < vocabulary.size:
-            return DEAD
         if token in self._symbols:
             after = self.configurations.advance(state, self._symbols[token])
             if after != DEAD:
                 return after
-        text = vocabulary.token_bytes(token)
+        text = self.vocabulary.token_bytes(token)
         if not text or b"\xff" in text or b"\xfe" in text:  # the bytes that spell special tokens
             return DEAD
         return self.configurations.advance(state, text)
@@ -138,6 +146,12 @@ class Constraint:
         """Whether `text` as a whole satisfies the constraint (no tokens involved)."""
         data = text.encode() if isinstance(text, str) else text
         return self.configurations.is_accepting(self.configurations.advance(START, data))
+
+
+@lru_cache(maxsize=16)
+def _words(vocabulary: Vocabulary) -> Any:
+    """The texts of a vocabulary as kernels read them; the arrays live as long as the vocabulary does."""
+    return handle(Words(np.frombuffer(vocabulary.data or b"\0", np.uint8), vocabulary.spans))
 
 
 def _uses_symbols(automaton: Automaton) -> bool:

@@ -112,6 +112,21 @@ class Vocabulary:
         return self.data[self.offsets[token_id] : self.offsets[token_id + 1]]
 
     @cached_property
+    def spans(self) -> NDArray[np.int64]:
+        """i64 (size, 2): where the text of each token begins and ends in `data`; -1 for tokens that are not only text,
+        such as stop tokens and symbols, and for those with the bytes that spell symbols."""
+        spans = np.stack((self.offsets[:-1], self.offsets[1:]), axis=1)
+        odd = [*self.stop_ids, *self.symbols]
+        for byte in (b"\xff", b"\xfe"):
+            at = self.data.find(byte)
+            while at >= 0:
+                odd.append(int(np.searchsorted(self.offsets, at, side="right")) - 1)
+                at = self.data.find(byte, at + 1)
+        spans[odd] = -1
+        spans[spans[:, 0] == spans[:, 1]] = -1
+        return spans
+
+    @cached_property
     def symbols(self) -> Mapping[int, bytes]:
         """How grammars spell the named tokens (`ir.special`), by their ids; stop tokens are left out."""
         spelled = {i: b"\xff" + n.encode() + b"\xfe" for n, i in self.names.items() if i not in self.stop_ids}

@@ -30,6 +30,8 @@ from structgen.grammars.ir import ByteSet, Grammar, Literal, Ref, Repeat, Rule, 
 from structgen.grammars.ir_lr import END, LexedGrammar
 from structgen.kernels import entries, lexed
 from structgen.kernels._jit import file_lock, kernel_cache_dir
+from structgen.kernels.handles import handle
+from structgen.kernels.layout import Words
 from structgen.kernels.lr import CLASS
 from structgen.kernels.masks import fewest_tokens
 from structgen.kernels.rows import apply_rows
@@ -110,16 +112,18 @@ def run_every_kernel() -> None:
     terminal.bounded(0, 0, 1, 99, True)
     terminal.exact(((0, 0),), True)
     terminal.after(place(b""))
-    row, path = np.zeros(trie.words, np.uint32), np.zeros(trie.longest + 2, np.int64)
-    exits = Exits(np.zeros(257, np.int64), np.zeros((1, 3), np.int32))
-    configurations.call(entries.fill_below, trie.handle, *exits, 99, 0, 2, row, path, np.zeros((1, 2), np.int64))
+    words = Words(np.frombuffer(b"".join(tokens), np.uint8), np.stack((offsets[:-1], offsets[1:]), axis=1))
+    configurations.read(2, handle(words), 1)
+    row, scratch = np.zeros(trie.words, np.uint32), trie.scratch()
+    exits = Exits(np.zeros(257, np.int64), np.zeros((1, 4), np.int32))
+    configurations.call(entries.fill_below, trie.handle, *exits, 99, 0, 2, row, scratch[1], scratch[0].no_cut)
     data = np.frombuffer(configurations.shortest(2), np.uint8)
     fewest_tokens(trie.arrays, data, np.zeros(len(data) + 1, np.int64), np.zeros(len(data), np.int32))
     configurations.arrive(1, 2)
     configurations.call(entries.rehash)
     configurations.call(entries.rehash_sets)
     run_lexed_kernels(trie)
-    _run_token_tables(np.frombuffer(b"".join(tokens), np.uint8), offsets)
+    _run_token_tables(words.data, offsets)
 
 
 def run_lexed_kernels(trie: TokenTrie) -> None:

@@ -101,9 +101,13 @@ def test_a_folder_serves_later_processes(
     assert "damaged" in caplog.text and sg.load_constraint(path, VOCABULARY).fingerprint == first.fingerprint
 
 
-def test_quick_ones_and_folders_that_cannot_be_written(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_quick_ones_and_folders_that_cannot_be_written(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_SLOW", 1000.0)
     sg.compile(schema={"type": "null"}, vocabulary=VOCABULARY, folder=tmp_path)
     assert not list(tmp_path.iterdir())
+    monkeypatch.setattr(module, "_SLOW", 0.0)
     (tmp_path / "file").touch()
     with caplog.at_level(logging.WARNING, logger="structgen"):
         assert sg.compile(schema=LARGE, vocabulary=VOCABULARY, folder=tmp_path / "file").accepts("{}")

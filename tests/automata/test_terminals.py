@@ -133,7 +133,6 @@ BYTES = [b"", *(word.encode() for word in WORDS), b"\xc3", b"\xa9"]
 @pytest.mark.parametrize("learn", [False, True])
 def test_every_row_equals_its_full_walk(learn: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trie, "LARGE", 3)
-    monkeypatch.setattr(masks, "LARGE", 3)
     monkeypatch.setattr(masks, "LONG_WALK", -1)
     if learn:
         monkeypatch.setattr(local.Terminal, "wanted", lambda terminal, items: True)

@@ -11,6 +11,7 @@ import pytest
 from structgen.automata.trie import TokenTrie, build_trie
 from structgen.cache import load_trie, save_trie
 from structgen.errors import InvariantError
+from structgen.kernels.layout import BRANCH, BYTE, CHAINED, KIDS, LEAF, NO_TOKEN, SEVERAL, TOKEN
 
 
 def trie_of(tokens: list[bytes]) -> TokenTrie:
@@ -41,6 +42,38 @@ def test_against_prefixes(seed: int) -> None:
         if token:
             expected[token].append(number)
     assert spelled(trie) == expected
+
+
+def children(trie: TokenTrie, node: int) -> dict[int, int]:
+    """The children of a node by byte, as the radix trie has them."""
+    radix, branch = trie.radix, int(trie.radix.nodes[node, BRANCH])
+    if branch == LEAF:
+        return {}
+    if branch == CHAINED:
+        return {int(radix.nodes[node + 1, BYTE]): node + 1}
+    words, at = radix.branches[branch, :4].tolist(), int(radix.branches[branch, KIDS])
+    members = [byte for byte in range(256) if words[byte >> 6] >> (byte & 63) & 1]
+    return dict(zip(members, radix.kids[at : at + len(members)].tolist(), strict=True))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_radix_trie_has_the_same_children_and_tokens(seed: int) -> None:
+    rng = random.Random(seed)
+    tokens = [bytes(rng.choices(b"ab\xff\x00", k=rng.randint(0, 5))) for _ in range(rng.randint(0, 60))]
+    trie = trie_of(tokens)
+    a, expected = trie.arrays, [dict[int, int]() for _ in trie.arrays.byte]
+    path = [0]
+    for node in range(1, len(a.byte)):
+        del path[int(a.depth[node]) :]
+        expected[path[-1]][int(a.byte[node])] = node
+        path.append(node)
+    assert [children(trie, node) for node in range(len(a.byte))] == expected
+    ends = np.diff(a.token_start)
+    kinds = np.where(ends > 1, SEVERAL, NO_TOKEN)
+    single = ends == 1
+    kinds[single] = a.token[a.token_start[:-1][single]]
+    assert (trie.radix.nodes[:, TOKEN] == kinds).all()
+    assert all(trie.branch(node) >= 0 for node in (0, *children(trie, 0).values()) if children(trie, node) or not node)
 
 
 def test_saved_and_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

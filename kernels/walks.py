@@ -1,0 +1,305 @@
+"""From a configuration to the tokens it allows, by a walk over the vocabulary's trie that meets live bytes alone.
+
+A token's bit is set if and only if its bytes keep the text a prefix of the language. At a node with several children
+the walk takes those whose byte is in the configuration's live set: dead ones, most of the vocabulary as a rule, are
+never looked at. A leaf needs no new configuration, since a transition that is not DEAD is enough.
+
+Cost: some nanoseconds per node that is alive, plus a new configuration per unknown transition at inner nodes.
+Receipt: of 500 nodes a mask visited, 480 were dead siblings.
+Reference: automata/reference.py.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from structgen.kernels._jit import inlined, jit, lowest, ones
+from structgen.kernels.earley import scan, spread, step
+from structgen.kernels.interning import live_bytes, set_bytes
+from structgen.kernels.layout import (
+    ACCEPTING,
+    BRANCH,
+    BYTE,
+    CHAINED,
+    CLASSES_BELOW,
+    END,
+    KIDS,
+    LEAF,
+    LOOPS,
+    SCANS,
+    SEVERAL,
+    TOKEN,
+    UNKNOWN,
+    UNSET,
+)
+from structgen.kernels.loops import find_loops
+
+LONG_WALK = -6  # a walk cost more than allowed
+ENDLESS = 1 << 60  # no limit
+CONFIGURATION = 40  # what making a configuration costs, in trie nodes
+WIDE = 24  # bytes
+WORTH = 256  # nodes of a subtree from which loops are looked for
+CHILD, UNITS, DUE, PARENT = range(4)  # of exits
+NODE, AFTER = range(2)  # of seeds
+AT, WORD, BITS, BEFORE, CONFIG = range(5)  # of a walk's path: branch, word of its set, bits left, children before it
+
+
+@inlined
+def put(radix, i, row):  # type: ignore[no-untyped-def]
+    """Set the bits of the tokens that end at node i."""
+    token = radix.nodes[i, TOKEN]
+    if token >= 0:
+        row[token >> 5] |= np.uint32(1) << np.uint32(token & 31)
+    elif token == SEVERAL:
+        for k in range(radix.token_start[i], radix.token_start[i + 1]):
+            row[radix.token[k] >> 5] |= np.uint32(1) << np.uint32(radix.token[k] & 31)
+
+
+@inlined
+def enter(radix, memo, path, d, branch, config):  # type: ignore[no-untyped-def]
+    """Begin with the children of a branch that are alive after `config`."""
+    path[d, AT], path[d, CONFIG] = np.uint64(branch), np.uint64(config)
+    path[d, WORD], path[d, BEFORE] = np.uint64(0), radix.branches[branch, KIDS]
+    path[d, BITS] = radix.branches[branch, 0] & memo.live[config, 0]
+
+
+@inlined
+def take(radix, memo, path, d):  # type: ignore[no-untyped-def]
+    """The next child of the branch at path[d] and its byte; (-1, 0) after the last."""
+    branch, word, bits = np.int64(path[d, AT]), np.int64(path[d, WORD]), path[d, BITS]
+    while bits == 0:
+        if word == 3:
+            return np.int64(-1), np.int64(0)
+        path[d, BEFORE] += ones(radix.branches[branch, word])
+        word += 1
+        path[d, WORD] = np.uint64(word)
+        bits = radix.branches[branch, word] & memo.live[np.int64(path[d, CONFIG]), word]
+    bit = lowest(bits)
+    below = radix.branches[branch, word] & ((np.uint64(1) << bit) - np.uint64(1))
+    path[d, BITS] = bits & (bits - np.uint64(1))
+    return np.int64(radix.kids[path[d, BEFORE] + ones(below)]), 64 * word + np.int64(bit)
+
+
+@inlined
+def _put_all(radix, i, row):  # type: ignore[no-untyped-def]
+    """Set the bits of the tokens in the subtree of node i; how many they are."""
+    first, end = radix.token_start[i], radix.token_start[radix.nodes[i, END]]
+    for k in range(first, end):
+        row[radix.token[k] >> 5] |= np.uint32(1) << np.uint32(radix.token[k] & 31)
+    return np.int64(end - first)
+
+
+@inlined
+def _stays(net, memo, work, radix, i, branch, config):  # type: ignore[no-untyped-def]
+    """Whether all tokens behind node i lead from `config` back to it: 1 or 0, or GROW / CROWDED."""
+    if memo.live[config, LOOPS] == UNSET:
+        if radix.nodes[i, END] - i < WORTH:
+            return np.int64(0)
+        found = find_loops(net, memo, work, config)
+        if found < 0:
+            return found
+    return np.int64(radix.branches[branch, CLASSES_BELOW] & ~memo.live[config, LOOPS] == 0)
+
+
+@jit
+def walk(net, memo, work, radix, scratch, n, row, limit):  # type: ignore[no-untyped-def]
+    """Set the bits of the tokens at and below each of the first n of scratch.seeds: NODE and the configuration there.
+
+    Returns the cost: how many nodes were visited, plus CONFIGURATION for each transition that was unknown; LONG_WALK if
+    it exceeds `limit`, or GROW / CROWDED (call again: what was found stays found). If scratch.ends is not empty, the
+    inner nodes at which the text may end are added to it; ends[0] counts them (fill_row begins with none).
+    """
+    visited, seeds, path, ends = np.int64(0), scratch.seeds, scratch.path, scratch.ends
+    for s in range(n):
+        i, after, d = seeds[s, NODE], seeds[s, AFTER], 0
+        while i >= 0:
+            visited += 1
+            if visited > limit:
+                return np.int64(LONG_WALK)
+            put(radix, i, row)
+            branch, config, byte = np.int64(radix.nodes[i, BRANCH]), after, np.int64(0)
+            may_end = ends.shape[0] > 0 and branch != LEAF and memo.configs[config, ACCEPTING] != 0
+            if may_end:
+                ends[0] += 1
+                ends[ends[0]] = i
+            if branch >= 0 and not may_end:
+                stays = _stays(net, memo, work, radix, i, branch, config)
+                if stays < 0:
+                    return stays
+                if stays > 0:
+                    visited += _put_all(radix, i, row) >> 4
+                    branch = np.int64(LEAF)
+            if branch == CHAINED:
+                i += 1
+                byte = np.int64(radix.nodes[i, BYTE])
+                after = np.int64(memo.trans[config, byte])
+            else:
+                if branch >= 0:
+                    enter(radix, memo, path, d, branch, config)
+                    d += 1
+                after = np.int64(0)
+            while after == 0:  # on to the next child of the nodes above
+                if d == 0:
+                    i = np.int64(-1)
+                    break
+                i, byte = take(radix, memo, path, d - 1)
+                if i < 0:
+                    d -= 1
+                elif radix.nodes[i, BRANCH] == LEAF:
+                    visited += 1
+                    put(radix, i, row)
+                else:
+                    config = np.int64(path[d - 1, CONFIG])
+                    after = np.int64(memo.trans[config, byte])
+            if i >= 0 and after < 0 and radix.nodes[i, BRANCH] != LEAF:
+                visited += CONFIGURATION
+                after = np.int64(step(net, memo, work, config, byte))
+                if after <= 0:
+                    return after - (after == 0)  # 0 here breaks the contract of rows: reported as UNKNOWN
+    return visited
+
+
+@jit
+def open_part(net, memo, config, part, chosen, root):  # type: ignore[no-untyped-def]
+    """The bytes of the chosen scan items, four words; they are marked UNKNOWN in i32 `root`."""
+    s0, s1, s2, s3 = np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0)
+    first = memo.configs[config, SCANS]
+    for i in range(first, memo.configs[config + 1, SCANS]):
+        if part[i - first] == chosen:
+            s0, s1, s2, s3 = live_bytes(net, memo.scans[i, 0], s0, s1, s2, s3)
+    set_bytes(root, s0, s1, s2, s3, UNKNOWN)
+    return s0, s1, s2, s3
+
+
+@jit
+def fill_row(net, memo, work, radix, config, part, chosen, row, scratch, top, cut, limit):  # type: ignore[no-untyped-def]
+    """Set bit t of u32 array `row` for every token t below branch `top` of the trie that is allowed, `config` being
+    what holds there; bits that are set stay set.
+
+    If i64 `part` is not empty it has an entry per scan item of `config`, and only items whose entry is `chosen` count.
+    Below the branches in column 0 of i64 `cut` (., 2), children of the root, nothing is visited if what holds there
+    takes WIDE bytes or more: column 1 receives that configuration. Row 0 of `cut` is none: cut[0, 1] becomes 1 if
+    another row received something. What is returned, and `scratch.ends`, as for `walk`.
+    """
+    root, some = scratch.root, part.shape[0] > 0
+    if scratch.ends.shape[0] > 0:
+        scratch.ends[0] = 0
+    if some:
+        live = open_part(net, memo, config, part, chosen, root)
+    else:
+        live = (memo.live[config, 0], memo.live[config, 1], memo.live[config, 2], memo.live[config, 3])
+    kid, n, visited = np.int64(radix.branches[top, KIDS]), 0, np.int64(0)
+    for word in range(4):
+        children = radix.branches[top, word]
+        bits = children & live[word]
+        while bits != 0:
+            bit = lowest(bits)
+            bits &= bits - np.uint64(1)
+            i = np.int64(radix.kids[kid + np.int64(ones(children & ((np.uint64(1) << bit) - np.uint64(1))))])
+            branch, byte = np.int64(radix.nodes[i, BRANCH]), 64 * word + np.int64(bit)
+            if branch == LEAF:
+                visited += 1
+                put(radix, i, row)
+                continue
+            after = np.int64(root[byte] if some else memo.trans[config, byte])
+            visited += CONFIGURATION if after < 0 else 0
+            if after < 0 and some:
+                after = np.int64(scan(net, memo, work, config, byte, part, chosen))
+                if after > 0:
+                    spread(net, memo, config, byte, part, chosen, root, after)
+            elif after < 0:
+                after = np.int64(step(net, memo, work, config, byte))
+            if after <= 0:
+                return after - (after == 0)
+            s = _section(cut, branch)
+            if s > 0 and _takes(memo, after) >= WIDE:
+                put(radix, i, row)
+                cut[0, 1], cut[s, 1] = 1, after
+                continue
+            scratch.seeds[n, NODE], scratch.seeds[n, AFTER] = i, after
+            n += 1
+        kid += np.int64(ones(children))
+    walked = walk(net, memo, work, radix, scratch, n, row, limit - visited)
+    return walked if walked < 0 else visited + walked
+
+
+@inlined
+def _takes(memo, config):  # type: ignore[no-untyped-def]
+    """How many bytes may come next."""
+    live = memo.live[config]
+    return ones(live[0]) + ones(live[1]) + ones(live[2]) + ones(live[3])
+
+
+@inlined
+def _section(cut, branch):  # type: ignore[no-untyped-def]
+    """The row of `cut` of this branch, or 0."""
+    found = 0
+    for s in range(1, cut.shape[0]):
+        if cut[s, 0] == branch:
+            found = s
+    return found
+
+
+@jit
+def fill_below(net, memo, work, radix, first, exits, most, least, config, row, scratch, cut):  # type: ignore[no-untyped-def]
+    """As fill_row for the trie nodes of `exits` and what is below, where a shared expression was left: see find_exits.
+
+    `config` is what holds before these nodes' bytes. Of exits inside a counted part, those with more than `most`
+    repetitions or, if due, fewer than `least` do not count. `cut` as there.
+    """
+    visited, n, wide = np.int64(0), 0, cut.shape[0] > 1 and _takes(memo, config) >= WIDE
+    for word in range(4):
+        bits = memo.live[config, word]
+        while bits != 0:
+            byte = 64 * word + np.int64(lowest(bits))
+            bits &= bits - np.uint64(1)
+            for e in range(first[byte], first[byte + 1]):
+                if exits[e, UNITS] > most or (exits[e, DUE] and exits[e, UNITS] < least):
+                    continue
+                i = np.int64(exits[e, CHILD])
+                s = _section(cut, np.int64(exits[e, PARENT])) if wide else 0
+                if s > 0:
+                    cut[0, 1], cut[s, 1] = 1, config
+                    continue
+                if radix.nodes[i, BRANCH] == LEAF:
+                    visited += 1
+                    put(radix, i, row)
+                    continue
+                after = np.int64(memo.trans[config, byte])
+                if after < 0:
+                    visited += CONFIGURATION
+                    after = np.int64(step(net, memo, work, config, byte))
+                    if after <= 0:
+                        return after - (after == 0)
+                if n == scratch.seeds.shape[0]:
+                    walked = walk(net, memo, work, radix, scratch, n, row, ENDLESS)
+                    if walked < 0:
+                        return walked
+                    visited, n = visited + walked, 0
+                scratch.seeds[n, NODE], scratch.seeds[n, AFTER] = i, after
+                n += 1
+    walked = walk(net, memo, work, radix, scratch, n, row, ENDLESS)
+    return walked if walked < 0 else visited + walked
+
+
+@jit
+def walk_plainly(net, memo, work, trie, config, row, path):  # type: ignore[no-untyped-def]
+    """As fill_row for all items and tokens, node by node of a layout.Trie: what the walks above are compared with.
+
+    Returns the nodes visited, or GROW / CROWDED. path i64 (depth + 2,) is scratch.
+    """
+    path[0], i, n, visited = config, np.int64(1), trie.byte.shape[0], np.int64(0)
+    while i < n:
+        visited += 1
+        depth = np.int64(trie.depth[i])
+        after = np.int64(step(net, memo, work, path[depth - 1], np.int64(trie.byte[i])))
+        if after < 0:
+            return after
+        if after == 0:
+            i = np.int64(trie.skip[i])
+            continue
+        for k in range(trie.token_start[i], trie.token_start[i + 1]):
+            row[trie.token[k] >> 5] |= np.uint32(1) << np.uint32(trie.token[k] & 31)
+        path[depth] = after
+        i += 1
+    return visited
