@@ -9,9 +9,7 @@ Slabs are reserved large and touched when needed, so that growing rarely copies.
 
 from __future__ import annotations
 
-import contextlib
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -19,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from structgen.automata.network import RuleNetworks
+from structgen.automata.slabs import give_back, new_slab
 from structgen.errors import InvariantError, LimitExceeded
 from structgen.kernels import entries
 from structgen.kernels.handles import handle
@@ -31,6 +30,7 @@ from structgen.kernels.layout import (
     FINISHED,
     GROW,
     ITEMS,
+    LOOPS,
     N_CONFIGS,
     N_MEASURED,
     N_SETS,
@@ -41,23 +41,11 @@ from structgen.kernels.layout import (
     Work,
 )
 
-ROOM = 36_000  # configurations: their transitions take more than the 32 MB from which malloc always maps fresh pages
-SPARE, USED = 8, 2048  # slabs of transitions that are kept for other grammars, and the most rows that were used in one
 ROWS = 1024  # of the smaller slabs, which come from memory that was used before
 MAX_ITEMS = 1 << 20  # items of one configuration
 
 
-_spare: deque[NDArray[np.int32]] = deque(maxlen=SPARE)
-
-
-def _transitions() -> NDArray[np.int32]:
-    """A slab that another grammar left behind, or a new one: touching fresh memory costs up to 8 µs a page.
-
-    Receipt: a page fault less per new state, 8 % of its time (maskbench).
-    """
-    with contextlib.suppress(IndexError):
-        return _spare.pop()
-    return np.empty((ROOM, 256), np.int32)
+NO_ROWS = np.empty((0, 256), np.int32)
 
 
 def _work(items: int, rules: int) -> Work:
@@ -79,7 +67,8 @@ class Configurations:
         self.networks = networks
         self.lock = threading.RLock()
         self._limit_bytes = limit_bytes
-        self._memo: Memo = empty_memo(_transitions(), ROWS, networks.arrays.wide.shape[1])
+        self._slab = new_slab()
+        self._memo: Memo = empty_memo(self._slab.rows(), ROWS, networks.arrays.wide.shape[1])
         self._work = _work(256, len(networks.arrays.rules))
         self._bind()
         start = self.call(entries.begin)
@@ -88,8 +77,8 @@ class Configurations:
 
     def __del__(self) -> None:
         memo = getattr(self, "_memo", None)  # absent if the constructor failed
-        if memo is not None and len(memo.trans) == ROOM and memo.counts[N_CONFIGS] <= USED:
-            _spare.append(memo.trans)
+        if memo is not None:
+            give_back(self._slab, int(memo.counts[N_CONFIGS]))
 
     def call(self, kernel: Callable[..., Any], *arguments: Any) -> int:
         """Run an entry of kernels/entries.py, doubling what it runs out of; its result, >= 0."""
@@ -109,7 +98,7 @@ class Configurations:
 
     def _bind(self) -> None:
         self._handle = handle(self.networks.arrays, self._memo, self._work)
-        self._look = self._memo.trans.item
+        self._look: Callable[[int, int], int] = self._memo.trans.item
 
     def advance(self, state: int, data: bytes) -> int:
         """The configuration after `data`, or DEAD. Raises LimitExceeded when memory runs out.
@@ -118,7 +107,7 @@ class Configurations:
         """
         look = self._look
         for byte in data:
-            after: int = look(state, byte)
+            after = look(state, byte)
             if after < 0:
                 after = self.call(entries.step, state, byte)
                 look = self._look
@@ -144,7 +133,8 @@ class Configurations:
 
     def live_bytes(self, state: int) -> list[int]:
         """The bytes that may come next, ascending."""
-        return np.flatnonzero(self._memo.trans[state]).tolist()
+        words = self._memo.live[state, :LOOPS].astype("<u8").view(np.uint8)
+        return np.flatnonzero(np.unpackbits(words, bitorder="little")).tolist()
 
     def shortest(self, state: int, limit: int = 1 << 20) -> bytes:
         """A byte-shortest completion. Raises LimitExceeded beyond `limit` bytes."""
@@ -188,7 +178,8 @@ class Configurations:
                 if state not in needed:
                     needed.add(state)
                     pending.extend(items[starts[state] : starts[state + 1], ORIGIN].tolist())
-            old, self._memo = self._memo, empty_memo(_transitions(), ROWS, self.networks.arrays.wide.shape[1])
+            self._slab = new_slab()
+            old, self._memo = self._memo, empty_memo(self._slab.rows(), ROWS, self.networks.arrays.wide.shape[1])
             self._memo = self._memo._replace(sets=old.sets, set_table=old.set_table)
             self._memo.counts[N_SETS] = old.counts[N_SETS]
             self._bind()
@@ -218,6 +209,8 @@ class Configurations:
         """Double every slab that is nearly full; rebuild the hash tables that go with them."""
         if self.nbytes > self._limit_bytes:
             raise LimitExceeded(f"{len(self)} parser configurations", limit="memo_bytes", allowed=self._limit_bytes)
+        if len(self) + 32 >= self._slab.size:  # 1 kB a row, so only if full
+            self._grow_transitions()
         memo = self._memo
         configs, items, scans, callers, sets = memo.counts[:N_MEASURED].tolist()
         if 2 * configs + 4 >= len(memo.table):
@@ -225,10 +218,9 @@ class Configurations:
             self._bind()
             entries.rehash(self._handle)
             return
-        used = {"trans": configs, "live": configs, "configs": configs + 1, "items": items, "scans": scans}
+        used = {"live": configs, "configs": configs + 1, "items": items, "scans": scans}
         used |= {"callers": callers, "sets": sets}
-        rooms = {name: len(getattr(memo, name)) for name in used} | {"trans": 2 * len(memo.trans) - 64}
-        full = [name for name, count in used.items() if 2 * count >= rooms[name]]  # trans: 1 kB a row, only if full
+        full = [name for name, count in used.items() if 2 * count >= len(getattr(memo, name))]
         if not full:  # one configuration may need more rows than all before it
             full = ["items", "scans", "callers", "sets"]
         grown = {}
@@ -242,6 +234,19 @@ class Configurations:
         self._bind()
         if "sets" in grown:
             entries.rehash_sets(self._handle)
+
+    def _grow_transitions(self) -> None:
+        """Meanwhile nobody holds a view of the slab: other threads look transitions up under the lock."""
+        self._look, self._memo = self._look_later, self._memo._replace(trans=NO_ROWS)
+        try:
+            self._slab = self._slab.doubled()
+        finally:
+            self._memo = self._memo._replace(trans=self._slab.rows())
+            self._bind()
+
+    def _look_later(self, state: int, byte: int) -> int:
+        with self.lock:
+            return int(self._memo.trans.item(state, byte))
 
     def _widen(self) -> None:
         items = 2 * len(self._work.agenda)

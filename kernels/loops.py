@@ -161,7 +161,7 @@ def classes_below(trie, own, below, path):  # type: ignore[no-untyped-def]
         own[i] = ODD if left < 0 else np.uint64(1) << kind
         below[i] = ODD if left != 0 else np.uint64(0)
     for i in range(n - 1, -1, -1):
-        child, end = i + 1, np.int64(trie.skip[i])
+        child, end = np.int64(i + 1), np.int64(trie.skip[i])
         while child < end:
             own[i] |= own[child]  # from here on: of the node and all behind it
             below[i] |= own[child]

@@ -32,3 +32,9 @@ def test_who_switched_it_off_finds_it_off() -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+def test_nothing_is_left_for_a_collection_at_once() -> None:
+    with uncollected():
+        kept = [[] for _ in range(5_000)]
+    assert gc.get_count()[0] < 200 and len(kept) == 5_000
