@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from structgen.automata.network import RuleNetworks
-from structgen.automata.slabs import give_back, new_slab
+from structgen.automata.slabs import LARGE, Slab, give_back, transitions
 from structgen.errors import InvariantError, LimitExceeded
 from structgen.kernels import entries
 from structgen.kernels.handles import handle
@@ -43,9 +43,7 @@ from structgen.kernels.layout import (
 
 ROWS = 1024  # of the smaller slabs, which come from memory that was used before
 MAX_ITEMS = 1 << 20  # items of one configuration
-
-
-NO_ROWS = np.empty((0, 256), np.int32)
+IN_PAGES = ("trans", "items", "scans", "callers")  # grow without copying once they are large: read under the lock alone
 
 
 def _work(items: int, rules: int) -> Work:
@@ -67,8 +65,8 @@ class Configurations:
         self.networks = networks
         self.lock = threading.RLock()
         self._limit_bytes = limit_bytes
-        self._slab = new_slab()
-        self._memo: Memo = empty_memo(self._slab.rows(), ROWS, networks.arrays.wide.shape[1])
+        self._slabs = {"trans": transitions()}
+        self._memo: Memo = empty_memo(self._slabs["trans"].rows(), ROWS, networks.arrays.wide.shape[1])
         self._work = _work(256, len(networks.arrays.rules))
         self._bind()
         start = self.call(entries.begin)
@@ -78,7 +76,7 @@ class Configurations:
     def __del__(self) -> None:
         memo = getattr(self, "_memo", None)  # absent if the constructor failed
         if memo is not None:
-            give_back(self._slab, int(memo.counts[N_CONFIGS]))
+            give_back(self._slabs["trans"], int(memo.counts[N_CONFIGS]))
 
     def call(self, kernel: Callable[..., Any], *arguments: Any) -> int:
         """Run an entry of kernels/entries.py, doubling what it runs out of; its result, >= 0."""
@@ -147,15 +145,16 @@ class Configurations:
 
     def items(self, state: int) -> list[tuple[int, int, int]]:
         """Closure items with byte edges as (node, origin, attr): what may be read next."""
-        return self._rows(self._memo.scans, state, SCANS)
+        return self._rows("scans", state, SCANS)
 
     def kernel(self, state: int) -> list[tuple[int, int, int]]:
         """The items that identify the configuration, as (node, origin, attr), sorted."""
-        return self._rows(self._memo.items, state, ITEMS)
+        return self._rows("items", state, ITEMS)
 
-    def _rows(self, table: NDArray[np.int64], state: int, column: int) -> list[tuple[int, int, int]]:
-        configs = self._memo.configs
-        return [(a, b, c) for a, b, c in table[configs[state, column] : configs[state + 1, column]].tolist()]
+    def _rows(self, name: str, state: int, column: int) -> list[tuple[int, int, int]]:
+        with self.lock:
+            first, end = self._memo.configs[state : state + 2, column].tolist()
+            return [(a, b, c) for a, b, c in getattr(self._memo, name)[first:end].tolist()]
 
     def gather(self, items: list[tuple[int, int, int]]) -> int:
         """The configuration of exactly these closed items (node, origin, attr)."""
@@ -178,8 +177,11 @@ class Configurations:
                 if state not in needed:
                     needed.add(state)
                     pending.extend(items[starts[state] : starts[state + 1], ORIGIN].tolist())
-            self._slab = new_slab()
-            old, self._memo = self._memo, empty_memo(self._slab.rows(), ROWS, self.networks.arrays.wide.shape[1])
+            self._slabs = {"trans": transitions()}
+            old, self._memo = (
+                self._memo,
+                empty_memo(self._slabs["trans"].rows(), ROWS, self.networks.arrays.wide.shape[1]),
+            )
             self._memo = self._memo._replace(sets=old.sets, set_table=old.set_table)
             self._memo.counts[N_SETS] = old.counts[N_SETS]
             self._bind()
@@ -191,7 +193,7 @@ class Configurations:
             return new
 
     def scan_items(self, state: int) -> NDArray[np.int64]:
-        """Closure items with byte edges, i64 (k, 3): a view that lasts until the next kernel call."""
+        """Closure items with byte edges, i64 (k, 3): a view that lasts until the next kernel call, under the lock."""
         configs = self._memo.configs
         return self._memo.scans[configs[state, SCANS] : configs[state + 1, SCANS]]
 
@@ -209,40 +211,48 @@ class Configurations:
         """Double every slab that is nearly full; rebuild the hash tables that go with them."""
         if self.nbytes > self._limit_bytes:
             raise LimitExceeded(f"{len(self)} parser configurations", limit="memo_bytes", allowed=self._limit_bytes)
-        if len(self) + 32 >= self._slab.size:  # 1 kB a row, so only if full
-            self._grow_transitions()
-        memo = self._memo
-        configs, items, scans, callers, sets = memo.counts[:N_MEASURED].tolist()
-        if 2 * configs + 4 >= len(memo.table):
-            self._memo = memo._replace(table=np.zeros(4 * len(memo.table), np.int32))
+        configs, items, scans, callers, sets = self._memo.counts[:N_MEASURED].tolist()
+        if 2 * configs + 4 >= len(self._memo.table):
+            self._memo = self._memo._replace(table=np.zeros(4 * len(self._memo.table), np.int32))
             self._bind()
             entries.rehash(self._handle)
             return
-        used = {"live": configs, "configs": configs + 1, "items": items, "scans": scans}
+        used = {"trans": configs, "live": configs, "configs": configs + 1, "items": items, "scans": scans}
         used |= {"callers": callers, "sets": sets}
-        full = [name for name, count in used.items() if 2 * count >= len(getattr(memo, name))]
+        rooms = {name: len(getattr(self._memo, name)) for name in used}
+        full = [name for name, room in rooms.items() if used[name] + (32 if name == "trans" else room >> 3) >= room]
         if not full:  # one configuration may need more rows than all before it
             full = ["items", "scans", "callers", "sets"]
-        grown = {}
         for name in full:
-            array = getattr(memo, name)
-            grown[name] = np.empty((2 * len(array), *array.shape[1:]), array.dtype)
-            grown[name][: used[name]] = array[: used[name]]
-        if "sets" in grown:
-            grown["set_table"] = np.zeros(2 * len(memo.set_table), np.int32)
-        self._memo = memo._replace(**grown)
+            self._double(name, used[name])
+        if "sets" in full:
+            self._memo = self._memo._replace(set_table=np.zeros(2 * len(self._memo.set_table), np.int32))
         self._bind()
-        if "sets" in grown:
+        if "sets" in full:
             entries.rehash_sets(self._handle)
 
-    def _grow_transitions(self) -> None:
-        """Meanwhile nobody holds a view of the slab: other threads look transitions up under the lock."""
-        self._look, self._memo = self._look_later, self._memo._replace(trans=NO_ROWS)
-        try:
-            self._slab = self._slab.doubled()
-        finally:
-            self._memo = self._memo._replace(trans=self._slab.rows())
-            self._bind()
+    def _double(self, name: str, used: int) -> None:
+        """Twice the rows of one array of the memo, of which so many are used; by its pages if it is large.
+
+        Meanwhile nobody holds a view of them: other threads look transitions up under the lock, as they do all else
+        that grows so.
+        """
+        slab, array = self._slabs.get(name), getattr(self._memo, name)
+        if slab is not None:
+            if name == "trans":
+                self._look = self._look_later
+            self._memo = self._memo._replace(**{name: array[:0].copy()})
+            del array
+            try:
+                self._slabs[name] = slab.doubled()
+            finally:
+                self._memo = self._memo._replace(**{name: self._slabs[name].rows()})
+            return
+        if 2 * array.nbytes >= LARGE and name in IN_PAGES:
+            self._slabs[name] = slab = Slab(2 * len(array), array.shape[1], array.dtype)
+        grown = slab.rows() if slab else np.empty((2 * len(array), *array.shape[1:]), array.dtype)
+        grown[:used] = array[:used]
+        self._memo = self._memo._replace(**{name: grown})
 
     def _look_later(self, state: int, byte: int) -> int:
         with self.lock:

@@ -15,7 +15,7 @@ from structgen.automata.local import WALKED, LocalRow, Terminal, shared_rows
 from structgen.automata.network import RuleNetworks
 from structgen.automata.trie import TokenTrie
 from structgen.kernels.handles import handle
-from structgen.kernels.layout import EXACT, LIKE, NODE, SPAN_FIRST, SPAN_SORT, Shares
+from structgen.kernels.layout import EXACT, LIKE, NODE, SPAN_FIRST, SPAN_HIGH, SPAN_KEY, SPAN_SORT, Shares
 
 Items = NDArray[np.int64]  # scan items (node, origin, register) of one span and origin
 
@@ -28,20 +28,19 @@ class Parts:
 
     def __init__(self, networks: RuleNetworks, trie: TokenTrie, top: int = 0) -> None:
         rows = shared_rows(trie)
-        self._like, self._spans = networks.like, networks.spans.tolist()
-        terminals = {
+        self._like, self._spans = networks.like, networks.spans
+        self._terminals = {
             number: rows.terminal_below(body, top) if top else rows.terminal(body)
             for number, body in networks.shared.items()
         }
-        self._terminals = [terminals[key] for key, *_ in self._spans]
-        sorts = [(key, sort == LIKE) for key, _, _, _, sort, _, _ in self._spans]
+        sorts = (2 * networks.spans[:, SPAN_KEY] + (networks.spans[:, SPAN_SORT] == LIKE)).tolist()
         numbers = {sort: number for number, sort in enumerate(dict.fromkeys(sorts))}
         self.shares = Shares(
             span=networks.span,
             spans=networks.spans,
             like=networks.like,
             table=np.array([numbers[sort] for sort in sorts], np.int64),
-            tables=np.array([_table(terminals[key], like) for key, like in numbers], np.int64).reshape(-1, 4),
+            tables=np.array([_table(self._terminals[s >> 1], bool(s & 1)) for s in numbers], np.int64).reshape(-1, 4),
         )
 
     @cached_property
@@ -54,8 +53,8 @@ class Parts:
 
         None when one is not known, or with `learn`, which makes them, when they have none.
         """
-        _, _, _, _, sort, low, high = self._spans[span]
-        terminal = self._terminals[span]
+        sort, low, high = self._spans[span, SPAN_SORT : SPAN_HIGH + 1].tolist()
+        terminal = self._terminals[self._spans.item(span, SPAN_KEY)]
         found: list[LocalRow | None]
         if sort == LIKE:
             places = self._like[items[:, NODE]].tolist()  # nodes without one lie within a state that has
@@ -73,19 +72,19 @@ class Parts:
     def leave(self, span: int, items: Items) -> None:
         """Their walk is short: the next time it is done without asking. Counted items are asked about each time, since
         it depends on the count."""
-        if self._spans[span][SPAN_SORT] == EXACT:
-            self._terminals[span].leave(self._key(span, items))
+        if self._spans.item(span, SPAN_SORT) == EXACT:
+            self._terminals[self._spans.item(span, SPAN_KEY)].leave(self._key(span, items))
 
     def wanted(self, span: int, items: Items) -> bool:
         """Whether the rows of these items were wanted before."""
         key = self._key(span, items)
-        return self._terminals[span].wanted(
-            key if self._spans[span][SPAN_SORT] == EXACT else tuple((n, 0) for n, _ in key)
+        return self._terminals[self._spans.item(span, SPAN_KEY)].wanted(
+            key if self._spans.item(span, SPAN_SORT) == EXACT else tuple((n, 0) for n, _ in key)
         )
 
     def _key(self, span: int, items: Items) -> tuple[tuple[int, int], ...]:
         """The items as (node, register), nodes counted from the span's first."""
-        first = self._spans[span][SPAN_FIRST]
+        first = self._spans.item(span, SPAN_FIRST)
         return tuple((node - first, attr) for node, _, attr in items.tolist())
 
 
