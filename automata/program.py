@@ -70,6 +70,7 @@ class _Label(NamedTuple):
     expr: Expr
     parts: tuple[bytes, ...]  # of each part its first byte, and what follows it or nothing
     size: int  # words that an edge takes
+    shared: tuple[SharedBody, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,7 @@ def _digest(program: bytes, counted: bool) -> str:
     return hashlib.blake2b(program, digest_size=16, salt=bytes([counted])).hexdigest()
 
 
+_flat = itertools.chain.from_iterable
 _NOTHING = _words(DO_ALT, 0)
 _EMPTY = _literal(b"")
 
@@ -224,15 +226,15 @@ class _Writer:
             case Unordered():
                 return self._body_call(expr) if inside else self._unordered(expr)
             case Shared(body):
-                return self.write(body, inside) if inside else self._shared(body)[0]
+                return self.write(body, inside) if inside else self._shared(body)
         raise TypeError(expr)
 
     def _joined(self, operation: int, parts: Iterable[Expr], inside: bool) -> bytes:
         written = [self.write(part, inside) for part in parts]
         return b"".join((_words(operation, len(written)), *written))
 
-    def _shared(self, body: Expr) -> tuple[bytes, int]:
-        """The program, and the number of its SharedBody or -1: by content, so that equal expressions meet."""
+    def _shared(self, body: Expr) -> bytes:
+        """The program of a SharedBody: by content, so that equal expressions meet."""
         general, sort, low, high = body, EXACT, 0, NO_BOUND
         parts = body.parts if isinstance(body, Seq) else (body,)
         counts = [at for at, part in enumerate(parts) if needs_register(part)]
@@ -247,59 +249,61 @@ class _Writer:
         key = words if sort == EXACT else self.write(general, False)
         self.extra = before + extra
         if self.calls != calls:
-            return words, -1  # counts inside counts are rules of this grammar
+            return words  # counts inside counts are rules of this grammar
         digest = _digest(key, sort == BOUNDED)
         entry = _by_program.get(digest)
         if entry is None:
             size = len(key) // 8 + extra
             entry = _by_program[digest] = SharedBody(next(_numbers), general, digest, sort == BOUNDED, size)
         self.shared[entry.number] = entry
-        return _words(DO_SHARED, entry.number, sort, low, high) + words, entry.number
+        return _words(DO_SHARED, entry.number, sort, low, high) + words
 
     def _graph(self, graph: Graph, inside: bool) -> bytes:
         """Each label once, and the edges as they are: kernels/emission.py puts them together. Receipt: with labels
         written at every edge this was a sixth of compiling maskbench."""
-        places: dict[bytes, int] = {b"": -1}
-        end = 0
-        starts, parts, sizes = [0], list[int](), list[int]()
-        for label in graph.labels:
-            _, written, size = _known_labels.get((id(label), inside)) or self._label(label, inside)
-            for words in written:
-                at = places.get(words)
-                if at is None:
-                    at = places[words] = end
-                    end += len(words) // 8
-                parts.append(at)
-            starts.append(len(parts) // 2)
-            sizes.append(size)
+        known = [_known_labels.get((id(label), inside)) or self._label(label, inside) for label in graph.labels]
+        parts, sizes = [label.parts for label in known], [label.size for label in known]
+        starts = list(itertools.accumulate([len(part) >> 1 for part in parts], initial=0))
+        written = list(_flat(parts))
+        blocks = dict.fromkeys(written)
+        *places, end = itertools.accumulate([len(block) >> 3 for block in blocks], initial=0)
+        at = dict(zip(blocks, places, strict=True))
+        at[b""] = -1
+        self.shared.update([(body.number, body) for body in _flat([label.shared for label in known])])
         self.extra += graph.n_states + sum(map(sizes.__getitem__, graph.steps[1::3].tolist()))
         like, promised = -1, b""
         if graph.like is not None and not inside:
-            before = self.extra
-            like = self._shared(graph.like[0].body)[1]
-            self.extra = before
-            if len(graph.like[1]) != graph.n_states:
-                raise InvariantError("LIKE", "a promise for each state")
-        if like >= 0:
-            promises = graph.like[1]  # type: ignore[index]
-            numbers = {text: place(text) for text in dict.fromkeys(promises)}
-            promised = array("q", map(numbers.__getitem__, promises)).tobytes()
+            like, promised = self._like(*graph.like, graph.n_states)
         n_accepts, n_edges = len(graph.accepts), len(graph.packed) // 24
-        size = 9 + n_accepts + len(promised) // 8 + len(starts) + len(parts) + 3 * n_edges + end
+        size = 9 + n_accepts + len(promised) // 8 + len(starts) + len(written) + 3 * n_edges + end
         first = (DO_GRAPH, graph.n_states, graph.start, like, n_accepts, len(sizes), starts[-1], n_edges, size)
         accepts = array("q", first + graph.accepts).tobytes()
-        return b"".join((accepts, promised, array("q", starts + parts).tobytes(), graph.packed, *places))
+        columns = array("q", starts + [at[block] for block in written]).tobytes()
+        return b"".join((accepts, promised, columns, graph.packed, *blocks))
+
+    def _like(self, shared: Shared, promises: tuple[bytes | None, ...], n_states: int) -> tuple[int, bytes]:
+        """The number of the SharedBody that a graph is like, or -1, and the numbers of the prefixes."""
+        if len(promises) != n_states:
+            raise InvariantError("LIKE", "a promise for each state")
+        before = self.extra
+        operation, number = memoryview(self.write(shared, False)).cast("q")[:2]
+        self.extra = before
+        if operation != DO_SHARED:
+            return -1, b""
+        numbers = {text: place(text) for text in dict.fromkeys(promises)}
+        return number, array("q", map(numbers.__getitem__, promises)).tobytes()
 
     def _label(self, label: Expr, inside: bool) -> _Label:
-        calls, extra = self.calls, self.extra
+        calls, extra, outer = self.calls, self.extra, self.shared
+        self.shared = {}
         if type(label) is Seq and Ref in map(type, label.parts):  # most properties of most objects
             parts: tuple[bytes, ...] = (self._joined(DO_SEQ, label.parts, inside), b"")
         else:
             parts = tuple(self._parts(label, inside))
         size = self.extra - extra + 2 * len(parts) + sum(map(len, parts)) // 8
-        self.extra = extra
-        known = _Label(label, parts, size)
-        if self.calls == calls and not self.shared:
+        known = _Label(label, parts, size, tuple(self.shared.values()))
+        self.extra, self.shared = extra, outer
+        if self.calls == calls:
             if len(_known_labels) >= MOST_REMEMBERED:
                 _known_labels.clear()
             _known_labels[id(label), inside] = known

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from functools import lru_cache
-from itertools import chain, repeat
+from itertools import chain, count, repeat
 
 from structgen.grammars.ir import EPSILON, NOTHING, Expr, Graph, Literal, Shared
 from structgen.grammars.regular.charset import ANY, CharSet
@@ -26,13 +26,21 @@ flat = chain.from_iterable
 
 def all_but(texts: frozenset[str], spell: Spell, any_string: Shared) -> Graph:
     """The spellings, quotes included, of every text that is not one of `texts`; inside, like those of `any_string`."""
+    words, size, leaving = sorted(texts), ROOT + 1, _leaving(spell)
+    letters = list(dict.fromkeys(flat(words)))
     labels = [_rare(spell), spell(ANY), QUOTE, EPSILON]
-    one, others = _Places(characters(spell), labels), _Places(_leaving(spell), labels)
+    one = dict(zip(letters, count(len(labels))))
+    labels += map(characters(spell).__getitem__, letters)
+    others = dict(zip(letters, count(len(labels))))
+    labels += map(leaving.__getitem__, letters)
     edges = array("q", (RARELY, IS_RARE, FREE, AWAY, IS_RARE, FREE, AWAY, IS_QUOTE, END))
     edges.extend((FREE, IS_ANY, FREE, FREE, IS_QUOTE, END, START, IS_QUOTE, ROOT))
 
     def leave(state: int, chars: str, is_excluded: bool) -> None:
-        place = others[chars]
+        place = others.get(chars)
+        if place is None:
+            place = others[chars] = len(labels)
+            labels.append(leaving[chars])
         if labels[place] is not NOTHING:
             edges.extend((state, place, FREE))
         if _is_plain(chars):
@@ -40,7 +48,7 @@ def all_but(texts: frozenset[str], spell: Spell, any_string: Shared) -> Graph:
         elif not is_excluded:
             edges.extend((state, IS_QUOTE, END))
 
-    words, size = sorted(texts), ROOT + 1
+    stretches: list[tuple[str, range]] = []  # plain characters without a branch, and the states before them
     pending = [(0, len(words), 0, ROOT)]
     for low, high, depth, state in pending:  # grows while it is read
         is_excluded = len(words[low]) == depth
@@ -54,29 +62,27 @@ def all_but(texts: frozenset[str], spell: Spell, any_string: Shared) -> Graph:
             pending.append((begin, end, common, last))
             inner, run = text[1:], range(first, last)
             if _is_plain(inner):
-                on = zip(run, map(one.__getitem__, inner), range(first + 1, size), strict=True)
-                off = zip(run, map(others.__getitem__, inner), repeat(FREE), run, repeat(IS_EMPTY), repeat(AWAY))
-                edges.extend(flat(on))
-                edges.extend(flat(off))
+                stretches.append((inner, run))
             else:
                 for source, char in zip(run, inner, strict=True):
                     edges.extend((source, one[char], source + 1))
                     leave(source, char, False)
         leave(state, heads, is_excluded)
+    edges += _along(stretches, one, others)
     promise = (b'"', b'"', b'"', b"", None, *repeat(b'"', size - ROOT))
     return Graph(size, START, (END,), tuple(labels), edges.tobytes(), (any_string, promise))
 
 
-class _Places(dict[str, int]):
-    """The place of each label among `labels`, where it is put when it is first asked for."""
-
-    def __init__(self, known: dict[str, Expr], labels: list[Expr]) -> None:
-        self.known, self.labels = known, labels
-
-    def __missing__(self, chars: str) -> int:
-        place = self[chars] = len(self.labels)
-        self.labels.append(self.known[chars])
-        return place
+def _along(stretches: list[tuple[str, range]], one: dict[str, int], others: dict[str, int]) -> array[int]:
+    """Three edges for each character of the stretches: it goes on, or any other leaves, or a rare one or the end."""
+    chars = "".join([inner for inner, _ in stretches])
+    edges, sources = array("q", bytes(72 * len(chars))), array("q", flat([run for _, run in stretches]))
+    edges[::9] = edges[3::9] = edges[6::9] = sources
+    edges[1::9] = array("q", map(one.__getitem__, chars))
+    edges[2::9] = array("q", flat([range(run.start + 1, run.stop + 1) for _, run in stretches]))
+    edges[4::9] = array("q", map(others.__getitem__, chars))
+    edges[5::9], edges[7::9], edges[8::9] = (array("q", (to,)) * len(chars) for to in (FREE, IS_EMPTY, AWAY))
+    return edges
 
 
 def _is_plain(chars: str) -> bool:

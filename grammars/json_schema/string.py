@@ -127,7 +127,7 @@ def complement_set(strings: StringSet) -> StringSet:
 @lru_cache(maxsize=4096)
 def literal_strings(texts: frozenset[str]) -> Language:
     """Exactly these strings."""
-    return Language.strings(sorted(texts))
+    return Language.strings(texts)
 
 
 @lru_cache(maxsize=4096)

@@ -77,8 +77,10 @@ class Language:
     @staticmethod
     def strings(members: Iterable[str]) -> Language:
         """Exactly these strings; those with lone surrogates are not texts and are left out."""
-        texts = (member for member in members if member.isascii() or not _has_surrogate(member))
-        return Language(Strings(frozenset(texts)))
+        texts = frozenset(members)
+        if not "".join(texts).isascii():
+            texts = frozenset(text for text in texts if not _has_surrogate(text))
+        return Language(Strings(texts))
 
     @staticmethod
     def regex(pattern: str, dialect: Dialect = "ecma", search: bool = False) -> Language:
