@@ -18,10 +18,9 @@ Cost: a survey walks the trie, about 3 ms over 128,256 tokens where nearly all a
 
 from __future__ import annotations
 
-import threading
 import weakref
-from collections import Counter, OrderedDict
-from dataclasses import dataclass, field
+from collections import Counter, deque
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,16 +39,18 @@ from structgen.kernels.layout import BRANCH, SPAN_FIRST, START, Trie
 from structgen.kernels.masks import find_exits
 from structgen.kernels.trie import mark_leaving
 
-__all__ = ["ROWS_VERSION", "LocalRow", "SharedRows", "Stored", "Terminal", "check_row", "shared_rows"]
+__all__ = ["ROWS_VERSION", "LocalRow", "Stored", "Terminal", "check_row"]
 
 ROWS_VERSION = 3  # of what `Terminal.stored` gives, and of the digests by which it is found
 MOST_STATES = 4_000  # configurations of one expression
 MOST_WORDS = 1 << 16  # of its program: a grammar of its own takes 0.2 µs each to build, in the middle of a mask
-RECENT_BYTES, MOST_RECENT = 64 << 20, 1000  # of terminals that no grammar may be using
-SETTLED = 32  # terminals are made before their memory is added up again
+SURVEYED = 3  # bytes a token takes in a survey
+AWAKE = 8  # automata of terminals: each holds some megabytes, and is made again in a tenth of the time of a survey
 MANY_UNITS = 1 << 15
 MANY_EXITS = 1 << 11
 PATIENCE = 4
+
+_awake: deque[Configurations] = deque(maxlen=AWAKE)
 
 Row = NDArray[np.uint32]
 Items = tuple[tuple[int, int], ...]  # (node, counted from the first of the expression; register)
@@ -83,6 +84,12 @@ class LocalRow(NamedTuple):
     told: int = 0
     leaving: Any = None
     trie: TokenTrie | None = None  # kept alive for `leaving`
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the arrays."""
+        arrays = (*self.trie.arrays, *self.trie.radix) if self.trie else ()
+        return sum(array.nbytes for array in (self.row, *(self.exits or ()), *arrays))
 
 
 WALKED = LocalRow(np.zeros(0, np.uint32), None)  # walking costs less than a row
@@ -126,12 +133,14 @@ class Terminal:
         self._surveys: dict[Items, _Survey | None] = {}  # of counted expressions
         self._kept: dict[Items, _Inside] = {}  # of others, from disk or to be stored there
         self._rows: dict[object, LocalRow | None] = {}
+        self._row_bytes = 0
+        self._below: dict[int, Terminal] = {}
         self.by_node, self.by_place = RowIndex(), RowIndex()
         for key, arrays in (stored or {}).items():
             if key[0] == "after":
                 *own, row = arrays
                 left = TokenTrie(Trie(*own), trie.longest, trie.size)
-                self._rows[key] = LocalRow(row, None, leaving=left.handle, trie=left)
+                self._keep_row(key, LocalRow(row, None, leaving=left.handle, trie=left))
             elif len(arrays) == len(_Inside._fields):
                 self._kept[key] = _Inside(*arrays)
             else:
@@ -139,15 +148,26 @@ class Terminal:
                 self._surveys[key] = _Survey(need, counts, exits, units, due, int(most))
         self._met: Counter[Items] = Counter()
         self._placed: set[int] = set()
-        self._automaton: Configurations | None = None
+        self._automaton: weakref.ref[Configurations] | None = None
         self._first = 0
 
     @property
     def nbytes(self) -> int:
-        """Bytes of rows, surveys and configurations, about."""
-        surveyed = 4 * self._trie.size * len(self._surveys)
-        automaton = 0 if self._automaton is None else self._automaton.nbytes
-        return 4 * self._trie.words * len(self._rows) + surveyed + automaton
+        """Bytes of rows and surveys, here and below nodes."""
+        surveyed = sum(survey is not None for survey in self._surveys.values())
+        below = sum(part.nbytes for part in self._below.values())
+        return self._row_bytes + SURVEYED * self._trie.size * surveyed + below
+
+    def below(self, top: int) -> Terminal:
+        """The terminal for the tokens below a node of the trie."""
+        if top not in self._below:
+            self._below[top] = Terminal(self._body, self._trie, top=top)
+        return self._below[top]
+
+    def _keep_row(self, key: object, local: LocalRow) -> LocalRow:
+        self._rows[key] = local
+        self._row_bytes += local.nbytes
+        return local
 
     def wanted(self, items: Items) -> bool:
         """Whether the row of these items was wanted before, below a node several times."""
@@ -169,7 +189,7 @@ class Terminal:
                 row, ends = inside
                 row.flags.writeable = False
                 same, first = np.zeros(len(ends), np.int16), np.zeros(len(ends), np.bool_)
-                local = self._rows[items] = LocalRow(row, self._exits(ends, same, first, row))
+                local = self._keep_row(items, LocalRow(row, self._exits(ends, same, first, row)))
                 self.by_node.add(items[0][0], local, items)
                 if self._keep:
                     self._kept[items] = inside
@@ -182,12 +202,12 @@ class Terminal:
         row, ends = np.zeros(trie.words, np.uint32), np.empty(len(trie.arrays.byte) + 1, np.int64)
         limit = len(ends) + MOST_STATES * entries.CONFIGURATION
         scratch = handle(trie.scratch()[0]._replace(ends=ends))
-        where = (trie.handle, self._state(items), row, scratch, trie.branch(self._top), limit)
-        cost = self.automaton.attempt(entries.fill_row, *where)
+        automaton = self.automaton
+        where = (trie.handle, self._state(automaton, items), row, scratch, trie.branch(self._top), limit)
+        cost = automaton.attempt(entries.fill_row, *where)
         return None if cost < 0 else _Inside(row, ends[1 : 1 + ends[0]].copy())
 
-    def _state(self, items: Items) -> int:
-        automaton = self.automaton
+    def _state(self, automaton: Configurations, items: Items) -> int:
         return automaton.gather([(self._first + node, START, attr) for node, attr in items])
 
     def bounded(self, node: int, count: int, low: int, high: int, learn: bool) -> LocalRow | None:
@@ -203,8 +223,7 @@ class Terminal:
             if survey.below is None:
                 survey.below = self._exits(survey.exits, survey.units, survey.due)  # a count may cut off any token
             row = packed(fits, self._trie.words)
-            self._rows[key] = local = LocalRow(row, survey.below, left, due, survey.most)
-            self.by_node.add(node, local)
+            self.by_node.add(node, self._keep_row(key, LocalRow(row, survey.below, left, due, survey.most)))
         return self._rows[key]
 
     def _exits(
@@ -231,8 +250,10 @@ class Terminal:
         if self._top:
             return None
         if key not in self._rows:
-            state = self.automaton.advance(START, prefix_at(place))
-            self._rows[key] = self._whole(state) if state else None
+            automaton = self.automaton
+            state = automaton.advance(START, prefix_at(place))
+            whole = self._whole(automaton, state) if state else None
+            self._rows[key] = None if whole is None else self._keep_row(key, whole)
         local = self._rows[key]
         if local is not None and place not in self._placed:
             self._placed.add(place)
@@ -252,27 +273,31 @@ class Terminal:
 
     @property
     def automaton(self) -> Configurations:
-        """The configurations of the expression alone."""
-        if self._automaton is None:
+        """The configurations of the expression alone: those asked for last stay, to be asked about more states."""
+        known = None if self._automaton is None else self._automaton()
+        if known is None:
             networks = build_network(Grammar((Rule("shared", Shared(self._body.body)),)))
             self._first = int(networks.spans[0, SPAN_FIRST])
-            self._automaton = Configurations(networks)  # last: grammars on other threads share this terminal
-        return self._automaton
+            known = Configurations(networks)
+            self._automaton = weakref.ref(known)  # last: grammars on other threads share this terminal
+        _awake.append(known)
+        return known
 
     def _survey(self, items: Items, learn: bool) -> _Survey | None:
         """None when it is not known and not to be learnt, or when a counted part can be counted in two ways."""
         if items not in self._surveys and learn and self._body.size <= MOST_WORDS:
-            self._surveys[items] = self._walk(self._state(items))[0]
+            automaton = self.automaton
+            self._surveys[items] = self._walk(automaton, self._state(automaton, items))[0]
         return self._surveys.get(items)
 
-    def _walk(self, state: int) -> tuple[_Survey | None, NDArray[np.uint8]]:
+    def _walk(self, automaton: Configurations, state: int) -> tuple[_Survey | None, NDArray[np.uint8]]:
         """The survey of a state, and 1 for each trie node where the expression may end."""
         n, size = len(self._trie.arrays.byte), self._trie.size
         need, counts = np.full(size, -1, np.int16), np.zeros(size, np.bool_)
         exits, leaves = np.empty((n, 3), np.int64), np.zeros(n, np.uint8)
         known, path = np.zeros((MOST_STATES, 2), np.int16), np.zeros((self._trie.longest + 2, 7), np.uint64)
         out = (need, counts, exits, leaves, known, path)
-        found = self.automaton.attempt(entries.survey, self._trie.handle, state, self._trie.branch(self._top), *out)
+        found = automaton.attempt(entries.survey, self._trie.handle, state, self._trie.branch(self._top), *out)
         if found < 0:
             return None, leaves
         exits = exits[:found]
@@ -280,8 +305,8 @@ class Terminal:
         most = max(int(need.max(initial=0)), int(units.max(initial=0)))
         return _Survey(need, counts, nodes, units, due, most), leaves
 
-    def _whole(self, state: int) -> LocalRow | None:
-        survey, leaves = self._walk(state)
+    def _whole(self, automaton: Configurations, state: int) -> LocalRow | None:
+        survey, leaves = self._walk(automaton, state)
         if survey is None:
             return None
         trie, n = self._trie.arrays, len(self._trie.arrays.byte)
@@ -334,75 +359,3 @@ def packed(fits: NDArray[np.bool_], words: int) -> Row:
     row.view(np.uint8)[: len(bits)] = bits
     row.flags.writeable = False
     return row
-
-
-@dataclass(slots=True, eq=False)
-class SharedRows:
-    """The terminals of one vocabulary. Thread-safe. Those used lately stay for grammars to come, up to RECENT_BYTES;
-    others go with the last grammar that uses them."""
-
-    trie: TokenTrie
-    lock: threading.RLock = field(default_factory=threading.RLock)
-    _terminals: weakref.WeakKeyDictionary[SharedBody, Terminal] = field(default_factory=weakref.WeakKeyDictionary)
-    _below: weakref.WeakKeyDictionary[SharedBody, dict[int, Terminal]] = field(
-        default_factory=weakref.WeakKeyDictionary
-    )
-    keep: bool = False  # surveys, so that `stored` gives all of them
-    _stored: dict[str, Stored] = field(default_factory=dict)
-    _recent: OrderedDict[SharedBody, Terminal] = field(default_factory=OrderedDict)
-    _made: int = 0
-
-    def terminal(self, body: SharedBody) -> Terminal:
-        """The terminal of a shared expression."""
-        with self.lock:
-            terminal = self._terminals.get(body)
-            if terminal is None:
-                stored = self._stored.get(body.digest) if self._stored else None
-                terminal = self._terminals[body] = Terminal(body, self.trie, stored, self.keep)
-                self._made += 1
-                if self._made % SETTLED == 0:  # adding up takes half a microsecond for each
-                    self._settle()
-            self._recent[body] = terminal
-            self._recent.move_to_end(body)
-            return terminal
-
-    def _settle(self) -> None:
-        """Let go of those used longest ago, while there are too many."""
-        total = sum(map(self._nbytes, self._recent))
-        while self._recent and (total > RECENT_BYTES or len(self._recent) >= MOST_RECENT):
-            total -= self._nbytes(next(iter(self._recent)))
-            self._recent.popitem(last=False)
-
-    def _nbytes(self, body: SharedBody) -> int:
-        return self._recent[body].nbytes + sum(part.nbytes for part in self._below.get(body, {}).values())
-
-    def terminal_below(self, body: SharedBody, top: int) -> Terminal:
-        """The terminal for the tokens below a node of the trie."""
-        with self.lock:
-            found = self._below.setdefault(body, {})
-            if top not in found:
-                found[top] = Terminal(body, self.trie, top=top)
-            return found[top]
-
-    def stored(self) -> dict[str, Stored]:
-        """The rows surveyed so far, by what their expressions compile to."""
-        with self.lock:
-            return {body.digest: found for body, terminal in self._terminals.items() if (found := terminal.stored())}
-
-    def restore(self, rows: dict[str, Stored]) -> None:
-        """Rows that `stored` gave for the same vocabulary, in whatever process."""
-        with self.lock:
-            self._stored.update(rows)
-
-
-_shared: weakref.WeakKeyDictionary[TokenTrie, SharedRows] = weakref.WeakKeyDictionary()
-_guard = threading.Lock()
-
-
-def shared_rows(trie: TokenTrie) -> SharedRows:
-    """The rows of this vocabulary."""
-    with _guard:
-        found = _shared.get(trie)
-        if found is None:
-            found = _shared[trie] = SharedRows(trie)
-        return found

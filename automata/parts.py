@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from structgen.automata.local import WALKED, LocalRow, Terminal, shared_rows
+from structgen.automata.local import WALKED, LocalRow, Terminal
 from structgen.automata.network import RuleNetworks
+from structgen.automata.shared_rows import shared_rows
 from structgen.automata.trie import TokenTrie
 from structgen.kernels.handles import handle
 from structgen.kernels.layout import EXACT, LIKE, NODE, SPAN_FIRST, SPAN_HIGH, SPAN_KEY, SPAN_SORT, Shares

@@ -15,9 +15,9 @@ import numpy as np
 
 from structgen.automata.build import AnyGrammar
 from structgen.automata.configurations import Configurations
-from structgen.automata.local import shared_rows
 from structgen.automata.masks import MaskTable
 from structgen.automata.network import build_network
+from structgen.automata.shared_rows import shared_rows
 from structgen.automata.trie import TokenTrie, build_trie
 from structgen.cache import load_rows, load_trie, save_rows, save_trie
 from structgen.collection import uncollected

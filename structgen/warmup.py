@@ -22,9 +22,10 @@ from structgen.automata.bodies import place
 from structgen.automata.configurations import Configurations
 from structgen.automata.lexed import LexedConfigurations
 from structgen.automata.lexed_masks import LexedMasks
-from structgen.automata.local import Exits, shared_rows
+from structgen.automata.local import Exits
 from structgen.automata.masks import MaskTable
 from structgen.automata.network import build_network
+from structgen.automata.shared_rows import shared_rows
 from structgen.automata.trie import TokenTrie, build_trie
 from structgen.grammars.ir import ByteSet, Grammar, Literal, Ref, Repeat, Rule, Shared, Unordered, alt, seq
 from structgen.grammars.ir_lr import END, LexedGrammar

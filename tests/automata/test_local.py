@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from structgen.automata import local, masks
+from structgen.automata import shared_rows as shared_rows_module
 from structgen.automata.configurations import Configurations
 from structgen.automata.masks import MaskTable
 from structgen.automata.network import build_network
+from structgen.automata.shared_rows import SharedRows, shared_rows
 from structgen.automata.trie import build_trie
 from structgen.grammars.ir import ByteSet, Grammar, Literal, Repeat, Rule, Seq, Shared, alt, seq
 from structgen.grammars.json_schema import JsonStyle, compile_schema
@@ -88,7 +90,7 @@ def test_counts_under_any_bounds_come_from_one_survey(
             table.row(state)
     (body,) = automaton.networks.shared.values()
     assert body.counted == (high is not None or low > 1)
-    assert not body.counted or all(len(items) == 1 for items in local.shared_rows(TRIE).terminal(body)._surveys)
+    assert not body.counted or all(len(items) == 1 for items in shared_rows(TRIE).terminal(body)._surveys)
 
 
 def test_a_shared_expression_is_surveyed_once_for_all_grammars(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,9 +102,28 @@ def test_a_shared_expression_is_surveyed_once_for_all_grammars(monkeypatch: pyte
         table = MaskTable(automaton, TRIE, (0,), check=True)
         table.row(automaton.advance(START, before + b'"na'))
         body = next(iter(automaton.networks.shared.values()))
-        surveys.append(dict(local.shared_rows(TRIE).terminal(body)._rows))
+        surveys.append(dict(shared_rows(TRIE).terminal(body)._rows))
     assert surveys[0]
     assert all(surveys[1][items] is row for items, row in surveys[0].items())
+
+
+def test_terminals_go_with_the_last_grammar_that_uses_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_rows_module, "MOST_RECENT", 2)
+    monkeypatch.setattr(shared_rows_module, "SETTLED", 1)
+    rows, used = SharedRows(TRIE), []
+    for number in range(4 * local.AWAKE):
+        string = Shared(seq(Literal(b'"%d' % number), Repeat(ByteSet.of(b"namex")), Literal(b'"')))
+        (body,) = build_network(Grammar((Rule("r", string),))).shared.values()
+        terminal = rows.terminal(body)
+        row = terminal.exact(((0, 0),), learn=True)
+        assert row is not None
+        assert terminal.nbytes == row.nbytes
+        if number % 2:
+            used.append(terminal)
+    assert len(used) < len(rows._terminals) <= len(used) + 3
+    awake = [one for one in used if one._automaton is not None and one._automaton() is not None]
+    assert 0 < len(awake) <= local.AWAKE
+    assert all(one.automaton is one.automaton for one in used)
 
 
 def test_an_ambiguous_count_is_walked() -> None:

@@ -13,6 +13,7 @@ from structgen.automata.configurations import Configurations
 from structgen.automata.masks import MaskTable
 from structgen.automata.network import build_network
 from structgen.automata.reference import Reference
+from structgen.automata.shared_rows import shared_rows
 from structgen.automata.terminals import with_terminals
 from structgen.automata.trie import build_trie
 from structgen.grammars.bnf import compile_gbnf
@@ -148,5 +149,5 @@ def test_every_row_equals_its_full_walk(learn: bool, monkeypatch: pytest.MonkeyP
             good = [t for t in range(1, len(BYTES)) if row[t >> 5] >> np.uint32(t & 31) & np.uint32(1)]
             assert good == [t for t in range(1, len(BYTES)) if automaton.advance(state, BYTES[t])]
             state = automaton.advance(state, BYTES[rng.choice(good)])
-    below = [t for found in local.shared_rows(tokens)._below.values() for t in found.values()]
+    below = [t for found in shared_rows(tokens)._terminals.values() for t in found._below.values()]
     assert any(terminal._rows for terminal in below)
