@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from structgen.automata.budget import MemoBudget
 from structgen.compiler import compile_grammar
 from structgen.grammars.json_schema import JsonStyle, compile_schema
@@ -83,3 +85,36 @@ def test_only_grammars_that_nobody_follows_are_emptied() -> None:
     assert len(idle.configurations) < sizes[0]
     assert len(followed.configurations) == sizes[1]
     assert kept.mask().any()
+
+
+def test_what_let_go_already_is_left_alone_until_it_grows(monkeypatch: pytest.MonkeyPatch) -> None:
+    released: list[Constraint] = []
+    compact = Constraint.compact
+    monkeypatch.setattr(Constraint, "compact", lambda one: released.append(one) or compact(one))
+    budget = MemoBudget(1)
+    budget.EVERY = 1  # type: ignore[misc]
+    idle, newest = constraint(0), constraint(1)
+    walked(idle, random.Random(0), 50)
+    budget.used(idle)
+    for _ in range(3):
+        budget.used(newest)
+        assert released == [idle]
+    walked(idle, random.Random(0), 50)
+    budget.used(newest)
+    assert released == [idle, idle]
+
+
+def test_no_more_is_let_go_than_leaves_room() -> None:
+    many = [constraint(0) for _ in range(8)]
+    for one in many:
+        walked(one, random.Random(0), 50)
+    sizes = [one.memo_bytes for one in many]
+    budget = MemoBudget(sum(sizes) - 1)
+    for one in many[:-1]:
+        budget.used(one)
+    budget.EVERY = 1  # type: ignore[misc]
+    budget.used(many[-1])
+    shrunk = [one.memo_bytes < size for one, size in zip(many, sizes, strict=True)]
+    assert shrunk == sorted(shrunk, reverse=True)  # the least recently used
+    total = sum(one.memo_bytes for one in many)
+    assert total <= budget.SLACK * budget.limit < total + max(sizes)
