@@ -294,15 +294,19 @@ class _Writer:
         return number, array("q", map(numbers.__getitem__, promises)).tobytes()
 
     def _label(self, label: Expr, inside: bool) -> _Label:
+        """Receipt: remembered also where they hold shared bodies, as every brace and comma does, 40 µs of a median
+        schema's compile."""
         calls, extra, outer = self.calls, self.extra, self.shared
-        self.shared = {}
-        if type(label) is Seq and Ref in map(type, label.parts):  # most properties of most objects
-            parts: tuple[bytes, ...] = (self._joined(DO_SEQ, label.parts, inside), b"")
+        parts: tuple[bytes, ...]
+        shared: tuple[SharedBody, ...] = ()
+        if type(label) is Seq and Ref in map(type, label.parts):  # most properties of most objects: never met twice
+            parts = self._joined(DO_SEQ, label.parts, inside), b""
         else:
+            self.shared = {}
             parts = tuple(self._parts(label, inside))
+            shared, self.shared = tuple(self.shared.values()), outer
         size = self.extra - extra + 2 * len(parts) + sum(map(len, parts)) // 8
-        known = _Label(label, parts, size, tuple(self.shared.values()))
-        self.extra, self.shared = extra, outer
+        known, self.extra = _Label(label, parts, size, shared), extra
         if self.calls == calls:
             if len(_known_labels) >= MOST_REMEMBERED:
                 _known_labels.clear()

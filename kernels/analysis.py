@@ -1,7 +1,9 @@
 """What a rule network can do at least: fewest bytes from every node to the end of its rule, by a fixpoint.
 
 A node whose figure stays FAR cannot finish; its edges are removed, so that no mask ever leads into a dead end.
-Cost: passes over all edges until nothing changes, about the nesting depth of the rules (nodes after their successors).
+Cost: passes over all edges, nodes after their successors, until nothing changes that was read before it changed: two or
+three. Receipt: until nothing changed at all, with rules settled between the passes, they were half of making a network
+of 450,000 nodes (300 ms, now 160).
 Source: Knuth 1977, a generalisation of Dijkstra's algorithm; here by relaxation. Reference: automata/reference.py.
 """
 
@@ -35,7 +37,9 @@ from structgen.kernels.layout import (
     NEXT,
     OP,
     PLAIN,
+    RULE,
     RULE_LEAST,
+    SEGMENT,
     SEPARATOR,
     SET,
     SILENT,
@@ -44,6 +48,8 @@ from structgen.kernels.layout import (
     SORT,
     UPTO,
 )  # fmt: skip
+
+UNSEEN, OPEN, LOOPED, CLOSED = range(4)  # of a node on the walk; LOOPED: met again while it was open
 
 
 @inlined
@@ -114,14 +120,15 @@ def _entry_least(net, g, body, leave, fan, fan_extra, fan_separator):  # type: i
 
 @allocating
 def _postorder(net):  # type: ignore[no-untyped-def]
-    """i64 (n,): the nodes, each after those it depends on but for cycles. Tarjan 1972's walk, with a stack of its own,
-    on which ~node stands for a node whose dependencies are above it.
+    """i64 (n,): the nodes, each after those it depends on but for cycles; i8 (n,): LOOPED for those that a later one is
+    before in spite of that. Tarjan 1972's walk, with a stack of its own, on which ~node stands for a node whose
+    dependencies are above it.
 
     Receipt: in the order of numbers the passes below were as many as an object has required properties (a thousand of
     them: 800 ms, now 15).
     """
     n = net.nodes.shape[0] - 1
-    order, seen = np.empty(n, np.int64), np.zeros(n, np.bool_)
+    order, seen = np.empty(n, np.int64), np.zeros(n, np.int8)
     stack = np.empty(3 * n + net.arcs.shape[0] + 2 * net.calls.shape[0] + net.silent.shape[0], np.int64)
     done = 0
     for root in range(n):
@@ -132,33 +139,39 @@ def _postorder(net):  # type: ignore[no-untyped-def]
             if node < 0:
                 order[done] = ~node
                 done += 1
+                if seen[~node] == OPEN:
+                    seen[~node] = CLOSED
                 continue
-            if seen[node]:
+            if seen[node] != UNSEEN:
                 continue
-            seen[node], stack[top] = True, ~node
+            seen[node], stack[top] = OPEN, ~node
             top = _push(net, seen, stack, top + 1, node)
-    return order
+    return order, seen
+
+
+@inlined
+def _push_one(seen, stack, top, node):  # type: ignore[no-untyped-def]
+    """Put a node onto the stack if it is UNSEEN; the new top."""
+    if seen[node] == UNSEEN:
+        stack[top] = node
+        return top + 1
+    if seen[node] == OPEN:
+        seen[node] = LOOPED
+    return top
 
 
 @inlined
 def _push(net, seen, stack, top, node):  # type: ignore[no-untyped-def]
-    """Put what the figures of `node` depend on, as far as it is not `seen`, onto the stack; the new top."""
-    if net.nodes[node, CHAIN] >= 0 and not seen[node + 1]:
-        stack[top] = node + 1
-        top += 1
+    """Put what the figures of `node` depend on, as far as it is UNSEEN, onto the stack; the new top."""
+    if net.nodes[node, CHAIN] >= 0:
+        top = _push_one(seen, stack, top, node + 1)
     for e in range(net.nodes[node, SILENT], net.nodes[node + 1, SILENT]):
-        if not seen[net.silent[e, SILENT_TO]]:
-            stack[top] = net.silent[e, SILENT_TO]
-            top += 1
+        top = _push_one(seen, stack, top, net.silent[e, SILENT_TO])
     for e in range(net.nodes[node, CALLS], net.nodes[node + 1, CALLS]):
-        for to in (net.rules[net.calls[e, CALLED], FIRST], net.calls[e, CALL_TO]):
-            if not seen[to]:
-                stack[top] = to
-                top += 1
+        top = _push_one(seen, stack, top, net.rules[net.calls[e, CALLED], FIRST])
+        top = _push_one(seen, stack, top, net.calls[e, CALL_TO])
     for e in range(net.nodes[node, ARCS], net.nodes[node + 1, ARCS]):
-        if not seen[net.arcs[e, ARC_TO]]:
-            stack[top] = net.arcs[e, ARC_TO]
-            top += 1
+        top = _push_one(seen, stack, top, net.arcs[e, ARC_TO])
     return top
 
 
@@ -177,7 +190,8 @@ def measure_network(net, enter, body, leave, fan, fan_extra, fan_separator):  # 
     for g in range(enter.shape[0]):
         if enter[g] >= 0:
             entry_of[enter[g]] = g
-    order, changed = _postorder(net), True
+    order, seen = _postorder(net)
+    changed = True
     while changed:
         changed = False
         for node in order:
@@ -195,12 +209,11 @@ def measure_network(net, enter, body, leave, fan, fan_extra, fan_separator):  # 
                     min(best, net.nodes[node, LEAST]),
                     min(best_solid, own_solid[node]),
                 )
-                changed = True
-        for r in range(rules):
-            start = net.rules[r, FIRST]
-            if net.nodes[start, LEAST] < net.rules[r, RULE_LEAST] or own_solid[start] < solid[r]:
-                net.rules[r, RULE_LEAST], solid[r] = net.nodes[start, LEAST], own_solid[start]
-                changed = True
+                rule = net.nodes[node, RULE]
+                if net.rules[rule, FIRST] == node:
+                    net.rules[rule, RULE_LEAST], solid[rule] = net.nodes[node, LEAST], own_solid[node]
+                # What else was read before it has changed: in a cycle, or the figures of a segment.
+                changed |= seen[node] == LOOPED or g >= 0 or net.nodes[node, SEGMENT] >= 0
     for g in range(enter.shape[0]):
         if net.segments[g, SORT] == SEPARATOR:  # the twin of the MEMBER segment before it
             net.segments[g, BODY] = net.segments[g - 1, BODY]

@@ -1,6 +1,7 @@
 """The coarsest partition of an automaton's states that respects a first guess and the edges.
 
-Partition refinement with "all but the largest": when a block splits, its largest part keeps the number, so a state is
+States with finitely many texts are told apart from their ends backwards, each looked at once (Revuz 1992). The others:
+partition refinement with "all but the largest": when a block splits, its largest part keeps the number, so a state is
 renumbered at most log n times, and only states with an edge into a renumbered one are looked at again
 (Hopcroft 1971, in the form of Valmari and Lehtinen 2008). O(e log n) for e edges. With distance to acceptance as the
 first guess there is usually next to nothing left to split.
@@ -14,17 +15,20 @@ Row = tuple[tuple[int, int], ...]
 
 
 def blocks(rows: Sequence[Row], guess: Mapping[int, int]) -> dict[int, int]:
-    """Block number of each state in `guess`, which holds every target of its states' rows."""
-    block = dict(guess)
-    members: dict[int, set[int]] = {}
-    for state, number in block.items():
-        members.setdefault(number, set()).add(state)
-    if len(members) == len(block):
-        return block
-    sources: dict[int, list[int]] = {state: [] for state in block}
-    for state in block:
+    """Block number of each state in `guess`, which holds every target of its states' rows; those of a row differ."""
+    sources: dict[int, list[int]] = {state: [] for state in guess}
+    for state in guess:
         for _, target in rows[state]:
             sources[target].append(state)
+    block = _finite(rows, guess, sources)
+    fresh = len(block)
+    members: dict[int, set[int]] = {}
+    for state, number in guess.items():
+        if state not in block:
+            members.setdefault(fresh + number, set()).add(state)
+    block.update((state, number) for number, states in members.items() for state in states)
+    if len(block) == fresh + len(members):
+        return block
     stale = {number: set(states) for number, states in members.items()}
     fresh = max(members) + 1
     while stale:
@@ -38,6 +42,21 @@ def blocks(rows: Sequence[Row], guess: Mapping[int, int]) -> dict[int, int]:
         for source in {source for part in leaving for state in part for source in sources[state]}:
             if len(members[block[source]]) > 1:
                 stale.setdefault(block[source], set()).add(source)
+    return block
+
+
+def _finite(rows: Sequence[Row], guess: Mapping[int, int], sources: dict[int, list[int]]) -> dict[int, int]:
+    """Block number of each state with finitely many texts: each after those its edges lead to."""
+    block: dict[int, int] = {}
+    known: dict[tuple[int, frozenset[tuple[int, int]]], int] = {}
+    missing = {state: len(rows[state]) for state in guess}
+    ready = [state for state, count in missing.items() if not count]
+    for state in ready:  # grows while it is read
+        block[state] = known.setdefault((guess[state], _signature(rows[state], block)), len(known))
+        for source in sources[state]:
+            missing[source] -= 1
+            if not missing[source]:
+                ready.append(source)
     return block
 
 
