@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from structgen.kernels._jit import allocating, inlined, jit
-from structgen.kernels.earley import EVERY, arrive
+from structgen.kernels.earley import ALL, arrive
 from structgen.kernels.handles import ints_at, longs_at, radix_at, words_at
 from structgen.kernels.layout import (
     ATTR,
@@ -170,7 +170,9 @@ def compose(net, memo, work, radix, shares, scratch, cut, config, row):  # type:
     found = split(memo, shares.span, config, part, scratch.groups)
     if found == 0:
         row[:] = 0
-        return _walked(cut, fill_row(net, memo, work, radix, config, EVERY, 0, row, scratch, 0, cut, ENDLESS))
+        return _walked(
+            cut, fill_row(net, memo, work, radix, config, part, np.int64(ALL), row, scratch, 0, cut, ENDLESS)
+        )
     rest = _choose(memo, shares, scratch, config, n, found)
     if rest == ASK:
         return rest

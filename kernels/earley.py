@@ -33,7 +33,7 @@ from structgen.kernels.layout import (
     STAYS,
 )
 
-EVERY = np.zeros(0, np.int64)
+ALL = -2  # in place of a group of items
 ODD = -7  # a token that is no plain text
 
 
@@ -67,12 +67,13 @@ def settle(net, memo, work, n):  # type: ignore[no-untyped-def]
 
 @jit
 def scan(net, memo, work, config, byte, part, chosen):  # type: ignore[no-untyped-def]
-    """The configuration after one byte, from the scan items whose entry in i64 `part` is `chosen` (all, if empty)."""
+    """The configuration after one byte, from the scan items whose entry in i64 `part` is `chosen`; if that is ALL, from
+    all of them, and `part` is not looked at."""
     work.clock[0] += 1
     n, first = 0, memo.configs[config, SCANS]
     word, bit = byte >> 6, np.uint64(byte & 63)
     for i in range(first, memo.configs[config + 1, SCANS]):
-        if part.shape[0] > 0 and part[i - first] != chosen:
+        if chosen != ALL and part[i - first] != chosen:
             continue
         node, origin, attr = memo.scans[i, NODE], memo.scans[i, ORIGIN], memo.scans[i, ATTR]
         if net.nodes[node, CHAIN] == byte:
@@ -97,7 +98,7 @@ def spread(net, memo, config, byte, part, chosen, row, after):  # type: ignore[n
     c0, c1, c2, c3 = full, full, full, full
     first = memo.configs[config, SCANS]
     for i in range(first, memo.configs[config + 1, SCANS]):
-        if part.shape[0] > 0 and part[i - first] != chosen:
+        if chosen != ALL and part[i - first] != chosen:
             continue
         node = memo.scans[i, NODE]
         chain = net.nodes[node, CHAIN]
@@ -127,9 +128,9 @@ def step(net, memo, work, config, byte):  # type: ignore[no-untyped-def]
     known = memo.trans[config, byte]
     if known >= 0:
         return known
-    after = scan(net, memo, work, config, byte, EVERY, 0)
+    after = scan(net, memo, work, config, byte, work.clock, np.int64(ALL))
     if after >= 0:
-        spread(net, memo, config, byte, EVERY, 0, memo.trans[config], after)
+        spread(net, memo, config, byte, work.clock, np.int64(ALL), memo.trans[config], after)
     return after
 
 

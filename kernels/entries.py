@@ -6,6 +6,8 @@ Each returns what its kernel returns; meaning, shapes and dtypes stand there.
 
 from __future__ import annotations
 
+import numpy as np
+
 from structgen.kernels import compose as _compose
 from structgen.kernels import distances as _distances
 from structgen.kernels import earley as _earley
@@ -21,7 +23,7 @@ _measure, _shortest = _distances.measure, _distances.shortest
 _rehash, _rehash_sets = _interning.rehash, _registers.rehash_sets
 _fill_row, _fill_below, _survey, _split = _walks.fill_row, _walks.fill_below, _masks.survey, _masks.split
 _composed, _walk_plainly = _compose.compose, _walks.walk_plainly
-ASK, LONG_WALK, ENDLESS, EVERY = _compose.ASK, _walks.LONG_WALK, _walks.ENDLESS, _earley.EVERY
+ASK, LONG_WALK, ENDLESS, ALL = _compose.ASK, _walks.LONG_WALK, _walks.ENDLESS, _earley.ALL
 CONFIGURATION = _walks.CONFIGURATION
 ODD = _earley.ODD
 
@@ -86,7 +88,7 @@ def rehash_sets(h):  # type: ignore[no-untyped-def]
 def fill_row(h, trie, config, row, scratch, top, limit):  # type: ignore[no-untyped-def]
     net, memo, work = automaton(h)
     s = scratch_of(scratch)
-    return _fill_row(net, memo, work, radix_of(trie), config, EVERY, 0, row, s, top, s.no_cut, limit)
+    return _fill_row(net, memo, work, radix_of(trie), config, s.part, np.int64(ALL), row, s, top, s.no_cut, limit)
 
 
 @jit

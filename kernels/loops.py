@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from structgen.kernels._jit import jit
+from structgen.kernels._jit import inlined, jit
 from structgen.kernels.earley import step
 from structgen.kernels.layout import LOOPS
 
@@ -43,59 +43,48 @@ def _classes() -> NDArray[np.uint8]:
 CLASSES = _classes()
 
 
-@jit
-def _one(net, memo, work, config, target, low, high):  # type: ignore[no-untyped-def]
-    """Whether every byte from low to high leads from `config` to `target`: 1 or 0, or GROW / CROWDED."""
-    for byte in range(low, high + 1):
-        after = np.int64(memo.trans[config, byte])
-        if after < 0:
-            after = np.int64(step(net, memo, work, config, byte))
-        if after != target:
-            return min(after, np.int64(0))
-    return np.int64(1)
+@inlined
+def _after(net, memo, work, config, byte):  # type: ignore[no-untyped-def]
+    """As `step`, which is called only where the transition is unknown."""
+    after = np.int64(memo.trans[config, byte])
+    return after if after >= 0 else np.int64(step(net, memo, work, config, byte))
 
 
 @jit
-def _two(net, memo, work, config, target, low, high):  # type: ignore[no-untyped-def]
-    """As `_one`, with a continuation byte behind."""
+def _lead(net, memo, work, config, target, low, high, more):  # type: ignore[no-untyped-def]
+    """Whether every byte from low to high, with `more` continuation bytes behind, leads from `config` to `target`: 1 or
+    0, or GROW / CROWDED."""
     last = np.int64(0)
     for byte in range(low, high + 1):
-        after = np.int64(step(net, memo, work, config, byte))
-        if after <= 0:
-            return after
-        if after != last:
-            found = _one(net, memo, work, after, target, 0x80, 0xBF)
-            if found <= 0:
-                return found
-        last = after
-    return np.int64(1)
-
-
-@jit
-def _three(net, memo, work, config, target, low, high):  # type: ignore[no-untyped-def]
-    """As `_one`, with two continuation bytes behind."""
-    last = np.int64(0)
-    for byte in range(low, high + 1):
-        after = np.int64(step(net, memo, work, config, byte))
-        if after <= 0:
-            return after
-        if after != last:
-            found = _two(net, memo, work, after, target, 0x80, 0xBF)
-            if found <= 0:
-                return found
-        last = after
+        first = _after(net, memo, work, config, byte)
+        if first <= 0 or (more == 0 and first != target):
+            return min(first, np.int64(0))
+        if more == 0 or first == last:
+            continue
+        last, before = first, np.int64(0)
+        for middle in range(0x80, 0xC0):
+            second = _after(net, memo, work, first, middle)
+            if second <= 0 or (more == 1 and second != target):
+                return min(second, np.int64(0))
+            if more == 1 or second == before:
+                continue
+            before = second
+            for end in range(0x80, 0xC0):
+                third = _after(net, memo, work, second, end)
+                if third != target:
+                    return min(third, np.int64(0))
     return np.int64(1)
 
 
 @jit
 def _wide(net, memo, work, config, width, part):  # type: ignore[no-untyped-def]
-    """Whether the characters of `width` bytes loop, by the rows of RFC 3629's grammar; 2 beyond the last `part`."""
+    """Whether characters of `width` bytes loop, by the rows of RFC 3629's grammar; 2 beyond the last `part`."""
     if width == 2:
-        return _two(net, memo, work, config, config, 0xC2, 0xDF) if part == 0 else np.int64(2)
+        return _lead(net, memo, work, config, config, 0xC2, 0xDF, 1) if part == 0 else np.int64(2)
     if width == 3 and part == 1:
-        return _three(net, memo, work, config, config, 0xE1, 0xEC)
+        return _lead(net, memo, work, config, config, 0xE1, 0xEC, 2)
     if width == 3 and part == 3:
-        return _three(net, memo, work, config, config, 0xEE, 0xEF)
+        return _lead(net, memo, work, config, config, 0xEE, 0xEF, 2)
     if part > (3 if width == 3 else 4):
         return np.int64(2)
     lead = (0xE0 if part == 0 else 0xED) if width == 3 else 0xF0 + part
@@ -103,8 +92,8 @@ def _wide(net, memo, work, config, width, part):  # type: ignore[no-untyped-def]
     if after <= 0:
         return after
     if width == 3:
-        return _two(net, memo, work, after, config, 0xA0 if part == 0 else 0x80, 0xBF if part == 0 else 0x9F)
-    return _three(net, memo, work, after, config, 0x90 if part == 0 else 0x80, 0x8F if part == 4 else 0xBF)
+        return _lead(net, memo, work, after, config, 0xA0 if part == 0 else 0x80, 0xBF if part == 0 else 0x9F, 1)
+    return _lead(net, memo, work, after, config, 0x90 if part == 0 else 0x80, 0x8F if part == 4 else 0xBF, 2)
 
 
 @jit
@@ -121,7 +110,7 @@ def find_loops(net, memo, work, config):  # type: ignore[no-untyped-def]
     for byte in range(128):
         bit = np.uint64(1) << np.uint64(CLASSES[byte])
         if loops & bit:
-            found = _one(net, memo, work, config, config, byte, byte)
+            found = _lead(net, memo, work, config, config, byte, byte, 0)
             if found < 0:
                 return found
             if found == 0:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from structgen.kernels._jit import inlined, jit, lowest, ones
-from structgen.kernels.earley import scan, spread, step
+from structgen.kernels.earley import ALL, scan, spread, step
 from structgen.kernels.interning import live_bytes, set_bytes
 from structgen.kernels.layout import (
     ACCEPTING,
@@ -176,12 +176,12 @@ def fill_row(net, memo, work, radix, config, part, chosen, row, scratch, top, cu
     """Set bit t of u32 array `row` for every token t below branch `top` of the trie that is allowed, `config` being
     what holds there; bits that are set stay set.
 
-    If i64 `part` is not empty it has an entry per scan item of `config`, and only items whose entry is `chosen` count.
+    Only those scan items of `config` count whose entry in i64 `part` is `chosen`; all, if that is ALL.
     Below the branches in column 0 of i64 `cut` (., 2), children of the root, nothing is visited if what holds there
     takes WIDE bytes or more: column 1 receives that configuration. Row 0 of `cut` is none: cut[0, 1] becomes 1 if
     another row received something. What is returned, and `scratch.ends`, as for `walk`.
     """
-    root, some = scratch.root, part.shape[0] > 0
+    root, some = scratch.root, chosen != ALL
     if scratch.ends.shape[0] > 0:
         scratch.ends[0] = 0
     if some:
