@@ -31,7 +31,7 @@ from structgen.grammars.regular.json_spelling import json_spell
 from structgen.grammars.regular.language import Language
 from structgen.grammars.regular.lower import lower as lower_language
 from structgen.grammars.regular.lower import open_states
-from structgen.grammars.regular.simplify import complement
+from structgen.grammars.regular.simplify import exceptions
 from structgen.grammars.regular.spelling import Spell
 from structgen.grammars.regular.terms import Strings
 from structgen.options import Limits
@@ -166,9 +166,9 @@ class Lowering:
 @lru_cache(maxsize=4096)
 def _string(language: Language, spell: Spell) -> Expr:
     """Quotes included; the same object for the same language and spelling."""
-    rest = complement(language.term)
-    if isinstance(rest, Strings) and rest.members:
-        return all_but(rest.members, spell, _any_string(spell))
+    excluded = exceptions(language.term)
+    if excluded:
+        return all_but(excluded, spell, _any_string(spell))
     if language is ALL_STRINGS:
         return _any_string(spell)
     content = lower_language(language, spell)

@@ -247,6 +247,14 @@ def _excluded(term: Term) -> Strings | None:
     return term.inner if isinstance(term, Complement) and isinstance(term.inner, Strings) else None
 
 
+def exceptions(term: Term) -> frozenset[str]:
+    """The texts that are not in a language that visibly holds all others; else none."""
+    parts = term.parts if isinstance(term, Meet) else (term,)
+    missing = [complement(part) for part in parts if not isinstance(part, Union)]
+    finite = [part.members for part in missing if isinstance(part, Strings)]
+    return frozenset().union(*finite) if len(finite) == len(parts) else frozenset()
+
+
 def _is_merged(term: Term) -> bool:
     """Whether `union` gathers terms of this kind into one."""
     if isinstance(term, Complement):
