@@ -294,8 +294,8 @@ class _Writer:
         return number, array("q", map(numbers.__getitem__, promises)).tobytes()
 
     def _label(self, label: Expr, inside: bool) -> _Label:
-        """Receipt: remembered also where they hold shared bodies, as every brace and comma does, and with what a graph is
-        like written once, 40 µs less for a median schema (write_program 297 -> 260)."""
+        """Receipt: remembered also where they hold shared bodies, as every brace and comma does, and with what a graph
+        is like written once, 40 µs less for a median schema (write_program 297 -> 260)."""
         calls, extra, outer = self.calls, self.extra, self.shared
         parts: tuple[bytes, ...]
         shared: tuple[SharedBody, ...] = ()
