@@ -28,12 +28,9 @@ class Parts:
     """
 
     def __init__(self, networks: RuleNetworks, trie: TokenTrie, top: int = 0) -> None:
-        rows = shared_rows(trie)
+        self._all, self._top, self._bodies = shared_rows(trie), top, networks.shared
         self._like, self._spans = networks.like, networks.spans
-        self._terminals = {
-            number: rows.terminal_below(body, top) if top else rows.terminal(body)
-            for number, body in networks.shared.items()
-        }
+        self._terminals: dict[int, Terminal] = {}  # of shared bodies by number, once they are asked for
         sorts = (2 * networks.spans[:, SPAN_KEY] + (networks.spans[:, SPAN_SORT] == LIKE)).tolist()
         numbers = {sort: number for number, sort in enumerate(dict.fromkeys(sorts))}
         self.shares = Shares(
@@ -41,8 +38,25 @@ class Parts:
             spans=networks.spans,
             like=networks.like,
             table=np.array([numbers[sort] for sort in sorts], np.int64),
-            tables=np.array([_table(self._terminals[s >> 1], bool(s & 1)) for s in numbers], np.int64).reshape(-1, 4),
+            tables=np.array([self._known(s >> 1, bool(s & 1)) for s in numbers], np.int64).reshape(-1, 4),
         )
+
+    def _known(self, number: int, like: bool) -> tuple[int, int, int, int]:
+        """The table of a terminal if there is one: most of a large grammar's are never asked for."""
+        terminal = None if self._top else self._all.known(self._bodies[number])
+        if terminal is None:
+            return 0, 0, 0, 0
+        self._terminals[number] = terminal
+        return _table(terminal, like)
+
+    def _terminal(self, span: int) -> Terminal:
+        number = self._spans.item(span, SPAN_KEY)
+        found = self._terminals.get(number)
+        if found is None:
+            body = self._bodies[number]
+            found = self._all.terminal_below(body, self._top) if self._top else self._all.terminal(body)
+            self._terminals[number] = found
+        return found
 
     @cached_property
     def handle(self) -> Any:
@@ -55,7 +69,7 @@ class Parts:
         None when one is not known, or with `learn`, which makes them, when they have none.
         """
         sort, low, high = self._spans[span, SPAN_SORT : SPAN_HIGH + 1].tolist()
-        terminal = self._terminals[self._spans.item(span, SPAN_KEY)]
+        terminal = self._terminal(span)
         found: list[LocalRow | None]
         if sort == LIKE:
             places = self._like[items[:, NODE]].tolist()  # nodes without one lie within a state that has
@@ -74,12 +88,12 @@ class Parts:
         """Their walk is short: the next time it is done without asking. Counted items are asked about each time, since
         it depends on the count."""
         if self._spans.item(span, SPAN_SORT) == EXACT:
-            self._terminals[self._spans.item(span, SPAN_KEY)].leave(self._key(span, items))
+            self._terminal(span).leave(self._key(span, items))
 
     def wanted(self, span: int, items: Items) -> bool:
         """Whether the rows of these items were wanted before."""
         key = self._key(span, items)
-        return self._terminals[self._spans.item(span, SPAN_KEY)].wanted(
+        return self._terminal(span).wanted(
             key if self._spans.item(span, SPAN_SORT) == EXACT else tuple((n, 0) for n, _ in key)
         )
 

@@ -36,8 +36,13 @@ class SharedRows:
     _recent: OrderedDict[SharedBody, Terminal] = field(default_factory=OrderedDict)
     _made: int = 0
 
+    def known(self, body: SharedBody) -> Terminal | None:
+        """The terminal of a shared expression, if somebody has made it or its rows are stored."""
+        with self.lock:
+            return self.terminal(body) if body in self._terminals or body.digest in self._stored else None
+
     def terminal(self, body: SharedBody) -> Terminal:
-        """The terminal of a shared expression."""
+        """The terminal of a shared expression, made if need be."""
         with self.lock:
             terminal = self._terminals.get(body)
             if terminal is None:
