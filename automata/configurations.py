@@ -42,6 +42,7 @@ from structgen.kernels.layout import (
 )
 
 ROWS = 1024  # of the smaller slabs, which come from memory that was used before
+FEW = 32  # of those of a grammar that has let go, which may not be asked again
 MAX_ITEMS = 1 << 20  # items of one configuration
 IN_PAGES = ("trans", "items", "scans", "callers")  # grow without copying once they are large: read under the lock alone
 
@@ -180,7 +181,7 @@ class Configurations:
             self._slabs = {"trans": transitions()}
             old, self._memo = (
                 self._memo,
-                empty_memo(self._slabs["trans"].rows(), ROWS, self.networks.arrays.wide.shape[1]),
+                empty_memo(self._slabs["trans"].rows(), FEW, self.networks.arrays.wide.shape[1]),
             )
             self._memo = self._memo._replace(sets=old.sets, set_table=old.set_table)
             self._memo.counts[N_SETS] = old.counts[N_SETS]
