@@ -2,7 +2,7 @@
 
 `emit` adds every way from node a to node b that an operation allows. Cost: linear in the program, in which the labels
 of a graph count for each of their edges.
-Reference: tests/automata/test_program.py runs the grammars through automata/reference.py.
+Reference: tests/automata/test_against_reference.py runs the grammars through automata/reference.py.
 """
 
 from __future__ import annotations

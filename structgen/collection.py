@@ -31,7 +31,8 @@ class _Uncollected(contextlib.ContextDecorator):
         with self._lock:
             self._inside -= 1
             if self._inside == 0 and self._enabled:
-                gc.collect(0)  # 20 µs, since little is left: else a collection of everything may begin in the next mask
+                full = gc.get_count()[1] >= gc.get_threshold()[1]
+                gc.collect(1 if full else 0)  # 20 µs, since little is left: else it would begin in the next mask
                 gc.enable()
 
 
