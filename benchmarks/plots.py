@@ -95,7 +95,8 @@ def memory(records: list[dict[str, Any]], path: Path) -> None:
         axis.plot(
             xs, ys, color=COLOURS[record["engine"]], ls=dashes, marker="o", ms=3, label=f"{record['engine']}, {way}"
         )
-    axis.set(xlabel="different schemas compiled and walked", ylabel="resident memory added, MB", ylim=(0, None))
+    top = 1.4 * axis.get_ylim()[1]  # the legend has room above the lines
+    axis.set(xlabel="different schemas compiled and walked", ylabel="resident memory added, MB", ylim=(0, top))
     axis.xaxis.set_major_formatter(_plain)
     axis.legend(loc="upper left")
     _save(figure, path)
