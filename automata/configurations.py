@@ -178,11 +178,8 @@ class Configurations:
                 if state not in needed:
                     needed.add(state)
                     pending.extend(items[starts[state] : starts[state + 1], ORIGIN].tolist())
-            self._slabs = {"trans": transitions()}
-            old, self._memo = (
-                self._memo,
-                empty_memo(self._slabs["trans"].rows(), FEW, self.networks.arrays.wide.shape[1]),
-            )
+            old, self._slabs = self._memo, {"trans": transitions()}
+            self._memo = empty_memo(self._slabs["trans"].rows(), FEW, self.networks.arrays.wide.shape[1])
             self._memo = self._memo._replace(sets=old.sets, set_table=old.set_table)
             self._memo.counts[N_SETS] = old.counts[N_SETS]
             self._bind()

@@ -77,7 +77,7 @@ class TokenTrie:
             return own.scratch  # type: ignore[no-any-return]
         except AttributeError:
             part, chosen = np.zeros((2, MOST_ITEMS), np.int64)
-            own.scratch = scratch = Scratch(
+            scratch = Scratch(
                 part=part,
                 chosen=chosen,
                 groups=np.zeros((MOST_GROUPS, 3), np.int64),

@@ -54,7 +54,8 @@ class Constraint:
         self._stops = frozenset(vocabulary.stop_ids)
         self._symbols = vocabulary.symbols
         self._check_symbols()
-        self._words = _words(vocabulary) if isinstance(self.configurations, Configurations) else None
+        self._texts = _words(vocabulary) if isinstance(self.configurations, Configurations) else None
+        self._words: Any = None if self._texts is None else self._texts[0]
         self._next: dict[int, int] = {}  # by state * size of the vocabulary + token: an int is nothing to collect
         self._matchers: weakref.WeakSet[Matcher] = weakref.WeakSet()
 
@@ -149,9 +150,11 @@ class Constraint:
 
 
 @lru_cache(maxsize=16)
-def _words(vocabulary: Vocabulary) -> Any:
-    """The texts of a vocabulary as kernels read them; the arrays live as long as the vocabulary does."""
-    return handle(Words(np.frombuffer(vocabulary.data or b"\0", np.uint8), vocabulary.spans))
+def _words(vocabulary: Vocabulary) -> tuple[Any, Words]:
+    """The texts of a vocabulary as kernels read them: a handle, and the arrays, which whoever uses it keeps alive: the
+    vocabulary that they belong to may be another one with the same tokens."""
+    words = Words(np.frombuffer(vocabulary.data or b"\0", np.uint8), vocabulary.spans)
+    return handle(words), words
 
 
 def _uses_symbols(automaton: Automaton) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
 import random
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 sys.path.insert(0, str(Path(__file__).parent))
 from strategies import EOS, VOCABULARY, grammars
 
+from structgen import matcher as module
 from structgen.batch import fill_masks
 from structgen.compiler import compile_grammar
 from structgen.errors import OptionError, Unsatisfiable
@@ -192,3 +195,15 @@ def test_rollback_bounds() -> None:
     matcher = compile_grammar(nested(), BYTES).matcher()
     with pytest.raises(ValueError):
         matcher.rollback(1)
+
+
+def test_the_texts_of_an_equal_vocabulary_outlive_it() -> None:
+    first, second = (Vocabulary.from_bytes([b"", b"ab", b"c"], eos=[0]) for _ in range(2))
+    grammar = Grammar((Rule("start", Literal(b"abc")),))
+    module._words.cache_clear()
+    compile_grammar(grammar, first)
+    constraint, spans = compile_grammar(grammar, second), weakref.ref(first.spans)
+    module._words.cache_clear()
+    del first
+    gc.collect()
+    assert spans() is not None and constraint.matcher().accept(1)
