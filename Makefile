@@ -7,18 +7,21 @@ STAMP := $(VENV)/.installed
 TORCH ?= torch==2.13.0
 EXTRAS ?= transformers,sentencepiece,tiktoken,dev
 ARGS ?=
+# Exact versions; empty takes the newest of everything that pyproject.toml admits.
+CONSTRAINTS ?= constraints.txt
+PIP_INSTALL = $(BIN)/python -m pip install --quiet $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: setup demo test test-fresh test-all lint fmt types nano bench wheel clean
+.PHONY: setup demo test test-fresh test-all test-latest matrix pin lint fmt types nano bench wheel clean
 
 setup: $(STAMP)  ## the virtual environment with everything the other targets need
 
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml $(CONSTRAINTS)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet "$(TORCH)"
-	$(BIN)/python -m pip install --quiet --editable ".[$(EXTRAS)]"
+	$(PIP_INSTALL) "$(TORCH)"
+	$(PIP_INSTALL) --editable ".[$(EXTRAS)]"
 	touch $(STAMP)
 
 demo: $(STAMP)  ## three real examples on the bundled model
@@ -31,8 +34,22 @@ test-fresh: $(STAMP)  ## nightly: new examples and new random numbers, each stat
 	$(BIN)/python -m pytest --hypothesis-profile=fresh $(ARGS)
 
 test-all: $(STAMP)  ## with the slow tests and the comparisons with other libraries (needs the bench extra)
-	$(BIN)/python -m pip install --quiet --editable ".[$(EXTRAS),bench]"
+	$(PIP_INSTALL) --editable ".[$(EXTRAS),bench]"
 	$(BIN)/python -m pytest -m "not network and not gpu" $(ARGS)
+
+test-latest:  ## the suite with the newest release of every dependency, in a virtual environment of its own
+	$(MAKE) test VENV=.venv-latest CONSTRAINTS=
+
+MATRIX := tests/engines tests/samplers tests/api tests/test_docs.py
+
+matrix:  ## engine, sampler, API and document tests with the oldest and the newest supported dependencies
+	$(MAKE) test VENV=.venv-oldest CONSTRAINTS=constraints-oldest.txt ARGS="$(MATRIX) $(ARGS)"
+	$(MAKE) test VENV=.venv-latest CONSTRAINTS= ARGS="$(MATRIX) $(ARGS)"
+
+pin: $(STAMP)  ## constraints.txt from the virtual environment of test-latest
+	head -2 constraints.txt > build-constraints.tmp
+	.venv-latest/bin/python -m pip freeze --all --exclude-editable | sed '/^pip==/d;s/+cpu//' >> build-constraints.tmp
+	mv build-constraints.tmp constraints.txt
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -52,7 +69,7 @@ nano: $(STAMP)  ## train the bundled model again, as it was trained (about 40 mi
 		--decay-share 1 --matrix-rate 0.008 --rate 0.0015 --start build/nano-b --out build/nano
 
 bench: $(STAMP)
-	$(BIN)/python -m pip install --quiet --editable ".[$(EXTRAS),bench]"
+	$(PIP_INSTALL) --editable ".[$(EXTRAS),bench]"
 	$(BIN)/python -m benchmarks $(ARGS)
 
 wheel: $(STAMP)  ## dist/*.whl and dist/*.tar.gz

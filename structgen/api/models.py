@@ -41,13 +41,12 @@ def engine_of(model: Any, tokenizer: Any = None) -> Any:
 def vocabulary_at(path: str | None) -> Vocabulary:
     """The vocabulary of the tokenizer in a folder, or of nano; no weights are read."""
     _engine_class()
-    from transformers import AutoTokenizer
-
     from structgen import nano
+    from structgen.engines.loading import load_tokenizer
 
     folder = nano.path() if path is None else path
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder)
+        tokenizer = load_tokenizer(folder)
     except (OSError, ValueError) as error:
         raise ModelError(f"no tokenizer at {folder}: {_first_line(error)}") from error
     return Vocabulary.from_tokenizer(tokenizer)
@@ -64,10 +63,10 @@ def _engine_around(model: Any, tokenizer: Any) -> TransformersEngine:
             raise OptionError(
                 "tokenizer= is needed: the model does not say where it was loaded from", option="tokenizer"
             )
-        from transformers import AutoTokenizer
+        from structgen.engines.loading import load_tokenizer
 
         try:
-            tokenizer = AutoTokenizer.from_pretrained(folder)
+            tokenizer = load_tokenizer(folder)
         except (OSError, ValueError) as error:
             raise OptionError(f"tokenizer= is needed: there is none at {folder}", option="tokenizer") from error
     engine = _engine_class()(model, tokenizer)
@@ -88,11 +87,10 @@ def _engine_at(path: str | None) -> TransformersEngine:
 
 def _load(path: str, *, tokenizer_too: bool = True) -> tuple[Any, Any]:
     _engine_class()
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from structgen.engines.loading import load_model, load_tokenizer
 
     try:
-        model = AutoModelForCausalLM.from_pretrained(path).eval()
-        return model, AutoTokenizer.from_pretrained(path) if tokenizer_too else None
+        return load_model(path), load_tokenizer(path) if tokenizer_too else None
     except (OSError, ValueError) as error:
         raise ModelError(f"no model at {path}: {_first_line(error)}") from error
 

@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from structgen.cli.generate import quiet_loading
 from structgen.nano.prompts import tools_text
 
 __all__ = ["EXAMPLES", "Example", "run"]
@@ -121,7 +120,6 @@ def run(arguments: argparse.Namespace) -> int:
     """Generate and show every example."""
     from structgen.api.generate import generate_result
 
-    quiet_loading()
     started = time.perf_counter()
     for number, example in enumerate(EXAMPLES, 1):
         result = generate_result(prompt=example.prompt, schema=example.schema)

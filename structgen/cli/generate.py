@@ -9,7 +9,7 @@ from typing import Any
 
 from structgen.cli.reading import source_options, style_argument, text_argument
 
-__all__ = ["quiet_loading", "run"]
+__all__ = ["run"]
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -17,7 +17,6 @@ def run(arguments: argparse.Namespace) -> int:
     from structgen.api.generate import generate_result
 
     sources = source_options(arguments)
-    quiet_loading()
     options = ("n", "seed", "max_tokens", "method", "temperature", "top_p", "top_k")
     named = {name: getattr(arguments, name) for name in options}
     line = ProgressLine() if sys.stderr.isatty() and arguments.method in (None, "masked") else None
@@ -54,15 +53,6 @@ class ProgressLine:
         """Leave no trace."""
         sys.stderr.write("\r\x1b[K")
         sys.stderr.flush()
-
-
-def quiet_loading() -> None:
-    """transformers draws a bar while it loads weights, which a command's output has no use for."""
-    try:
-        from transformers.utils import logging
-    except ModuleNotFoundError:
-        return  # generate says what to install
-    logging.disable_progress_bar()
 
 
 def _shown(value: Any) -> str:

@@ -19,6 +19,8 @@ from structgen.vocabulary import Vocabulary, check_model
 
 __all__ = ["Prompt", "TransformersEngine"]
 
+CACHE_NAMES = ("cache", "past_key_values")  # since transformers 5.24, and before
+
 Message: TypeAlias = Mapping[str, Any]
 Prompt: TypeAlias = str | Sequence[int] | Sequence[Message]
 
@@ -35,7 +37,8 @@ class TransformersEngine:
     """A decoder-only transformers model.
 
     Attributes: `model`, `tokenizer`, `vocabulary` (the tokenizer's, as wide as the model; stop ids are those of the
-    tokenizer and of the model's generation config together). VocabularyError when the two do not belong together.
+    tokenizer and of the model's generation config together), `cache_name` (of `forward`'s argument). VocabularyError when
+    the two do not belong together, ModelError when `forward` takes no cache.
     """
 
     def __init__(self, model: Any, tokenizer: Any) -> None:
@@ -43,7 +46,10 @@ class TransformersEngine:
             raise ModelError(f"{type(model).__name__} is an encoder-decoder model; this engine runs decoder-only ones")
         self.model, self.tokenizer = model, tokenizer
         self.vocabulary = _vocabulary_of(model, tokenizer)
-        self._parameters = frozenset(inspect.signature(model.forward).parameters)
+        self._parameters = _parameters(model)
+        self.cache_name = next((name for name in CACHE_NAMES if name in self._parameters), None)
+        if self.cache_name is None:
+            raise ModelError(f"forward of {type(model).__name__} takes no cache ({' or '.join(CACHE_NAMES)})")
 
     @property
     def device(self) -> torch.device:
@@ -89,7 +95,7 @@ class TransformersEngine:
     @torch.no_grad()
     def forward(self, ids: torch.Tensor, positions: torch.Tensor, context: Context) -> torch.Tensor:
         """One call of the model; logits of the last position."""
-        inputs = {"input_ids": ids, "attention_mask": context.attention, "past_key_values": context.cache}
+        inputs = {"input_ids": ids, "attention_mask": context.attention, self.cache_name: context.cache}
         optional = {"position_ids": positions, "logits_to_keep": 1, "use_cache": True, "return_dict": True}
         inputs |= {name: value for name, value in optional.items() if name in self._parameters}
         logits: torch.Tensor | None = self.model(**inputs).logits
@@ -109,6 +115,12 @@ class TransformersEngine:
         limit = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
         if limit is not None and tokens > limit:
             raise ModelError(f"prompt and budget together are {tokens} tokens, the model reads {limit}")
+
+
+def _parameters(model: Any) -> frozenset[str]:
+    """Names of what `forward` takes; of an adapter around a model (PEFT), whose own signature is open, the model's."""
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    return frozenset(inspect.signature(inner.forward).parameters)
 
 
 def _vocabulary_of(model: Any, tokenizer: Any) -> Vocabulary:

@@ -21,8 +21,10 @@ def path() -> Path:
 def load() -> tuple[Any, Any]:
     """The model (a LlamaForCausalLM in float32, ready for the CPU) and its tokenizer."""
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    model: Any = AutoModelForCausalLM.from_pretrained(path(), dtype=torch.float32, local_files_only=True)
-    tokenizer = AutoTokenizer.from_pretrained(path(), local_files_only=True)
-    return model.eval(), tokenizer
+    from structgen.engines.loading import load_model, load_tokenizer
+
+    return (
+        load_model(path(), dtype=torch.float32, local_files_only=True),
+        load_tokenizer(path(), local_files_only=True),
+    )

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel, T5Config, T5ForConditionalGeneration
+from transformers.utils import logging as transformers_logging
 
+from structgen import nano
 from structgen.engines.decode import Request, decode
 from structgen.engines.transformers import TransformersEngine
 from structgen.errors import ModelError, VocabularyError
@@ -78,3 +80,47 @@ def test_a_model_with_nan_weights(make_engine: Engines, tokenizer: Any) -> None:
     engine = TransformersEngine(model, tokenizer)
     with pytest.raises(ModelError, match="NaN"):
         decode(engine, [Request([1], None, 5)], SamplingOptions())
+
+
+class OldForward(torch.nn.Module):
+    """A model whose `forward` calls its cache what transformers before 5.24 did."""
+
+    def __init__(self, model: Any, name: str) -> None:
+        super().__init__()
+        self.inner, self.config, self.generation_config = model, model.config, model.generation_config
+        self.device, self.name, self.seen = model.device, name, []
+
+    def get_output_embeddings(self) -> Any:
+        return self.inner.get_output_embeddings()
+
+
+class PastKeyValues(OldForward):
+    def forward(self, input_ids: Any, attention_mask: Any, position_ids: Any, past_key_values: Any) -> Any:
+        return self.inner(input_ids, attention_mask, position_ids, **{self.name: past_key_values})
+
+
+class NoCache(OldForward):
+    def forward(self, input_ids: Any, attention_mask: Any) -> Any:
+        raise AssertionError("never called")
+
+
+def test_the_cache_goes_by_the_name_that_forward_has(make_engine: Engines) -> None:
+    engine = make_engine("llama", double=True)
+    old = TransformersEngine(PastKeyValues(engine.model, engine.cache_name), engine.tokenizer)
+    assert old.cache_name == "past_key_values"
+    rows = []
+    for each in (engine, old):
+        logits, context = each.prefill([[1, 40, 50], [9]], 2)
+        rows.append(torch.stack([logits, each.extend([100, 101], context)]))
+    torch.testing.assert_close(rows[0], rows[1], rtol=1e-12, atol=1e-12)
+    with pytest.raises(ModelError, match="takes no cache"):
+        TransformersEngine(NoCache(engine.model, ""), engine.tokenizer)
+
+
+def test_loading_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    transformers_logging.set_verbosity_warning()
+    transformers_logging.enable_progress_bar()
+    nano.load()
+    assert capfd.readouterr() == ("", "")
+    assert transformers_logging.is_progress_bar_enabled()
+    assert transformers_logging.get_verbosity() == transformers_logging.WARNING
