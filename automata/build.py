@@ -6,8 +6,8 @@ from typing import TypeAlias
 
 from structgen.automata.configurations import Configurations
 from structgen.automata.describe import expected_at
-from structgen.automata.lexed import LexedConfigurations
-from structgen.automata.lexed_masks import LexedMasks
+from structgen.automata.lexed.automaton import LexedConfigurations
+from structgen.automata.lexed.masks import LexedMasks
 from structgen.automata.masks import MaskTable
 from structgen.automata.network import build_network
 from structgen.automata.trie import TokenTrie

@@ -1,14 +1,14 @@
-"""From a configuration to its mask row: seen before, put together from shared rows, or walked.
+"""From a configuration to its mask row: seen before, put together from terminal rows, or walked.
 
 A row is a read-only uint32 array of ceil(V / 32) words, bit t % 32 of word t // 32 set = token t allowed. Rows live
 under one byte budget of the process (automata/budget.py).
 
-An item set is a disjunction, so its mask is the union of the masks of its parts. Items inside a shared expression are a
-part whose row is known (automata/local.py), but for the suffixes of tokens that leave it: these are walked in the
-context. States that promise to be like a shared expression ("any key but these") take its row for the tokens that stay
+An item set is a disjunction, so its mask is the union of the masks of its parts. Items inside a terminal are a
+part whose row is known (automata/terminals/terminal.py), but for the suffixes of tokens that leave it: these are walked
+in the context. States that promise to be like a terminal ("any key but these") take its row for the tokens that stay
 inside, and walk only those that leave. What is left is walked as a whole. But where a blank, or another byte with
-thousands of tokens, leads to what takes many bytes, the tokens behind it are a mask of their own, put together so.
-A kernel does all this where every part's row is known (kernels/compose.py); `_together` does it by steps, and learns.
+thousands of tokens, leads to what takes many bytes, the tokens behind it are a mask of their own, put together so. A
+kernel does all this where every part's row is known (kernels/compose.py); `_together` does it by steps, and learns.
 
 Cost: seen before, a dictionary look-up; put together, a copy of the row and a walk over some hundred suffixes; walked,
 one table look-up per trie node reached.
@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from structgen.automata.budget import ROWS, RowBudget
 from structgen.automata.configurations import Configurations
-from structgen.automata.local import LocalRow
-from structgen.automata.parts import Parts
+from structgen.automata.terminals.lookup import TerminalLookup
+from structgen.automata.terminals.rows import TerminalRow
 from structgen.automata.trie import NO_CUT, TokenTrie
 from structgen.errors import InvariantError
 from structgen.kernels import entries
@@ -30,7 +30,9 @@ from structgen.kernels.layout import SPAN_AFTER
 
 Row = NDArray[np.uint32]
 
-SHORT_WALK = 400  # cost, in trie nodes, up to which a shared row, which takes 3 µs in its place, is not worth learning
+SHORT_WALK = (
+    400  # cost, in trie nodes, up to which a terminal row, which takes 3 µs in its place, is not worth learning
+)
 LONG_WALK = 4_000  # cost from which it is learnt at once; between the two the second time it is wanted
 REST = -1  # the part of a state's items that is walked
 
@@ -60,7 +62,7 @@ class MaskTable:
         sections = trie.sections if configurations.networks.by_hand else ()
         self._cut = np.array([(0, 0), *((trie.branch(node), 0) for node in sections)], np.int64)
         self._tops = {trie.branch(node): node for node in (0, *sections)}
-        self._parts: dict[int, Parts] = {}  # by the branch of the trie below which tokens are looked for
+        self._parts: dict[int, TerminalLookup] = {}  # by the branch of the trie below which tokens are looked for
 
     def row(self, state: int) -> Row:
         """The mask of a configuration; stop tokens' bits are set exactly when it is accepting."""
@@ -83,7 +85,7 @@ class MaskTable:
         return row
 
     def _composed(self, state: int) -> Row:
-        """The row of a new state: by one kernel if the shared rows of all its parts were met, else by steps."""
+        """The row of a new state: by one kernel if the terminal rows of all its parts were met, else by steps."""
         row, parts = np.empty(self._trie.words, np.uint32), self._parts_below(0)
         found = self._configurations.attempt(
             entries.compose, self._trie.handle, parts.handle, self._trie.scratch()[1], self._cut, state, row
@@ -95,9 +97,9 @@ class MaskTable:
             raise InvariantError("LIVE", "a live transition led nowhere")
         return row
 
-    def _parts_below(self, top: int) -> Parts:
+    def _parts_below(self, top: int) -> TerminalLookup:
         if top not in self._parts:
-            self._parts[top] = Parts(self._configurations.networks, self._trie, self._tops[top])
+            self._parts[top] = TerminalLookup(self._configurations.networks, self._trie, self._tops[top])
         return self._parts[top]
 
     def drop_rows(self) -> None:
@@ -105,7 +107,7 @@ class MaskTable:
         self._rows = {}
 
     def prepare(self, state: int) -> None:
-        """Make every shared row that the mask of `state` could use."""
+        """Make every terminal row that the mask of `state` could use."""
         with self._configurations.lock:
             parts = self._parts_below(0)
             items, part, groups = self._split(state, parts)
@@ -119,7 +121,7 @@ class MaskTable:
         return row
 
     def _together(self, state: int, top: int, row: Row) -> None:
-        """Add the union over the state's groups of items of one shared expression, and the walk of all others.
+        """Add the union over the state's groups of items of one terminal, and the walk of all others.
 
         Of the tokens below branch `top` of the trie, `state` being what holds there.
         """
@@ -140,14 +142,14 @@ class MaskTable:
         self,
         state: int,
         top: int,
-        parts: Parts,
+        parts: TerminalLookup,
         span: int,
         items: NDArray[np.int64],
         part: NDArray[np.int64],
         group: int,
         row: Row,
-    ) -> list[LocalRow]:
-        """Walk a group without a shared row, unless it is long: then its rows are learnt, and returned."""
+    ) -> list[TerminalRow]:
+        """Walk a group without a terminal row, unless it is long: then its rows are learnt, and returned."""
         chosen, cut = items[part == group], NO_CUT if top else self._cut
         visited = self._fill(self._trie.handle, state, part, group, row, top, cut, LONG_WALK)
         if visited == entries.LONG_WALK:
@@ -192,7 +194,7 @@ class MaskTable:
                 if state:
                     self._together(state, top, row)
 
-    def _split(self, state: int, parts: Parts) -> tuple[NDArray[np.int64], NDArray[np.int64], list[list[int]]]:
+    def _split(self, state: int, parts: TerminalLookup) -> tuple[NDArray[np.int64], NDArray[np.int64], list[list[int]]]:
         """Scan items; the group of each, REST outside spans; and the groups: [span, origin, items]."""
         items = self._configurations.scan_items(state).copy()
         part = np.empty(len(items), np.int64)
@@ -203,8 +205,8 @@ class MaskTable:
     def _add(
         self,
         state: int,
-        local: LocalRow,
-        parts: Parts,
+        local: TerminalRow,
+        parts: TerminalLookup,
         span: int,
         origin: int,
         part: NDArray[np.int64],
@@ -212,7 +214,7 @@ class MaskTable:
         row: Row,
         cut: NDArray[np.int64],
     ) -> None:
-        """Add a group's shared row, and walk in this context where tokens leave the expression."""
+        """Add a group's terminal row, and walk in this context where tokens leave the expression."""
         np.bitwise_or(row, local.row, out=row)
         if local.leaving is not None:
             self._fill(local.leaving, state, part, group, row, 0, NO_CUT, entries.ENDLESS)

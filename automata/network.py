@@ -3,7 +3,7 @@
 Layout and meaning of the arrays: kernels/layout.py, `Network`. Node 0 is the entry of rule 0, which calls the grammar's
 start rule and returns to node 1, the end of everything. The nodes of a rule are contiguous.
 
-The grammar is written as a program of integers (automata/program.py), which a kernel runs (kernels/networks.py):
+The grammar is written as a program of integers (automata/program.py), which a kernel runs (kernels/build.py):
 emission.py adds nodes and edges, assembly.py sorts, measures and prunes them. Cost: about a microsecond per new
 expression node, tens of nanoseconds per node of the network; literals are copied whole, counted repetition does not
 copy its body.
@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from structgen.automata.bodies import SharedBody
 from structgen.automata.program import write_program
-from structgen.automata.terminals import with_terminals
+from structgen.automata.terminals.body import TerminalBody
+from structgen.automata.terminals.mark import with_terminals
 from structgen.errors import InvariantError, LimitExceeded, Unsatisfiable
 from structgen.grammars.ir import SPECIAL, Grammar
+from structgen.kernels.build import build
 from structgen.kernels.layout import (
     ARC_TO,
     ARCS,
@@ -42,19 +43,18 @@ from structgen.kernels.layout import (
     SPAN_KEY,
     Network,
 )  # fmt: skip
-from structgen.kernels.networks import build
 
 MAX_WORDS = 1 << 24  # Program.size; a network has fewer nodes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RuleNetworks:
-    """Compiled grammar: `arrays` (see layout.Network), rule names by number, and where shared expressions lie.
+    """Compiled grammar: `arrays` (see layout.Network), rule names by number, and where terminals lie.
 
-    spans i64 (k, 7) see layout.SPAN_KEY, without nesting; span i32 (n,) the span of each node or -1; like i64 (n,)
-    the number of the promised prefix (automata/bodies.py) of nodes in LIKE spans, else -1; shared: the SharedBody of
-    each number in spans; by_hand: they were found (automata/terminals.py), nobody marked them; special: an edge has the
-    byte that begins special tokens (ir.special).
+    spans i64 (k, 7) see layout.SPAN_KEY, without nesting; span i32 (n,) the span of each node or -1; equivalent i64
+    (n,) the number of the promised prefix (automata/terminals/body.py) of nodes in EQUIVALENT spans, else -1;
+    terminals: the TerminalBody of each number in spans; by_hand: they were found (automata/terminals/mark.py), nobody
+    marked them; special: an edge has the byte that begins special tokens (ir.special).
 
     Invariants (validate() checks them; kernels rely on them without bounds checks):
         I1  every CSR start array ascends from 0 to the number of its edges
@@ -69,8 +69,8 @@ class RuleNetworks:
     names: tuple[str, ...]
     spans: NDArray[np.int64]
     span: NDArray[np.int32]
-    like: NDArray[np.int64]
-    shared: dict[int, SharedBody] = field(default_factory=dict)
+    equivalent: NDArray[np.int64]
+    terminals: dict[int, TerminalBody] = field(default_factory=dict)
     by_hand: bool = False
     special: bool = False
 
@@ -95,19 +95,24 @@ class RuleNetworks:
         if (nodes[:n, SEGMENT] >= len(a.segments) - 1).any():
             raise InvariantError("I5", "segment")
         ends = np.concatenate(([0], self.spans[:, SPAN_END]))
-        if (self.spans[:, SPAN_FIRST] < ends[:-1]).any() or ends[-1] > n or len(self.span) != n or len(self.like) != n:
+        if (
+            (self.spans[:, SPAN_FIRST] < ends[:-1]).any()
+            or ends[-1] > n
+            or len(self.span) != n
+            or len(self.equivalent) != n
+        ):
             raise InvariantError("I6", "spans overlap")
-        if not set(self.spans[:, SPAN_KEY].tolist()) <= set(self.shared) or (self.spans[:, SPAN_AFTER] >= n).any():
+        if not set(self.spans[:, SPAN_KEY].tolist()) <= set(self.terminals) or (self.spans[:, SPAN_AFTER] >= n).any():
             raise InvariantError("I6", "span of an unknown body")
 
 
 def build_network(grammar: Grammar) -> RuleNetworks:
     """Compile a grammar to arrays, remove what cannot finish. Raises Unsatisfiable for an empty language."""
-    program = write_program(with_terminals(grammar))  # a front end with shared rules marks its terminals itself
+    program = write_program(with_terminals(grammar))  # a front end with common rules marks its terminals itself
     if program.size > MAX_WORDS:
         raise LimitExceeded("the grammar has too many states", limit="program_words", allowed=MAX_WORDS)
     words, starts = np.frombuffer(program.words, np.int64), np.array(program.starts, np.int64)
-    arrays, span, spans, like, special = build(words, starts, program.size, SPECIAL)
+    arrays, span, spans, equivalent, special = build(words, starts, program.size, SPECIAL)
     if arrays.rules[0, RULE_LEAST] >= FAR:
         raise Unsatisfiable("no finite text satisfies it")
-    return RuleNetworks(arrays, program.names, spans, span, like, program.shared, not grammar.shared, special)
+    return RuleNetworks(arrays, program.names, spans, span, equivalent, program.terminals, not grammar.common, special)

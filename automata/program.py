@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
-from structgen.automata.bodies import MANY, SharedBody, place
-from structgen.automata.facts import EXPAND, is_counter, needs_register, surely_solid
+from structgen.automata.expressions import EXPAND, is_counter, is_never_empty, needs_register
+from structgen.automata.terminals.body import MANY, TerminalBody, place
 from structgen.errors import InvariantError, LimitExceeded
-from structgen.grammars.ir import Alt, ByteSet, Expr, Grammar, Graph, Literal, Ref, Repeat, Seq, Shared, Unordered
+from structgen.grammars.ir import Alt, ByteSet, Expr, Grammar, Graph, Literal, Ref, Repeat, Seq, Terminal, Unordered
 from structgen.kernels.layout import (
     BOUNDED,
     DO_ALT,
@@ -33,8 +33,8 @@ from structgen.kernels.layout import (
     DO_OPTIONAL,
     DO_SEQ,
     DO_SET,
-    DO_SHARED,
     DO_STAR,
+    DO_TERMINAL,
     DO_UNORDERED,
     EXACT,
 )
@@ -55,7 +55,7 @@ class _Known(NamedTuple):
     expr: Expr  # keeps the object alive, so that its id stays its own
     words: bytes
     extra: int
-    shared: tuple[SharedBody, ...]
+    terminals: tuple[TerminalBody, ...]
 
 
 class _KnownRule(NamedTuple):
@@ -63,30 +63,30 @@ class _KnownRule(NamedTuple):
     words: bytes
     extra: int
     called: tuple[int, ...]
-    shared: tuple[SharedBody, ...]
+    terminals: tuple[TerminalBody, ...]
 
 
 class _Label(NamedTuple):
     expr: Expr
     parts: tuple[bytes, ...]  # of each part its first byte, and what follows it or nothing
     size: int  # words that an edge takes
-    shared: tuple[SharedBody, ...]
+    terminals: tuple[TerminalBody, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
     """`words` i64; `size`: at least how many they would be with each label of a graph written at each of its edges;
-    `starts`: where each rule begins; `names` of the rules; `shared`: SharedBody by number."""
+    `starts`: where each rule begins; `names` of the rules; `terminals`: TerminalBody by number."""
 
     words: bytes
     size: int
     starts: tuple[int, ...]
     names: tuple[str, ...]
-    shared: dict[int, SharedBody]
+    terminals: dict[int, TerminalBody]
 
 
 _numbers = itertools.count()
-_by_program: weakref.WeakValueDictionary[str, SharedBody] = weakref.WeakValueDictionary()
+_by_program: weakref.WeakValueDictionary[str, TerminalBody] = weakref.WeakValueDictionary()
 _known: dict[tuple[int, bool], _Known] = {}
 _known_bytes = [0]
 _known_rules: dict[int, _KnownRule] = {}
@@ -103,13 +103,13 @@ def write_program(grammar: Grammar) -> Program:
         number = writer.called.pop()
         if number not in written:
             written[number] = b""  # a rule may call itself
-            written[number] = writer.rule(bodies[number], shared=number < grammar.shared)
+            written[number] = writer.rule(bodies[number], common=number < grammar.common)
     parts.extend(written.get(number, _NOTHING) for number in range(len(bodies)))  # nobody calls the others
     parts.extend(writer.write(body, False) for body in writer.bodies)
     names = ["start", *(rule.name for rule in grammar.rules), *["repetition"] * len(writer.bodies)]
     sizes = [len(part) // 8 for part in parts]
     *starts, size = itertools.accumulate(sizes, initial=0)
-    return Program(b"".join(parts), size + writer.extra, tuple(starts), tuple(names), writer.shared)
+    return Program(b"".join(parts), size + writer.extra, tuple(starts), tuple(names), writer.terminals)
 
 
 def _remember(key: tuple[int, bool], known: _Known) -> None:
@@ -153,28 +153,28 @@ class _Writer:
     rule_count: int
     bodies: list[Expr] = field(default_factory=list)
     body_rules: dict[bytes | int, int] = field(default_factory=dict)  # by program, and by id of what `bodies` holds
-    shared: dict[int, SharedBody] = field(default_factory=dict)
+    terminals: dict[int, TerminalBody] = field(default_factory=dict)
     calls: int = 0  # how many calls were written: an expression without any is remembered for the process
     called: list[int] = field(default_factory=list)  # the grammar's rules that were called
     depth: int = 0
     extra: int = 0  # words that the labels of graphs would take at each of their edges
 
-    def rule(self, body: Expr, shared: bool) -> bytes:
+    def rule(self, body: Expr, common: bool) -> bytes:
         """A rule's body; those that all grammars of a front end begin with are remembered with their calls."""
-        known = _known_rules.get(id(body)) if shared else None
+        known = _known_rules.get(id(body)) if common else None
         if known is None:
-            called, bodies, outer, extra = self.called, len(self.bodies), self.shared, self.extra
-            self.called, self.shared, self.extra = [], {}, 0
+            called, bodies, outer, extra = self.called, len(self.bodies), self.terminals, self.extra
+            self.called, self.terminals, self.extra = [], {}, 0
             words = self.write(body, False)
-            known = _KnownRule(body, words, self.extra, tuple(self.called), tuple(self.shared.values()))
-            self.called, self.shared, self.extra = called, outer, extra
-            if shared and len(self.bodies) == bodies:
+            known = _KnownRule(body, words, self.extra, tuple(self.called), tuple(self.terminals.values()))
+            self.called, self.terminals, self.extra = called, outer, extra
+            if common and len(self.bodies) == bodies:
                 if len(_known_rules) >= MOST_RULES:
                     _known_rules.clear()
                 _known_rules[id(body)] = known
         self.called.extend(known.called)
         self.extra += known.extra
-        self.shared.update((entry.number, entry) for entry in known.shared)
+        self.terminals.update((entry.number, entry) for entry in known.terminals)
         return known.words
 
     def write(self, expr: Expr, inside: bool) -> bytes:
@@ -192,8 +192,8 @@ class _Writer:
         if known is None:
             known = self._write(expr, inside, key)
         self.extra += known.extra
-        for body in known.shared:
-            self.shared[body.number] = body
+        for body in known.terminals:
+            self.terminals[body.number] = body
         return known.words
 
     def _write(self, expr: Expr, inside: bool, key: tuple[int, bool]) -> _Known:
@@ -201,11 +201,11 @@ class _Writer:
         if self.depth > MAX_EXPRESSION_DEPTH:
             reason = "an expression nests too deeply"
             raise LimitExceeded(reason, limit="expression_depth", allowed=MAX_EXPRESSION_DEPTH)
-        calls, outer, extra = self.calls, self.shared, self.extra
-        self.shared, self.extra = {}, 0
+        calls, outer, extra = self.calls, self.terminals, self.extra
+        self.terminals, self.extra = {}, 0
         words = self._composed(expr, inside)
-        known = _Known(expr, words, self.extra, tuple(self.shared.values()))
-        self.shared, self.extra = outer, extra
+        known = _Known(expr, words, self.extra, tuple(self.terminals.values()))
+        self.terminals, self.extra = outer, extra
         self.depth -= 1
         if self.calls == calls and type(expr) is not Seq:
             _remember(key, known)
@@ -225,7 +225,7 @@ class _Writer:
                 return self._repeat(expr, inside)
             case Unordered():
                 return self._body_call(expr) if inside else self._unordered(expr)
-            case Shared(body):
+            case Terminal(body):
                 return self.write(body, inside) if inside else self._shared(body)
         raise TypeError(expr)
 
@@ -234,7 +234,7 @@ class _Writer:
         return b"".join((_words(operation, len(written)), *written))
 
     def _shared(self, body: Expr) -> bytes:
-        """The program of a SharedBody: by content, so that equal expressions meet."""
+        """The program of a TerminalBody: by content, so that equal expressions meet."""
         general, sort, low, high = body, EXACT, 0, NO_BOUND
         parts = body.parts if isinstance(body, Seq) else (body,)
         counts = [at for at, part in enumerate(parts) if needs_register(part)]
@@ -254,9 +254,9 @@ class _Writer:
         entry = _by_program.get(digest)
         if entry is None:
             size = len(key) // 8 + extra
-            entry = _by_program[digest] = SharedBody(next(_numbers), general, digest, sort == BOUNDED, size)
-        self.shared[entry.number] = entry
-        return _words(DO_SHARED, entry.number, sort, low, high) + words
+            entry = _by_program[digest] = TerminalBody(next(_numbers), general, digest, sort == BOUNDED, size)
+        self.terminals[entry.number] = entry
+        return _words(DO_TERMINAL, entry.number, sort, low, high) + words
 
     def _graph(self, graph: Graph, inside: bool) -> bytes:
         """Each label once, and the edges as they are: kernels/emission.py puts them together. Receipt: with labels
@@ -269,44 +269,45 @@ class _Writer:
         *places, end = itertools.accumulate([len(block) >> 3 for block in blocks], initial=0)
         at = dict(zip(blocks, places, strict=True))
         at[b""] = -1
-        self.shared.update([(body.number, body) for body in _flat([label.shared for label in known])])
+        self.terminals.update([(body.number, body) for body in _flat([label.terminals for label in known])])
         self.extra += graph.n_states + sum(map(sizes.__getitem__, graph.steps[1::3].tolist()))
-        like, promised = -1, b""
-        if graph.like is not None and not inside:
-            like, promised = self._like(*graph.like, graph.n_states)
+        equivalent, promised = -1, b""
+        if graph.equivalent is not None and not inside:
+            equivalent, promised = self._equivalent(*graph.equivalent, graph.n_states)
         n_accepts, n_edges = len(graph.accepts), len(graph.packed) // 24
         size = 9 + n_accepts + len(promised) // 8 + len(starts) + len(written) + 3 * n_edges + end
-        first = (DO_GRAPH, graph.n_states, graph.start, like, n_accepts, len(sizes), starts[-1], n_edges, size)
+        first = (DO_GRAPH, graph.n_states, graph.start, equivalent, n_accepts, len(sizes), starts[-1], n_edges, size)
         accepts = array("q", first + graph.accepts).tobytes()
         columns = array("q", starts + [at[block] for block in written]).tobytes()
         return b"".join((accepts, promised, columns, graph.packed, *blocks))
 
-    def _like(self, shared: Shared, promises: tuple[bytes | None, ...], n_states: int) -> tuple[int, bytes]:
-        """The number of the SharedBody that a graph is like, or -1, and the numbers of the prefixes."""
+    def _equivalent(self, terminal: Terminal, promises: tuple[bytes | None, ...], n_states: int) -> tuple[int, bytes]:
+        """The number of the TerminalBody that a graph is like, or -1, and the numbers of the prefixes."""
         if len(promises) != n_states:
-            raise InvariantError("LIKE", "a promise for each state")
+            raise InvariantError("EQUIVALENT", "a promise for each state")
         before = self.extra
-        operation, number = memoryview(self.write(shared, False)).cast("q")[:2]
+        operation, number = memoryview(self.write(terminal, False)).cast("q")[:2]
         self.extra = before
-        if operation != DO_SHARED:
+        if operation != DO_TERMINAL:
             return -1, b""
         numbers = {text: place(text) for text in dict.fromkeys(promises)}
         return number, array("q", map(numbers.__getitem__, promises)).tobytes()
 
     def _label(self, label: Expr, inside: bool) -> _Label:
-        """Receipt: remembered also where they hold shared bodies, as every brace and comma does, and with what a graph
+        """Receipt: remembered also where they hold terminal bodies, as every brace and comma does, and with what a
+        graph
         is like written once, 40 µs less for a median schema (write_program 297 -> 260)."""
-        calls, extra, outer = self.calls, self.extra, self.shared
+        calls, extra, outer = self.calls, self.extra, self.terminals
         parts: tuple[bytes, ...]
-        shared: tuple[SharedBody, ...] = ()
+        terminals: tuple[TerminalBody, ...] = ()
         if type(label) is Seq and Ref in map(type, label.parts):  # most properties of most objects: never met twice
             parts = self._joined(DO_SEQ, label.parts, inside), b""
         else:
-            self.shared = {}
+            self.terminals = {}
             parts = tuple(self._parts(label, inside))
-            shared, self.shared = tuple(self.shared.values()), outer
+            terminals, self.terminals = tuple(self.terminals.values()), outer
         size = self.extra - extra + 2 * len(parts) + sum(map(len, parts)) // 8
-        known, self.extra = _Label(label, parts, size, shared), extra
+        known, self.extra = _Label(label, parts, size, terminals), extra
         if self.calls == calls:
             if len(_known_labels) >= MOST_REMEMBERED:
                 _known_labels.clear()
@@ -353,7 +354,7 @@ class _Writer:
         if inside:  # one register per item: an inner count needs a rule of its own
             return self._body_call(expr)
         bound = NO_BOUND if high is None else high
-        if surely_solid(body) and not needs_register(body):
+        if is_never_empty(body) and not needs_register(body):
             return _words(DO_COUNTED, low, bound) + self.write(body, True)
         return _words(DO_COUNTED_RULE, low, bound, self._body_rule(body))
 

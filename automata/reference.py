@@ -10,7 +10,7 @@ Cost: cubic in the text, exponential in unordered members, linear in repetition 
 
 from __future__ import annotations
 
-from structgen.grammars.ir import Alt, ByteSet, Expr, Grammar, Graph, Literal, Ref, Repeat, Seq, Shared, Unordered
+from structgen.grammars.ir import Alt, ByteSet, Expr, Grammar, Graph, Literal, Ref, Repeat, Seq, Terminal, Unordered
 
 Symbol = int
 Production = tuple["Symbol | frozenset[int]", ...]  # a frozenset is a terminal: the bytes it matches
@@ -57,7 +57,7 @@ class Reference:
                     self.productions[more] = [(), (one, more)]
                     return [(one,) * minimum + (more,)]
                 return [(one,) * n for n in range(minimum, maximum + 1)]
-            case Shared(body):
+            case Terminal(body):
                 return [(self._symbol(body),)]
             case Graph(n_states, start, accepts, edges=edges):
                 states = [self._new() for _ in range(n_states)]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from structgen.errors import InvariantError, VocabularyError
 from structgen.kernels.handles import handle
 from structgen.kernels.layout import BRANCH, Radix, Scratch, Trie
-from structgen.kernels.loops import classes_below
+from structgen.kernels.self_loops import classes_below
 from structgen.kernels.trie import build_radix
 from structgen.kernels.trie import build_trie as fill_trie
 

@@ -18,11 +18,11 @@ from dataclasses import replace
 from typing import Any
 
 from benchmarks.data import Slow, at_most, group, maskbench, summary, write_results
-from structgen.distinct import automaton_of
 from structgen.errors import LimitExceeded, StructgenError
 from structgen.grammars.json_schema import compile_schema
 from structgen.grammars.json_schema.style import JsonStyle
 from structgen.kernels.layout import START
+from structgen.unique.automaton import automaton_of
 from structgen.warmup import ensure_compiled
 
 

@@ -25,7 +25,7 @@ from structgen.automata.configurations import Configurations
 from structgen.automata.network import build_network
 from structgen.errors import LimitExceeded, RegexError, StructgenError, Unsatisfiable
 from structgen.grammars.regular.language import Language
-from structgen.grammars.regular.sampling import sample
+from structgen.grammars.regular.members import sample
 from structgen.kernels.layout import START
 
 LETTERS = "abAB-_ \n1éſK\u212aß\u0661"

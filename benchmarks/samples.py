@@ -26,11 +26,11 @@ from random import Random
 from typing import Any
 
 from benchmarks.data import Slow, at_most, maskbench, write_results
-from structgen.distinct import Automaton, automaton_of
 from structgen.errors import StructgenError
 from structgen.grammars.json_schema import compile_schema
 from structgen.grammars.json_schema.style import JsonStyle
 from structgen.kernels.layout import START
+from structgen.unique.automaton import Automaton, automaton_of
 from structgen.warmup import ensure_compiled
 
 LENGTHS = (0, 5, 20, 80, 300, 1500)  # steps of a walk before it is brought to its end

@@ -20,12 +20,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from benchmarks.data import shared, write_results
-from structgen.distinct import automaton_of
 from structgen.errors import StructgenError, Unsatisfiable
 from structgen.grammars.json_schema import compile_schema
 from structgen.grammars.json_schema.style import JsonStyle
 from structgen.grammars.regular import formats
 from structgen.kernels.layout import START
+from structgen.unique.automaton import automaton_of
 from structgen.warmup import ensure_compiled
 
 DIALECT = {

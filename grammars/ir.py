@@ -22,7 +22,7 @@ from typing import TypeAlias
 
 from structgen.errors import UnsupportedSchema
 
-Expr: TypeAlias = "Literal | ByteSet | Seq | Alt | Repeat | Ref | Graph | Unordered | Shared"
+Expr: TypeAlias = "Literal | ByteSet | Seq | Alt | Repeat | Ref | Graph | Unordered | Terminal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +99,8 @@ class Graph:
     The edges are kept as `packed`, i64 (source, place in `labels`, target) for each: thousands of them are one object,
     and what is asked of all labels is asked once. Receipt: after 2,500 schemas 1.5 -> 0.6 million objects.
 
-    `like` is a promise that speeds up masks: from state i the graph takes the same bytes as the Shared expression does
-    after it read `prefixes[i]`, up to where either may end (None: nothing is promised of that state).
+    `equivalent` is a promise that speeds up masks: from state i the graph takes the same bytes as the Terminal
+    expression does after it read `prefixes[i]`, up to where either may end (None: nothing is promised of that state).
     """
 
     n_states: int
@@ -108,7 +108,7 @@ class Graph:
     accepts: tuple[int, ...]
     labels: tuple[Expr, ...]
     packed: bytes
-    like: tuple[Shared, tuple[bytes | None, ...]] | None = None
+    equivalent: tuple[Terminal, tuple[bytes | None, ...]] | None = None
 
     @staticmethod
     def of(
@@ -116,11 +116,11 @@ class Graph:
         start: int,
         accepts: tuple[int, ...],
         edges: Sequence[tuple[int, Expr, int]],
-        like: tuple[Shared, tuple[bytes | None, ...]] | None = None,
+        equivalent: tuple[Terminal, tuple[bytes | None, ...]] | None = None,
     ) -> Graph:
         """The graph of edges (source, label, target); labels that are the same object are kept once."""
         sources, labels, targets = zip(*edges, strict=True) if edges else ((), (), ())
-        return Graph.of_columns(n_states, start, accepts, sources, labels, targets, like)
+        return Graph.of_columns(n_states, start, accepts, sources, labels, targets, equivalent)
 
     @staticmethod
     def of_columns(
@@ -130,7 +130,7 @@ class Graph:
         sources: Sequence[int],
         labels: Sequence[Expr],
         targets: Sequence[int],
-        like: tuple[Shared, tuple[bytes | None, ...]] | None = None,
+        equivalent: tuple[Terminal, tuple[bytes | None, ...]] | None = None,
     ) -> Graph:
         """As `of`, of the sources, labels and targets of the edges."""
         ids = list(map(id, labels))
@@ -139,7 +139,7 @@ class Graph:
         packed = array("q", bytes(24 * len(ids)))
         packed[::3], packed[1::3] = array("q", sources), array("q", map(places.__getitem__, ids))
         packed[2::3] = array("q", targets)
-        return Graph(n_states, start, accepts, tuple(known.values()), packed.tobytes(), like)
+        return Graph(n_states, start, accepts, tuple(known.values()), packed.tobytes(), equivalent)
 
     @property
     def steps(self) -> memoryview:
@@ -160,11 +160,11 @@ class Graph:
         return hash(self._content())
 
     def _content(self) -> tuple[object, ...]:
-        return self.n_states, self.start, self.accepts, self.edges, self.like
+        return self.n_states, self.start, self.accepts, self.edges, self.equivalent
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class Terminal:
     """`body`, which calls no rule and stands in many grammars: its masks are worked out once per vocabulary."""
 
     body: Expr
@@ -201,19 +201,19 @@ class Rule:
 class Grammar:
     """Rules by number and the number of the rule to start from.
 
-    The first `shared` rules are the same objects in every grammar of one front end and style (the free-form JSON value,
+    The first `common` rules are the same objects in every grammar of one front end and style (the free-form JSON value,
     say) and refer only to each other, so what is made of them once can be kept. Any other expression may be the same
     object in many grammars as well: a format, a set of numbers, an enum.
 
     `distinct` names rules of JSON arrays, which begin with '[', whose elements must differ as JSON values, and of JSON
     objects, which begin with '{', whose keys must: what an automaton cannot remember is checked beside it
-    (structgen/distinct.py). With each stands how many there are at least before values may run out, NEVER where they
-    cannot.
+    (structgen/unique/automaton.py). With each stands how many there are at least before values may run out, NEVER where
+    they cannot.
     """
 
     rules: tuple[Rule, ...]
     start: int = 0
-    shared: int = 0
+    common: int = 0
     distinct: tuple[tuple[int, int], ...] = ()
 
 
@@ -231,7 +231,7 @@ def children(expr: Expr) -> tuple[Expr, ...]:
     match expr:
         case Seq(parts) | Alt(parts):
             return parts
-        case Repeat(body) | Shared(body):
+        case Repeat(body) | Terminal(body):
             return (body,)
         case Graph(labels=labels):
             return labels
@@ -242,12 +242,13 @@ def children(expr: Expr) -> tuple[Expr, ...]:
 
 
 class GrammarBuilder:
-    """Collects rules, after `shared` ones. A rule is declared first and defined later, so rules may be recursive."""
+    """Collects rules, after the `common` ones. A rule is declared first and defined later, so rules may be
+    recursive."""
 
-    def __init__(self, shared: tuple[Rule, ...] = ()) -> None:
-        self.shared = shared
-        self.names: list[str] = [rule.name for rule in shared]
-        self.bodies: list[Expr | None] = [rule.body for rule in shared]
+    def __init__(self, common: tuple[Rule, ...] = ()) -> None:
+        self.common = common
+        self.names: list[str] = [rule.name for rule in common]
+        self.bodies: list[Expr | None] = [rule.body for rule in common]
         self.distinct: list[tuple[int, int]] = []
 
     def declare(self, name: str) -> Ref:
@@ -271,12 +272,12 @@ class GrammarBuilder:
 
     def build(self, start: Ref) -> Grammar:
         """The finished grammar."""
-        rules = list(self.shared)
+        rules = list(self.common)
         for name, body in zip(self.names[len(rules) :], self.bodies[len(rules) :], strict=True):
             if body is None:
                 raise ValueError(f"rule {name!r} is declared and never defined")
             rules.append(Rule(name, body))
-        return Grammar(tuple(rules), start.rule, len(self.shared), tuple(self.distinct))
+        return Grammar(tuple(rules), start.rule, len(self.common), tuple(self.distinct))
 
 
 def seq(*parts: Expr) -> Expr:
@@ -332,7 +333,7 @@ def special_symbols(grammar: Grammar) -> set[bytes]:
                 found |= {b"\xff" + part.split(b"\xfe")[0] + b"\xfe" for part in value.split(b"\xff")[1:]}
             case Seq(parts) | Alt(parts):
                 pending += parts
-            case Repeat(body) | Shared(body):
+            case Repeat(body) | Terminal(body):
                 pending.append(body)
             case Graph(labels=labels):
                 pending += labels

@@ -1,7 +1,7 @@
 """The second IR: an LALR(1) parser fed by a lexer, for grammars whose meaning includes how text is cut into tokens.
 
-`grammars/lark/` produces it, `automata/lexed.py` runs it. Everything is data but the lexer, which makes its states on
-demand.
+`grammars/lark/` produces it, `automata/lexed/automaton.py` runs it. Everything is data but the lexer, which makes its
+states on demand.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from structgen.grammars.ir import (
     Ref,
     Repeat,
     Seq,
-    Shared,
+    Terminal,
     Unordered,
     children,
     refuse_distinct,
@@ -137,7 +137,7 @@ def _finite(expr: Expr, good: set[int]) -> bool:
     match expr:
         case Ref(rule):
             return rule in good
-        case Shared(body):
+        case Terminal(body):
             return _finite(body, good)
         case Seq(parts):
             return all(_finite(part, good) for part in parts)

@@ -18,7 +18,7 @@ from structgen.grammars.ir import (
     Ref,
     Repeat,
     Seq,
-    Shared,
+    Terminal,
     Unordered,
     byte_runs,
 )
@@ -32,7 +32,7 @@ def print_grammar(grammar: Grammar) -> str:
     Rules that share a name are told apart by their number.
     """
     names = rule_names(grammar)
-    order = [grammar.start, *(i for i in range(grammar.shared, len(grammar.rules)) if i != grammar.start)]
+    order = [grammar.start, *(i for i in range(grammar.common, len(grammar.rules)) if i != grammar.start)]
     return "\n".join(f"{names[i]} ::= {print_expression(grammar.rules[i].body, names)}" for i in order)
 
 
@@ -60,7 +60,7 @@ def print_expression(expr: Expr, names: list[str]) -> str:
         case Graph(_, start, accepts, edges=edges):
             steps = "; ".join(f"{a} -> {b}: {print_expression(label, names)}" for a, label, b in edges)
             return f"graph(from {start} to {', '.join(map(str, accepts))}; {steps})"
-        case Shared(body):
+        case Terminal(body):
             return print_expression(body, names)
         case Unordered(members, separator, extra):
             some = [print_expression(body, names) + ("" if needed else " ?") for body, needed in members]
@@ -69,7 +69,7 @@ def print_expression(expr: Expr, names: list[str]) -> str:
 
 
 def _grouped(expr: Expr, names: list[str]) -> str:
-    if isinstance(expr, Shared):
+    if isinstance(expr, Terminal):
         return _grouped(expr.body, names)
     text = print_expression(expr, names)
     loose = (isinstance(expr, Alt) and len(expr.options) != 1) or (isinstance(expr, Seq) and len(expr.parts) > 1)

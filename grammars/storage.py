@@ -1,7 +1,7 @@
 """Grammar IR <-> JSON text: a table of expressions, each once, children before parents, then the rules.
 
     {"expressions": [["Literal", "a"], ["Ref", 0], ["Seq", [0, 1]]],
-     "rules": [["list", 2]], "start": 0, "shared": 0, "distinct": []}
+     "rules": [["list", 2]], "start": 0, "common": 0, "distinct": []}
 
 An expression is its class and what makes it; bytes are written as Latin-1, an expression inside another as its place in
 the table. Classes, parameters and their types are read off ir.py, so a new kind of expression needs nothing here. Equal
@@ -53,7 +53,7 @@ def write_grammar(grammar: Grammar) -> str:
         return tuple(map(plain, value)) if isinstance(value, tuple) else value
 
     rules = [(rule.name, place(rule.body)) for rule in grammar.rules]
-    numbers = {"start": grammar.start, "shared": grammar.shared, "distinct": grammar.distinct}
+    numbers = {"start": grammar.start, "common": grammar.common, "distinct": grammar.distinct}
     found = {"expressions": list(table), "rules": rules, **numbers}
     return json.dumps(found, separators=(",", ":"))
 
@@ -61,7 +61,7 @@ def write_grammar(grammar: Grammar) -> str:
 def read_grammar(text: str | bytes) -> Grammar:
     """The grammar of such a text. Raises ValueError that says what is wrong with it."""
     document = json.loads(text)
-    if not isinstance(document, dict) or document.keys() != {"expressions", "rules", "start", "shared", "distinct"}:
+    if not isinstance(document, dict) or document.keys() != {"expressions", "rules", "start", "common", "distinct"}:
         raise ValueError("not a grammar")
     table: list[Expr] = []
     for row in _items(document["expressions"]):
@@ -70,8 +70,8 @@ def read_grammar(text: str | bytes) -> Grammar:
             raise ValueError(f"expression {len(table)} is of no known kind")
         table.append(_MAKERS[kind](*(read(value, table) for read, value in zip(_READERS[kind], row[1:], strict=True))))
     rules = tuple(Rule(*_rule(pair, table)) for pair in _items(document["rules"]))
-    start, shared = _number(document["start"], table), _number(document["shared"], table)
-    grammar = Grammar(rules, start, shared, tuple(_pair(pair, table) for pair in _items(document["distinct"])))
+    start, common = _number(document["start"], table), _number(document["common"], table)
+    grammar = Grammar(rules, start, common, tuple(_pair(pair, table) for pair in _items(document["distinct"])))
     _check(grammar, table)
     return grammar
 
@@ -79,7 +79,7 @@ def read_grammar(text: str | bytes) -> Grammar:
 def _check(grammar: Grammar, table: list[Expr]) -> None:
     """Whatever the types cannot say."""
     count = len(grammar.rules)
-    good = 0 <= grammar.start < count and 0 <= grammar.shared <= count
+    good = 0 <= grammar.start < count and 0 <= grammar.common <= count
     good &= all(0 <= rule < count for rule, _ in grammar.distinct)
     for place, expr in enumerate(table):
         match expr:

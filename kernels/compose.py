@@ -1,6 +1,6 @@
-"""A mask row put together in one call, from shared rows that are known.
+"""A mask row put together in one call, from terminal rows that are known.
 
-An item set is a disjunction: its mask is the union of the rows of its parts. The items of one shared expression are a
+An item set is a disjunction: its mask is the union of the rows of its parts. The items of one terminal are a
 part whose row is known; tokens that leave the expression, and the items of no expression, are walked in the context.
 
 Cost: a comparison per item and record, an OR of the row per part, and the walks. Twin: MaskTable._together, which also
@@ -18,13 +18,13 @@ from structgen.kernels.layout import (
     ATTR,
     BOUNDED,
     DUE,
+    EQUIVALENT,
     EXACT,
     EXITS_AT,
     FIRST_AT,
     HEADS_AT,
     LEAVING_AT,
     LEFT,
-    LIKE,
     MOST,
     N_EXITS,
     N_HEADS,
@@ -44,7 +44,7 @@ from structgen.kernels.layout import (
     SPAN_LOW,
     SPAN_SORT,
 )
-from structgen.kernels.masks import split
+from structgen.kernels.survey import split
 from structgen.kernels.walks import ENDLESS, fill_below, fill_row
 
 ASK = -5  # a part's row is not known: nothing was done
@@ -101,7 +101,7 @@ def _choose(memo, shares, scratch, config, n, found):  # type: ignore[no-untyped
         sort, base = shares.spans[span, SPAN_SORT], shares.spans[span, SPAN_FIRST]
         for j in range(i):
             again |= sort == EXACT and scratch.part[j] == group
-        number = shares.like[node] if sort == LIKE else node - base
+        number = shares.equivalent[node] if sort == EQUIVALENT else node - base
         if again or number < 0:
             continue
         table = shares.table[span]

@@ -20,7 +20,7 @@ G_SORT, G_MINIMUM, G_ENTER, G_BODY, G_LEAVE, G_MOST, G_EXTRA, G_SEPARATOR, G_MEM
 class Draft(NamedTuple):
     """A network while it grows; `counts` i64 (11,) says how much of each array is in use.
 
-    chain, segment, like i64 (n,): byte of the chain edge, segment, number of the promised prefix, each or -1
+    chain, segment, equivalent i64 (n,): byte of the chain edge, segment, number of the promised prefix, each or -1
     arcs i64 (., 3), calls i64 (., 4), silent i64 (., 4): source first, then the columns of layout.Network
     sets u64 (., 4), set_table i64 (2**k,): byte sets, and their open-addressing hash (0 = free, else number + 1)
     segments i64 (., 10), members i64 (., 2): first node of each member, 1 = required
@@ -31,7 +31,7 @@ class Draft(NamedTuple):
     counts: NDArray[np.int64]
     chain: NDArray[np.int64]
     segment: NDArray[np.int64]
-    like: NDArray[np.int64]
+    equivalent: NDArray[np.int64]
     arcs: NDArray[np.int64]
     calls: NDArray[np.int64]
     silent: NDArray[np.int64]
@@ -49,7 +49,7 @@ class Draft(NamedTuple):
 def add_node(d, here):  # type: ignore[no-untyped-def]
     """A node of segment `here`, or of none if it is -1."""
     n = d.counts[D_NODES]
-    d.chain[n], d.segment[n], d.like[n] = -1, here, -1
+    d.chain[n], d.segment[n], d.equivalent[n] = -1, here, -1
     d.counts[D_NODES] = n + 1
     return n
 

@@ -43,15 +43,15 @@ from structgen.kernels.layout import (
     DO_OPTIONAL,
     DO_SEQ,
     DO_SET,
-    DO_SHARED,
     DO_STAR,
+    DO_TERMINAL,
     DO_UNORDERED,
     DONE,
     ENOUGH,
+    EQUIVALENT,
     FAR,
     HAS,
     LACKS,
-    LIKE,
     MEMBER,
     NEXT,
     PLAIN,
@@ -61,7 +61,7 @@ from structgen.kernels.layout import (
     WIDE,
 )
 
-F_SORT, F_LEFT, F_FROM, F_TO, F_HERE, F_SHARED, F_BASE = range(7)  # of a frame: an operation whose parts are written
+F_SORT, F_LEFT, F_FROM, F_TO, F_HERE, F_TERMINAL, F_BASE = range(7)  # of a frame: an operation whose parts are written
 
 
 @inlined
@@ -120,17 +120,17 @@ def _leaf(prog, d, pc, a, b, here, rule):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _open(frames, top, op, a, b, here, shared):  # type: ignore[no-untyped-def]
+def _open(frames, top, op, a, b, here, in_terminal):  # type: ignore[no-untyped-def]
     """Entry by entry: a row as a view of its own is counted as a reference, for each operation."""
     frames[top, F_SORT], frames[top, F_LEFT], frames[top, F_FROM], frames[top, F_TO] = op, 1, a, b
-    frames[top, F_HERE], frames[top, F_SHARED], frames[top, F_BASE] = here, shared, -1
+    frames[top, F_HERE], frames[top, F_TERMINAL], frames[top, F_BASE] = here, in_terminal, -1
 
 
 @inlined
-def _enter(prog, d, frames, top, pc, a, b, here, shared):  # type: ignore[no-untyped-def]
+def _enter(prog, d, frames, top, pc, a, b, here, in_terminal):  # type: ignore[no-untyped-def]
     """Begin an operation with parts: fill frame `top` with it; where the first part's operation begins."""
     op = prog[pc]
-    _open(frames, top, op, a, b, here, shared)
+    _open(frames, top, op, a, b, here, in_terminal)
     if op in (DO_SEQ, DO_ALT):
         frames[top, F_LEFT] = prog[pc + 1]
         return pc + 2
@@ -138,13 +138,13 @@ def _enter(prog, d, frames, top, pc, a, b, here, shared):  # type: ignore[no-unt
         add_jump(d, a, b, PLAIN, 0)
         return pc + 1
     if op == DO_GRAPH:
-        return _enter_graph(prog, d, frames, top, pc, a, b, here, shared)
+        return _enter_graph(prog, d, frames, top, pc, a, b, here, in_terminal)
     if op == DO_UNORDERED:
         _enter_unordered(prog, d, frames, top, pc, a, b)
         return pc + 4 + prog[pc + 1]
     if op == DO_COUNTED:
         g, frames[top, F_FROM], frames[top, F_TO] = _counted(d, prog[pc + 1], prog[pc + 2], a, b)
-        frames[top, F_HERE], frames[top, F_SHARED] = g, 1
+        frames[top, F_HERE], frames[top, F_TERMINAL] = g, 1
         return pc + 3
     start, end = add_node(d, here), add_node(d, here)
     frames[top, F_FROM], frames[top, F_TO] = start, end
@@ -154,26 +154,26 @@ def _enter(prog, d, frames, top, pc, a, b, here, shared):  # type: ignore[no-unt
         add_jump(d, end, start, PLAIN, 0)
         if prog[pc + 1] == 0:
             add_jump(d, a, b, PLAIN, 0)
-    elif here < 0 and not shared:  # DO_SHARED, the outermost
+    elif here < 0 and not in_terminal:  # DO_TERMINAL, the outermost
         frames[top, F_BASE] = add_span(d, prog[pc + 1], start, b, prog[pc + 2], prog[pc + 3], prog[pc + 4])
-        frames[top, F_SHARED] = 1
-    return pc + 5 if op == DO_SHARED else pc + 2
+        frames[top, F_TERMINAL] = 1
+    return pc + 5 if op == DO_TERMINAL else pc + 2
 
 
 @jit
-def _enter_graph(prog, d, frames, top, pc, a, b, here, shared):  # type: ignore[no-untyped-def]
-    states, like, accepts = prog[pc + 1], prog[pc + 3], prog[pc + 4]
+def _enter_graph(prog, d, frames, top, pc, a, b, here, in_terminal):  # type: ignore[no-untyped-def]
+    states, equivalent, accepts = prog[pc + 1], prog[pc + 3], prog[pc + 4]
     first, at = d.counts[D_NODES], pc + 9 + accepts
     for _ in range(states):
         add_node(d, here)
     add_jump(d, a, first + prog[pc + 2], PLAIN, 0)
     for i in range(accepts):
         add_jump(d, first + prog[pc + 9 + i], b, PLAIN, 0)
-    if like >= 0:
-        if here < 0 and not shared:
-            d.spans[add_span(d, like, first, b, LIKE, 0, -1), SPAN_END] = first + states
+    if equivalent >= 0:
+        if here < 0 and not in_terminal:
+            d.spans[add_span(d, equivalent, first, b, EQUIVALENT, 0, -1), SPAN_END] = first + states
             for s in range(states):
-                d.like[first + s] = prog[at + s]
+                d.equivalent[first + s] = prog[at + s]
         at += states
     base, end = d.counts[D_STEPS], pc + prog[pc + 8]
     _steps(prog, d, at, prog[pc + 5], prog[pc + 6], prog[pc + 7], first, here)
@@ -252,7 +252,7 @@ def _enter_unordered(prog, d, frames, top, pc, a, b):  # type: ignore[no-untyped
     add_jump(d, hub, start, wide + LACKS, required + 1 if broad else 0)
     add_jump(d, end, fan, NEXT, 0)
     frames[top, F_LEFT], frames[top, F_BASE] = n + extra + 1, places
-    frames[top, F_HERE], frames[top, F_SHARED] = inside, 1
+    frames[top, F_HERE], frames[top, F_TERMINAL] = inside, 1
 
 
 @inlined
@@ -283,20 +283,20 @@ def emit(prog, d, frames, pc, a, b, rule):  # type: ignore[no-untyped-def]
     _open(frames, top, DO_ALT, a, b, -1, 0)
     while top >= 0:
         if frames[top, F_LEFT] == 0:
-            if frames[top, F_SORT] == DO_SHARED and frames[top, F_BASE] >= 0:
+            if frames[top, F_SORT] == DO_TERMINAL and frames[top, F_BASE] >= 0:
                 d.spans[frames[top, F_BASE], SPAN_END] = d.counts[D_NODES]
             if frames[top, F_SORT] == DO_GRAPH:
                 d.counts[D_STEPS], pc = frames[top, F_FROM], frames[top, F_TO]
             top -= 1
             continue
         a, b, pc = _next_part(prog, d, frames, top, pc)
-        here, shared = frames[top, F_HERE], frames[top, F_SHARED]
+        here, in_terminal = frames[top, F_HERE], frames[top, F_TERMINAL]
         after = _leaf(prog, d, pc, a, b, here, rule)
         if after < 0:
             top += 1
             if top >= frames.shape[0]:
                 return False
-            after = _enter(prog, d, frames, top, pc, a, b, here, shared)
+            after = _enter(prog, d, frames, top, pc, a, b, here, in_terminal)
         pc = after
     return True
 

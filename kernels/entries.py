@@ -12,8 +12,8 @@ from structgen.kernels import compose as _compose
 from structgen.kernels import distances as _distances
 from structgen.kernels import earley as _earley
 from structgen.kernels import interning as _interning
-from structgen.kernels import masks as _masks
 from structgen.kernels import registers as _registers
+from structgen.kernels import survey as _masks
 from structgen.kernels import walks as _walks
 from structgen.kernels._jit import jit
 from structgen.kernels.handles import automaton, radix_of, scratch_of, shares_of, words_of

@@ -20,7 +20,7 @@ from numba.np.numpy_support import carray
 from numpy.typing import NDArray
 
 from structgen.kernels._jit import allocating
-from structgen.kernels.layout import Memo, Network, Radix, Scratch, Shares, Words, Work
+from structgen.kernels.layout import Memo, Network, Radix, Scratch, TerminalTables, Words, Work
 
 ADDRESS, ROWS, COLUMNS = range(3)  # of a handle's rows, one per array
 N_NETWORK, N_MEMO, N_RADIX = (len(group._fields) for group in (Network, Memo, Radix))
@@ -87,7 +87,7 @@ if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
         return h[0]
 
     def shares_of(h: Any) -> Any:
-        """Shares of a handle."""
+        """TerminalTables of a handle."""
         return h[0]
 
     def longs_at(address: Any, rows: Any, columns: Any) -> Any:
@@ -162,8 +162,8 @@ else:
 
     @allocating
     def shares_of(h):  # type: ignore[no-untyped-def]
-        """Shares of a handle."""
-        return Shares(_int(h, 0), _longs(h, 1), _long(h, 2), _long(h, 3), _longs(h, 4))
+        """TerminalTables of a handle."""
+        return TerminalTables(_int(h, 0), _longs(h, 1), _long(h, 2), _long(h, 3), _longs(h, 4))
 
     @allocating
     def scratch_of(h):  # type: ignore[no-untyped-def]

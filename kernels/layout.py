@@ -94,8 +94,10 @@ DO_SET = 1  # four words of bits
 DO_CALL = 2  # rule, SOLID
 DO_SEQ = 3  # n, n parts
 DO_ALT = 4  # n, n parts
-DO_GRAPH = 5  # states, start, SharedBody that they are like or -1, accepts, labels, parts, edges, words of it all;
-#               the accepting states; if they are like it, a promised prefix or -1 per state; where the parts of each
+DO_GRAPH = (
+    5  # states, start, TerminalBody that they are equivalent to or -1, accepts, labels, parts, edges, words of it all;
+)
+#               the accepting states; if they are, the prefix after which or -1 per state; where the parts of each
 #               label begin, and their number; parts (where its first byte is written, where the rest or -1), from the
 #               end of the edges; edges (from, label, to); what they refer to
 DO_OPTIONAL = 6  # p
@@ -104,11 +106,12 @@ DO_COUNTED = 8  # least, most (-1: no bound), p
 DO_COUNTED_RULE = 9  # least, most, rule to be called once per repetition
 DO_UNORDERED = 10  # n, 1 = there is an extra member, 1 = sets are interned; n times 1 = required; n parts; the extra
 #                    part; the separator
-DO_SHARED = 11  # number of a SharedBody, EXACT or BOUNDED, least, most repetitions if it is BOUNDED, p
+DO_TERMINAL = 11  # number of a TerminalBody, EXACT or BOUNDED, least, most repetitions if it is BOUNDED, p
 
-# Columns of RuleNetworks.spans: nodes [SPAN_FIRST, SPAN_END) behave as SharedBody SPAN_KEY does, up to node SPAN_AFTER.
+# Columns of RuleNetworks.spans: nodes [SPAN_FIRST, SPAN_END) behave as TerminalBody SPAN_KEY does, up to SPAN_AFTER.
 SPAN_KEY, SPAN_FIRST, SPAN_END, SPAN_AFTER, SPAN_SORT, SPAN_LOW, SPAN_HIGH = range(7)
-EXACT, BOUNDED, LIKE = range(3)  # SPAN_SORT: the same; the same but for the bounds; states that promise to be like it
+# SPAN_SORT: the same; the same but for the bounds; states that behave like it after a prefix
+EXACT, BOUNDED, EQUIVALENT = range(3)
 
 ENDS, STAYS, TAIL, FINAL = 1, 2, 4, 8  # bits of Network.kind
 
@@ -130,7 +133,7 @@ class Memo(NamedTuple):
     counts    i64 (6,)        configurations, items, scans, callers, sets in use; configurations measured
     trans     i32 (C, 256)    next configuration, DEAD or UNKNOWN
     live      u64 (C, 5)      the set of bytes whose transition is not DEAD; LOOPS classes of characters that lead back
-                              here (kernels/loops.py), UNSET until somebody asks
+                              here (kernels/self_loops.py), UNSET until somebody asks
     configs   i64 (C+1, 5)    ACCEPTING the text so far is complete; DISTANCE fewest bytes to a complete one (if
                               measured); ITEMS, SCANS, CALLERS first rows, ending where the next configuration's begin
     items     i64 (., 3)      the kernel: what identifies a configuration, sorted
@@ -195,7 +198,7 @@ class Radix(NamedTuple):
                            `branches`, LEAF without children, CHAINED with one, which is the next node (the root and its
                            children are never CHAINED); END the first node after its subtree
     branches  u64 (b, 6)   the set of the children's bytes, KIDS where they begin in `kids`, CLASSES_BELOW of the
-                           characters in the subtree (kernels/loops.py)
+                           characters in the subtree (kernels/self_loops.py)
     kids      i32 (k,)     children by byte
     token_start, token     those of the trie
     """
@@ -214,28 +217,28 @@ class Words(NamedTuple):
     spans: NDArray[np.int64]
 
 
-RECORD = 11  # columns of what is known of a shared row
+RECORD = 11  # columns of what is known of a terminal row
 NEXT_RECORD, LEFT, DUE, MOST, PAIRS, N_PAIRS, ROW_AT, FIRST_AT, EXITS_AT, N_EXITS, LEAVING_AT = range(RECORD)
-HEADS_AT, N_HEADS, RECORDS_AT, N_RECORDS = range(4)  # Shares.tables
+HEADS_AT, N_HEADS, RECORDS_AT, N_RECORDS = range(4)  # TerminalTables.tables
 
 
-class Shares(NamedTuple):
-    """Where the shared rows of a grammar's spans are (automata/row_index.py).
+class TerminalTables(NamedTuple):
+    """Where the terminal rows of a grammar's spans are (automata/terminals/index.py).
 
-    span      i32 (n,)     span of each node or -1, spans i64 (k, 7), like i64 (n,): see RuleNetworks
+    span      i32 (n,)     span of each node or -1, spans i64 (k, 7), equivalent i64 (n,): see RuleNetworks
     table     i64 (k,)     the row of `tables` of each span
     tables    i64 (., 4)   rows by node, counted from the span's first; or by promise, for spans of that sort. HEADS_AT
                            address of N_HEADS i32: first record of each or -1; RECORDS_AT address of N_RECORDS times i64
                            (11,): NEXT_RECORD of the same node or -1; what the row holds for, by the span's sort:
                            BOUNDED: an item with LEFT repetitions possible and DUE required, of MOST that tokens tell
-                           apart; EXACT: the N_PAIRS items (node, register) at address PAIRS; LIKE: the promise. Then
-                           the row: u32 words at ROW_AT (0: it does not pay, walk); local.Exits at FIRST_AT (0: none)
-                           and EXITS_AT, N_EXITS of them; addresses of the arrays of a Radix at LEAVING_AT, or 0
+                           apart; EXACT: the N_PAIRS items (node, register) at address PAIRS; EQUIVALENT: the promise.
+                           Then the row: u32 words at ROW_AT (0: it does not pay, walk); local.Exits at FIRST_AT (0:
+                           none) and EXITS_AT, N_EXITS of them; addresses of the arrays of a Radix at LEAVING_AT, or 0
     """
 
     span: NDArray[np.int32]
     spans: NDArray[np.int64]
-    like: NDArray[np.int64]
+    equivalent: NDArray[np.int64]
     table: NDArray[np.int64]
     tables: NDArray[np.int64]
 

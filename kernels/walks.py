@@ -32,7 +32,7 @@ from structgen.kernels.layout import (
     UNKNOWN,
     UNSET,
 )
-from structgen.kernels.loops import find_loops
+from structgen.kernels.self_loops import find_loops
 
 LONG_WALK = -6  # a walk cost more than allowed
 ENDLESS = 1 << 60  # no limit
@@ -242,7 +242,7 @@ def _section(cut, branch):  # type: ignore[no-untyped-def]
 
 @jit
 def fill_below(net, memo, work, radix, first, exits, most, least, config, row, scratch, cut):  # type: ignore[no-untyped-def]
-    """As fill_row for the trie nodes of `exits` and what is below, where a shared expression was left: see find_exits.
+    """As fill_row for the trie nodes of `exits` and what is below, where a terminal was left: see find_exits.
 
     `config` is what holds before these nodes' bytes. Of exits inside a counted part, those with more than `most`
     repetitions or, if due, fewer than `least` do not count. `cut` as there.

@@ -10,6 +10,8 @@ from importlib import import_module as _import_module
 from os import path as _path
 from typing import TYPE_CHECKING
 
+from structgen._version import VERSION as _VERSION
+
 if TYPE_CHECKING:
     from structgen.api.compile import compile
     from structgen.api.generate import agenerate, agenerate_result, generate, generate_result
@@ -28,10 +30,8 @@ if TYPE_CHECKING:
         template,
     )
     from structgen.api.result import Result
-    from structgen.api.tags import Special, StructuralTag, Tag, Thinking
-    from structgen.api.types import json_schema
     from structgen.batch import fill_masks
-    from structgen.engines.logits_processor import LogitsProcessor
+    from structgen.constraint_files import load_constraint, save_constraint
     from structgen.errors import (
         BudgetTooSmall,
         GrammarError,
@@ -56,15 +56,17 @@ if TYPE_CHECKING:
     )
     from structgen.grammars.json_schema.style import JsonStyle
     from structgen.grammars.lark import LarkGrammar
+    from structgen.integrations.transformers import LogitsProcessor
     from structgen.matcher import Constraint, Matcher
     from structgen.options import Limits
+    from structgen.python_types.types import json_schema
     from structgen.samplers.predicates import Potential, Predicate
     from structgen.samplers.problem import Problem
     from structgen.samplers.run import Budget, sample
-    from structgen.storage import load_constraint, save_constraint
+    from structgen.tags import Special, StructuralTag, Tag, Thinking
     from structgen.vocabulary import Vocabulary
 
-__version__ = "0.1.0"
+__version__ = _VERSION
 
 __all__ = [
     "Budget",
@@ -145,15 +147,15 @@ _HOMES = {
         "template",
     ),
     "structgen.api.result": ("Result",),
-    "structgen.api.tags": ("Special", "StructuralTag", "Tag", "Thinking"),
-    "structgen.api.types": ("json_schema",),
+    "structgen.tags": ("Special", "StructuralTag", "Tag", "Thinking"),
+    "structgen.python_types.types": ("json_schema",),
     "structgen.batch": ("fill_masks",),
-    "structgen.engines.logits_processor": ("LogitsProcessor",),
+    "structgen.integrations.transformers": ("LogitsProcessor",),
     "structgen.grammars.json_schema.style": ("JsonStyle",),
     "structgen.grammars.lark": ("LarkGrammar",),
     "structgen.matcher": ("Constraint", "Matcher"),
     "structgen.options": ("Limits",),
-    "structgen.storage": ("load_constraint", "save_constraint"),
+    "structgen.constraint_files": ("load_constraint", "save_constraint"),
     "structgen.samplers.predicates": ("Potential", "Predicate"),
     "structgen.samplers.problem": ("Problem",),
     "structgen.samplers.run": ("Budget", "sample"),

@@ -17,10 +17,10 @@ from structgen.automata.build import AnyGrammar
 from structgen.automata.configurations import Configurations
 from structgen.automata.masks import MaskTable
 from structgen.automata.network import build_network
-from structgen.automata.shared_rows import shared_rows
+from structgen.automata.terminals.registry import registry_of
 from structgen.automata.trie import TokenTrie, build_trie
-from structgen.cache import load_rows, load_trie, save_rows, save_trie
-from structgen.collection import uncollected
+from structgen.disk_cache import load_rows, load_trie, save_rows, save_trie
+from structgen.gc_pause import collector_paused
 from structgen.grammars.ir_lr import LexedGrammar
 from structgen.grammars.json_schema import JsonStyle, compile_schema
 from structgen.grammars.storage import read_grammar, write_grammar
@@ -55,18 +55,18 @@ def _prepare(vocabulary: Vocabulary, trie: TokenTrie) -> None:
     """The rows every JSON schema asks for: from disk, else surveyed along a text that has one of everything."""
     rows = load_rows(vocabulary.fingerprint, trie)
     if rows is not None:
-        shared_rows(trie).restore(rows)
+        registry_of(trie).restore(rows)
         return
     ensure_compiled()
-    shared_rows(trie).keep = True
+    registry_of(trie).keep = True
     for style in (JsonStyle(), JsonStyle.any()):
         automaton, state = Configurations(build_network(compile_schema(_COMMON, style=style).grammar)), START
         masks = MaskTable(automaton, trie, ())
         for byte in _COMMON_TEXT:
             masks.prepare(state)
             state = automaton.advance(state, bytes([byte]))
-    save_rows(vocabulary.fingerprint, shared_rows(trie).stored())
-    shared_rows(trie).keep = False
+    save_rows(vocabulary.fingerprint, registry_of(trie).stored())
+    registry_of(trie).keep = False
 
 
 _COMMON = {"properties": {"s": {"type": "string", "maxLength": 9}, "i": {"type": "integer"}}}
@@ -88,7 +88,7 @@ def _built(vocabulary: Vocabulary) -> TokenTrie:
     return dataclasses.replace(trie, arrays=arrays, size=vocabulary.size)
 
 
-@uncollected()
+@collector_paused()
 def compile_grammar(grammar: AnyGrammar, vocabulary: Vocabulary) -> Constraint:
     """Compile `grammar` for `vocabulary`. Raises Unsatisfiable (empty language) or LimitExceeded."""
     ensure_compiled()

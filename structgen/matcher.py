@@ -19,10 +19,8 @@ from numpy.typing import NDArray
 from structgen.automata.budget import MEMOS
 from structgen.automata.build import AnyGrammar
 from structgen.automata.configurations import Configurations
-from structgen.automata.lexed import LexedConfigurations
+from structgen.automata.lexed.automaton import LexedConfigurations
 from structgen.automata.trie import TokenTrie
-from structgen.distinct import Automaton, automaton_of, expected
-from structgen.distinct_masks import masks_of
 from structgen.errors import LimitExceeded, VocabularyError
 from structgen.grammars.ir import SPECIAL, special_symbols
 from structgen.grammars.ir_lr import LexedGrammar
@@ -30,7 +28,9 @@ from structgen.grammars.storage import write_grammar
 from structgen.kernels.entries import ODD
 from structgen.kernels.handles import handle
 from structgen.kernels.layout import DEAD, FINISHED, START, Words
-from structgen.kernels.masks import fewest_tokens
+from structgen.kernels.survey import fewest_tokens
+from structgen.unique.automaton import Automaton, automaton_of, expected
+from structgen.unique.masks import masks_of
 
 if TYPE_CHECKING:
     from structgen.vocabulary import Vocabulary

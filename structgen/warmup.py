@@ -18,24 +18,24 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from structgen.automata.bodies import place
 from structgen.automata.configurations import Configurations
-from structgen.automata.lexed import LexedConfigurations
-from structgen.automata.lexed_masks import LexedMasks
-from structgen.automata.local import Exits
+from structgen.automata.lexed.automaton import LexedConfigurations
+from structgen.automata.lexed.masks import LexedMasks
 from structgen.automata.masks import MaskTable
 from structgen.automata.network import build_network
-from structgen.automata.shared_rows import shared_rows
+from structgen.automata.terminals.body import place
+from structgen.automata.terminals.registry import registry_of
+from structgen.automata.terminals.rows import Exits
 from structgen.automata.trie import TokenTrie, build_trie
-from structgen.grammars.ir import ByteSet, Grammar, Literal, Ref, Repeat, Rule, Shared, Unordered, alt, seq
+from structgen.grammars.ir import ByteSet, Grammar, Literal, Ref, Repeat, Rule, Terminal, Unordered, alt, seq
 from structgen.grammars.ir_lr import END, LexedGrammar
 from structgen.kernels import entries, lexed
 from structgen.kernels._jit import file_lock, kernel_cache_dir
 from structgen.kernels.handles import handle
 from structgen.kernels.layout import Words
 from structgen.kernels.lr import CLASS
-from structgen.kernels.masks import fewest_tokens
 from structgen.kernels.rows import apply_rows
+from structgen.kernels.survey import fewest_tokens
 from structgen.kernels.tables import pack_rows, walk_tokens
 
 __all__ = ["ensure_compiled"]
@@ -102,14 +102,14 @@ def remove_unused(folder: Path) -> None:
 def run_every_kernel() -> None:
     """Call every kernel with the argument types it has in earnest."""
     body = seq(Literal(b"["), Repeat(Ref(1), 2, 9), Literal(b"]"), Unordered(((Literal(b"x"), True),), Literal(b",")))
-    some = Shared(seq(Literal(b"l"), Repeat(ByteSet.of(b"ong"), 1, 99)))
+    some = Terminal(seq(Literal(b"l"), Repeat(ByteSet.of(b"ong"), 1, 99)))
     grammar = Grammar((Rule("list", body), Rule("item", alt(ByteSet.of(b"abcdef"), some))))
     configurations = Configurations(build_network(grammar))
     tokens = [b"", b"[", b"a", b"b", b"long", b"]x"]
     offsets = np.cumsum([0, *map(len, tokens)]).astype(np.int64)
     trie = build_trie(b"".join(tokens), offsets)
     MaskTable(configurations, trie, (0,), check=True).row(configurations.advance(2, b"[a"))
-    terminal = shared_rows(trie).terminal(next(iter(configurations.networks.shared.values())))
+    terminal = registry_of(trie).terminal(next(iter(configurations.networks.terminals.values())))
     terminal.bounded(0, 0, 1, 99, True)
     terminal.exact(((0, 0),), True)
     terminal.after(place(b""))

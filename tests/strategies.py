@@ -7,7 +7,20 @@ from collections.abc import Iterator
 
 from hypothesis import strategies as st
 
-from structgen.grammars.ir import Alt, ByteSet, Expr, Grammar, Graph, Literal, Ref, Repeat, Rule, Seq, Shared, Unordered
+from structgen.grammars.ir import (
+    Alt,
+    ByteSet,
+    Expr,
+    Grammar,
+    Graph,
+    Literal,
+    Ref,
+    Repeat,
+    Rule,
+    Seq,
+    Terminal,
+    Unordered,
+)
 
 ALPHABET = b"ab"
 VOCABULARY = [
@@ -57,8 +70,8 @@ def small_grammars() -> Iterator[Grammar]:
 
 
 def expressions(rules: int) -> st.SearchStrategy[Expr]:
-    """Random expressions of every kind; those that call no rule may stand as Shared ones."""
-    free = st.one_of(st.builds(Shared, _combined(0)), counted())
+    """Random expressions of every kind; those that call no rule may stand as Terminal ones."""
+    free = st.one_of(st.builds(Terminal, _combined(0)), counted())
     return _combined(rules, free)
 
 
@@ -70,7 +83,7 @@ def counted() -> st.SearchStrategy[Expr]:
     made = st.builds(
         lambda a, body, low, high, b: Seq((a, Repeat(body, low, high), b)), edge, unit, st.integers(0, 4), high, edge
     )
-    return made.map(Shared)
+    return made.map(Terminal)
 
 
 def _combined(rules: int, *others: st.SearchStrategy[Expr]) -> st.SearchStrategy[Expr]:

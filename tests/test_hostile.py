@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from structgen.api.compile import compile
-from structgen.distinct import automaton_of
 from structgen.errors import BudgetTooSmall, LimitExceeded, SchemaError, StructgenError, Unsatisfiable
 from structgen.grammars.ir import ByteSet, Grammar, Literal, Ref, Repeat, Rule, Seq, alt, seq
 from structgen.grammars.json_schema import compile_schema
 from structgen.kernels.layout import START
 from structgen.matcher import Constraint
+from structgen.unique.automaton import automaton_of
 from structgen.vocabulary import Vocabulary
 
 BYTES = Vocabulary.from_bytes([b"", *(bytes([b]) for b in range(256))], eos=[0])

@@ -1,6 +1,6 @@
 """Expressions as values: a graph is its edges, however their labels are shared."""
 
-from structgen.grammars.ir import ByteSet, Graph, Literal, Seq, Shared
+from structgen.grammars.ir import ByteSet, Graph, Literal, Seq, Terminal
 
 
 def test_a_graph_gives_its_edges_back() -> None:
@@ -17,5 +17,5 @@ def test_graphs_are_equal_whichever_labels_are_one_object() -> None:
     apart = Graph.of(2, 0, (1,), ((0, ByteSet.of(b"a"), 1), (1, ByteSet.of(b"a"), 0)))
     assert shared == apart and hash(shared) == hash(apart)
     assert shared != Graph.of(2, 0, (1,), ((0, one, 1),)) and shared != one
-    promise = (Shared(one), (b"", None))
+    promise = (Terminal(one), (b"", None))
     assert shared != Graph.of(2, 0, (1,), ((0, one, 1), (1, one, 0)), promise)

@@ -12,14 +12,10 @@ FOLDERS = ("structgen", "grammars", "automata", "kernels")
 KERNELS_MAY_IMPORT = {"numpy", "numba", "structgen", *sys.stdlib_module_names}  # of structgen, see the ranks
 
 
-def ranks() -> dict[str, tuple[int, str]]:
-    """Part -> (rank, group); parts of one group may import each other, groups of one rank may not."""
-    table: dict[str, tuple[int, str]] = {}
-    for rank, groups in re.findall(r"^\| (\d) \| ([^\n]+?) \|", (ROOT / "ARCHITECTURE.md").read_text(), re.M):
-        for group in groups.split(";"):
-            for part in re.findall(r"`(\w+)`", group):
-                table[part] = (int(rank), group.strip())
-    return table
+def ranks() -> dict[str, int]:
+    """Part -> rank."""
+    rows = re.findall(r"^\| (\d+) \| ([^\n]+?) \|", (ROOT / "ARCHITECTURE.md").read_text(), re.M)
+    return {part: int(rank) for rank, parts in rows for part in re.findall(r"`(\w+)`", parts)}
 
 
 def modules() -> dict[str, Path]:
@@ -60,19 +56,69 @@ def test_every_module_has_a_rank_and_imports_only_lower_ones() -> None:
         if part not in table:
             wrong.append(f"{name}: {part!r} has no rank in ARCHITECTURE.md")
             continue
-        rank, group = table[part]
         for line, target in imports(file):
-            if not target.startswith("structgen."):
+            if target != "structgen" and not target.startswith("structgen."):
                 continue
-            other = part_of(target)
-            if other == part or other not in table:
-                continue
-            other_rank, other_group = table[other]
-            if not (other_rank < rank or other_group == group):
-                wrong.append(f"{file.relative_to(ROOT)}:{line}: {part} (rank {rank}) imports {other} ({other_rank})")
-            if part == "automata" and other == "grammars" and not target.startswith("structgen.grammars.ir"):
-                wrong.append(f"{file.relative_to(ROOT)}:{line}: automata may import of grammars only the IR")
+            where, other = f"{file.relative_to(ROOT)}:{line}", part_of(target)
+            if other not in table:
+                wrong.append(f"{where}: {target} has no rank in ARCHITECTURE.md")
+            elif other != part and table[other] >= table[part]:
+                wrong.append(f"{where}: {part} (rank {table[part]}) imports {other} ({table[other]})")
+            elif part == "automata" and other == "grammars" and not target.startswith("structgen.grammars.ir"):
+                wrong.append(f"{where}: automata may import of grammars only the IR")
     assert not wrong, "\n".join(wrong)
+
+
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """The strongly connected sets of more than one node (Tarjan 1972)."""
+    order: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(node: str) -> None:
+        order[node] = low[node] = len(order)
+        stack.append(node)
+        for other in sorted(graph[node]):
+            if other not in order:
+                visit(other)
+                low[node] = min(low[node], low[other])
+            elif other in stack:
+                low[node] = min(low[node], order[other])
+        if low[node] == order[node]:
+            part = stack[stack.index(node) :]
+            del stack[stack.index(node) :]
+            if len(part) > 1:
+                found.append(sorted(part))
+
+    for node in graph:
+        if node not in order:
+            visit(node)
+    return found
+
+
+def import_graph() -> dict[str, set[str]]:
+    """Module -> the modules it imports: at its top, inside functions and for typing."""
+    known = modules()
+
+    def module_of(dotted: str) -> str | None:  # `structgen.a.b.Name` is in the module structgen.a.b
+        return next((name for name in (dotted, dotted.rpartition(".")[0]) if name in known), None)
+
+    return {
+        name: {found for _, target in imports(file) if (found := module_of(target)) and found != name}
+        for name, file in known.items()
+        if name != "structgen"  # the surface names every home
+    }
+
+
+def test_no_import_circles() -> None:
+    """Imports for typing and inside functions count: a type belongs where its importers can see it."""
+    graph = import_graph()
+    for targets in graph.values():
+        targets.discard("structgen")
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]
+    found = circles(graph)
+    assert not found, "\n".join(", ".join(circle) for circle in found)
 
 
 def test_kernels_import_numpy_and_numba_only() -> None:

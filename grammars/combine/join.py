@@ -16,7 +16,7 @@ from structgen.grammars.ir import (
     Repeat,
     Rule,
     Seq,
-    Shared,
+    Terminal,
     Unordered,
     alt,
     refuse_distinct,
@@ -59,7 +59,7 @@ def import_rules(grammar: Grammar, into: list[Rule]) -> Ref:
 def mapped(expr: Expr, change: Callable[[Ref], Expr]) -> Expr:
     """The expression with every reference replaced."""
     match expr:
-        case Literal() | ByteSet() | Shared():
+        case Literal() | ByteSet() | Terminal():
             return expr
         case Ref():
             return change(expr)

@@ -25,7 +25,7 @@ from structgen.grammars.ir import (
     Repeat,
     Rule,
     Seq,
-    Shared,
+    Terminal,
     Unordered,
     refuse_distinct,
     seq,
@@ -115,7 +115,7 @@ def _own_bytes(expr: Expr) -> int:
             return mask
         case Seq(parts) | Alt(parts):
             return _union(map(_own_bytes, parts))
-        case Repeat(body) | Shared(body):
+        case Repeat(body) | Terminal(body):
             return _own_bytes(body)
         case Graph(labels=labels):
             return _union(map(_own_bytes, labels))
@@ -164,7 +164,7 @@ class _Layout:
                     self.silent[a].append(b)
             case ByteSet(mask):
                 self.raw.scans[a].append((mask, b))
-            case Shared(body):
+            case Terminal(body):
                 self._between(body, a, b)
             case Ref(rule) if self.owner.inline:
                 self._between(self.owner.rules[rule].body, a, b)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from structgen.collection import uncollected
+from structgen.gc_pause import collector_paused
 from structgen.grammars.json_schema import combinators as _combinators  # noqa: F401  (registers its keywords)
 from structgen.grammars.json_schema import evaluated as _evaluated  # noqa: F401  (registers its keywords)
 from structgen.grammars.json_schema.algebra import Algebra
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["CompiledSchema", "JsonStyle", "compile_schema"]
 
 
-@uncollected()
+@collector_paused()
 def compile_schema(
     schema: object,
     *,

@@ -3,7 +3,7 @@
 A shape says: `prefix[i]` for the first elements, `rest` for every later one, minimum <= length <= maximum, and for
 each entry (term, least, most) in `some` how many elements after the prefix satisfy the term. Meet works position by
 position; the complement is a union over the ways one condition fails. `contains` is `some`. What `unique` asks is
-checked while the text is written (structgen/distinct.py); here it only matters whether there are values enough.
+checked while the text is written (structgen/unique/automaton.py); here it only matters whether there are values enough.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 and there are few values for them, every value at most once.
 
 Other arrays whose elements must differ are written without regard to it, and checked beside the automaton
-(structgen/distinct.py).
+(structgen/unique/automaton.py).
 """
 
 from __future__ import annotations

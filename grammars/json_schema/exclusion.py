@@ -11,7 +11,7 @@ from array import array
 from functools import lru_cache
 from itertools import chain, count, repeat
 
-from structgen.grammars.ir import EPSILON, NOTHING, Expr, Graph, Literal, Shared
+from structgen.grammars.ir import EPSILON, NOTHING, Expr, Graph, Literal, Terminal
 from structgen.grammars.regular.charset import ANY, CharSet
 from structgen.grammars.regular.lower import branches
 from structgen.grammars.regular.spelling import PLAIN_BITS, RARE, Spell, characters, plain_set
@@ -24,7 +24,7 @@ IS_RARE, IS_ANY, IS_QUOTE, IS_EMPTY = range(4)  # places of labels
 flat = chain.from_iterable
 
 
-def all_but(texts: frozenset[str], spell: Spell, any_string: Shared) -> Graph:
+def all_but(texts: frozenset[str], spell: Spell, any_string: Terminal) -> Graph:
     """The spellings, quotes included, of every text that is not one of `texts`; inside, like those of `any_string`."""
     words, size, leaving = sorted(texts), ROOT + 1, _leaving(spell)
     letters = list(dict.fromkeys(flat(words)))

@@ -13,7 +13,7 @@ from functools import lru_cache
 from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import NamedTuple
 
-from structgen.grammars.ir import NOTHING, Expr, GrammarBuilder, Graph, Literal, Ref, Rule, Shared, alt, seq
+from structgen.grammars.ir import NOTHING, Expr, GrammarBuilder, Graph, Literal, Ref, Rule, Terminal, alt, seq
 from structgen.grammars.json_schema import array_text, object_text
 from structgen.grammars.json_schema.algebra import Algebra
 from structgen.grammars.json_schema.array import ArrayShape
@@ -160,7 +160,7 @@ class Lowering:
             return known
         canonical = self.style.numbers == "canonical"
         text = number_text(numbers, canonical=canonical, max_states=self.algebra.limits.number_states)
-        return self._shared(numbers, NAMED.get(numbers, "number"), text if text == NOTHING else Shared(text))
+        return self._shared(numbers, NAMED.get(numbers, "number"), text if text == NOTHING else Terminal(text))
 
 
 @lru_cache(maxsize=4096)
@@ -176,10 +176,10 @@ def _string(language: Language, spell: Spell) -> Expr:
     if isinstance(language.term, Strings) or body == NOTHING:
         return body
     free = open_states(language) if isinstance(content, Graph) else set()
-    return _open_string(content, free, _any_string(spell)) if free else Shared(body)  # type: ignore[arg-type]
+    return _open_string(content, free, _any_string(spell)) if free else Terminal(body)  # type: ignore[arg-type]
 
 
-def _open_string(content: Graph, free: set[int], any_string: Shared) -> Graph:
+def _open_string(content: Graph, free: set[int], any_string: Terminal) -> Graph:
     """Quotes included. In the states `free` of the content any text may follow, so inside they are like any string."""
     start, end = content.n_states, content.n_states + 1
     edges = [*content.edges, (start, QUOTE, content.start), *((state, QUOTE, end) for state in content.accepts)]
@@ -189,8 +189,8 @@ def _open_string(content: Graph, free: set[int], any_string: Shared) -> Graph:
 
 
 @lru_cache(maxsize=64)
-def _any_string(spell: Spell) -> Shared:
-    return Shared(seq(QUOTE, lower_language(ALL_STRINGS, spell), QUOTE))
+def _any_string(spell: Spell) -> Terminal:
+    return Terminal(seq(QUOTE, lower_language(ALL_STRINGS, spell), QUOTE))
 
 
 @lru_cache(maxsize=64)

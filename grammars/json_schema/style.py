@@ -25,7 +25,7 @@ from typing import Literal as OneOf
 from typing import get_args
 
 from structgen.errors import OptionError
-from structgen.grammars.ir import EPSILON, ByteSet, Expr, Literal, Repeat, Shared, alt, seq
+from structgen.grammars.ir import EPSILON, ByteSet, Expr, Literal, Repeat, Terminal, alt, seq
 
 __all__ = ["Gaps", "JsonStyle", "gaps"]
 
@@ -82,7 +82,7 @@ def gaps(whitespace: Whitespace) -> Gaps:
     if whitespace == "any":
         blank = Repeat(ByteSet.of(b" \t\n\r"))
         return Gaps(blank, blank, blank, blank, seq(blank, comma, blank), seq(blank, colon, blank))
-    line = Shared(seq(Literal(b"\n"), Repeat(space, 0, MAX_INDENT)))
+    line = Terminal(seq(Literal(b"\n"), Repeat(space, 0, MAX_INDENT)))
     indent = alt(EPSILON, line)
     after_comma, after_colon = alt(EPSILON, space, line), alt(EPSILON, space)
     return Gaps(EPSILON, indent, indent, EPSILON, seq(comma, after_comma), seq(colon, after_colon))

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from structgen.api.types import target_of
 from structgen.automata.network import build_network
 from structgen.errors import LimitExceeded, Unsatisfiable, UnsupportedSchema
 from structgen.grammars.json_schema import compile_schema
@@ -20,6 +19,7 @@ from structgen.grammars.json_schema.reader import Node, Reader
 from structgen.grammars.json_schema.report import impossible_parts
 from structgen.grammars.json_schema.style import JsonStyle
 from structgen.options import Limits
+from structgen.python_types.types import target_of
 
 __all__ = ["Findings", "check"]
 

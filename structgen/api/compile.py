@@ -19,16 +19,17 @@ from typing import Any
 
 from typing_extensions import Unpack
 
+from structgen._version import VERSION
 from structgen.api.options import SourceOptions
 from structgen.api.sources import Source, source_of
 from structgen.automata.build import AnyGrammar
 from structgen.compiler import compile_grammar
+from structgen.constraint_files import load_constraint, save_constraint
 from structgen.errors import StorageError, Unsatisfiable
 from structgen.grammars.ir_lr import LexedGrammar
 from structgen.grammars.json_schema.style import JsonStyle
 from structgen.matcher import Constraint
 from structgen.options import Limits
-from structgen.storage import load_constraint, save_constraint
 from structgen.vocabulary import Vocabulary
 
 __all__ = ["Compiled", "Remembered", "compile", "compile_source"]
@@ -136,9 +137,7 @@ def _compiled(grammar: AnyGrammar, source: Source, vocabulary: Vocabulary) -> Co
 
 def _file_name(source: Source, vocabulary: Vocabulary) -> str:
     """Another version of this library may read the same source differently, so it has files of its own."""
-    from structgen import __version__
-
-    return hashlib.sha256(f"{__version__}|{source.kind}|{source.key}|{vocabulary.fingerprint}".encode()).hexdigest()
+    return hashlib.sha256(f"{VERSION}|{source.kind}|{source.key}|{vocabulary.fingerprint}".encode()).hexdigest()
 
 
 def _through_file(path: Path, source: Source, vocabulary: Vocabulary) -> Constraint:

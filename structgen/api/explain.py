@@ -12,12 +12,12 @@ from structgen.automata import build
 from structgen.automata.build import AnyGrammar
 from structgen.automata.dump import networks_to_dot, visits_to_dot
 from structgen.automata.network import build_network
-from structgen.distinct import automaton_of, expected, sizes
 from structgen.errors import OptionError
 from structgen.grammars.combine.automaton import recursive_rule
 from structgen.grammars.ir import Grammar
 from structgen.kernels.layout import DEAD, START
 from structgen.matcher import Constraint
+from structgen.unique.automaton import automaton_of, expected, sizes
 from structgen.warmup import ensure_compiled
 
 __all__ = ["Explanation", "explain", "networks_picture", "picture", "summary"]

@@ -20,13 +20,13 @@ from typing_extensions import Unpack
 from structgen.api.compile import compile_source
 from structgen.api.models import engine_of
 from structgen.api.options import GenerateOptions, Settings
-from structgen.api.partial import partial_value
 from structgen.api.result import Result, Stats
 from structgen.api.sampled import draw_outputs
 from structgen.api.sources import Source, source_of
 from structgen.errors import OptionError, Truncated
 from structgen.matcher import Constraint
 from structgen.options import SamplingOptions
+from structgen.python_types.partial import partial_value
 from structgen.samplers.predicates import Function, Guarded
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ from typing import Any, Literal
 from typing_extensions import TypedDict
 
 from structgen.api.language import Language
-from structgen.api.tags import StructuralTag
 from structgen.errors import OptionError
 from structgen.grammars.ir import Grammar
 from structgen.grammars.json_schema.style import JsonStyle
@@ -20,6 +19,7 @@ from structgen.matcher import Constraint
 from structgen.options import Limits
 from structgen.samplers.predicates import Function, Guarded
 from structgen.samplers.run import METHODS, Budget
+from structgen.tags import StructuralTag
 
 __all__ = ["GenerateOptions", "Settings", "one_of"]
 

@@ -19,8 +19,6 @@ from typing_extensions import Unpack
 
 from structgen.api.language import Language as TextLanguage
 from structgen.api.options import SourceOptions
-from structgen.api.tags import StructuralTag
-from structgen.api.types import Target, target_of
 from structgen.automata.build import AnyGrammar
 from structgen.errors import OptionError
 from structgen.grammars.bnf import compile_ebnf, compile_gbnf
@@ -32,9 +30,12 @@ from structgen.grammars.regular.charset import utf8
 from structgen.grammars.regular.language import Language
 from structgen.grammars.regular.lower import lower as lower_language
 from structgen.grammars.storage import write_grammar
+from structgen.grammars.tags import CompiledTag, TagLayout, compile_tags
 from structgen.options import Limits
+from structgen.python_types.types import Target, target_of
+from structgen.tags import StructuralTag
 
-__all__ = ["FRONT_ENDS", "Lowered", "Source", "source_of"]
+__all__ = ["FRONT_ENDS", "Lowered", "Source", "source_of", "tag_grammar"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,29 @@ def _lark_source(given: str | LarkGrammar) -> Source:
 def _tag_source(tag: StructuralTag) -> Source:
     if not isinstance(tag, StructuralTag):
         raise OptionError(f"tag is a StructuralTag, not {type(tag).__name__}", option="tag")
-    return Source("tag", None, lambda: Lowered(tag.grammar()), str)
+    return Source("tag", None, lambda: Lowered(tag_grammar(tag)), str)
+
+
+def tag_grammar(tag: StructuralTag) -> Grammar:
+    """The grammar of a structural tag. Raises what the constraints of its regions raise."""
+
+    def content(options: Mapping[str, Any]) -> Grammar:
+        grammar = source_of(**options).lower().grammar
+        if not isinstance(grammar, Grammar):
+            raise OptionError("a Lark grammar inside a tag needs lexer='dynamic'", option="lark")
+        return grammar
+
+    return compile_tags(
+        TagLayout(
+            tags=tuple(CompiledTag(each.begin, content(each.content), each.end, each.trigger) for each in tag.tags),
+            at_least=tag.at_least,
+            at_most=tag.at_most,
+            stop=tag.stop_after_first,
+            between=tag.between,
+            thinking=None if tag.thinking is None else (tag.thinking.begin, tag.thinking.end),
+            answer=None if tag.answer is None else content(tag.answer),
+        )
+    )
 
 
 def _grammar_source(grammar: Grammar | TextLanguage) -> Source:

@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Callable
 from typing import TypeAlias
 
-import structgen
+from structgen._version import VERSION
 
 __all__ = ["build_parser"]
 
@@ -25,7 +25,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog="structgen",
         description="Structured generation: output that satisfies a schema, a regex, a grammar or a list of choices.",
     )
-    parser.add_argument("--version", action="version", version=f"structgen {structgen.__version__}")
+    parser.add_argument("--version", action="version", version=f"structgen {VERSION}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--debug", action="store_true", help="show the traceback of an error")

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from structgen.automata.configurations import Configurations
-from structgen.automata.tables import transition_table
+from structgen.automata.dense import transition_table
 from structgen.engines.masking import MaskRow, apply_table, cuda_kernels
 from structgen.errors import LimitExceeded, OptionError
 from structgen.grammars.ir import SPECIAL, SPECIAL_END

@@ -37,8 +37,8 @@ class TransformersEngine:
     """A decoder-only transformers model.
 
     Attributes: `model`, `tokenizer`, `vocabulary` (the tokenizer's, as wide as the model; stop ids are those of the
-    tokenizer and of the model's generation config together), `cache_name` (of `forward`'s argument). VocabularyError when
-    the two do not belong together, ModelError when `forward` takes no cache.
+    tokenizer and of the model's generation config together), `cache_name` (of `forward`'s argument). VocabularyError
+    when the two do not belong together, ModelError when `forward` takes no cache.
     """
 
     def __init__(self, model: Any, tokenizer: Any) -> None:
@@ -47,9 +47,10 @@ class TransformersEngine:
         self.model, self.tokenizer = model, tokenizer
         self.vocabulary = _vocabulary_of(model, tokenizer)
         self._parameters = _parameters(model)
-        self.cache_name = next((name for name in CACHE_NAMES if name in self._parameters), None)
-        if self.cache_name is None:
+        names = [name for name in CACHE_NAMES if name in self._parameters]
+        if not names:
             raise ModelError(f"forward of {type(model).__name__} takes no cache ({' or '.join(CACHE_NAMES)})")
+        self.cache_name = names[0]
 
     @property
     def device(self) -> torch.device:

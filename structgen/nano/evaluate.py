@@ -134,7 +134,7 @@ def _constrained_outputs(model: Any, tokenizer: Any, batch: Sequence[Exercise], 
 
 
 def report(scored: Iterable[tuple[str, bool, int, int]]) -> dict[str, dict[str, float | int]]:
-    """Shares per sort, and over all sorts but the sentences written by hand."""
+    """TerminalTables per sort, and over all sorts but the sentences written by hand."""
     sums: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
     for sort, valid, right, fields in scored:
         for key in (sort,) if sort == "by hand" else (sort, "all"):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import structgen as sg
+from structgen.api.sources import tag_grammar
 from structgen.errors import OptionError
 
 TEXTS = [
@@ -153,4 +154,4 @@ def test_regions_refuse_what_they_cannot_hold() -> None:
     with pytest.raises(OptionError, match="trigger"):
         sg.Tag("<call>", trigger="x", regex="a")
     with pytest.raises(OptionError, match="dynamic"):
-        sg.StructuralTag([sg.Tag("<", lark='start: "a"')]).grammar()
+        tag_grammar(sg.StructuralTag([sg.Tag("<", lark='start: "a"')]))

@@ -25,12 +25,12 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
 from typing_extensions import TypedDict
 
-from structgen.api.types import json_schema, target_of
 from structgen.automata.configurations import Configurations
 from structgen.automata.network import build_network
 from structgen.errors import InvariantError, SchemaError, UnsupportedSchema, ValueRejected
 from structgen.grammars.json_schema import JsonStyle, compile_schema
 from structgen.kernels.layout import START
+from structgen.python_types.types import json_schema, target_of
 
 
 class Colour(enum.Enum):

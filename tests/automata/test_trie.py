@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from structgen.automata.trie import TokenTrie, build_trie
-from structgen.cache import load_trie, save_trie
+from structgen.disk_cache import load_trie, save_trie
 from structgen.errors import InvariantError
 from structgen.kernels.layout import BRANCH, BYTE, CHAINED, KIDS, LEAF, NO_TOKEN, SEVERAL, TOKEN
 

@@ -11,12 +11,12 @@ from structgen.automata.configurations import Configurations
 from structgen.automata.masks import MaskTable
 from structgen.automata.network import build_network
 from structgen.automata.trie import build_trie
-from structgen.grammars.ir import Grammar, Literal, Rule, Shared, seq
+from structgen.grammars.ir import Grammar, Literal, Rule, Terminal, seq
 from structgen.grammars.regular.charset import utf8
 from structgen.grammars.regular.language import Language
 from structgen.grammars.regular.lower import lower
 from structgen.kernels.layout import LOOPS, START, UNSET
-from structgen.kernels.loops import CLASSES, ODD, TWO, classes_below
+from structgen.kernels.self_loops import CLASSES, ODD, TWO, classes_below
 
 LETTERS = [*'afnzAFZ09 "\\,\n\x01\x7f_', "é", "߿", "漢", "😀"]
 PARTS = (b"\xc3", b"\xe6\xbc", b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\xf5", b"\xbf", b"\xf0\x9f\x98")
@@ -41,7 +41,7 @@ OTHERS = [r"[^\x00-\x7f]+n", "(na|[^a])*", "[^a]{0,4}"]
 @pytest.mark.parametrize("pattern", [*LOOPING, *OTHERS])
 def test_every_token_of_every_mask(pattern: str, shared: bool) -> None:
     body = lower(Language.regex(pattern), utf8)
-    rule = seq(Literal(b"<"), Shared(body) if shared else body, Literal(b'">'))
+    rule = seq(Literal(b"<"), Terminal(body) if shared else body, Literal(b'">'))
     automaton = Configurations(build_network(Grammar((Rule("start", rule),))))
     masks, looped = MaskTable(automaton, TRIE, ()), False
     for text in ("<", "<n", "<na ", "<nnA", "<f漢n", "<nn,"):

@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 import torch
 
-from structgen.api.exact import ExactValidator
 from structgen.compiler import compile_grammar
 from structgen.engines.decode import Output, Request, decode, decode_steps
 from structgen.engines.transformers import TransformersEngine
@@ -25,6 +24,7 @@ from structgen.grammars.ir import Literal as Text
 from structgen.grammars.json_schema import compile_schema
 from structgen.matcher import Constraint
 from structgen.options import SamplingOptions
+from structgen.python_types.exact import ExactValidator
 from structgen.vocabulary import Vocabulary
 
 FAMILIES = ("llama", "qwen2", "qwen3", "gpt2", "gemma", "mistral")

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from structgen.api.exact import ExactValidator
-from structgen.engines.logits_processor import LogitsProcessor
 from structgen.engines.transformers import TransformersEngine
 from structgen.errors import OptionError
+from structgen.integrations.transformers import LogitsProcessor
 from structgen.matcher import Constraint
+from structgen.python_types.exact import ExactValidator
 
 # Bounded, so that `generate` reaches the end by itself.
 SCHEMAS: list[Any] = [

@@ -10,9 +10,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable
 
-from structgen.distinct import automaton_of
-from structgen.grammars.ir import Alt, ByteSet, Expr, Grammar, Graph, Literal, Ref, Repeat, Seq, Shared, Unordered
+from structgen.grammars.ir import Alt, ByteSet, Expr, Grammar, Graph, Literal, Ref, Repeat, Seq, Terminal, Unordered
 from structgen.kernels.layout import START
+from structgen.unique.automaton import automaton_of
 
 
 class Recogniser:
@@ -47,7 +47,7 @@ class Recogniser:
                 return self._rule(rule, at)
             case Graph():
                 return self._graph(expr, at)
-            case Shared(body):
+            case Terminal(body):
                 return self.ends(body, at)
             case Unordered(members, separator, extra):
                 return self._unordered(members, separator, extra, at)
@@ -158,7 +158,7 @@ class Sampler:
                 return min(INFINITE, self.costs[rule] + 1)
             case Graph():
                 return self.graph_costs(expr)[expr.start]
-            case Shared(body):
+            case Terminal(body):
                 return self.cost(body)
             case Unordered(members, _, _):
                 return max((self.cost(body) for body, required in members if required), default=0)
@@ -205,7 +205,7 @@ class Sampler:
                 return self.derive(self.grammar.rules[rule].body, depth - 1)
             case Graph():
                 return self._walk(expr, depth)
-            case Shared(body):
+            case Terminal(body):
                 return self.derive(body, depth)
             case Unordered(members, separator, extra):
                 return self._shuffled(members, separator, extra, depth)

@@ -8,9 +8,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from structgen.distinct import automaton_of
 from structgen.grammars.json_schema import JsonStyle, compile_schema
 from structgen.kernels.layout import START
+from structgen.unique.automaton import automaton_of
 
 Case = tuple[dict[str, Any], list[Any], list[Any]]
 

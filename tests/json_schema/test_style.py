@@ -77,4 +77,4 @@ def test_one_rule_for_equal_shapes_and_linear_size() -> None:
     grammar = compile_schema(
         {"type": "object", "properties": {"x": twice, "y": twice}, "additionalProperties": False}
     ).grammar
-    assert sum(rule.name.startswith("array") for rule in grammar.rules[grammar.shared :]) == 1
+    assert sum(rule.name.startswith("array") for rule in grammar.rules[grammar.common :]) == 1

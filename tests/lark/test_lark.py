@@ -13,7 +13,7 @@ import pytest
 
 import structgen as sg
 from structgen.automata.build import Automaton, automaton_of
-from structgen.automata.lexed import LexedConfigurations
+from structgen.automata.lexed.automaton import LexedConfigurations
 from structgen.compiler import compile_grammar
 from structgen.errors import GrammarError, OptionError
 from structgen.grammars.lark import LarkGrammar, compile_lark

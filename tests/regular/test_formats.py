@@ -10,7 +10,7 @@ import pytest
 
 from structgen.grammars.regular import format_tables, formats
 from structgen.grammars.regular.language import Language
-from structgen.grammars.regular.sampling import sample
+from structgen.grammars.regular.members import sample
 
 checker = pytest.importorskip("jsonschema").Draft202012Validator.FORMAT_CHECKER
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from structgen.errors import LimitExceeded, RegexError
 from structgen.grammars.regular.charset import CharSet
 from structgen.grammars.regular.language import Language
-from structgen.grammars.regular.sampling import sample
+from structgen.grammars.regular.members import sample
 
 TEXTS = ["".join(letters) for size in range(5) for letters in itertools.product("ab-", repeat=size)]
 

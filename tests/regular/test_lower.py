@@ -16,7 +16,7 @@ from structgen.grammars.regular.charset import ANY, utf8
 from structgen.grammars.regular.json_spelling import json_spell
 from structgen.grammars.regular.language import Language
 from structgen.grammars.regular.lower import lower
-from structgen.grammars.regular.sampling import sample
+from structgen.grammars.regular.members import sample
 from structgen.grammars.regular.syntax import assertions
 from structgen.grammars.regular.terms import Regex
 

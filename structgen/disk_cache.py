@@ -1,5 +1,5 @@
-"""What structgen keeps on disk: token tries and shared rows by vocabulary fingerprint, written atomically and validated
-on load.
+"""What structgen keeps on disk: token tries and terminal rows by vocabulary fingerprint, written atomically and
+validated on load.
 
 A file that cannot be read, has another version or breaks an invariant is dropped and rebuilt, with a logged warning.
 """
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from structgen.automata.local import ROWS_VERSION, Stored, check_row
+from structgen.automata.terminals.rows import ROWS_VERSION, Stored, check_row
 from structgen.automata.trie import TokenTrie
 from structgen.errors import InvariantError
 from structgen.kernels._jit import cache_root
@@ -72,7 +72,7 @@ def save_trie(fingerprint: str, trie: TokenTrie) -> None:
 
 
 def load_rows(fingerprint: str, trie: TokenTrie) -> dict[str, Stored] | None:
-    """The saved rows of shared expressions of a vocabulary (automata/local.py), or None."""
+    """The saved rows of terminals of a vocabulary (automata/terminals/terminal.py), or None."""
     path = cache_root() / "rows" / f"{fingerprint}.npz"
     if not path.exists():
         return None

@@ -1,7 +1,7 @@
-"""What shared rows are made from: what each token does below a state, and where tokens leave an expression.
+"""What terminal rows are made from: what each token does below a state, and where tokens leave an expression.
 
 `survey` walks as kernels/walks.py does and looks at every configuration, leaves included; `split` parts a state's items
-by shared expression. Cost: a survey some nanoseconds per live trie node, and every configuration below the state.
+by terminal. Cost: a survey some nanoseconds per live trie node, and every configuration below the state.
 """
 
 from __future__ import annotations

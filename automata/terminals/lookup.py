@@ -1,4 +1,5 @@
-"""The shared rows of one grammar: which rows of its vocabulary (automata/local.py) its items have, found or learnt.
+"""The terminal rows of one grammar: which rows of its vocabulary (automata/terminals/terminal.py) its items have, found
+or learnt.
 
 Cost: some microseconds per grammar and per part whose row is new; a survey of about 3 ms where one is learnt.
 """
@@ -11,45 +12,46 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from structgen.automata.local import WALKED, LocalRow, Terminal
 from structgen.automata.network import RuleNetworks
-from structgen.automata.shared_rows import shared_rows
+from structgen.automata.terminals.registry import registry_of
+from structgen.automata.terminals.rows import WALKED, TerminalRow
+from structgen.automata.terminals.terminal import SurveyedTerminal
 from structgen.automata.trie import TokenTrie
 from structgen.kernels.handles import handle
-from structgen.kernels.layout import EXACT, LIKE, NODE, SPAN_FIRST, SPAN_HIGH, SPAN_KEY, SPAN_SORT, Shares
+from structgen.kernels.layout import EQUIVALENT, EXACT, NODE, SPAN_FIRST, SPAN_HIGH, SPAN_KEY, SPAN_SORT, TerminalTables
 
 Items = NDArray[np.int64]  # scan items (node, origin, register) of one span and origin
 
 
-class Parts:
-    """Shared rows by span and items. Not thread-safe: used under the lock of the grammar's configurations.
+class TerminalLookup:
+    """Terminal rows by span and items. Not thread-safe: used under the lock of the grammar's configurations.
 
     `top`: of the tokens below this node of the trie.
     """
 
     def __init__(self, networks: RuleNetworks, trie: TokenTrie, top: int = 0) -> None:
-        self._all, self._top, self._bodies = shared_rows(trie), top, networks.shared
-        self._like, self._spans = networks.like, networks.spans
-        self._terminals: dict[int, Terminal] = {}  # of shared bodies by number, once they are asked for
-        sorts = (2 * networks.spans[:, SPAN_KEY] + (networks.spans[:, SPAN_SORT] == LIKE)).tolist()
+        self._all, self._top, self._bodies = registry_of(trie), top, networks.terminals
+        self._equivalent, self._spans = networks.equivalent, networks.spans
+        self._terminals: dict[int, SurveyedTerminal] = {}  # of terminal bodies by number, once they are asked for
+        sorts = (2 * networks.spans[:, SPAN_KEY] + (networks.spans[:, SPAN_SORT] == EQUIVALENT)).tolist()
         numbers = {sort: number for number, sort in enumerate(dict.fromkeys(sorts))}
-        self.shares = Shares(
+        self.shares = TerminalTables(
             span=networks.span,
             spans=networks.spans,
-            like=networks.like,
+            equivalent=networks.equivalent,
             table=np.array([numbers[sort] for sort in sorts], np.int64),
             tables=np.array([self._known(s >> 1, bool(s & 1)) for s in numbers], np.int64).reshape(-1, 4),
         )
 
-    def _known(self, number: int, like: bool) -> tuple[int, int, int, int]:
+    def _known(self, number: int, equivalent: bool) -> tuple[int, int, int, int]:
         """The table of a terminal if there is one: most of a large grammar's are never asked for."""
         terminal = None if self._top else self._all.known(self._bodies[number])
         if terminal is None:
             return 0, 0, 0, 0
         self._terminals[number] = terminal
-        return _table(terminal, like)
+        return _table(terminal, equivalent)
 
-    def _terminal(self, span: int) -> Terminal:
+    def _terminal(self, span: int) -> SurveyedTerminal:
         number = self._spans.item(span, SPAN_KEY)
         found = self._terminals.get(number)
         if found is None:
@@ -63,23 +65,23 @@ class Parts:
         """Of the arrays."""
         return handle(self.shares)
 
-    def find(self, span: int, items: Items, *, learn: bool) -> list[LocalRow] | None:
-        """Shared rows whose union is that of the items, all of one span and origin; [] when they are to be walked.
+    def find(self, span: int, items: Items, *, learn: bool) -> list[TerminalRow] | None:
+        """Terminal rows whose union is that of the items, all of one span and origin; [] when they are to be walked.
 
         None when one is not known, or with `learn`, which makes them, when they have none.
         """
         sort, low, high = self._spans[span, SPAN_SORT : SPAN_HIGH + 1].tolist()
         terminal = self._terminal(span)
-        found: list[LocalRow | None]
-        if sort == LIKE:
-            places = self._like[items[:, NODE]].tolist()  # nodes without one lie within a state that has
+        found: list[TerminalRow | None]
+        if sort == EQUIVALENT:
+            places = self._equivalent[items[:, NODE]].tolist()  # nodes without one lie within a state that has
             found = [terminal.after(place) for place in dict.fromkeys(places) if place >= 0]
         elif sort == EXACT:
             found = [terminal.exact(self._key(span, items), learn)]
         else:
             found = [terminal.bounded(node, attr, low, high, learn) for node, attr in self._key(span, items)]
         rows = {id(local): local for local in found if local is not None}
-        self.shares.tables[self.shares.table[span]] = _table(terminal, sort == LIKE)
+        self.shares.tables[self.shares.table[span]] = _table(terminal, sort == EQUIVALENT)
         if not rows or any(local is None for local in found):
             return None
         return [] if id(WALKED) in rows else list(rows.values())
@@ -103,5 +105,5 @@ class Parts:
         return tuple((node - first, attr) for node, _, attr in items.tolist())
 
 
-def _table(terminal: Terminal, like: bool) -> tuple[int, int, int, int]:
-    return (terminal.by_place if like else terminal.by_node).table
+def _table(terminal: SurveyedTerminal, equivalent: bool) -> tuple[int, int, int, int]:
+    return (terminal.by_place if equivalent else terminal.by_node).table

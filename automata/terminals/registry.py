@@ -1,7 +1,7 @@
-"""The terminals of a vocabulary (automata/local.py): one per shared expression, for all grammars.
+"""The terminals of a vocabulary (automata/terminals/terminal.py): one per terminal, for all grammars.
 
 Those used lately stay for grammars to come, within bounds; others go with the last grammar that uses them. Cost: a
-dictionary look-up per shared expression of a new grammar.
+dictionary look-up per terminal of a new grammar.
 """
 
 from __future__ import annotations
@@ -11,18 +11,19 @@ import weakref
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from structgen.automata.bodies import SharedBody
-from structgen.automata.local import Stored, Terminal
+from structgen.automata.terminals.body import TerminalBody
+from structgen.automata.terminals.rows import Stored
+from structgen.automata.terminals.terminal import SurveyedTerminal
 from structgen.automata.trie import TokenTrie
 
-__all__ = ["SharedRows", "shared_rows"]
+__all__ = ["TerminalRegistry", "registry_of"]
 
 RECENT_BYTES, MOST_RECENT = 64 << 20, 1000  # of terminals that no grammar may be using
 SETTLED = 32  # terminals are made before their memory is added up again
 
 
 @dataclass(slots=True, eq=False)
-class SharedRows:
+class TerminalRegistry:
     """The terminals of one vocabulary. Thread-safe.
 
     Receipt: with every terminal and its automaton kept, 3,000 schemas of maskbench left 567 MB, now 289.
@@ -30,24 +31,26 @@ class SharedRows:
 
     trie: TokenTrie
     lock: threading.RLock = field(default_factory=threading.RLock)
-    _terminals: weakref.WeakValueDictionary[SharedBody, Terminal] = field(default_factory=weakref.WeakValueDictionary)
+    _terminals: weakref.WeakValueDictionary[TerminalBody, SurveyedTerminal] = field(
+        default_factory=weakref.WeakValueDictionary
+    )
     keep: bool = False  # surveys, so that `stored` gives all of them
     _stored: dict[str, Stored] = field(default_factory=dict)
-    _recent: OrderedDict[SharedBody, Terminal] = field(default_factory=OrderedDict)
+    _recent: OrderedDict[TerminalBody, SurveyedTerminal] = field(default_factory=OrderedDict)
     _made: int = 0
 
-    def known(self, body: SharedBody) -> Terminal | None:
-        """The terminal of a shared expression, if somebody has made it or its rows are stored."""
+    def known(self, body: TerminalBody) -> SurveyedTerminal | None:
+        """The terminal of a terminal, if somebody has made it or its rows are stored."""
         with self.lock:
             return self.terminal(body) if body in self._terminals or body.digest in self._stored else None
 
-    def terminal(self, body: SharedBody) -> Terminal:
-        """The terminal of a shared expression, made if need be."""
+    def terminal(self, body: TerminalBody) -> SurveyedTerminal:
+        """The terminal of a terminal, made if need be."""
         with self.lock:
             terminal = self._terminals.get(body)
             if terminal is None:
                 stored = self._stored.get(body.digest) if self._stored else None
-                terminal = self._terminals[body] = Terminal(body, self.trie, stored, self.keep)
+                terminal = self._terminals[body] = SurveyedTerminal(body, self.trie, stored, self.keep)
                 self._made += 1
                 if self._made % SETTLED == 0 and not self.keep:  # adding up takes half a microsecond for each
                     self._settle()
@@ -61,7 +64,7 @@ class SharedRows:
         while total > RECENT_BYTES or len(self._recent) > MOST_RECENT:
             total -= self._recent.popitem(last=False)[1].nbytes
 
-    def terminal_below(self, body: SharedBody, top: int) -> Terminal:
+    def terminal_below(self, body: TerminalBody, top: int) -> SurveyedTerminal:
         """The terminal for the tokens below a node of the trie."""
         with self.lock:
             return self.terminal(body).below(top)
@@ -77,14 +80,14 @@ class SharedRows:
             self._stored.update(rows)
 
 
-_shared: weakref.WeakKeyDictionary[TokenTrie, SharedRows] = weakref.WeakKeyDictionary()
+_shared: weakref.WeakKeyDictionary[TokenTrie, TerminalRegistry] = weakref.WeakKeyDictionary()
 _guard = threading.Lock()
 
 
-def shared_rows(trie: TokenTrie) -> SharedRows:
+def registry_of(trie: TokenTrie) -> TerminalRegistry:
     """The rows of this vocabulary."""
     with _guard:
         found = _shared.get(trie)
         if found is None:
-            found = _shared[trie] = SharedRows(trie)
+            found = _shared[trie] = TerminalRegistry(trie)
         return found

@@ -39,6 +39,6 @@ class _Uncollected(contextlib.ContextDecorator):
 _pause = _Uncollected()
 
 
-def uncollected() -> _Uncollected:
+def collector_paused() -> _Uncollected:
     """No cyclic collection in this process meanwhile; nested and on several threads, until the last one leaves."""
     return _pause

@@ -1,6 +1,6 @@
-"""Rows that do not depend on the context: what a shared expression allows, and where tokens leave it.
+"""Rows that do not depend on the context: what a terminal allows, and where tokens leave it.
 
-Items inside a shared expression (the IR's `Shared`: a string, a number, a gap) behave the same in every grammar, up to
+Items inside a terminal (the IR's `Terminal`: a string, a number, a gap) behave the same in every grammar, up to
 where the expression ends. So a state that needs long walks is surveyed once per vocabulary, in a grammar of its own:
 the tokens that stay inside make a row for every context, and the trie nodes at which the expression may end are where
 a walk has to go on in the context. For a JSON string over 128,256 tokens these are some hundred nodes of 270,000. A
@@ -20,132 +20,61 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter, deque
-from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from structgen.automata.bodies import SharedBody, prefix_at
 from structgen.automata.configurations import Configurations
 from structgen.automata.network import build_network
-from structgen.automata.row_index import RowIndex
+from structgen.automata.terminals.body import TerminalBody, prefix_at
+from structgen.automata.terminals.index import TerminalIndex
+from structgen.automata.terminals.rows import WALKED, Exits, Inside, Items, Row, Stored, Survey, TerminalRow, packed
 from structgen.automata.trie import TokenTrie
-from structgen.errors import InvariantError
-from structgen.grammars.ir import Grammar, Rule, Shared
+from structgen.grammars.ir import Grammar, Rule, Terminal
 from structgen.kernels import entries
 from structgen.kernels.handles import handle
 from structgen.kernels.layout import BRANCH, SPAN_FIRST, START, Trie
-from structgen.kernels.masks import find_exits
+from structgen.kernels.survey import find_exits
 from structgen.kernels.trie import mark_leaving
 
-__all__ = ["ROWS_VERSION", "LocalRow", "Stored", "Terminal", "check_row"]
+__all__ = ["SurveyedTerminal"]
 
-ROWS_VERSION = 3  # of what `Terminal.stored` gives, and of the digests by which it is found
 MOST_STATES = 4_000  # configurations of one expression
 MOST_WORDS = 1 << 16  # of its program: a grammar of its own takes 0.2 µs each to build, in the middle of a mask
 SURVEYED = 3  # bytes a token takes in a survey
 AWAKE = 8  # automata of terminals: each holds some megabytes, and is made again in a tenth of the time of a survey
-MANY_UNITS = 1 << 15
 MANY_EXITS = 1 << 11
 PATIENCE = 4
 
 _awake: deque[Configurations] = deque(maxlen=AWAKE)
 
-Row = NDArray[np.uint32]
-Items = tuple[tuple[int, int], ...]  # (node, counted from the first of the expression; register)
-Stored = dict[Any, tuple[NDArray[Any], ...]]  # of one terminal: by items, a _Survey or _Inside; by prefix, a trie
 
-
-class Exits(NamedTuple):
-    """Where tokens go on behind a shared expression, as kernels/walks.py, fill_below, takes it.
-
-    first i64 (257,): the span of each byte in nodes i32 (m, 4): CHILD, a trie node that follows a possible end by that
-    byte, below which some token does not stay inside; UNITS repetitions before it; DUE 1 = the least is asked for;
-    PARENT the branch above, if it is a child of the root.
-    """
-
-    first: NDArray[np.int64]
-    nodes: NDArray[np.int32]
-
-
-class LocalRow(NamedTuple):
-    """What a state of a shared expression allows.
-
-    row u32 (words,): tokens that stay inside or end where it ends; exits: where tokens leave it, those with up to
-    `most` repetitions and, if due, at least `least`, `told` being how many a token can tell apart. For states that are
-    like it (`Terminal.after`): tokens that stay inside, and the handle of a trie of all others.
-    """
-
-    row: Row
-    exits: Exits | None
-    most: int = MANY_UNITS
-    least: int = 0
-    told: int = 0
-    leaving: Any = None
-    trie: TokenTrie | None = None  # kept alive for `leaving`
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the arrays."""
-        arrays = (*self.trie.arrays, *self.trie.radix) if self.trie else ()
-        return sum(array.nbytes for array in (self.row, *(self.exits or ()), *arrays))
-
-
-WALKED = LocalRow(np.zeros(0, np.uint32), None)  # walking costs less than a row
-
-
-class _Inside(NamedTuple):
-    """Of a state of an expression that stands as it is: row u32 (words,) of the tokens that stay inside or end where it
-    ends, ends i64 inner trie nodes where it may end."""
-
-    row: Row
-    ends: NDArray[np.int64]
-
-
-@dataclass(slots=True)
-class _Survey:
-    """Per token: need i16 repetitions begun, -1 = impossible; counts bool: the end of the counted part was passed.
-
-    exits i64 inner trie nodes where the expression may end, units i16 repetitions at each, due bool: whether the least
-    number is asked for there. below: what follows them, once it was needed.
-    """
-
-    need: NDArray[np.int16]
-    counts: NDArray[np.bool_]
-    exits: NDArray[np.int64]
-    units: NDArray[np.int16]
-    due: NDArray[np.bool_]
-    most: int
-    below: Exits | None = None
-
-
-class Terminal:
-    """A shared expression over one vocabulary: its grammar, and the rows of its states that were asked for.
+class SurveyedTerminal:
+    """A terminal over one vocabulary: its grammar, and the rows of its states that were asked for.
 
     `top`: rows are of the tokens below this node of the trie, the states being what holds there.
     """
 
     def __init__(
-        self, body: SharedBody, trie: TokenTrie, stored: Stored | None = None, keep: bool = False, top: int = 0
+        self, body: TerminalBody, trie: TokenTrie, stored: Stored | None = None, keep: bool = False, top: int = 0
     ) -> None:
         self._body, self._trie, self._keep, self._top = body, trie, keep, top
-        self._surveys: dict[Items, _Survey | None] = {}  # of counted expressions
-        self._kept: dict[Items, _Inside] = {}  # of others, from disk or to be stored there
-        self._rows: dict[object, LocalRow | None] = {}
+        self._surveys: dict[Items, Survey | None] = {}  # of counted expressions
+        self._kept: dict[Items, Inside] = {}  # of others, from disk or to be stored there
+        self._rows: dict[object, TerminalRow | None] = {}
         self._row_bytes = 0
-        self._below: dict[int, Terminal] = {}
-        self.by_node, self.by_place = RowIndex(), RowIndex()
+        self._below: dict[int, SurveyedTerminal] = {}
+        self.by_node, self.by_place = TerminalIndex(), TerminalIndex()
         for key, arrays in (stored or {}).items():
             if key[0] == "after":
                 *own, row = arrays
                 left = TokenTrie(Trie(*own), trie.longest, trie.size)
-                self._keep_row(key, LocalRow(row, None, leaving=left.handle, trie=left))
-            elif len(arrays) == len(_Inside._fields):
-                self._kept[key] = _Inside(*arrays)
+                self._keep_row(key, TerminalRow(row, None, leaving=left.handle, trie=left))
+            elif len(arrays) == len(Inside._fields):
+                self._kept[key] = Inside(*arrays)
             else:
                 need, counts, exits, units, due, most = arrays
-                self._surveys[key] = _Survey(need, counts, exits, units, due, int(most))
+                self._surveys[key] = Survey(need, counts, exits, units, due, int(most))
         self._met: Counter[Items] = Counter()
         self._placed: set[int] = set()
         self._automaton: weakref.ref[Configurations] | None = None
@@ -158,13 +87,13 @@ class Terminal:
         below = sum(part.nbytes for part in self._below.values())
         return self._row_bytes + SURVEYED * self._trie.size * surveyed + below
 
-    def below(self, top: int) -> Terminal:
+    def below(self, top: int) -> SurveyedTerminal:
         """The terminal for the tokens below a node of the trie."""
         if top not in self._below:
-            self._below[top] = Terminal(self._body, self._trie, top=top)
+            self._below[top] = SurveyedTerminal(self._body, self._trie, top=top)
         return self._below[top]
 
-    def _keep_row(self, key: object, local: LocalRow) -> LocalRow:
+    def _keep_row(self, key: object, local: TerminalRow) -> TerminalRow:
         self._rows[key] = local
         self._row_bytes += local.nbytes
         return local
@@ -180,7 +109,7 @@ class Terminal:
             self._rows[items] = WALKED
             self.by_node.add(items[0][0], WALKED, items)
 
-    def exact(self, items: Items, learn: bool) -> LocalRow | None:
+    def exact(self, items: Items, learn: bool) -> TerminalRow | None:
         """The row of some items of an expression that stands as it is; None if unknown or impossible."""
         if items not in self._rows and (items in self._kept or (learn and self._body.size <= MOST_WORDS)):
             inside = self._kept.get(items) or self._inside(items)
@@ -189,13 +118,13 @@ class Terminal:
                 row, ends = inside
                 row.flags.writeable = False
                 same, first = np.zeros(len(ends), np.int16), np.zeros(len(ends), np.bool_)
-                local = self._keep_row(items, LocalRow(row, self._exits(ends, same, first, row)))
+                local = self._keep_row(items, TerminalRow(row, self._exits(ends, same, first, row)))
                 self.by_node.add(items[0][0], local, items)
                 if self._keep:
                     self._kept[items] = inside
         return self._rows.get(items)
 
-    def _inside(self, items: Items) -> _Inside | None:
+    def _inside(self, items: Items) -> Inside | None:
         """The tokens that stay inside, and the inner trie nodes where the expression may end; None if there are too
         many configurations on the way."""
         trie = self._trie
@@ -205,12 +134,12 @@ class Terminal:
         automaton = self.automaton
         where = (trie.handle, self._state(automaton, items), row, scratch, trie.branch(self._top), limit)
         cost = automaton.attempt(entries.fill_row, *where)
-        return None if cost < 0 else _Inside(row, ends[1 : 1 + ends[0]].copy())
+        return None if cost < 0 else Inside(row, ends[1 : 1 + ends[0]].copy())
 
     def _state(self, automaton: Configurations, items: Items) -> int:
         return automaton.gather([(self._first + node, START, attr) for node, attr in items])
 
-    def bounded(self, node: int, count: int, low: int, high: int, learn: bool) -> LocalRow | None:
+    def bounded(self, node: int, count: int, low: int, high: int, learn: bool) -> TerminalRow | None:
         """The row of one item under bounds; `high` < 0 means none."""
         survey = self._survey(((node, 0),), learn)
         if survey is None:
@@ -223,7 +152,7 @@ class Terminal:
             if survey.below is None:
                 survey.below = self._exits(survey.exits, survey.units, survey.due)  # a count may cut off any token
             row = packed(fits, self._trie.words)
-            self.by_node.add(node, self._keep_row(key, LocalRow(row, survey.below, left, due, survey.most)))
+            self.by_node.add(node, self._keep_row(key, TerminalRow(row, survey.below, left, due, survey.most)))
         return self._rows[key]
 
     def _exits(
@@ -244,7 +173,7 @@ class Terminal:
             find_exits(*where, nodes := np.empty((found, 4), np.int32))
         return Exits(first, nodes[:found].copy())
 
-    def after(self, place: int) -> LocalRow | None:
+    def after(self, place: int) -> TerminalRow | None:
         """Of the state after a promised prefix: the tokens that stay inside, and a trie of all others as a whole."""
         key = ("after", prefix_at(place))
         if self._top:
@@ -276,21 +205,21 @@ class Terminal:
         """The configurations of the expression alone: those asked for last stay, to be asked about more states."""
         known = None if self._automaton is None else self._automaton()
         if known is None:
-            networks = build_network(Grammar((Rule("shared", Shared(self._body.body)),)))
+            networks = build_network(Grammar((Rule("terminal", Terminal(self._body.body)),)))
             self._first = int(networks.spans[0, SPAN_FIRST])
             known = Configurations(networks)
             self._automaton = weakref.ref(known)  # last: grammars on other threads share this terminal
         _awake.append(known)
         return known
 
-    def _survey(self, items: Items, learn: bool) -> _Survey | None:
+    def _survey(self, items: Items, learn: bool) -> Survey | None:
         """None when it is not known and not to be learnt, or when a counted part can be counted in two ways."""
         if items not in self._surveys and learn and self._body.size <= MOST_WORDS:
             automaton = self.automaton
             self._surveys[items] = self._walk(automaton, self._state(automaton, items))[0]
         return self._surveys.get(items)
 
-    def _walk(self, automaton: Configurations, state: int) -> tuple[_Survey | None, NDArray[np.uint8]]:
+    def _walk(self, automaton: Configurations, state: int) -> tuple[Survey | None, NDArray[np.uint8]]:
         """The survey of a state, and 1 for each trie node where the expression may end."""
         n, size = len(self._trie.arrays.byte), self._trie.size
         need, counts = np.full(size, -1, np.int16), np.zeros(size, np.bool_)
@@ -303,9 +232,9 @@ class Terminal:
         exits = exits[:found]
         nodes, units, due = exits[:, 0].copy(), exits[:, 1].astype(np.int16), exits[:, 2] != 0
         most = max(int(need.max(initial=0)), int(units.max(initial=0)))
-        return _Survey(need, counts, nodes, units, due, most), leaves
+        return Survey(need, counts, nodes, units, due, most), leaves
 
-    def _whole(self, automaton: Configurations, state: int) -> LocalRow | None:
+    def _whole(self, automaton: Configurations, state: int) -> TerminalRow | None:
         survey, leaves = self._walk(automaton, state)
         if survey is None:
             return None
@@ -323,39 +252,4 @@ class Terminal:
         starts = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
         arrays = Trie(trie.byte[kept], trie.depth[kept], before[trie.skip[kept]], starts, tokens)
         left = TokenTrie(arrays, self._trie.longest, self._trie.size)
-        return LocalRow(packed(fits, self._trie.words), None, leaving=left.handle, trie=left)
-
-
-def check_row(key: Any, arrays: tuple[NDArray[Any], ...], trie: TokenTrie) -> None:
-    """Raise InvariantError unless `arrays` can be what Terminal.stored gave under `key`."""
-    n = len(trie.arrays.byte)
-    if key[0] == "after":
-        if len(arrays) != 6 or arrays[5].shape != (trie.words,) or arrays[5].dtype != np.uint32:
-            raise InvariantError("ROW", "a row of another vocabulary")
-        TokenTrie(Trie(*arrays[:5]), trie.longest, trie.size).validate()
-        if [a.dtype for a in arrays[:5]] != [a.dtype for a in trie.arrays]:
-            raise InvariantError("ROW", "dtypes of a trie")
-        return
-    if len(arrays) == len(_Inside._fields):
-        row, ends = arrays
-        if row.shape != (trie.words,) or row.dtype != np.uint32 or ends.dtype != np.int64 or ends.ndim != 1:
-            raise InvariantError("ROW", "a row of another vocabulary")
-        if len(ends) and not (ends.min() > 0 and ends.max() < n):
-            raise InvariantError("ROW", "exits")
-        return
-    need, counts, exits, units, due, most = arrays
-    if need.shape != (trie.size,) or counts.shape != (trie.size,) or most.shape != ():
-        raise InvariantError("ROW", "a survey of another vocabulary")
-    if [a.dtype for a in arrays[:5]] != [np.int16, np.bool_, np.int64, np.int16, np.bool_]:
-        raise InvariantError("ROW", "dtypes of a survey")
-    if not len(exits) == len(units) == len(due) or (len(exits) and not (exits.min() > 0 and exits.max() < n)):
-        raise InvariantError("ROW", "exits")
-
-
-def packed(fits: NDArray[np.bool_], words: int) -> Row:
-    """A read-only mask row from one truth value per token."""
-    row = np.zeros(words, np.uint32)
-    bits = np.packbits(fits, bitorder="little")
-    row.view(np.uint8)[: len(bits)] = bits
-    row.flags.writeable = False
-    return row
+        return TerminalRow(packed(fits, self._trie.words), None, leaving=left.handle, trie=left)

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from structgen.compiler import compile_grammar
-from structgen.distinct import automaton_of
 from structgen.errors import Unsatisfiable, UnsupportedSchema
 from structgen.grammars.combine.automaton import of_grammar
 from structgen.grammars.combine.join import in_turn
 from structgen.grammars.json_schema import JsonStyle, compile_schema
 from structgen.kernels.layout import DEAD, START
 from structgen.matcher import Constraint
+from structgen.unique.automaton import automaton_of
 from structgen.vocabulary import Vocabulary
 
 COMPACT = JsonStyle(whitespace="compact")

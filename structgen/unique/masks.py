@@ -19,12 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from structgen.automata import build
-from structgen.automata.lexed_masks import LexedMasks
+from structgen.automata.lexed.masks import LexedMasks
 from structgen.automata.masks import MaskTable
 from structgen.automata.trie import TokenTrie
-from structgen.distinct import Automaton, DistinctConfigurations
 from structgen.grammars.ir import NEVER
-from structgen.json_trace import (
+from structgen.kernels.layout import DEAD
+from structgen.unique.automaton import Automaton, DistinctConfigurations
+from structgen.unique.trace import (
     OUTSIDE,
     Frame,
     Trace,
@@ -36,7 +37,6 @@ from structgen.json_trace import (
     open_string,
     strings_of,
 )
-from structgen.kernels.layout import DEAD
 from structgen.vocabulary import Vocabulary
 
 __all__ = ["DistinctMasks", "masks_of"]
@@ -58,7 +58,7 @@ def masks_of(automaton: Automaton, trie: TokenTrie, vocabulary: Vocabulary) -> M
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sorts:
+class TokenClasses:
     """Tokens of a vocabulary of V tokens by what they hold. Rows are uint32 (V / 32), bit t % 32 of word t // 32.
 
     texts     the bytes of each token
@@ -96,8 +96,8 @@ def row_of(tokens: Iterable[int] | NDArray[np.int64], size: int) -> Row:
 
 
 @lru_cache(maxsize=8)
-def sorts_of(vocabulary: Vocabulary) -> Sorts:
-    """See Sorts. 0.1 s for 128,256 tokens: expressions look at those alone that can match them."""
+def token_classes(vocabulary: Vocabulary) -> TokenClasses:
+    """See TokenClasses. 0.1 s for 128,256 tokens: expressions look at those alone that can match them."""
     size, data, bounds = vocabulary.size, vocabulary.data, vocabulary.offsets.tolist()
     texts = tuple(data[start:end] for start, end in pairwise(bounds))
     lengths = np.diff(vocabulary.offsets)
@@ -124,7 +124,7 @@ def sorts_of(vocabulary: Vocabulary) -> Sorts:
     for token in np.flatnonzero(lengths).tolist() if len(tokens) < size else ():
         if tokens[texts[token]] != token:
             again.setdefault(texts[token], []).append(token)
-    return Sorts(
+    return TokenClasses(
         texts,
         row_of(np.flatnonzero(lengths), size),
         row_of(np.flatnonzero(ends), size),
@@ -145,7 +145,7 @@ class DistinctMasks:
     """Mask rows of pairs; see the module."""
 
     def __init__(self, configurations: DistinctConfigurations, masks: MaskTable, vocabulary: Vocabulary) -> None:
-        self._configurations, self._masks, self._sorts = configurations, masks, sorts_of(vocabulary)
+        self._configurations, self._masks, self._sorts = configurations, masks, token_classes(vocabulary)
         self._rows: dict[int, Row] = {}
         self._endings: dict[int, list[int]] = {}
 
@@ -175,7 +175,7 @@ class DistinctMasks:
         row.flags.writeable = False
         return row
 
-    def _doubtful(self, trace: Trace, sorts: Sorts) -> Row:
+    def _doubtful(self, trace: Trace, sorts: TokenClasses) -> Row:
         """The tokens that might repeat an element, or leave none to write."""
         lex, _, text = trace
         watched = trace.watched
@@ -190,7 +190,7 @@ class DistinctMasks:
             found = found | (self._outside(written, sorts) if lex == OUTSIDE else self._inside(text, written, sorts))
         return found
 
-    def _outside(self, frames: list[Frame], sorts: Sorts) -> Row:
+    def _outside(self, frames: list[Frame], sorts: TokenClasses) -> Row:
         """Tokens that end an element, and that begin a string, number or literal like one of an earlier element."""
         found = sorts.ends | sorts.opens | sorts.closed
         keys = {key for frame in frames for key in frame.seen}
@@ -200,7 +200,7 @@ class DistinctMasks:
         heads = {each[:size] for key in keys for each in strings_of(key) for size in range(len(each) + 1)}
         return found | row_of((token for head in heads for token in openings.get(head, ())), len(sorts.texts))
 
-    def _inside(self, text: bytes, frames: list[Frame], sorts: Sorts) -> Row:
+    def _inside(self, text: bytes, frames: list[Frame], sorts: TokenClasses) -> Row:
         """Tokens that end the string that is open, and that go on like one of an earlier element."""
         begun, is_whole = open_string(text)
         if not is_whole:
@@ -220,7 +220,7 @@ class DistinctMasks:
                     members += sorts.tokens[spelled[:size]], *sorts.others.get(spelled[:size], ())
         return sorts.quotes | row_of(members, len(sorts.texts))
 
-    def _new_numbers(self, config: int, trace: Trace, sorts: Sorts) -> set[int]:
+    def _new_numbers(self, config: int, trace: Trace, sorts: TokenClasses) -> set[int]:
         """Tokens that end in a number which may end there, and which no earlier element holds: so they repeat none."""
         frames = [frame for frame in trace.watched if frame.start != NEVER and frame.seen]
         if trace.lex != OUTSIDE or any(frame.is_scarce for frame in trace.watched):

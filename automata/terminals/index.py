@@ -1,4 +1,4 @@
-"""Rows of one shared expression as arrays that kernels search: by node of the expression, or by promised prefix.
+"""Rows of one terminal as arrays that kernels search: by node of the expression, or by promised prefix.
 
 Grammars on other threads read the arrays while rows are added. So a record is written whole before a head leads to it,
 and arrays that became too small are replaced and kept: who still has their addresses finds what was there before.
@@ -16,13 +16,14 @@ from structgen.kernels.handles import addresses
 from structgen.kernels.layout import RECORD
 
 if TYPE_CHECKING:
-    from structgen.automata.local import LocalRow
+    from structgen.automata.terminals.rows import TerminalRow
 
 _lock = threading.Lock()
 
 
-class RowIndex:
-    """`heads` i32 (n,): first record of each number or -1; `records`: see layout.Shares; `table`: where they are."""
+class TerminalIndex:
+    """`heads` i32 (n,): first record of each number or -1; `records`: see layout.TerminalTables; `table`: where
+    they are."""
 
     def __init__(self) -> None:
         self.heads = np.full(16, -1, np.int32)
@@ -31,7 +32,7 @@ class RowIndex:
         self._kept: list[Any] = []  # whose addresses are in use
         self.table = self._where()
 
-    def add(self, number: int, local: LocalRow, items: tuple[tuple[int, int], ...] = ()) -> None:
+    def add(self, number: int, local: TerminalRow, items: tuple[tuple[int, int], ...] = ()) -> None:
         """Note a row: that of these items (node, register) if there are any, of which the first has this number.
 
         An empty row says that the items are to be walked.

@@ -1,4 +1,4 @@
-"""Shared bodies, which stand in many grammars and are worked out once; prefixes after which a graph is like one."""
+"""Terminal bodies, which stand in many grammars and are worked out once; prefixes after which a graph is like one."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from structgen.grammars.ir import Expr
 
-__all__ = ["MANY", "SharedBody", "place", "prefix_at"]
+__all__ = ["MANY", "TerminalBody", "place", "prefix_at"]
 
-MANY = 1 << 40  # repetitions: what stands for any bound in a SharedBody
+MANY = 1 << 40  # repetitions: what stands for any bound in a TerminalBody
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
-class SharedBody:
-    """A Shared expression, once per process and content. `number` tells it apart; `digest` is of what it compiles to,
+class TerminalBody:
+    """A Terminal expression, once per process and content. `number` tells it apart; `digest` is of what it compiles to,
     the same in every process.
 
     One whose only counter is `unit{low, high}` is known without its bounds: `counted` is then True, and `body` has MANY
@@ -32,7 +32,7 @@ _prefixes: list[bytes] = []
 
 
 def place(prefix: bytes | None) -> int:
-    """The number of a prefix in the promises of `like`; -1 for none."""
+    """The number of a prefix in the promises of `equivalent`; -1 for none."""
     if prefix is None:
         return -1
     if prefix not in _places:

@@ -32,7 +32,7 @@ def build(prog, starts, size, byte):  # type: ignore[no-untyped-def]
         net.nodes, net.arcs[:arcs], net.sets, net.calls[:calls], net.silent[:silent], net.rules, net.segments,
         net.members, net.wide
     )  # fmt: skip
-    return net, span, d.spans[: d.counts[D_SPANS]].copy(), d.like[: span.shape[0]].copy(), _has_byte(net, byte)
+    return net, span, d.spans[: d.counts[D_SPANS]].copy(), d.equivalent[: span.shape[0]].copy(), _has_byte(net, byte)
 
 
 @allocating

@@ -5,7 +5,7 @@ Cost: linear in the expression, without the rules it calls.
 
 from __future__ import annotations
 
-from structgen.grammars.ir import Alt, ByteSet, Expr, Graph, Literal, Repeat, Seq, Shared, Unordered
+from structgen.grammars.ir import Alt, ByteSet, Expr, Graph, Literal, Repeat, Seq, Terminal, Unordered
 
 EXPAND = 8  # a repetition of a single byte set up to this often is written out: no counter needed
 
@@ -17,10 +17,10 @@ def _plain(expr: Repeat) -> bool:
 
 def is_counter(expr: Expr) -> bool:
     """A repetition whose count is the register, and whose unit needs none."""
-    return isinstance(expr, Repeat) and not _plain(expr) and surely_solid(expr.body) and not needs_register(expr.body)
+    return isinstance(expr, Repeat) and not _plain(expr) and is_never_empty(expr.body) and not needs_register(expr.body)
 
 
-def surely_solid(expr: Expr) -> bool:
+def is_never_empty(expr: Expr) -> bool:
     """The expression visibly never matches the empty string."""
     match expr:
         case Literal(value):
@@ -28,15 +28,15 @@ def surely_solid(expr: Expr) -> bool:
         case ByteSet():
             return True
         case Seq(parts):
-            return any(map(surely_solid, parts))
+            return any(map(is_never_empty, parts))
         case Alt(options):
-            return all(map(surely_solid, options))
+            return all(map(is_never_empty, options))
         case Repeat(body, minimum, _):
-            return minimum > 0 and surely_solid(body)
-        case Shared(body):
-            return surely_solid(body)
+            return minimum > 0 and is_never_empty(body)
+        case Terminal(body):
+            return is_never_empty(body)
         case Graph(start=start, accepts=accepts, labels=labels):
-            return start not in accepts and all(map(surely_solid, labels))
+            return start not in accepts and all(map(is_never_empty, labels))
         case _:
             return False
 
@@ -49,7 +49,7 @@ def needs_register(expr: Expr) -> bool:
         case Repeat(body, _, maximum):
             written_out = maximum is not None and maximum <= EXPAND and isinstance(body, ByteSet)
             return not (_plain(expr) or written_out) or needs_register(body)
-        case Shared(body):
+        case Terminal(body):
             return needs_register(body)
         case Graph(labels=labels):
             return any(map(needs_register, labels))

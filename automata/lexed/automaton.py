@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from structgen.automata import completion
-from structgen.automata.completion import Needs
-from structgen.automata.lexing import LexTable
+from structgen.automata.lexed import completion
+from structgen.automata.lexed.completion import Needs
+from structgen.automata.lexed.lexing import LexTable
 from structgen.errors import InvariantError, LimitExceeded, Unsatisfiable
 from structgen.grammars.ir_lr import END, LexedGrammar
 from structgen.kernels import lexed, lr

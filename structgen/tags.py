@@ -1,4 +1,4 @@
-"""Structural tags as callers write them: each region names its constraint as `compile` takes it.
+"""Structural tags as data: regions of free text, each under a constraint that is named as `compile` takes it.
 
 StructuralTag(
     tags=[Tag("<tool_call>\n", "\n</tool_call>", schema=GetWeather), Tag("<run>", "</run>", regex=r"[a-z]+")],
@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from structgen.errors import OptionError
-from structgen.grammars.ir import Grammar
-from structgen.grammars.tags import CompiledTag, Special, TagLayout, compile_tags
+from structgen.grammars.tags import Special
 
 __all__ = ["Special", "StructuralTag", "Tag", "Thinking"]
 
@@ -86,28 +85,3 @@ class StructuralTag:
             for two in triggers:
                 if isinstance(one, str) and isinstance(two, str) and one != two and one in two:
                     raise OptionError(f"{two!r} is never reached: {one!r} opens a region inside it", option="tags")
-
-    def grammar(self) -> Grammar:
-        """As grammar IR. Raises what the constraints of its regions raise."""
-        tags = tuple(CompiledTag(tag.begin, _content(tag.content), tag.end, tag.trigger) for tag in self.tags)
-        return compile_tags(
-            TagLayout(
-                tags=tags,
-                at_least=self.at_least,
-                at_most=self.at_most,
-                stop=self.stop_after_first,
-                between=self.between,
-                thinking=None if self.thinking is None else (self.thinking.begin, self.thinking.end),
-                answer=None if self.answer is None else _content(self.answer),
-            )
-        )
-
-
-def _content(options: dict[str, Any]) -> Grammar:
-    """The grammar of one region."""
-    from structgen.api.sources import source_of
-
-    grammar = source_of(**options).lower().grammar
-    if not isinstance(grammar, Grammar):
-        raise OptionError("a Lark grammar inside a tag needs lexer='dynamic'", option="lark")
-    return grammar

@@ -12,8 +12,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from structgen.api.patterns import INTEGER, KEY_DATES, REAL
 from structgen.errors import UnsupportedSchema
+from structgen.python_types.patterns import INTEGER, KEY_DATES, REAL
 
 __all__ = ["json_text_pattern", "key_schema"]
 

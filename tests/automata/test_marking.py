@@ -13,11 +13,11 @@ from structgen.automata.configurations import Configurations
 from structgen.automata.masks import MaskTable
 from structgen.automata.network import build_network
 from structgen.automata.reference import Reference
-from structgen.automata.shared_rows import shared_rows
-from structgen.automata.terminals import with_terminals
+from structgen.automata.terminals.mark import with_terminals
+from structgen.automata.terminals.registry import registry_of
 from structgen.automata.trie import build_trie
 from structgen.grammars.bnf import compile_gbnf
-from structgen.grammars.ir import Ref, Seq, Shared
+from structgen.grammars.ir import Ref, Seq, Terminal
 from structgen.kernels.layout import DEAD, START
 
 GRAMMARS = {
@@ -54,7 +54,7 @@ def test_a_name_is_one_terminal_for_all_who_call_it() -> None:
     grammar, _ = compile_gbnf('root ::= name "(" name ")"\nname ::= [a-z]+')
     marked = with_terminals(grammar)
     bodies = {rule.name: rule.body for rule in marked.rules}
-    assert isinstance(bodies["name"], Shared)
+    assert isinstance(bodies["name"], Terminal)
     assert isinstance(bodies["root"], Seq)
     assert isinstance(bodies["root"].parts[0], Ref)
 
@@ -149,5 +149,5 @@ def test_every_row_equals_its_full_walk(learn: bool, monkeypatch: pytest.MonkeyP
             good = [t for t in range(1, len(BYTES)) if row[t >> 5] >> np.uint32(t & 31) & np.uint32(1)]
             assert good == [t for t in range(1, len(BYTES)) if automaton.advance(state, BYTES[t])]
             state = automaton.advance(state, BYTES[rng.choice(good)])
-    below = [t for found in shared_rows(tokens)._terminals.values() for t in found._below.values()]
+    below = [t for found in registry_of(tokens)._terminals.values() for t in found._below.values()]
     assert any(terminal._rows for terminal in below)

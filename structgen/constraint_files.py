@@ -16,9 +16,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from structgen.automata.lexed import LexedConfigurations
-from structgen.cache import write_whole
+from structgen.automata.lexed.automaton import LexedConfigurations
 from structgen.compiler import compile_grammar
+from structgen.disk_cache import write_whole
 from structgen.errors import GrammarError, InvariantError, StorageError
 from structgen.grammars.ir_lr import LexedGrammar
 from structgen.grammars.lark.stored import read_lexed, write_lexed
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["load_constraint", "save_constraint"]
 
 _FORMAT = "structgen constraint"
-_VERSION = 1  # of this file format; a change of the IR's meaning is one
+_VERSION = 2  # of this file format; a change of the IR's meaning is one
 
 
 def save_constraint(constraint: Constraint, path: str | os.PathLike[str]) -> None:

@@ -18,9 +18,9 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, JsonSchemaWarningKind
 
-from structgen.api import patterns
-from structgen.api.json_text import json_text_pattern, key_schema
 from structgen.errors import UnsupportedSchema
+from structgen.python_types import patterns
+from structgen.python_types.json_text import json_text_pattern, key_schema
 
 __all__ = ["TypeSchema"]
 

@@ -16,10 +16,10 @@ from lark.indenter import PythonIndenter
 
 import structgen as sg
 from structgen.compiler import compile_grammar
+from structgen.constraint_files import from_bytes, to_bytes
 from structgen.errors import StorageError, Unsatisfiable
 from structgen.grammars.ir import Grammar
 from structgen.grammars.storage import read_grammar, write_grammar
-from structgen.storage import from_bytes, to_bytes
 from tests.strategies import grammars
 
 SCHEMA = {

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from structgen.automata.budget import ROWS, RowBudget
-from structgen.automata.lexed import LexedConfigurations
+from structgen.automata.lexed.automaton import LexedConfigurations
 from structgen.automata.trie import TokenTrie
 
 Row = NDArray[np.uint32]

@@ -31,7 +31,8 @@ from structgen.automata.build import AnyGrammar
 from structgen.automata.configurations import Configurations
 from structgen.errors import LimitExceeded, Unsatisfiable
 from structgen.grammars.ir import NEVER, NOTHING, Grammar, Literal, Ref, Rule, alt, seq
-from structgen.json_trace import (
+from structgen.kernels.layout import DEAD, FINISHED, RULE, START
+from structgen.unique.trace import (
     BACKSLASH,
     CLOSE_LIST,
     CLOSE_MAP,
@@ -51,7 +52,6 @@ from structgen.json_trace import (
     squeezed,
     strings_of,
 )
-from structgen.kernels.layout import DEAD, FINISHED, RULE, START
 
 __all__ = ["ENDS", "Automaton", "DistinctConfigurations", "automaton_of", "expected", "sizes"]
 

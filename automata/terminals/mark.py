@@ -1,16 +1,16 @@
-"""Terminals that no front end marked: a grammar to the same language with its loops below the calls as `Shared`.
+"""Terminals that no front end marked: a grammar to the same language with its loops below the calls as `Terminal`.
 
 Who writes a grammar by hand has names, strings, numbers and blanks as rules like any other. Parts that call no rule and
-repeat something are marked here, so that their masks are worked out once (automata/local.py). Some calls are replaced
-by what they call, where that is small. Called, each character of a run would be the origin of another item, and states
-would grow with the run:
+repeat something are marked here, so that their masks are worked out once (automata/terminals/terminal.py). Some calls
+are replaced by what they call, where that is small. Called, each character of a run would be the origin of another
+item, and states would grow with the run:
 
 - in a loop over rules that lead to no recursion: `([^<&] | reference)*` is a terminal as a whole;
 - of a rule that may be empty, such as blanks, two of which meet in `"{" ws member? ws "}"`;
 - of what a loop repeats as a whole: with `content ::= element | text`, `content*` may cut a text into texts anywhere.
   It becomes `(text)* (element (text)*)*`, with one terminal.
 
-Grammars with shared rules (Grammar.shared) come from a front end that marks, and are left as they are. Cost: linear.
+Grammars with common rules (Grammar.common) come from a front end that marks, and are left as they are. Cost: linear.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from structgen.grammars.ir import (
     Repeat,
     Rule,
     Seq,
-    Shared,
+    Terminal,
     Unordered,
     alt,
     children,
@@ -46,7 +46,7 @@ SHORT = 8  # a count up to this is no loop
 
 def with_terminals(grammar: Grammar) -> Grammar:
     """The same language; rules keep their numbers."""
-    if grammar.shared:
+    if grammar.common:
         return grammar
     finder = _Finder(tuple(rule.body for rule in grammar.rules))
     finder.find_flat()
@@ -67,7 +67,7 @@ class _Facts(NamedTuple):
 
 _NO_CALLS: frozenset[int] = frozenset()
 _LEAVES = (Literal, ByteSet)
-_NOT_PLAIN = (Ref, Shared, Unordered)
+_NOT_PLAIN = (Ref, Terminal, Unordered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,17 +175,17 @@ class _Finder:
                 return expr
 
     def marked(self, expr: Expr) -> Expr:
-        """With the largest parts that call nothing and repeat something as Shared."""
+        """With the largest parts that call nothing and repeat something as Terminal."""
         facts = self.facts(expr)
         if facts.plain:
-            return Shared(expr) if facts.loops else expr
+            return Terminal(expr) if facts.loops else expr
         match expr:
             case Seq(parts):
                 return Seq(tuple(self._runs(parts)))
             case Alt(options):
                 loops = [option for option in options if self.facts(option).plain and self.facts(option).loops]
                 others = [self.marked(option) for option in options if not any(option is loop for loop in loops)]
-                return Alt((*others, *([Shared(alt(*loops))] if loops else [])))
+                return Alt((*others, *([Terminal(alt(*loops))] if loops else [])))
             case Repeat(body, minimum, maximum):
                 return Repeat(self.marked(body), minimum, maximum)
             case _:
@@ -200,7 +200,7 @@ class _Finder:
                 continue
             whole = seq(*run)
             if run:
-                yield Shared(whole) if any(self.facts(part).loops for part in run) else whole
+                yield Terminal(whole) if any(self.facts(part).loops for part in run) else whole
             run = []
             if part is not None:
                 yield self.marked(part)
@@ -215,7 +215,7 @@ class _Finder:
             loops = kind is Graph or (kind is Repeat and _is_long(expr))
             if kind is Ref:
                 calls = frozenset((expr.rule,))  # type: ignore[union-attr]
-            elif kind is Graph and expr.like is not None:  # type: ignore[union-attr]
+            elif kind is Graph and expr.equivalent is not None:  # type: ignore[union-attr]
                 plain = False
             for part in children(expr):
                 if type(part) in _LEAVES:

@@ -20,9 +20,9 @@ from pydantic import PydanticInvalidForJsonSchema, PydanticUndefinedAnnotation, 
 from pydantic import ValidationError as PydanticValidationError
 from pydantic_core import SchemaError as PydanticCoreError
 
-from structgen.api.exact import ExactValidator
-from structgen.api.pydantic_schema import TypeSchema
 from structgen.errors import InvariantError, LimitExceeded, SchemaError, UnsupportedSchema, ValueRejected
+from structgen.python_types.exact import ExactValidator
+from structgen.python_types.pydantic_schema import TypeSchema
 
 __all__ = ["Target", "json_schema", "target_of"]
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from structgen.automata import local, masks
-from structgen.automata import shared_rows as shared_rows_module
 from structgen.automata.configurations import Configurations
 from structgen.automata.masks import MaskTable
 from structgen.automata.network import build_network
-from structgen.automata.shared_rows import SharedRows, shared_rows
+from structgen.automata.terminals import registry as registry
+from structgen.automata.terminals.registry import TerminalRegistry, registry_of
 from structgen.automata.trie import build_trie
-from structgen.grammars.ir import ByteSet, Grammar, Literal, Repeat, Rule, Seq, Shared, alt, seq
+from structgen.grammars.ir import ByteSet, Grammar, Literal, Repeat, Rule, Seq, Terminal, alt, seq
 from structgen.grammars.json_schema import JsonStyle, compile_schema
 from structgen.kernels.layout import START
 
@@ -80,7 +80,7 @@ def test_counts_under_any_bounds_come_from_one_survey(
     monkeypatch.setattr(masks, "LONG_WALK", -1)
     unit = alt(ByteSet.of(b"abx"), Literal(b"name"))
     grammar = Grammar(
-        (Rule("r", Seq((Literal(b"1"), Shared(seq(Literal(b'"'), Repeat(unit, low, high), Literal(b'"')))))),)
+        (Rule("r", Seq((Literal(b"1"), Terminal(seq(Literal(b'"'), Repeat(unit, low, high), Literal(b'"')))))),)
     )
     automaton = Configurations(build_network(grammar))
     table = MaskTable(automaton, TRIE, (0,), check=True)
@@ -88,32 +88,32 @@ def test_counts_under_any_bounds_come_from_one_survey(
         state = automaton.advance(START, b'1"' + b"x" * count)
         if state:
             table.row(state)
-    (body,) = automaton.networks.shared.values()
+    (body,) = automaton.networks.terminals.values()
     assert body.counted == (high is not None or low > 1)
-    assert not body.counted or all(len(items) == 1 for items in shared_rows(TRIE).terminal(body)._surveys)
+    assert not body.counted or all(len(items) == 1 for items in registry_of(TRIE).terminal(body)._surveys)
 
 
 def test_a_shared_expression_is_surveyed_once_for_all_grammars(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(masks, "LONG_WALK", -1)
-    string = Shared(seq(Literal(b'"'), Repeat(ByteSet.of(b"namex")), Literal(b'"')))
+    string = Terminal(seq(Literal(b'"'), Repeat(ByteSet.of(b"namex")), Literal(b'"')))
     surveys = []
     for before in (b"1", b"12"):
         automaton = Configurations(build_network(Grammar((Rule("r", seq(Literal(before), string)),))))
         table = MaskTable(automaton, TRIE, (0,), check=True)
         table.row(automaton.advance(START, before + b'"na'))
-        body = next(iter(automaton.networks.shared.values()))
-        surveys.append(dict(shared_rows(TRIE).terminal(body)._rows))
+        body = next(iter(automaton.networks.terminals.values()))
+        surveys.append(dict(registry_of(TRIE).terminal(body)._rows))
     assert surveys[0]
     assert all(surveys[1][items] is row for items, row in surveys[0].items())
 
 
 def test_terminals_go_with_the_last_grammar_that_uses_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared_rows_module, "MOST_RECENT", 2)
-    monkeypatch.setattr(shared_rows_module, "SETTLED", 1)
-    rows, used = SharedRows(TRIE), []
+    monkeypatch.setattr(registry, "MOST_RECENT", 2)
+    monkeypatch.setattr(registry, "SETTLED", 1)
+    rows, used = TerminalRegistry(TRIE), []
     for number in range(4 * local.AWAKE):
-        string = Shared(seq(Literal(b'"%d' % number), Repeat(ByteSet.of(b"namex")), Literal(b'"')))
-        (body,) = build_network(Grammar((Rule("r", string),))).shared.values()
+        string = Terminal(seq(Literal(b'"%d' % number), Repeat(ByteSet.of(b"namex")), Literal(b'"')))
+        (body,) = build_network(Grammar((Rule("r", string),))).terminals.values()
         terminal = rows.terminal(body)
         row = terminal.exact(((0, 0),), learn=True)
         assert row is not None
@@ -128,7 +128,7 @@ def test_terminals_go_with_the_last_grammar_that_uses_them(monkeypatch: pytest.M
 
 def test_an_ambiguous_count_is_walked() -> None:
     unit = alt(Literal(b"x"), Literal(b"xx"))
-    grammar = Grammar((Rule("r", Shared(seq(Repeat(unit, 2, 5), Literal(b'"')))),))
+    grammar = Grammar((Rule("r", Terminal(seq(Repeat(unit, 2, 5), Literal(b'"')))),))
     automaton = Configurations(build_network(grammar))
     table = MaskTable(automaton, TRIE, (0,), check=True)
     for count in range(11):
@@ -138,7 +138,7 @@ def test_an_ambiguous_count_is_walked() -> None:
 def test_rows_found_by_other_grammars_since(monkeypatch: pytest.MonkeyPatch) -> None:
     """The index of a terminal grows while another grammar has the addresses of its arrays."""
     monkeypatch.setattr(masks, "LONG_WALK", -1)
-    string = Shared(seq(*(alt(Literal(byte), ByteSet.of(b"xe")) for byte in (b"n", b"a", b"m", b"e") * 8)))
+    string = Terminal(seq(*(alt(Literal(byte), ByteSet.of(b"xe")) for byte in (b"n", b"a", b"m", b"e") * 8)))
     tables = []
     for before in (b"1", b"12"):
         automaton = Configurations(build_network(Grammar((Rule("r", seq(Literal(before), string)),))))

@@ -1,0 +1,9 @@
+"""Python types to JSON Schema, and JSON text back to values of the type.
+
+types.py            what `schema=` may be -> a schema and a reader of finished texts
+pydantic_schema.py  pydantic's schema of a type, tightened to what the type reads
+patterns.py         patterns of types whose schema says less than their validation
+json_text.py        finished text -> Python value
+exact.py            a finished value is judged by the schema, numbers as exact decimals
+partial.py          unfinished text -> the value so far, while streaming
+"""
