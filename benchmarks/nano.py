@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.data import write_results
 from structgen.nano import path
-from structgen.nano.evaluate import evaluate
+from benchmarks.nano_score import evaluate
 
 
 def main() -> None:

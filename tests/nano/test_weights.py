@@ -91,7 +91,7 @@ def test_tool_prompt_equals_chat_template(loaded: tuple[Any, Any]) -> None:
 
 
 def test_writes_the_fields_of_a_simple_sentence(loaded: tuple[Any, Any]) -> None:
-    from structgen.nano.evaluate import by_hand, score
+    from benchmarks.nano_score import by_hand, score
 
     model, tokenizer = nano.load()
     first = by_hand()[0]

@@ -1,6 +1,6 @@
 """From weights to figures: how much of held-out exercises nano gets right.
 
-    python -m structgen.nano.evaluate [--model DIR] [--count 400] [--constrained]
+    python -m benchmarks.nano_score [--model DIR] [--count 400] [--constrained]
 
 Exercises come from `facts` with names and made-up words that training never used; a second set of sentences was
 written by hand. Two shares are reported per sort of exercise: outputs that are valid under their schema, and fields
@@ -134,7 +134,7 @@ def _constrained_outputs(model: Any, tokenizer: Any, batch: Sequence[Exercise], 
 
 
 def report(scored: Iterable[tuple[str, bool, int, int]]) -> dict[str, dict[str, float | int]]:
-    """TerminalTables per sort, and over all sorts but the sentences written by hand."""
+    """Shares per sort, and over all sorts but the sentences written by hand."""
     sums: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
     for sort, valid, right, fields in scored:
         for key in (sort,) if sort == "by hand" else (sort, "all"):
