@@ -38,7 +38,7 @@ update ::= "UPDATE " name " SET " name " = " expression where?
 delete ::= "DELETE FROM " name where?
 condition ::= test ((" AND " | " OR ") test)*
 test ::= "NOT "? (comparison | "(" condition ")")
-comparison ::= expression (" " compare " " expression | " IS " "NOT "? "NULL" | " EQUIVALENT " text)
+comparison ::= expression (" " compare " " expression | " IS " "NOT "? "NULL" | " LIKE " text)
 compare ::= "=" | "<>" | "<=" | ">=" | "<" | ">"
 expression ::= term ((" + " | " - " | " * ") term)*
 term ::= literal | call | reference

@@ -7,8 +7,8 @@ per vocabulary, and reused by every state of every grammar that is inside it.
     mark.py      finds terminals in grammars whose front end marked none
     body.py      TerminalBody: the expression, one per content and process
     rows.py      TerminalRow: tokens that stay inside, and exits (trie nodes where a walk goes on in the grammar)
-    terminal.py  SurveyedTerminal: a body over a vocabulary, with the rows computed so far; the survey that computes
-    them registry.py  TerminalRegistry: all terminals of a vocabulary; bounded; shared by grammars and threads
+    terminal.py  SurveyedTerminal: a body over a vocabulary; the survey that computes its rows, and those it has
+    registry.py  TerminalRegistry: all terminals of a vocabulary; bounded; shared by grammars and threads
     lookup.py    TerminalLookup: the terminals of one grammar, from its items to terminal rows
     index.py     TerminalIndex: the same as arrays, for kernels/compose.py
 

@@ -1,7 +1,7 @@
-"""The terminals of a vocabulary (automata/terminals/terminal.py): one per terminal, for all grammars.
+"""The terminals of a vocabulary (automata/terminals/terminal.py): one per body, for all grammars.
 
 Those used lately stay for grammars to come, within bounds; others go with the last grammar that uses them. Cost: a
-dictionary look-up per terminal of a new grammar.
+dictionary look-up per body of a new grammar.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ class TerminalRegistry:
     _made: int = 0
 
     def known(self, body: TerminalBody) -> SurveyedTerminal | None:
-        """The terminal of a terminal, if somebody has made it or its rows are stored."""
+        """The terminal of a body, if somebody has made it or its rows are stored."""
         with self.lock:
             return self.terminal(body) if body in self._terminals or body.digest in self._stored else None
 
     def terminal(self, body: TerminalBody) -> SurveyedTerminal:
-        """The terminal of a terminal, made if need be."""
+        """The terminal of a body, made if need be."""
         with self.lock:
             terminal = self._terminals.get(body)
             if terminal is None:

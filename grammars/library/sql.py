@@ -45,7 +45,7 @@ exists    ::= "EXISTS (" select ")"
 compare   ::= " = " | " <> " | " < " | " <= " | " > " | " >= "
 in        ::= " IN (" (sum (", " sum)* | select) ")"
 between   ::= " BETWEEN " sum " AND " sum
-like      ::= " EQUIVALENT " string
+like      ::= " LIKE " string
 sum       ::= product ((" + " | " - " | " || ") product)*
 product   ::= atom ((" * " | " / " | " % ") atom)*
 atom      ::= number | string | "NULL" | call | case | path | "(" expr ")" | "(" select ")"
