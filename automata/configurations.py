@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from structgen.automata.describe import expected_at
 from structgen.automata.network import RuleNetworks
 from structgen.automata.slabs import LARGE, Slab, give_back, transitions
 from structgen.errors import InvariantError, LimitExceeded
@@ -35,6 +36,7 @@ from structgen.kernels.layout import (
     N_MEASURED,
     N_SETS,
     ORIGIN,
+    RULE,
     SCANS,
     START,
     Memo,
@@ -120,6 +122,10 @@ class Configurations:
         layout.Words, which has a row for it. Raises LimitExceeded when memory runs out."""
         return self.attempt(entries.read, words, state, token)
 
+    def reader(self, words: Any) -> Callable[[int, int], int]:
+        """`read` over these words."""
+        return lambda state, token: self.read(state, words, token)
+
     def is_accepting(self, state: int) -> bool:
         """Whether the text so far is complete."""
         return bool(self._memo.configs[state, ACCEPTING])
@@ -143,6 +149,28 @@ class Configurations:
         out = np.zeros(max(length, 1), np.uint8)
         written = self.call(entries.shortest, state, out)
         return out[:written].tobytes()
+
+    @property
+    def has_specials(self) -> bool:
+        """Whether some text holds a special token."""
+        return self.networks.special
+
+    def expected(self, state: int) -> tuple[str, ...]:
+        """What may come next, in words."""
+        return expected_at(self.networks, self.items(state), self.is_accepting(state))
+
+    def rules(self, state: int) -> tuple[str, ...]:
+        """The names of the rules at work."""
+        names, nodes = self.networks.names, self.networks.arrays.nodes
+        return tuple(dict.fromkeys(names[nodes[node, RULE]] for node, *_ in self.kernel(state)))
+
+    def sizes(self) -> dict[str, int]:
+        """Rules and nodes of the networks."""
+        return {"rules": len(self.networks.names), "nodes": len(self.networks.arrays.nodes) - 1}
+
+    def validate(self) -> None:
+        """Raise InvariantError where the networks break their contract."""
+        self.networks.validate()
 
     def items(self, state: int) -> list[tuple[int, int, int]]:
         """Closure items with byte edges as (node, origin, attr): what may be read next."""

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from structgen.automata.configurations import Configurations
 from structgen.errors import LimitExceeded
 from structgen.kernels.layout import DEAD, FINISHED, START
+from structgen.protocols import LazyAutomaton
 
 __all__ = ["TransitionTable", "transition_table"]
 
@@ -28,15 +28,15 @@ class TransitionTable(NamedTuple):
     accepting: NDArray[np.bool_]
 
 
-def transition_table(configurations: Configurations, *, most_states: int = 10_000) -> TransitionTable:
-    """Visit every configuration that can be reached. Raises LimitExceeded when there are more than `most_states`."""
+def transition_table(automaton: LazyAutomaton, *, most_states: int = 10_000) -> TransitionTable:
+    """Visit every state that can be reached. Raises LimitExceeded when there are more than `most_states`."""
     reached = [DEAD, FINISHED, START]
     number = {state: state for state in reached}
     rows = [np.zeros(256, np.int32), np.zeros(256, np.int32)]
     while len(rows) < len(reached):
         state, row = reached[len(rows)], np.zeros(256, np.int32)
-        for byte in configurations.live_bytes(state):
-            after = configurations.advance(state, bytes((byte,)))
+        for byte in automaton.live_bytes(state):
+            after = automaton.advance(state, bytes((byte,)))
             if after not in number:
                 if len(reached) >= most_states:
                     raise LimitExceeded("the constraint has many states", limit="most_states", allowed=most_states)
@@ -44,4 +44,4 @@ def transition_table(configurations: Configurations, *, most_states: int = 10_00
                 reached.append(after)
             row[byte] = number[after]
         rows.append(row)
-    return TransitionTable(np.stack(rows), np.array([configurations.is_accepting(s) for s in reached], np.bool_))
+    return TransitionTable(np.stack(rows), np.array([automaton.is_accepting(s) for s in reached], np.bool_))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from structgen.automata.configurations import Configurations
+from structgen.automata.network import RuleNetworks
 from structgen.grammars.ir import byte_runs
 from structgen.kernels.layout import ARC_TO, ARCS, CALLS, CHAIN, RULE, SET
 
@@ -22,12 +22,13 @@ def describe_bytes(members: list[int]) -> str:
     return ", ".join(words[:_MOST] + (["..."] if len(words) > _MOST else []))
 
 
-def expected_at(configurations: Configurations, state: int) -> tuple[str, ...]:
-    """One entry per way on: a literal in quotes, or a rule's name with the bytes it may take; "the end" if complete."""
-    network, names = configurations.networks.arrays, configurations.networks.names
+def expected_at(networks: RuleNetworks, items: list[tuple[int, int, int]], complete: bool) -> tuple[str, ...]:
+    """One entry per way on from these scan items (node, origin, register): a literal in quotes, or a rule's name with
+    the bytes it may take; "the end" if complete."""
+    network, names = networks.arrays, networks.names
     literals: dict[str, None] = {}
     by_rule: dict[str, set[int]] = {}
-    for node, _, _ in configurations.items(state):
+    for node, _, _ in items:
         taken: set[int] = set()
         if network.nodes[node, CHAIN] >= 0:
             taken.add(int(network.nodes[node, CHAIN]))
@@ -43,7 +44,7 @@ def expected_at(configurations: Configurations, state: int) -> tuple[str, ...]:
             text = _literal_after(network, node)
             literals[repr(text.decode("utf-8", "replace"))] = None
     words = list(literals) + [f"{name}: {describe_bytes(sorted(taken))}" for name, taken in by_rule.items()]
-    if configurations.is_accepting(state):
+    if complete:
         words.append("the end")
     return tuple(words[: 4 * _MOST])
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from structgen.automata.build import Automaton
 from structgen.automata.configurations import Configurations
 from structgen.automata.describe import describe_bytes
 from structgen.automata.network import RuleNetworks
@@ -42,6 +41,7 @@ from structgen.kernels.layout import (
     UPTO,
     WIDE,
 )  # fmt: skip
+from structgen.protocols import LazyAutomaton
 
 __all__ = ["dump_networks", "dump_state", "networks_to_dot", "visits_to_dot"]
 
@@ -120,7 +120,7 @@ def networks_to_dot(networks: RuleNetworks) -> str:
     return "\n".join([*lines, "}"])
 
 
-def visits_to_dot(automaton: Automaton, text: bytes, most: int = 400) -> str:
+def visits_to_dot(automaton: LazyAutomaton, text: bytes, most: int = 400) -> str:
     """The configurations visited on a text, as a Graphviz digraph: numbers that return are one node.
 
     A node names the rules at work, and is drawn twice where the text may end. An edge carries the bytes that were
@@ -142,7 +142,7 @@ def visits_to_dot(automaton: Automaton, text: bytes, most: int = 400) -> str:
         visited[after] = None
         state = after
     for number in visited:
-        rules = _rules(automaton, number)
+        rules = automaton.rules(number)
         shape = ", peripheries=2" if automaton.is_accepting(number) else ""
         label = "\\n".join([str(number), *map(_escape, rules[:6]), *(["..."] if len(rules) > 6 else [])])
         lines.append(f'  {number} [label="{label}"{shape}];')
@@ -154,16 +154,6 @@ def visits_to_dot(automaton: Automaton, text: bytes, most: int = 400) -> str:
         lines.append(f'  refused [label="{_escape(f"expected {could}")}", color=red, fontcolor=red];')
         lines.append(f'  {state} -> refused [label="{_escape(refused)}", color=red, style=dashed];')
     return "\n".join([*lines, "}"])
-
-
-def _rules(automaton: Automaton, state: int) -> list[str]:
-    """The rules at work in a configuration."""
-    if not isinstance(automaton, Configurations):
-        return []
-    networks = automaton.networks
-    return list(
-        dict.fromkeys(networks.names[networks.arrays.nodes[node, RULE]] for node, *_ in automaton.kernel(state))
-    )
 
 
 def _escape(text: str) -> str:

@@ -21,7 +21,6 @@ from structgen.kernels.self_loops import classes_below
 from structgen.kernels.trie import build_radix
 from structgen.kernels.trie import build_trie as fill_trie
 
-LARGE = 4000  # nodes
 NO_CUT = np.zeros((1, 2), np.int64)  # see kernels/walks.py, fill_row
 MOST_GROUPS = 32
 MOST_ITEMS = 256  # of a state whose mask a kernel puts together by itself
@@ -104,12 +103,11 @@ class TokenTrie:
         """0, 1, 2, ... up to the number of tokens with a text."""
         return np.arange(len(self.arrays.token) + 1, dtype=np.int32)
 
-    @cached_property
-    def sections(self) -> tuple[int, ...]:
-        """The children of the root below which thousands of nodes lie, such as that of the byte ' '."""
+    def sections(self, size: int) -> tuple[int, ...]:
+        """The children of the root below which more than `size` nodes lie, such as that of the byte ' '."""
         found, node, skip = [], 1, self.arrays.skip
         while node < len(skip):
-            if skip[node] - node > LARGE:
+            if skip[node] - node > size:
                 found.append(node)
             node = int(skip[node])
         return tuple(found)

@@ -137,7 +137,7 @@ def is_accepted(constraint: Constraint, style: JsonStyle, value: Any) -> bool | 
 
 def walk(constraint: Constraint, rng: Random, steps: int) -> tuple[bytes, str | None]:
     """A text of random tokens, completed; and the token that is allowed wrongly or forbidden wrongly, if one is."""
-    configurations = constraint.configurations
+    configurations = constraint.automaton
     matcher, text = constraint.matcher(), b""
     for _ in range(steps):
         state, mask = matcher.state, matcher.mask()

@@ -22,7 +22,7 @@ from structgen.errors import LimitExceeded, StructgenError
 from structgen.grammars.json_schema import compile_schema
 from structgen.grammars.json_schema.style import JsonStyle
 from structgen.kernels.layout import START
-from structgen.unique.automaton import automaton_of
+from structgen.kinds import automaton_of
 from structgen.warmup import ensure_compiled
 
 

@@ -9,8 +9,8 @@ import argparse
 from typing import Any
 
 from benchmarks.data import write_results
-from structgen.nano import path
 from benchmarks.nano_score import evaluate
+from structgen.nano import path
 
 
 def main() -> None:

@@ -30,7 +30,8 @@ from structgen.errors import StructgenError
 from structgen.grammars.json_schema import compile_schema
 from structgen.grammars.json_schema.style import JsonStyle
 from structgen.kernels.layout import START
-from structgen.unique.automaton import Automaton, automaton_of
+from structgen.kinds import automaton_of
+from structgen.protocols import LazyAutomaton
 from structgen.warmup import ensure_compiled
 
 LENGTHS = (0, 5, 20, 80, 300, 1500)  # steps of a walk before it is brought to its end
@@ -39,7 +40,7 @@ SECONDS = 20  # per schema
 Part = tuple[dict[str, int], list[dict[str, Any]]]
 
 
-def walk(automaton: Automaton, rng: Random, steps: int) -> bytes:
+def walk(automaton: LazyAutomaton, rng: Random, steps: int) -> bytes:
     """A text of about `steps` random bytes. Structure is preferred to letters: else walks end in the first string."""
     state, text = START, bytearray()
     for _ in range(steps):

@@ -25,7 +25,7 @@ from structgen.grammars.json_schema import compile_schema
 from structgen.grammars.json_schema.style import JsonStyle
 from structgen.grammars.regular import formats
 from structgen.kernels.layout import START
-from structgen.unique.automaton import automaton_of
+from structgen.kinds import automaton_of
 from structgen.warmup import ensure_compiled
 
 DIALECT = {

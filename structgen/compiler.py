@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from structgen.automata.build import AnyGrammar
 from structgen.automata.configurations import Configurations
 from structgen.automata.masks import MaskTable
 from structgen.automata.network import build_network
@@ -25,6 +24,7 @@ from structgen.grammars.ir_lr import LexedGrammar
 from structgen.grammars.json_schema import JsonStyle, compile_schema
 from structgen.grammars.storage import read_grammar, write_grammar
 from structgen.kernels.layout import START
+from structgen.kinds import AnyGrammar
 from structgen.matcher import Constraint
 from structgen.warmup import ensure_compiled
 

@@ -16,7 +16,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from structgen.automata.lexed.automaton import LexedConfigurations
 from structgen.compiler import compile_grammar
 from structgen.disk_cache import write_whole
 from structgen.errors import GrammarError, InvariantError, StorageError
@@ -75,8 +74,7 @@ def from_bytes(content: bytes, vocabulary: Vocabulary, *, source: str = "constra
         if body.startswith(b'{"lark":'):
             return compile_grammar(read_lexed(json.loads(body)), vocabulary)
         constraint = compile_grammar(read_grammar(body), vocabulary)
-        assert not isinstance(constraint.configurations, LexedConfigurations)
-        constraint.configurations.networks.validate()
+        constraint.automaton.validate()
     except (ValueError, RecursionError, InvariantError, GrammarError) as error:
         raise StorageError(f"no valid grammar: {error}", source=source) from error
     return constraint

@@ -11,10 +11,11 @@ StructgenError
 ├── LimitExceeded              .limit .allowed .reason        a bound against hostile input was hit
 ├── VocabularyError            .reason                        tokenizer and model, or tokenizer and bytes, disagree
 ├── TokenRejected              .token_id .text .expected      a token the constraint forbids here
+├── StaleState                 .state                         a state that was forgotten, held without a lease
 ├── BudgetTooSmall             .needed .budget                the shortest valid output needs more tokens
-├── Truncated              .text .budget                  the budget, not the model, ended the output
-├── ValueRejected          .text .reason                  the schema accepts the text, the type's validators do not
-├── SamplingIncomplete     .status .found .wanted .result a sampler ended before it had all that was asked for
+├── Truncated                  .text .budget                  the budget, not the model, ended the output
+├── ValueRejected              .text .reason                  the schema accepts the text, the type's validators do not
+├── SamplingIncomplete         .status .found .wanted .result a sampler ended before it had all that was asked for
 ├── PredicateError             .function .text .complete .reason  a user's predicate or potential failed on a text
 ├── ModelError                 .reason                        the model returned something unusable (NaN, wrong shape)
 ├── OptionError                .option .reason                an unknown or contradictory option
@@ -36,6 +37,7 @@ __all__ = [
     "SamplingIncomplete",
     "SchemaError",
     "SourceError",
+    "StaleState",
     "StorageError",
     "StructgenError",
     "TokenRejected",
@@ -137,6 +139,14 @@ class TokenRejected(StructgenError):
             f"token {token_id} ({text!r}) is not allowed here; expected {', '.join(expected) or 'the end'}"
         )
         self.token_id, self.text, self.expected = token_id, text, expected
+
+
+class StaleState(StructgenError):
+    """A state's number from before `Constraint.compact`, which nobody had pinned: it means nothing any more."""
+
+    def __init__(self, state: int) -> None:
+        super().__init__(f"state {state} was forgotten or never existed; hold states with Constraint.pin")
+        self.state = state
 
 
 class BudgetTooSmall(StructgenError):

@@ -3,13 +3,17 @@
 `Constraint` is compiled and shared (every matcher of it profits from what the others explored); `Matcher` is running
 and owned by one sequence. Costs: `accept` and `mask` of a state met before are a dictionary look-up; new ones cost what
 automata/configurations.py and automata/masks.py say.
+
+States have numbers of two kinds. The automaton's own are indices of its arrays; `compact` renumbers them, and matchers
+with them. The numbers a constraint gives out (`Matcher.state`, `step`, `steps`) are never given twice: after `compact`
+an older one still means its state if somebody pinned it, and raises StaleState if nobody did.
 """
 
 from __future__ import annotations
 
 import hashlib
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,47 +21,52 @@ import numpy as np
 from numpy.typing import NDArray
 
 from structgen.automata.budget import MEMOS
-from structgen.automata.build import AnyGrammar
-from structgen.automata.configurations import Configurations
-from structgen.automata.lexed.automaton import LexedConfigurations
 from structgen.automata.trie import TokenTrie
-from structgen.errors import LimitExceeded, VocabularyError
-from structgen.grammars.ir import SPECIAL, special_symbols
+from structgen.errors import LimitExceeded, OptionError, StaleState, TokenRejected, VocabularyError
+from structgen.grammars.ir import SPECIAL, Grammar, special_symbols
 from structgen.grammars.ir_lr import LexedGrammar
 from structgen.grammars.storage import write_grammar
 from structgen.kernels.entries import ODD
 from structgen.kernels.handles import handle
 from structgen.kernels.layout import DEAD, FINISHED, START, Words
 from structgen.kernels.survey import fewest_tokens
-from structgen.unique.automaton import Automaton, automaton_of, expected
-from structgen.unique.masks import masks_of
+from structgen.kinds import AnyGrammar, kind_of
 
 if TYPE_CHECKING:
+    from structgen.protocols import Encoder
     from structgen.vocabulary import Vocabulary
 
-__all__ = ["Constraint", "Matcher"]
+__all__ = ["Constraint", "Lease", "Matcher"]
 
 _FORCED_LIMIT = 1 << 16
+_MOST_STEPS = 200_000  # transitions by token that are remembered
+Row = NDArray[np.uint32]
 
 
 class Constraint:
     """A grammar compiled for a vocabulary: immutable in what it accepts, shared by threads, picklable.
 
-    Attributes: `vocabulary`, `grammar`, `fingerprint` (hash of both), `configurations` (the lazy automaton).
+    Attributes: `vocabulary`, `grammar`, `trie`, `fingerprint` (hash of grammar and vocabulary). States are ints: START
+    begins, DEAD is after what is not allowed, FINISHED after a stop token (kernels/layout.py); equal ints behave alike.
+    Whoever holds an int beyond the life of a matcher holds a lease (`pin`).
     Raises Unsatisfiable when the grammar has no finite text, LimitExceeded when it is too large.
     """
 
     def __init__(self, grammar: AnyGrammar, vocabulary: Vocabulary, trie: TokenTrie) -> None:
+        kind = kind_of(grammar)
         self.grammar, self.vocabulary, self.trie = grammar, vocabulary, trie
-        self.configurations = automaton_of(grammar)
-        self.masks = masks_of(self.configurations, trie, vocabulary)
+        self.automaton = kind.automaton(grammar)
+        self.masks = kind.masks(self.automaton, trie, vocabulary)
         self._stops = frozenset(vocabulary.stop_ids)
         self._symbols = vocabulary.symbols
         self._check_symbols()
-        self._texts = _words(vocabulary) if isinstance(self.configurations, Configurations) else None
-        self._words: Any = None if self._texts is None else self._texts[0]
+        self._words = _words(vocabulary)
+        self._read: Callable[[int, int], int] | None = self.automaton.reader(self._words[0])
         self._next: dict[int, int] = {}  # by state * size of the vocabulary + token: an int is nothing to collect
         self._matchers: weakref.WeakSet[Matcher] = weakref.WeakSet()
+        self._leases: weakref.WeakSet[Lease] = weakref.WeakSet()
+        self._base = 0  # what is added to the automaton's numbers, so that none is given out twice
+        self._pinned: dict[int, int] = {}  # numbers given out before the last compact -> the automaton's
 
     @property
     def fingerprint(self) -> str:
@@ -65,75 +74,182 @@ class Constraint:
         text = self.grammar.source if isinstance(self.grammar, LexedGrammar) else write_grammar(self.grammar)
         return hashlib.sha256(f"{self.vocabulary.fingerprint}|{text}".encode()).hexdigest()
 
-    def matcher(self) -> Matcher:
-        """A new matcher before the first byte."""
+    def matcher(self, state: int = START) -> Matcher:
+        """A new matcher before the first byte, or at a state. Raises StaleState."""
         MEMOS.used(self)
-        return Matcher(self)
+        return Matcher(self, (START if state == START else self._own(state),))
+
+    def accepts(self, text: str | bytes) -> bool:
+        """Whether `text` as a whole satisfies the constraint (no tokens involved)."""
+        data = text.encode() if isinstance(text, str) else text
+        return self.automaton.is_accepting(self.automaton.advance(START, data))
+
+    def sizes(self) -> dict[str, int]:
+        """How large the compiled grammar is, by what it is made of."""
+        return self.automaton.sizes()
+
+    # ------------------------------------------------------------------------------------------------- states as ints
+
+    def row(self, state: int) -> Row:
+        """The mask of a state: read-only u32 (ceil(V / 32),), see Matcher.mask. Raises StaleState, as all of these."""
+        with self.automaton.lock:
+            return self.masks.row(self._own(state))
+
+    def fill_rows(self, states: Sequence[int], out: Any) -> None:
+        """Write the masks of `states` into the rows of `out`: numpy or torch on the CPU, 32-bit integers, (n, words or
+        more), cleared to its end. Raises OptionError if the shapes disagree."""
+        if len(out) != len(states):
+            raise OptionError(f"{len(states)} states for {len(out)} rows", option="out")
+        words = (out if isinstance(out, np.ndarray) else out.numpy()).view(np.uint32)
+        for target, state in zip(words, states, strict=True):
+            row = self.row(state)
+            target[: len(row)] = row
+            target[len(row) :] = 0
+
+    def step(self, state: int, token: int) -> int:
+        """The state after `token`, DEAD if it is not allowed."""
+        with self.automaton.lock:
+            return self._given(self._step(self._own(state), token))
+
+    def steps(self, state: int, tokens: Iterable[int]) -> list[int]:
+        """The states after each of `tokens`, up to the first that is not allowed."""
+        found: list[int] = []
+        with self.automaton.lock:
+            own = self._own(state)
+            for token in tokens:
+                own = self._step(own, int(token))
+                if own == DEAD:
+                    break
+                found.append(self._given(own))
+        return found
+
+    def is_accepting(self, state: int) -> bool:
+        """Whether the text at a state is complete."""
+        with self.automaton.lock:
+            return self.automaton.is_accepting(self._own(state))
+
+    def distance(self, state: int) -> int:
+        """Fewest bytes from a state to a complete text; 0 once finished."""
+        with self.automaton.lock:
+            return self.automaton.distance(self._own(state))
+
+    def shortest(self, state: int = START) -> bytes:
+        """A byte-shortest completion. Raises LimitExceeded beyond a million bytes."""
+        with self.automaton.lock:
+            return self.automaton.shortest(self._own(state))
+
+    def expected(self, state: int = START) -> tuple[str, ...]:
+        """What may come next at a state, in words, for messages."""
+        with self.automaton.lock:
+            return self.automaton.expected(self._own(state))
+
+    def forced(self, state: int) -> bytes:
+        """The bytes that must come next whatever the model says: as long as one byte alone is possible and the text may
+        not end. At most 65,536 of them."""
+        with self.automaton.lock:
+            return self._forced(self._own(state))
+
+    def pin(self, states: Iterable[int]) -> Lease:
+        """Hold states: their numbers mean the same until the lease is released, whatever is compacted."""
+        MEMOS.used(self)
+        return Lease(self, states)
+
+    def _own(self, state: int) -> int:
+        """The automaton's number of a state."""
+        if 0 <= state <= START:
+            return state
+        own = state - self._base
+        if START < own < len(self.automaton):
+            return own
+        if state not in self._pinned:
+            raise StaleState(state)
+        return self._pinned[state]
+
+    def _given(self, own: int) -> int:
+        """The number that is given out for one of the automaton's."""
+        return own + self._base if own > START else own
+
+    # ------------------------------------------------------------------------------------------------------- memory
 
     @property
     def memo_bytes(self) -> int:
-        """Bytes of the configurations met so far."""
-        return self.configurations.nbytes
+        """Bytes of the states met so far."""
+        return self.automaton.nbytes
 
     def compact(self) -> bool:
-        """Forget every state that no matcher can come back to; False where the kind of grammar does not allow it.
+        """Forget every state that no matcher can come back to and no lease holds.
 
-        The states of all matchers are renumbered, so none of them may be in use by another thread, and numbers read
-        from `Matcher.state` before mean nothing afterwards. Masks stay what they are.
+        False where the kind of grammar does not allow it. Neither the matchers nor this constraint may be in use by
+        another thread meanwhile. Masks stay what they are.
         """
-        if not isinstance(self.configurations, Configurations):
-            return False
-        with self.configurations.lock:
+        with self.automaton.lock:
             matchers = list(self._matchers)
-            new = self.configurations.compact({state for matcher in matchers for state in matcher._states})
+            held = {state: self._own(state) for lease in self._leases for state in lease.states}
+            size = len(self.automaton)
+            new = self.automaton.compact({*held.values(), *(own for each in matchers for own in each._states)})
+            if new is None:
+                return False
             for matcher in matchers:
-                matcher._states = [new[state] for state in matcher._states]
+                matcher._states = [new[own] for own in matcher._states]
+            self._base += size
+            self._pinned = {state: new[own] for state, own in held.items() if state > START}
             self._next = {}
-            self.masks.drop_rows()  # type: ignore[union-attr]
+            self.masks.drop_rows()
         return True
 
     def release(self) -> bool:
-        """compact(), if there is no matcher."""
-        with self.configurations.lock:
-            return not self._matchers and self.compact()
+        """compact(), if there is no matcher and no lease."""
+        with self.automaton.lock:
+            return not self._matchers and not self._leases and self.compact()
 
-    def next_state(self, state: int, token: int) -> int:
-        """The state after `token`, DEAD if it is not allowed. Remembers what it computed."""
+    # ----------------------------------------------------------------------------------- with the automaton's numbers
+
+    def _step(self, own: int, token: int) -> int:
+        """`step` between the automaton's own numbers. Remembers what it computed."""
         size = self.vocabulary.size
         if not 0 <= token < size:
             return DEAD
-        key = state * size + token
+        key = own * size + token
         known = self._next.get(key)
         if known is None:
-            known = self._next_state(state, token)
-            if len(self._next) > 200_000:
+            known = self._read_token(own, token)
+            if len(self._next) > _MOST_STEPS:
                 self._next.clear()
             self._next[key] = known
         return known
 
-    def _next_state(self, state: int, token: int) -> int:
-        if self._words is not None:
-            after: int = self.configurations.read(state, self._words, token)  # type: ignore[union-attr]
+    def _read_token(self, own: int, token: int) -> int:
+        if self._read is not None:
+            after = self._read(own, token)
             if after != ODD:
                 return after
         if token in self._stops:
-            return FINISHED if self.configurations.is_accepting(state) else DEAD
+            return FINISHED if self.automaton.is_accepting(own) else DEAD
         if token in self._symbols:
-            after = self.configurations.advance(state, self._symbols[token])
+            after = self.automaton.advance(own, self._symbols[token])
             if after != DEAD:
                 return after
         text = self.vocabulary.token_bytes(token)
         if not text or b"\xff" in text or b"\xfe" in text:  # the bytes that spell special tokens
             return DEAD
-        return self.configurations.advance(state, text)
+        return self.automaton.advance(own, text)
+
+    def _forced(self, own: int) -> bytes:
+        out = bytearray()
+        while len(out) < _FORCED_LIMIT and not self.automaton.is_accepting(own):
+            live = self.automaton.live_bytes(own)
+            if len(live) != 1:
+                break
+            out.append(live[0])
+            own = self.automaton.advance(own, bytes(live))
+        return bytes(out)
 
     def _check_symbols(self) -> None:
         """Raise VocabularyError when the grammar uses a special token that the vocabulary does not have."""
-        grammar = self.grammar
-        if isinstance(grammar, LexedGrammar) or not _uses_symbols(self.configurations):
+        if not isinstance(self.grammar, Grammar) or not self.automaton.has_specials:
             return
         have = set(self._symbols.values())
-        for text in special_symbols(grammar):
+        for text in special_symbols(self.grammar):
             if text not in have:
                 name = text[1:-1].decode()
                 why = "ends a text" if name in self.vocabulary.names else "is not one token of this vocabulary"
@@ -143,10 +259,37 @@ class Constraint:
         """The bytes a token stands for in the automaton, as a symbol or as text."""
         return self._symbols[token] if symbol else self.vocabulary.token_bytes(token)
 
-    def accepts(self, text: str | bytes) -> bool:
-        """Whether `text` as a whole satisfies the constraint (no tokens involved)."""
-        data = text.encode() if isinstance(text, str) else text
-        return self.configurations.is_accepting(self.configurations.advance(START, data))
+
+class Lease:
+    """States of a constraint that somebody holds as ints: `states`, by the numbers they were pinned under.
+
+    Holding ten thousand costs a set of ints. A lease ends with `release`, with its `with` block, or with itself.
+    """
+
+    __slots__ = ("__weakref__", "constraint", "states")
+
+    def __init__(self, constraint: Constraint, states: Iterable[int]) -> None:
+        self.constraint, self.states = constraint, set[int]()
+        constraint._leases.add(self)
+        self.add(states)
+
+    def add(self, states: Iterable[int]) -> None:
+        """Hold these as well. Raises StaleState."""
+        with self.constraint.automaton.lock:
+            for state in states:
+                self.constraint._own(state)
+                self.states.add(state)
+
+    def release(self) -> None:
+        """Hold nothing any more."""
+        self.states.clear()
+        self.constraint._leases.discard(self)
+
+    def __enter__(self) -> Lease:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
 
 @lru_cache(maxsize=16)
@@ -155,10 +298,6 @@ def _words(vocabulary: Vocabulary) -> tuple[Any, Words]:
     vocabulary that they belong to may be another one with the same tokens."""
     words = Words(np.frombuffer(vocabulary.data or b"\0", np.uint8), vocabulary.spans)
     return handle(words), words
-
-
-def _uses_symbols(automaton: Automaton) -> bool:
-    return not isinstance(automaton, LexedConfigurations) and automaton.networks.special
 
 
 class Matcher:
@@ -176,8 +315,8 @@ class Matcher:
 
     @property
     def state(self) -> int:
-        """The whole state of the constraint, as one int."""
-        return self._states[-1]
+        """The whole state of the constraint, as one int: a number that `Constraint.row`, `step` and the others take."""
+        return self.constraint._given(self._states[-1])
 
     def __len__(self) -> int:
         """How many accepts can be rolled back."""
@@ -199,20 +338,45 @@ class Matcher:
 
     def accept(self, token: int) -> bool:
         """Take one token. False, and nothing changed, when it is not allowed."""
-        after = self.constraint.next_state(self._states[-1], int(token))
+        after = self.constraint._step(self._states[-1], int(token))
         if after == DEAD:
             return False
         self._states.append(after)
         return True
 
+    def accept_or_raise(self, token: int) -> None:
+        """Take one token. Raises TokenRejected, and nothing changed, when it is not allowed."""
+        if not self.accept(token):
+            known = 0 <= token < self.constraint.vocabulary.size
+            text = self.constraint.vocabulary.token_bytes(token) if known else b""
+            raise TokenRejected(token, text=text, expected=self.expected())
+
+    def accept_all(self, tokens: Iterable[int]) -> int:
+        """Take tokens up to the first that is not allowed; how many were taken, each one step of rollback."""
+        before = len(self)
+        for token in tokens:
+            if not self.accept(token):
+                break
+        return len(self) - before
+
+    def valid_prefix(self, tokens: Iterable[int]) -> int:
+        """How many of `tokens` could be taken one after the other; nothing is."""
+        own, count = self._states[-1], 0
+        for token in tokens:
+            own = self.constraint._step(own, int(token))
+            if own == DEAD:
+                break
+            count += 1
+        return count
+
     def allows(self, tokens: Iterable[int]) -> NDArray[np.bool_]:
         """Which of `tokens` could come next, without computing a mask."""
         state = self._states[-1]
-        return np.array([self.constraint.next_state(state, int(token)) != DEAD for token in tokens], np.bool_)
+        return np.array([self.constraint._step(state, int(token)) != DEAD for token in tokens], np.bool_)
 
     def accept_bytes(self, data: bytes) -> bool:
         """Take bytes, however they split into tokens; one step of rollback. False, nothing changed, if impossible."""
-        after = self.constraint.configurations.advance(self._states[-1], data)
+        after = self.constraint.automaton.advance(self._states[-1], data)
         if after == DEAD:
             return False
         self._states.append(after)
@@ -229,9 +393,13 @@ class Matcher:
         """An independent matcher at the same place, with the same history."""
         return Matcher(self.constraint, self._states)
 
+    def detached(self) -> Matcher:
+        """An independent matcher at the same place without history: one int, however long the text is."""
+        return Matcher(self.constraint, self._states[-1:])
+
     def is_accepting(self) -> bool:
         """The text so far is complete: a stop token is allowed."""
-        return self.constraint.configurations.is_accepting(self._states[-1])
+        return self.constraint.automaton.is_accepting(self._states[-1])
 
     def is_finished(self) -> bool:
         """A stop token was accepted: nothing may follow."""
@@ -240,14 +408,21 @@ class Matcher:
     def forced_bytes(self) -> bytes:
         """The bytes that must come next whatever the model says: as long as one byte alone is possible and the text may
         not end. At most 65,536 of them."""
-        configurations, state, out = self.constraint.configurations, self._states[-1], bytearray()
-        while len(out) < _FORCED_LIMIT and not configurations.is_accepting(state):
-            live = configurations.live_bytes(state)
-            if len(live) != 1:
-                break
-            out.append(live[0])
-            state = configurations.advance(state, bytes(live))
-        return bytes(out)
+        return self.constraint._forced(self._states[-1])
+
+    def forced_tokens(self, encoder: Encoder) -> list[int]:
+        """How the tokenizer would begin the bytes that are forced, as far as the constraint takes it.
+
+        A draft, not a law: the bytes are forced, their tokens are not. The last token stays out where the text goes on
+        behind it, since the tokenizer might have joined it with what comes.
+        """
+        data = self.forced_bytes()
+        text = data.decode("utf-8", "ignore")
+        own = self.constraint.automaton.advance(self._states[-1], data)
+        tokens = encoder.tokens_of(text)
+        ends = len(text.encode()) == len(data) and self.constraint.automaton.live_bytes(own) == []
+        drafted = tokens if ends else tokens[:-1]
+        return list(drafted[: self.valid_prefix(drafted)])
 
     def shortest_completion(self) -> list[int]:
         """Fewest tokens that spell a byte-shortest completion (no stop token); [] when already complete.
@@ -256,7 +431,7 @@ class Matcher:
         """
         if self.is_finished():
             return []
-        data = np.frombuffer(self.constraint.configurations.shortest(self._states[-1]), np.uint8)
+        data = np.frombuffer(self.constraint.automaton.shortest(self._states[-1]), np.uint8)
         best, choice = np.zeros(len(data) + 1, np.int64), np.zeros(len(data), np.int32)
         if not fewest_tokens(self.constraint.trie.arrays, data, best, choice):
             raise LimitExceeded("the vocabulary cannot spell the shortest completion", limit="vocabulary", allowed=0)
@@ -268,7 +443,7 @@ class Matcher:
 
     def bytes_to_accept(self) -> int:
         """Fewest bytes to a complete text: known of every state, so this is a look-up. 0 once finished."""
-        return self.constraint.configurations.distance(self._states[-1])
+        return self.constraint.automaton.distance(self._states[-1])
 
     def tokens_to_accept(self) -> int:
         """How many tokens shortest_completion() takes: a number that can always be reached (stop token not counted)."""
@@ -276,4 +451,4 @@ class Matcher:
 
     def expected(self) -> tuple[str, ...]:
         """What may come next, in words, for messages."""
-        return expected(self.constraint.configurations, self._states[-1])
+        return self.constraint.automaton.expected(self._states[-1])

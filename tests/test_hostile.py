@@ -16,8 +16,8 @@ from structgen.errors import BudgetTooSmall, LimitExceeded, SchemaError, Structg
 from structgen.grammars.ir import ByteSet, Grammar, Literal, Ref, Repeat, Rule, Seq, alt, seq
 from structgen.grammars.json_schema import compile_schema
 from structgen.kernels.layout import START
+from structgen.kinds import automaton_of
 from structgen.matcher import Constraint
-from structgen.unique.automaton import automaton_of
 from structgen.vocabulary import Vocabulary
 
 BYTES = Vocabulary.from_bytes([b"", *(bytes([b]) for b in range(256))], eos=[0])
@@ -91,7 +91,7 @@ def test_large_counts_in_patterns(pattern: str) -> None:
     constraint = compiled(regex=pattern)
     assert constraint.accepts("a" * 40 + ("c" if pattern.endswith("c") else ""))
     assert not constraint.accepts("!")
-    assert len(constraint.configurations.networks.arrays.nodes) < 1_000
+    assert len(constraint.automaton.networks.arrays.nodes) < 1_000
 
 
 def test_counts_end_where_they_say() -> None:

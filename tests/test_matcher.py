@@ -116,7 +116,7 @@ def test_deep_nesting_is_linear() -> None:
     assert matcher.tokens_to_accept() == depth
     assert matcher.accept_bytes(b"]" * depth) and matcher.is_accepting()
     assert not matcher.accept_bytes(b"]")
-    assert len(constraint.configurations) < 3 * depth
+    assert len(constraint.automaton) < 3 * depth
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_lists_return_to_the_same_state(body: object) -> None:
     constraint = compile_grammar(Grammar((Rule("list", body),)), BYTES)  # type: ignore[arg-type]
     matcher = constraint.matcher()
     assert matcher.accept_bytes(b"a" * 50_000) and matcher.is_accepting()
-    assert len(constraint.configurations) < 10
+    assert len(constraint.automaton) < 10
 
 
 def test_mutual_right_recursion_closes_without_a_cascade() -> None:
@@ -143,7 +143,7 @@ def test_mutual_right_recursion_closes_without_a_cascade() -> None:
 
 def test_counts_are_exact_and_cost_nothing_to_compile() -> None:
     constraint = compile_grammar(Grammar((Rule("n", Repeat(Literal(b"ab"), 3, 10**9)),)), BYTES)
-    assert len(constraint.configurations.networks.arrays.nodes) < 20
+    assert len(constraint.automaton.networks.arrays.nodes) < 20
     assert not constraint.accepts(b"ab" * 2)
     assert constraint.accepts(b"ab" * 3) and constraint.accepts(b"ab" * 1000)
     exact = compile_grammar(Grammar((Rule("n", Repeat(ByteSet.of(b"xy"), 1000, 1000)),)), BYTES)

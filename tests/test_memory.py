@@ -39,9 +39,9 @@ def test_matchers_go_on_after_compacting() -> None:
         one = constraint(number)
         matchers = [walked(one, rng, 40) for _ in range(4)]
         walked(one, rng, 200)  # nobody keeps it
-        before, size = [matcher.mask().copy() for matcher in matchers], len(one.configurations)
+        before, size = [matcher.mask().copy() for matcher in matchers], len(one.automaton)
         assert one.compact()
-        assert len(one.configurations) < size
+        assert len(one.automaton) < size
         for matcher, row in zip(matchers, before, strict=True):
             assert (matcher.mask() == row).all()
             twin = constraint(number).matcher()
@@ -79,11 +79,11 @@ def test_only_grammars_that_nobody_follows_are_emptied() -> None:
     idle, followed, newest = constraint(0), constraint(1), constraint(0)
     walked(idle, random.Random(0), 50)
     kept = walked(followed, random.Random(1), 20)
-    sizes = len(idle.configurations), len(followed.configurations)
+    sizes = len(idle.automaton), len(followed.automaton)
     for one in (idle, followed, newest):
         budget.used(one)
-    assert len(idle.configurations) < sizes[0]
-    assert len(followed.configurations) == sizes[1]
+    assert len(idle.automaton) < sizes[0]
+    assert len(followed.automaton) == sizes[1]
     assert kept.mask().any()
 
 

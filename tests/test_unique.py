@@ -15,8 +15,8 @@ from structgen.grammars.combine.automaton import of_grammar
 from structgen.grammars.combine.join import in_turn
 from structgen.grammars.json_schema import JsonStyle, compile_schema
 from structgen.kernels.layout import DEAD, START
+from structgen.kinds import automaton_of
 from structgen.matcher import Constraint
-from structgen.unique.automaton import automaton_of
 from structgen.vocabulary import Vocabulary
 
 COMPACT = JsonStyle(whitespace="compact")
@@ -124,7 +124,7 @@ def test_masks_are_what_all_texts_say(name: str) -> None:
             token = rng.choice(sorted(allowed - {0}))
             assert matcher.accept(token)
             prefix += TOKENS[token - 1]
-            assert matcher.bytes_to_accept() == len(matcher.constraint.configurations.shortest(matcher.state))
+            assert matcher.bytes_to_accept() == len(matcher.constraint.automaton.shortest(matcher.state))
 
 
 KEYS: dict[str, tuple[Any, str, bool]] = {
@@ -270,6 +270,6 @@ def test_masks_keep_no_state_for_tokens_they_try() -> None:
     for text in ('["', "a", '","', "a"):
         matcher.mask()
         matcher.accept(TOKENS.index(text) + 1)
-    before = len(found.configurations.pairs)  # type: ignore[attr-defined]
+    before = len(found.automaton.pairs)  # type: ignore[attr-defined]
     matcher.mask()
-    assert len(found.configurations.pairs) == before  # type: ignore[attr-defined]
+    assert len(found.automaton.pairs) == before  # type: ignore[attr-defined]

@@ -14,7 +14,7 @@ import functools
 import heapq
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -96,7 +96,9 @@ class LexedConfigurations:
         return len(self.shortest(state))
 
     def shortest(self, state: int, limit: int = 1 << 20) -> bytes:
-        """A byte-shortest completion. Raises LimitExceeded when none is found within reason."""
+        """A byte-shortest completion, empty once finished. Raises LimitExceeded when none is found within reason."""
+        if state == FINISHED:
+            return b""
         with self.lock:
             if state not in self._completions:
                 self._completions[state] = self._complete(state, limit)
@@ -182,6 +184,43 @@ class LexedConfigurations:
                 bits = self._lex.arrays.reach[place // rows] & (self._memo.shiftable[stack] | self._tables.ignored)
                 names |= {labels[t]: None for t in _members(bits) if t != END}
         return (*names, *(("the end",) if self.is_accepting(state) else ()))
+
+    @property
+    def has_specials(self) -> bool:
+        """Lark grammars name no special tokens."""
+        return False
+
+    def reader(self, words: Any) -> None:
+        """Tokens are read by their bytes."""
+        return None
+
+    def rules(self, state: int) -> tuple[str, ...]:
+        """None: what is at work is a stack of parser states."""
+        return ()
+
+    def sizes(self) -> dict[str, int]:
+        """Terminals, productions and states of the parser."""
+        grammar = self.grammar
+        parts = {"terminals": grammar.terminals, "productions": grammar.productions, "states": grammar.shifts}
+        return {name: len(part) for name, part in parts.items()}
+
+    def validate(self) -> None:
+        """Raise InvariantError where the tables lead out of themselves."""
+        actions, gotos, rules = self._tables.actions, self._tables.gotos, self._tables.rules
+        if actions.max(initial=0) > len(actions) or -actions.min(initial=0) > len(rules):
+            raise InvariantError("TABLES", "an action leads to no state or production")
+        if gotos.max(initial=0) >= len(actions) or gotos.min(initial=0) < 0:
+            raise InvariantError("TABLES", "a goto leads to no state")
+
+    def compact(self, live: Iterable[int]) -> dict[int, int] | None:
+        """Forget everything, if no state but the fixed ones is needed."""
+        with self.lock:
+            if not {DEAD, FINISHED, START}.issuperset(live):
+                return None
+            self._memo = _empty_memo(64, len(self._tables.ignored))
+            self._completions, self._known_needs, self._known_stacks = {}, {}, {}
+            self.call(lexed.begin)
+            return {state: state for state in (DEAD, FINISHED, START)}
 
     def __len__(self) -> int:
         return int(self._memo.counts[N_CONFIGS])

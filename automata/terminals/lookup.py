@@ -35,7 +35,7 @@ class TerminalLookup:
         self._terminals: dict[int, SurveyedTerminal] = {}  # of terminal bodies by number, once they are asked for
         sorts = (2 * networks.spans[:, SPAN_KEY] + (networks.spans[:, SPAN_SORT] == EQUIVALENT)).tolist()
         numbers = {sort: number for number, sort in enumerate(dict.fromkeys(sorts))}
-        self.shares = TerminalTables(
+        self.tables = TerminalTables(
             span=networks.span,
             spans=networks.spans,
             equivalent=networks.equivalent,
@@ -63,7 +63,7 @@ class TerminalLookup:
     @cached_property
     def handle(self) -> Any:
         """Of the arrays."""
-        return handle(self.shares)
+        return handle(self.tables)
 
     def find(self, span: int, items: Items, *, learn: bool) -> list[TerminalRow] | None:
         """Terminal rows whose union is that of the items, all of one span and origin; [] when they are to be walked.
@@ -81,21 +81,21 @@ class TerminalLookup:
         else:
             found = [terminal.bounded(node, attr, low, high, learn) for node, attr in self._key(span, items)]
         rows = {id(local): local for local in found if local is not None}
-        self.shares.tables[self.shares.table[span]] = _table(terminal, sort == EQUIVALENT)
+        self.tables.tables[self.tables.table[span]] = _table(terminal, sort == EQUIVALENT)
         if not rows or any(local is None for local in found):
             return None
         return [] if id(WALKED) in rows else list(rows.values())
 
-    def leave(self, span: int, items: Items) -> None:
+    def mark_cheap(self, span: int, items: Items) -> None:
         """Their walk is short: the next time it is done without asking. Counted items are asked about each time, since
         it depends on the count."""
         if self._spans.item(span, SPAN_SORT) == EXACT:
-            self._terminal(span).leave(self._key(span, items))
+            self._terminal(span).mark_cheap(self._key(span, items))
 
-    def wanted(self, span: int, items: Items) -> bool:
-        """Whether the rows of these items were wanted before."""
+    def times_wanted(self, span: int, items: Items) -> int:
+        """How often the rows of these items would have been used, this time counted."""
         key = self._key(span, items)
-        return self._terminal(span).wanted(
+        return self._terminal(span).times_wanted(
             key if self._spans.item(span, SPAN_SORT) == EXACT else tuple((n, 0) for n, _ in key)
         )
 

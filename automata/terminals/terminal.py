@@ -44,7 +44,6 @@ MOST_WORDS = 1 << 16  # of its program: a grammar of its own takes 0.2 µs each 
 SURVEYED = 3  # bytes a token takes in a survey
 AWAKE = 8  # automata of terminals: each holds some megabytes, and is made again in a tenth of the time of a survey
 MANY_EXITS = 1 << 11
-PATIENCE = 4
 
 _awake: deque[Configurations] = deque(maxlen=AWAKE)
 
@@ -75,7 +74,7 @@ class SurveyedTerminal:
             else:
                 need, counts, exits, units, due, most = arrays
                 self._surveys[key] = Survey(need, counts, exits, units, due, int(most))
-        self._met: Counter[Items] = Counter()
+        self._wanted: Counter[Items] = Counter()
         self._placed: set[int] = set()
         self._automaton: weakref.ref[Configurations] | None = None
         self._first = 0
@@ -98,13 +97,13 @@ class SurveyedTerminal:
         self._row_bytes += local.nbytes
         return local
 
-    def wanted(self, items: Items) -> bool:
-        """Whether the row of these items was wanted before, below a node several times."""
-        self._met[items] += 1
-        return self._met[items] > (PATIENCE if self._top else 1)
+    def times_wanted(self, items: Items) -> int:
+        """How often the row of these items would have been used, this time counted."""
+        self._wanted[items] += 1
+        return self._wanted[items]
 
-    def leave(self, items: Items) -> None:
-        """Items whose walk is short: `exact` is WALKED."""
+    def mark_cheap(self, items: Items) -> None:
+        """Note that these items are cheap to walk: `exact` is WALKED."""
         if items not in self._rows:
             self._rows[items] = WALKED
             self.by_node.add(items[0][0], WALKED, items)

@@ -22,12 +22,12 @@ from typing_extensions import Unpack
 from structgen._version import VERSION
 from structgen.api.options import SourceOptions
 from structgen.api.sources import Source, source_of
-from structgen.automata.build import AnyGrammar
 from structgen.compiler import compile_grammar
 from structgen.constraint_files import load_constraint, save_constraint
 from structgen.errors import StorageError, Unsatisfiable
 from structgen.grammars.ir_lr import LexedGrammar
 from structgen.grammars.json_schema.style import JsonStyle
+from structgen.kinds import AnyGrammar
 from structgen.matcher import Constraint
 from structgen.options import Limits
 from structgen.vocabulary import Vocabulary
@@ -78,7 +78,7 @@ class Remembered:
         return made
 
     def _shrink(self) -> None:
-        sizes = {key: constraint.configurations.nbytes for key, (constraint, _) in self._kept.items()}
+        sizes = {key: constraint.automaton.nbytes for key, (constraint, _) in self._kept.items()}
         total = sum(sizes.values())
         while len(self._kept) > self._most or (total > self._most_bytes and len(self._kept) > 1):
             total -= sizes[self._kept.popitem(last=False)[0]]

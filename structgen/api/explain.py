@@ -8,16 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from structgen.automata import build
-from structgen.automata.build import AnyGrammar
 from structgen.automata.dump import networks_to_dot, visits_to_dot
 from structgen.automata.network import build_network
 from structgen.errors import OptionError
 from structgen.grammars.combine.automaton import recursive_rule
 from structgen.grammars.ir import Grammar
 from structgen.kernels.layout import DEAD, START
+from structgen.kinds import AnyGrammar, automaton_of
 from structgen.matcher import Constraint
-from structgen.unique.automaton import automaton_of, expected, sizes
 from structgen.warmup import ensure_compiled
 
 __all__ = ["Explanation", "explain", "networks_picture", "picture", "summary"]
@@ -79,14 +77,14 @@ def explain(grammar: AnyGrammar, text: str) -> Explanation:
         position=position,
         line=before.count("\n") + 1,
         column=position - (before.rfind("\n") + 1) + 1,
-        expected=expected(configurations, state),
+        expected=configurations.expected(state),
     )
 
 
 def picture(grammar: AnyGrammar, text: str) -> str:
     """The configurations visited on `text`, as a Graphviz digraph."""
     ensure_compiled()
-    return visits_to_dot(build.automaton_of(grammar), text.encode("utf-8", "surrogatepass"))
+    return visits_to_dot(automaton_of(grammar), text.encode("utf-8", "surrogatepass"))
 
 
 def networks_picture(constraint: Constraint) -> str:
@@ -103,10 +101,9 @@ def summary(constraint: Constraint) -> dict[str, Any]:
     begins_with  what may come first, in words
     shortest     a shortest text, at most 60 characters of it
     """
-    automaton, grammar = constraint.configurations, constraint.grammar
-    shortest = "(longer than a megabyte)"
-    if automaton.distance(START) < 1 << 20:
-        text = automaton.shortest(START).decode("utf-8", "backslashreplace")
+    grammar, shortest = constraint.grammar, "(longer than a megabyte)"
+    if constraint.distance(START) < 1 << 20:
+        text = constraint.shortest().decode("utf-8", "backslashreplace")
         shortest = repr(text if len(text) <= 60 else text[:57] + "...")
     recursive = {"recursive": recursive_rule(grammar) or "no"} if isinstance(grammar, Grammar) else {}
-    return {**sizes(automaton), **recursive, "begins_with": expected(automaton, START), "shortest": shortest}
+    return {**constraint.sizes(), **recursive, "begins_with": constraint.expected(), "shortest": shortest}

@@ -19,7 +19,6 @@ from typing_extensions import Unpack
 
 from structgen.api.language import Language as TextLanguage
 from structgen.api.options import SourceOptions
-from structgen.automata.build import AnyGrammar
 from structgen.errors import OptionError
 from structgen.grammars.bnf import compile_ebnf, compile_gbnf
 from structgen.grammars.ir import Grammar, GrammarBuilder
@@ -31,6 +30,7 @@ from structgen.grammars.regular.language import Language
 from structgen.grammars.regular.lower import lower as lower_language
 from structgen.grammars.storage import write_grammar
 from structgen.grammars.tags import CompiledTag, TagLayout, compile_tags
+from structgen.kinds import AnyGrammar
 from structgen.options import Limits
 from structgen.python_types.types import Target, target_of
 from structgen.tags import StructuralTag

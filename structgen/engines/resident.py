@@ -14,10 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from structgen.automata.configurations import Configurations
 from structgen.automata.dense import transition_table
 from structgen.engines.masking import MaskRow, apply_table, cuda_kernels
-from structgen.errors import LimitExceeded, OptionError
+from structgen.errors import OptionError
 from structgen.grammars.ir import SPECIAL, SPECIAL_END
 from structgen.kernels import tables
 from structgen.kernels.layout import DEAD, FINISHED, START
@@ -88,13 +87,7 @@ class TokenTable:
         vocabulary = constraint.vocabulary
         words = (vocabulary.size + 31) // 32
         affordable = most_bytes // (4 * vocabulary.size + 4 * words)
-        if not isinstance(constraint.configurations, Configurations):
-            raise LimitExceeded(
-                "a grammar with a lexer, or with elements to compare, is not tabulated",
-                limit="most_states",
-                allowed=most_states,
-            )
-        table = transition_table(constraint.configurations, most_states=min(most_states, affordable))
+        table = transition_table(constraint.automaton, most_states=min(most_states, affordable))
         at = torch.device(device)
         trans = torch.from_numpy(table.trans).to(at)
         data = torch.frombuffer(bytearray(vocabulary.data or b"\0"), dtype=torch.uint8).to(at)
@@ -109,7 +102,7 @@ class TokenTable:
         _run("pack_rows", (words, len(trans)), self.next, self.rows)
 
     def _read_symbols(self, vocabulary: Vocabulary, trans: NDArray[np.int32]) -> None:
-        """Special tokens the grammar may use as symbols, as Constraint.next_state takes them; no text spells one."""
+        """Special tokens the grammar may use as symbols, as Constraint.step takes them; no text spells one."""
         held = np.isin(np.frombuffer(vocabulary.data, np.uint8), (SPECIAL, SPECIAL_END))
         spelled = np.searchsorted(vocabulary.offsets, np.flatnonzero(held), side="right") - 1
         self.next[:, torch.from_numpy(spelled).to(self.next.device)] = DEAD

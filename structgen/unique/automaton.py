@@ -21,14 +21,14 @@ Cost: as without, plus a microsecond per byte in such arrays, and ten for a stat
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import count
-from typing import TypeAlias
+from typing import Any
 
-from structgen.automata import build
-from structgen.automata.build import AnyGrammar
 from structgen.automata.configurations import Configurations
+from structgen.automata.network import build_network
+from structgen.automata.product import Bounded, Interned
 from structgen.errors import LimitExceeded, Unsatisfiable
 from structgen.grammars.ir import NEVER, NOTHING, Grammar, Literal, Ref, Rule, alt, seq
 from structgen.kernels.layout import DEAD, FINISHED, RULE, START
@@ -53,7 +53,7 @@ from structgen.unique.trace import (
     strings_of,
 )
 
-__all__ = ["ENDS", "Automaton", "DistinctConfigurations", "automaton_of", "expected", "sizes"]
+__all__ = ["ENDS", "DistinctConfigurations", "unique_automaton"]
 
 ENDS = {True: (COMMA, CLOSE_LIST), False: (COLON,)}  # what ends an element of an array, a key of an object
 MOST_STATES = 1 << 20
@@ -63,13 +63,13 @@ UNBOUNDED = 1 << 30
 MOST_REMEMBERED = 1 << 14
 
 Pair = tuple[int, Trace]
-Automaton: TypeAlias = "build.Automaton | DistinctConfigurations"
 
 
-def automaton_of(grammar: AnyGrammar) -> Automaton:
-    """The automaton of a grammar, with its residual check if it has one. Raises Unsatisfiable or LimitExceeded."""
-    if not isinstance(grammar, Grammar) or not grammar.distinct:
-        return build.automaton_of(grammar)
+def unique_automaton(grammar: Grammar) -> DistinctConfigurations:
+    """The automaton of a grammar some of whose arrays have distinct elements (`Grammar.distinct`).
+
+    Raises Unsatisfiable or LimitExceeded.
+    """
     empty = _without_texts(grammar)
     if empty:
         rules = [Rule(rule.name, NOTHING) if at in empty else rule for at, rule in enumerate(grammar.rules)]
@@ -78,9 +78,7 @@ def automaton_of(grammar: AnyGrammar) -> Automaton:
 
 
 def _checked(grammar: Grammar) -> DistinctConfigurations:
-    plain = build.automaton_of(grammar)
-    assert isinstance(plain, Configurations)  # only grammars with a lexer have another kind
-    return DistinctConfigurations(plain, grammar)
+    return DistinctConfigurations(Configurations(build_network(grammar)), grammar)
 
 
 def _without_texts(grammar: Grammar) -> set[int]:
@@ -95,20 +93,6 @@ def _without_texts(grammar: Grammar) -> set[int]:
     return {rule for rule in scarce if not automaton.has_text(b"%d:" % rule)}
 
 
-def expected(automaton: Automaton, state: int) -> tuple[str, ...]:
-    """What may come next, in words."""
-    if isinstance(automaton, DistinctConfigurations):
-        return build.expected(automaton.plain, automaton.pairs[state][0])
-    return build.expected(automaton, state)
-
-
-def sizes(automaton: Automaton) -> dict[str, int]:
-    """How large the automaton is before it runs, by what it is made of."""
-    if isinstance(automaton, DistinctConfigurations):
-        return {**build.sizes(automaton.plain), "distinct": len(automaton.watched)}
-    return build.sizes(automaton)
-
-
 class DistinctConfigurations:
     """Pairs of configuration and trace, by number; see the module. Thread-safe as the configurations below are.
 
@@ -117,14 +101,18 @@ class DistinctConfigurations:
 
     def __init__(self, plain: Configurations, grammar: Grammar) -> None:
         self.plain, self.networks, self.lock = plain, plain.networks, plain.lock
-        self.pairs: list[Pair] = [(number, EMPTY_TRACE) for number in (DEAD, FINISHED, START)]
+        fixed: tuple[Pair, Pair, Pair] = ((DEAD, EMPTY_TRACE), (FINISHED, EMPTY_TRACE), (START, EMPTY_TRACE))
+        self.pairs = Interned(fixed, most=MOST_STATES, limit="distinct_states")
         self.watched = {1 + rule: safe for rule, safe in grammar.distinct}  # of networks, rule 0 is the start
-        self._numbers: dict[Pair, int] = {pair: number for number, pair in enumerate(self.pairs)}
-        self._viable: dict[int, bool] = {}
-        self._distance: dict[int, int] = {}
-        self._left: dict[tuple[int, int], int] = {}
-        self._ways: dict[int, int] = {}
-        self._shortest: dict[int, bytes] = {}
+        self._forget()
+
+    def _forget(self) -> None:
+        """Memos, all by number of a pair or of a configuration."""
+        self._viable: Bounded[int, bool] = Bounded(MOST_REMEMBERED)
+        self._distance: Bounded[int, int] = Bounded(MOST_REMEMBERED)
+        self._left: Bounded[tuple[int, int], int] = Bounded(MOST_REMEMBERED)
+        self._ways: Bounded[int, int] = Bounded(MOST_REMEMBERED)
+        self._shortest: Bounded[int, bytes] = Bounded(MOST_REMEMBERED)
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -152,17 +140,53 @@ class DistinctConfigurations:
             after = self._read(self.pairs[state], data)
             if after is None:
                 return DEAD
-            number = self._numbers.get(after)
-            if number is None:
-                if len(self.pairs) >= MOST_STATES:
-                    reason = "arrays of distinct elements have been met in too many states"
-                    raise LimitExceeded(reason, limit="distinct_states", allowed=MOST_STATES)
-                number = self._numbers[after] = len(self.pairs)
-                self.pairs.append(after)
+            number = self.pairs.number(after)
             viable = self._viable.get(number)
             if viable is None:
-                viable = self._viable[number] = self._is_viable(after)
+                viable = self._viable.remember(number, self._is_viable(after))
             return number if viable else DEAD
+
+    def reader(self, words: Any) -> None:
+        """Tokens are read by their bytes."""
+        return None
+
+    @property
+    def has_specials(self) -> bool:
+        """Whether some text holds a special token."""
+        return self.plain.has_specials
+
+    def expected(self, state: int) -> tuple[str, ...]:
+        """What may come next, in words."""
+        return self.plain.expected(self.pairs[state][0])
+
+    def rules(self, state: int) -> tuple[str, ...]:
+        """The names of the rules at work."""
+        return self.plain.rules(self.pairs[state][0])
+
+    def sizes(self) -> dict[str, int]:
+        """How large the automaton is before it runs, by what it is made of."""
+        return {**self.plain.sizes(), "distinct": len(self.watched)}
+
+    def validate(self) -> None:
+        """Raise InvariantError where the networks break their contract."""
+        self.plain.validate()
+
+    def compact(self, live: Iterable[int]) -> dict[int, int]:
+        """Forget every pair but `live`, and every configuration that none of these needs."""
+        with self.lock:
+            kept = list(live)
+            pairs = [self.pairs[state] for state in kept]
+            needed = {config for config, _ in pairs}
+            needed |= {frame.before for _, trace in pairs for frame in trace.frames}
+            new = self.plain.compact(needed)
+
+            def renamed(pair: Pair) -> Pair:
+                config, trace = pair
+                frames = tuple(frame._replace(before=new[frame.before]) for frame in trace.frames)
+                return new[config], trace._replace(frames=frames)
+
+            self._forget()
+            return self.pairs.keep(kept, renamed)
 
     def continues(self, state: int, data: bytes) -> bool:
         """Whether `advance` would not be DEAD; no state is kept, since a mask asks for tens of thousands of tokens."""
@@ -178,7 +202,7 @@ class DistinctConfigurations:
         """Length of `shortest`."""
         known = self._distance.get(state)
         if known is None:
-            known = self._distance[state] = len(self.shortest(state))
+            known = self._distance.remember(state, len(self.shortest(state)))
         return known
 
     def shortest(self, state: int, limit: int = 1 << 20) -> bytes:
@@ -275,7 +299,7 @@ class DistinctConfigurations:
                 if origin != DEAD:
                     kept.append((node, origin, attr))
             known = config if kept == kernel else self.plain.gather(kept) if kept else DEAD
-            self._left[config, before] = known
+            self._left.remember((config, before), known)
         return known
 
     # -------------------------------------------------------------------------------------------------- viability
@@ -304,7 +328,7 @@ class DistinctConfigurations:
         if known is None:
             after = [self.plain.advance(config, bytes((byte,))) for byte in LETTERS]
             known = UNBOUNDED if config in after else len(LETTERS) - after.count(DEAD)
-            self._ways[config] = known
+            self._ways.remember(config, known)
         return known
 
     def _ends_well(self, config: int, trace: Trace) -> bool:
@@ -374,9 +398,7 @@ class DistinctConfigurations:
         """The shortest completion of a configuration, whatever was written."""
         known = self._shortest.get(config)
         if known is None:
-            if len(self._shortest) >= MOST_REMEMBERED:
-                self._shortest.clear()
-            known = self._shortest[config] = self.plain.shortest(config, limit)
+            known = self._shortest.remember(config, self.plain.shortest(config, limit))
         return known
 
 

@@ -18,13 +18,10 @@ from string import ascii_lowercase
 import numpy as np
 from numpy.typing import NDArray
 
-from structgen.automata import build
-from structgen.automata.lexed.masks import LexedMasks
 from structgen.automata.masks import MaskTable
-from structgen.automata.trie import TokenTrie
 from structgen.grammars.ir import NEVER
 from structgen.kernels.layout import DEAD
-from structgen.unique.automaton import Automaton, DistinctConfigurations
+from structgen.unique.automaton import DistinctConfigurations
 from structgen.unique.trace import (
     OUTSIDE,
     Frame,
@@ -39,7 +36,7 @@ from structgen.unique.trace import (
 )
 from structgen.vocabulary import Vocabulary
 
-__all__ = ["DistinctMasks", "masks_of"]
+__all__ = ["DistinctMasks"]
 
 MOST_ROWS = 256
 Row = NDArray[np.uint32]
@@ -47,14 +44,6 @@ NUMBER = re.compile(rb"[ \t\r\n]*[-+.eE0-9]+[ \t\r\n]*\Z")
 OPENING = re.compile(rb'[ \t\r\n]*"([^"\\]*)')
 WORD = re.compile(rb"[ \t\r\n]*[a-z]+[ \t\r\n]*\Z")
 MORE = re.compile(rb".*?[,:].*[^] \t\r\n},:]", re.DOTALL)
-
-
-def masks_of(automaton: Automaton, trie: TokenTrie, vocabulary: Vocabulary) -> MaskTable | LexedMasks | DistinctMasks:
-    """The mask rows of an automaton over a vocabulary."""
-    if isinstance(automaton, DistinctConfigurations):
-        plain = MaskTable(automaton.plain, trie, vocabulary.stop_ids)
-        return DistinctMasks(automaton, plain, vocabulary)
-    return build.masks_of(automaton, trie, vocabulary.stop_ids)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,6 +148,11 @@ class DistinctMasks:
                     self._rows.clear()
                 self._rows[state] = row
         return row
+
+    def drop_rows(self) -> None:
+        """Forget all rows; whoever asks for one has it computed again."""
+        self._masks.drop_rows()
+        self._rows, self._endings = {}, {}
 
     def _compute(self, state: int) -> Row:
         config, trace = self._configurations.pairs[state]

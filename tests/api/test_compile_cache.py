@@ -32,7 +32,7 @@ def test_the_least_recently_used_goes_first() -> None:
 
 
 def test_bytes_are_bounded_too() -> None:
-    size = made("x")[0].configurations.nbytes
+    size = made("x")[0].automaton.nbytes
     cache = Remembered(most_bytes=3 * size)
     for key in "abcdef":
         cache.get(key, lambda key=key: made(key))

@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from strategies import EOS, VOCABULARY, all_texts, grammars, small_grammars
 
-from structgen.automata import masks
 from structgen.automata.configurations import Configurations
 from structgen.automata.masks import MaskTable
 from structgen.automata.network import build_network
+from structgen.automata.policy import WalkPolicy
 from structgen.automata.reference import Reference
 from structgen.automata.trie import build_trie
 from structgen.errors import Unsatisfiable
@@ -26,7 +26,7 @@ from structgen.kernels.layout import DEAD, START
 TRIE = build_trie(b"".join(VOCABULARY), np.cumsum([0, *map(len, VOCABULARY)]).astype(np.int64))
 
 
-def check(grammar: Grammar, longest: int, masks_to: int) -> bool:
+def check(grammar: Grammar, longest: int, masks_to: int, policy: WalkPolicy) -> bool:
     """Compare everything on all texts up to `longest` bytes; False for an empty language."""
     oracle = Reference(grammar)
     try:
@@ -37,7 +37,7 @@ def check(grammar: Grammar, longest: int, masks_to: int) -> bool:
     assert not oracle.empty, grammar
     networks.validate()
     automaton = Configurations(networks)
-    table = MaskTable(automaton, TRIE, (EOS,), check=True)
+    table = MaskTable(automaton, TRIE, (EOS,), policy=policy, check=True)
     distances: dict[int, list[int]] = {}
     for text in all_texts(longest):
         state = automaton.advance(START, text)
@@ -62,27 +62,26 @@ def check(grammar: Grammar, longest: int, masks_to: int) -> bool:
 @pytest.fixture(
     params=[(400, 4000), (-1, 4000), (-1, -1)], ids=["walked", "learnt when wanted again", "learnt at once"]
 )
-def long_walk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def policy(request: pytest.FixtureRequest) -> WalkPolicy:
     """What counts as a short walk, and as a long one."""
     short, long = request.param
-    monkeypatch.setattr(masks, "SHORT_WALK", short)
-    monkeypatch.setattr(masks, "LONG_WALK", long)
+    return WalkPolicy(short=short, long=long)
 
 
-def test_every_small_grammar_on_every_short_text(long_walk: None) -> None:
-    outcomes = [check(grammar, longest=4, masks_to=2) for grammar in small_grammars()]
+def test_every_small_grammar_on_every_short_text(policy: WalkPolicy) -> None:
+    outcomes = [check(grammar, longest=4, masks_to=2, policy=policy) for grammar in small_grammars()]
     assert len(outcomes) > 500
     assert outcomes.count(True) > 300
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(grammars())
-def test_random_grammars(long_walk: None, grammar: Grammar) -> None:
-    check(grammar, longest=4, masks_to=2)
+def test_random_grammars(policy: WalkPolicy, grammar: Grammar) -> None:
+    check(grammar, longest=4, masks_to=2, policy=policy)
 
 
 @pytest.mark.slow
 @settings(max_examples=3000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(grammars())
-def test_many_random_grammars(long_walk: None, grammar: Grammar) -> None:
-    check(grammar, longest=5, masks_to=3)
+def test_many_random_grammars(policy: WalkPolicy, grammar: Grammar) -> None:
+    check(grammar, longest=5, masks_to=3, policy=policy)

@@ -8,10 +8,10 @@ import random
 import numpy as np
 import pytest
 
-from structgen.automata import local, masks, trie
 from structgen.automata.configurations import Configurations
 from structgen.automata.masks import MaskTable
 from structgen.automata.network import build_network
+from structgen.automata.policy import WalkPolicy
 from structgen.automata.reference import Reference
 from structgen.automata.terminals.mark import with_terminals
 from structgen.automata.terminals.registry import registry_of
@@ -132,15 +132,12 @@ BYTES = [b"", *(word.encode() for word in WORDS), b"\xc3", b"\xa9"]
 
 
 @pytest.mark.parametrize("learn", [False, True])
-def test_every_row_equals_its_full_walk(learn: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trie, "LARGE", 3)
-    monkeypatch.setattr(masks, "LONG_WALK", -1)
-    if learn:
-        monkeypatch.setattr(local.Terminal, "wanted", lambda terminal, items: True)
+def test_every_row_equals_its_full_walk(learn: bool) -> None:
     tokens = build_trie(b"".join(BYTES), np.cumsum([0, *map(len, BYTES)]).astype(np.int64))
-    assert {int(tokens.arrays.byte[node]) for node in tokens.sections} >= set(b" .")
+    assert {int(tokens.arrays.byte[node]) for node in tokens.sections(3)} >= set(b" .")
     automaton = Configurations(build_network(compile_gbnf(CODE)[0]))
-    table = MaskTable(automaton, tokens, (0,), check=True)
+    policy = WalkPolicy(long=-1, section=3, below=0 if learn else 4)
+    table = MaskTable(automaton, tokens, (0,), check=True, policy=policy)
     rng = random.Random(1)
     for _ in range(60):
         state = START

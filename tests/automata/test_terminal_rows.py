@@ -8,17 +8,19 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from structgen.automata import local, masks
 from structgen.automata.configurations import Configurations
 from structgen.automata.masks import MaskTable
 from structgen.automata.network import build_network
-from structgen.automata.terminals import registry as registry
+from structgen.automata.policy import WalkPolicy
+from structgen.automata.terminals import registry
 from structgen.automata.terminals.registry import TerminalRegistry, registry_of
+from structgen.automata.terminals.terminal import AWAKE
 from structgen.automata.trie import build_trie
 from structgen.grammars.ir import ByteSet, Grammar, Literal, Repeat, Rule, Seq, Terminal, alt, seq
 from structgen.grammars.json_schema import JsonStyle, compile_schema
 from structgen.kernels.layout import START
 
+LEARN = WalkPolicy(long=-1)  # every row is learnt at once
 WORDS = [
     *'":name{},xé\\-中',
     '":',
@@ -63,27 +65,23 @@ def walks(automaton: Configurations, seed: int) -> Iterator[int]:
 
 @pytest.mark.parametrize("style", [JsonStyle(), JsonStyle.any(), JsonStyle(ascii_only=True)], ids=str)
 @pytest.mark.parametrize("number", range(len(SCHEMAS)))
-def test_every_row_equals_its_full_walk(number: int, style: JsonStyle, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(masks, "LONG_WALK", -1)
+def test_every_row_equals_its_full_walk(number: int, style: JsonStyle) -> None:
     networks = build_network(compile_schema(SCHEMAS[number], style=style).grammar)
     networks.validate()
     automaton = Configurations(networks)
-    table = MaskTable(automaton, TRIE, (0,), check=True)
+    table = MaskTable(automaton, TRIE, (0,), check=True, policy=LEARN)
     for state in walks(automaton, number):
         table.row(state)
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 3), (2, 5), (0, None), (3, None), (0, 400), (7, 400)])
-def test_counts_under_any_bounds_come_from_one_survey(
-    low: int, high: int | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(masks, "LONG_WALK", -1)
+def test_counts_under_any_bounds_come_from_one_survey(low: int, high: int | None) -> None:
     unit = alt(ByteSet.of(b"abx"), Literal(b"name"))
     grammar = Grammar(
         (Rule("r", Seq((Literal(b"1"), Terminal(seq(Literal(b'"'), Repeat(unit, low, high), Literal(b'"')))))),)
     )
     automaton = Configurations(build_network(grammar))
-    table = MaskTable(automaton, TRIE, (0,), check=True)
+    table = MaskTable(automaton, TRIE, (0,), check=True, policy=LEARN)
     for count in range(12):
         state = automaton.advance(START, b'1"' + b"x" * count)
         if state:
@@ -93,13 +91,12 @@ def test_counts_under_any_bounds_come_from_one_survey(
     assert not body.counted or all(len(items) == 1 for items in registry_of(TRIE).terminal(body)._surveys)
 
 
-def test_a_shared_expression_is_surveyed_once_for_all_grammars(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(masks, "LONG_WALK", -1)
+def test_a_terminal_is_surveyed_once_for_all_grammars() -> None:
     string = Terminal(seq(Literal(b'"'), Repeat(ByteSet.of(b"namex")), Literal(b'"')))
     surveys = []
     for before in (b"1", b"12"):
         automaton = Configurations(build_network(Grammar((Rule("r", seq(Literal(before), string)),))))
-        table = MaskTable(automaton, TRIE, (0,), check=True)
+        table = MaskTable(automaton, TRIE, (0,), check=True, policy=LEARN)
         table.row(automaton.advance(START, before + b'"na'))
         body = next(iter(automaton.networks.terminals.values()))
         surveys.append(dict(registry_of(TRIE).terminal(body)._rows))
@@ -111,7 +108,7 @@ def test_terminals_go_with_the_last_grammar_that_uses_them(monkeypatch: pytest.M
     monkeypatch.setattr(registry, "MOST_RECENT", 2)
     monkeypatch.setattr(registry, "SETTLED", 1)
     rows, used = TerminalRegistry(TRIE), []
-    for number in range(4 * local.AWAKE):
+    for number in range(4 * AWAKE):
         string = Terminal(seq(Literal(b'"%d' % number), Repeat(ByteSet.of(b"namex")), Literal(b'"')))
         (body,) = build_network(Grammar((Rule("r", string),))).terminals.values()
         terminal = rows.terminal(body)
@@ -122,7 +119,7 @@ def test_terminals_go_with_the_last_grammar_that_uses_them(monkeypatch: pytest.M
             used.append(terminal)
     assert len(used) < len(rows._terminals) <= len(used) + 3
     awake = [one for one in used if one._automaton is not None and one._automaton() is not None]
-    assert 0 < len(awake) <= local.AWAKE
+    assert 0 < len(awake) <= AWAKE
     assert all(one.automaton is one.automaton for one in used)
 
 
@@ -130,19 +127,20 @@ def test_an_ambiguous_count_is_walked() -> None:
     unit = alt(Literal(b"x"), Literal(b"xx"))
     grammar = Grammar((Rule("r", Terminal(seq(Repeat(unit, 2, 5), Literal(b'"')))),))
     automaton = Configurations(build_network(grammar))
-    table = MaskTable(automaton, TRIE, (0,), check=True)
+    table = MaskTable(automaton, TRIE, (0,), check=True, policy=LEARN)
     for count in range(11):
         table.row(automaton.advance(START, b"x" * count))
 
 
-def test_rows_found_by_other_grammars_since(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_found_by_other_grammars_since() -> None:
     """The index of a terminal grows while another grammar has the addresses of its arrays."""
-    monkeypatch.setattr(masks, "LONG_WALK", -1)
     string = Terminal(seq(*(alt(Literal(byte), ByteSet.of(b"xe")) for byte in (b"n", b"a", b"m", b"e") * 8)))
     tables = []
     for before in (b"1", b"12"):
         automaton = Configurations(build_network(Grammar((Rule("r", seq(Literal(before), string)),))))
-        tables.append((automaton, MaskTable(automaton, TRIE, (0,), check=True), automaton.advance(START, before)))
+        tables.append(
+            (automaton, MaskTable(automaton, TRIE, (0,), check=True, policy=LEARN), automaton.advance(START, before))
+        )
     for step in range(30):
         for automaton, table, state in tables if step % 2 else tables[::-1]:
             table.row(automaton.advance(state, b"x" * step))

@@ -86,7 +86,7 @@ def test_special_tokens_are_symbols_in_a_token_table(device: str) -> None:
     while pending:
         state = pending.pop()
         for token in range(vocabulary.size):
-            after, found = constraint.next_state(state, token), int(table.next[number[state], token])
+            after, found = constraint.step(state, token), int(table.next[number[state], token])
             if after not in number:
                 number[after] = found
                 pending.append(after)

@@ -90,6 +90,9 @@ class OldForward(torch.nn.Module):
         self.inner, self.config, self.generation_config = model, model.config, model.generation_config
         self.device, self.name, self.seen = model.device, name, []
 
+    def get_input_embeddings(self) -> Any:
+        return self.inner.get_input_embeddings()
+
     def get_output_embeddings(self) -> Any:
         return self.inner.get_output_embeddings()
 

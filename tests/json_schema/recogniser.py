@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 from structgen.grammars.ir import Alt, ByteSet, Expr, Grammar, Graph, Literal, Ref, Repeat, Seq, Terminal, Unordered
 from structgen.kernels.layout import START
-from structgen.unique.automaton import automaton_of
+from structgen.kinds import automaton_of
 
 
 class Recogniser:

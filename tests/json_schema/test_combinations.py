@@ -17,7 +17,7 @@ from benchmarks.random_schemas import DIALECTS, near, random_schema
 from structgen.errors import UnsupportedSchema
 from structgen.grammars.json_schema import JsonStyle, compile_schema
 from structgen.kernels.layout import DEAD, START
-from structgen.unique.automaton import automaton_of
+from structgen.kinds import automaton_of
 
 checks = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 

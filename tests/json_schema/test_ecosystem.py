@@ -10,7 +10,7 @@ import pytest
 
 from structgen.grammars.json_schema import JsonStyle, compile_schema
 from structgen.kernels.layout import START
-from structgen.unique.automaton import automaton_of
+from structgen.kinds import automaton_of
 
 Case = tuple[dict[str, Any], list[Any], list[Any]]
 

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 import structgen as sg
-from structgen.automata.build import Automaton, automaton_of
 from structgen.automata.lexed.automaton import LexedConfigurations
 from structgen.compiler import compile_grammar
 from structgen.errors import GrammarError, OptionError
 from structgen.grammars.lark import LarkGrammar, compile_lark
+from structgen.kinds import automaton_of
+from structgen.protocols import LazyAutomaton
 from tests.lark.grammars import AMBIGUOUS, GRAMMARS, PYTHON_SUBSET, TEXTS, SubsetBlocks
 
 LETTERS = [bytes([byte]) for byte in range(0x20, 0x7F)] + [b"\n", b"\t", "é".encode(), "😀".encode()]
@@ -39,15 +40,15 @@ def parses(parser: lark.Lark, text: str) -> bool:
 
 
 @cache
-def automaton(name: str) -> Automaton:
+def automaton(name: str) -> LazyAutomaton:
     return automaton_of(compile_lark(GRAMMARS[name])[0])
 
 
-def accepts(machine: Automaton, text: str) -> bool:
+def accepts(machine: LazyAutomaton, text: str) -> bool:
     return machine.is_accepting(machine.advance(2, text.encode()))
 
 
-def sample(machine: Automaton, rng: random.Random, length: int) -> str:
+def sample(machine: LazyAutomaton, rng: random.Random, length: int) -> str:
     """Random characters, then the shortest completion."""
     state, out = 2, b""
     for _ in range(length):

@@ -1,0 +1,30 @@
+"""When a mask is walked and when terminal rows are learnt for it: the thresholds of automata/masks.py as one value.
+
+Costs are counted as kernels/walks.py counts them: one per trie node that is visited, more for a new configuration.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["WalkPolicy"]
+
+
+@dataclass(frozen=True, slots=True)
+class WalkPolicy:
+    """Rows are right under every policy (tests pass extreme ones); only what they cost differs.
+
+    field      meaning, and where its value comes from
+    short      up to this cost a walk is done again each time: a terminal row in its place takes 3 µs
+    long       from this cost on a terminal row is learnt at once: a survey takes about 3 ms over 128,256 tokens
+    patience   between the two, a row is learnt the time after it was wanted so often ...
+    below      ... or so often, where it is of the tokens below one node of the trie only
+    section    children of the trie's root with more nodes than this below them (a blank) are masks of their own, in
+               grammars whose front end marked no terminals
+    """
+
+    short: int = 400
+    long: int = 4_000
+    patience: int = 1
+    below: int = 4
+    section: int = 4_000

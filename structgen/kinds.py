@@ -1,0 +1,64 @@
+"""Kinds of grammars: which automaton runs one, and which masks go with it. Another kind is one line here.
+
+PLAIN    grammar IR                                   Earley configurations         automata/
+UNIQUE   grammar IR, elements of some arrays differ   pairs of those and a trace    unique/
+LEXED    a Lark grammar with a lexer                  LALR behind a lexer           automata/lexed/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
+
+from structgen.automata.configurations import Configurations
+from structgen.automata.lexed.automaton import LexedConfigurations
+from structgen.automata.lexed.masks import LexedMasks
+from structgen.automata.masks import MaskTable
+from structgen.automata.network import build_network
+from structgen.automata.trie import TokenTrie
+from structgen.grammars.ir import Grammar
+from structgen.grammars.ir_lr import LexedGrammar
+from structgen.protocols import LazyAutomaton, MaskSource
+from structgen.unique.automaton import unique_automaton
+from structgen.unique.masks import DistinctMasks
+from structgen.vocabulary import Vocabulary
+
+__all__ = ["AnyGrammar", "Kind", "automaton_of", "kind_of"]
+
+AnyGrammar: TypeAlias = Grammar | LexedGrammar
+
+
+class Kind(NamedTuple):
+    """`automaton`: of a grammar of this kind, before its first byte; raises Unsatisfiable (empty language) or
+    LimitExceeded. `masks`: its rows over a vocabulary."""
+
+    automaton: Callable[[Any], LazyAutomaton]
+    masks: Callable[[Any, TokenTrie, Vocabulary], MaskSource]
+
+
+PLAIN = Kind(
+    lambda grammar: Configurations(build_network(grammar)),
+    lambda automaton, trie, vocabulary: MaskTable(automaton, trie, vocabulary.stop_ids),
+)
+UNIQUE = Kind(
+    unique_automaton,
+    lambda automaton, trie, vocabulary: DistinctMasks(
+        automaton, MaskTable(automaton.plain, trie, vocabulary.stop_ids), vocabulary
+    ),
+)
+LEXED = Kind(
+    LexedConfigurations,
+    lambda automaton, trie, vocabulary: LexedMasks(automaton, trie, vocabulary.stop_ids),
+)
+
+
+def kind_of(grammar: AnyGrammar) -> Kind:
+    """The kind of a grammar."""
+    if isinstance(grammar, LexedGrammar):
+        return LEXED
+    return UNIQUE if grammar.distinct else PLAIN
+
+
+def automaton_of(grammar: AnyGrammar) -> LazyAutomaton:
+    """The automaton of a grammar before its first byte. Raises Unsatisfiable (empty language) or LimitExceeded."""
+    return kind_of(grammar).automaton(grammar)
