@@ -12,6 +12,8 @@ import weakref
 from collections import OrderedDict
 from typing import Any, Protocol
 
+from structgen.memory import Held, register
+
 __all__ = ["MEMOS", "ROWS", "MemoBudget", "RowBudget"]
 
 
@@ -56,8 +58,22 @@ class RowBudget:
         with self._lock:
             self.used -= self._owners.pop(owner, 0)
 
+    def held(self) -> Held:
+        """For memory.register."""
+        return Held(len(self._owners), self.used, most_bytes=self.limit)
+
+    def clear(self) -> None:
+        """All owners lose their rows."""
+        with self._lock:
+            for reference in list(self._owners):
+                self.forget(reference)
+                held: RowOwner | None = reference()
+                if held is not None:
+                    held.drop_rows()
+
 
 ROWS = RowBudget(128 << 20)
+register("automata.budget.mask_rows", ROWS.held, ROWS.clear)
 
 
 class MemoOwner(Protocol):
@@ -118,5 +134,19 @@ class MemoBudget:
                 total -= size - self._owners[reference]
                 released += 1
 
+    def held(self) -> Held:
+        """For memory.register."""
+        with self._lock:
+            alive = [owner for reference in list(self._owners) if (owner := reference()) is not None]
+        return Held(len(alive), sum(owner.memo_bytes for owner in alive), most_bytes=self.limit)
+
+    def clear(self) -> None:
+        """All owners that nobody uses forget their states."""
+        with self._lock:
+            alive = [owner for reference in list(self._owners) if (owner := reference()) is not None]
+        for owner in alive:
+            owner.release()
+
 
 MEMOS = MemoBudget(128 << 20)
+register("automata.budget.states", MEMOS.held, MEMOS.clear)

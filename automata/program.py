@@ -38,6 +38,7 @@ from structgen.kernels.layout import (
     DO_UNORDERED,
     EXACT,
 )
+from structgen.memory import Bounded, register
 
 __all__ = ["MAX_MEMBERS", "Program", "write_program"]
 
@@ -87,10 +88,11 @@ class Program:
 
 _numbers = itertools.count()
 _by_program: weakref.WeakValueDictionary[str, TerminalBody] = weakref.WeakValueDictionary()
-_known: dict[tuple[int, bool], _Known] = {}
-_known_bytes = [0]
-_known_rules: dict[int, _KnownRule] = {}
-_known_labels: dict[tuple[int, bool], _Label] = {}
+_known: Bounded[tuple[int, bool], _Known] = Bounded(MOST_REMEMBERED, most_bytes=MOST_BYTES)
+_known_rules: Bounded[int, _KnownRule] = Bounded(MOST_RULES)
+_known_labels: Bounded[tuple[int, bool], _Label] = Bounded(MOST_REMEMBERED)
+for _name, _memo in (("expressions", _known), ("rules", _known_rules), ("labels", _known_labels)):
+    register(f"automata.program.{_name}", _memo.held, _memo.clear)
 
 
 def write_program(grammar: Grammar) -> Program:
@@ -113,13 +115,8 @@ def write_program(grammar: Grammar) -> Program:
 
 
 def _remember(key: tuple[int, bool], known: _Known) -> None:
-    if len(known.words) > MOST_BYTES >> 3:
-        return
-    _known_bytes[0] += len(known.words)
-    if len(_known) >= MOST_REMEMBERED or _known_bytes[0] > MOST_BYTES:
-        _known.clear()
-        _known_bytes[0] = len(known.words)
-    _known[key] = known
+    if len(known.words) <= MOST_BYTES >> 3:
+        _known.remember(key, known, len(known.words))
 
 
 @lru_cache(maxsize=65_536)
@@ -169,9 +166,7 @@ class _Writer:
             known = _KnownRule(body, words, self.extra, tuple(self.called), tuple(self.terminals.values()))
             self.called, self.terminals, self.extra = called, outer, extra
             if common and len(self.bodies) == bodies:
-                if len(_known_rules) >= MOST_RULES:
-                    _known_rules.clear()
-                _known_rules[id(body)] = known
+                _known_rules.remember(id(body), known)
         self.called.extend(known.called)
         self.extra += known.extra
         self.terminals.update((entry.number, entry) for entry in known.terminals)
@@ -309,9 +304,7 @@ class _Writer:
         size = self.extra - extra + 2 * len(parts) + sum(map(len, parts)) // 8
         known, self.extra = _Label(label, parts, size, terminals), extra
         if self.calls == calls:
-            if len(_known_labels) >= MOST_REMEMBERED:
-                _known_labels.clear()
-            _known_labels[id(label), inside] = known
+            _known_labels.remember((id(label), inside), known)
         return known
 
     def _parts(self, label: Expr, inside: bool) -> Iterable[bytes]:

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from structgen.memory import Held, register
+
 __all__ = ["LARGE", "Slab", "give_back", "transitions"]
 
 LARGE = 1 << 20  # bytes from which copying takes longer
@@ -23,6 +25,11 @@ SPARE, USED = 8, 2048  # slabs that are kept for other grammars, and the most ro
 _PRIVATE = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
 
 _spare: deque[Slab] = deque(maxlen=SPARE)
+register(
+    "automata.slabs.spare",
+    lambda: Held(len(_spare), sum(s.nbytes for s in list(_spare)), SPARE),
+    lambda: _spare.clear(),
+)
 
 
 class Slab:

@@ -58,7 +58,8 @@ if TYPE_CHECKING:
     from structgen.grammars.json_schema.style import JsonStyle
     from structgen.grammars.lark import LarkGrammar
     from structgen.integrations.transformers import LogitsProcessor
-    from structgen.matcher import Constraint, Matcher
+    from structgen.matcher import Constraint, Lease, Matcher
+    from structgen.memory import Cache, caches, clear_caches
     from structgen.options import Limits
     from structgen.python_types.types import json_schema
     from structgen.samplers.predicates import Potential, Predicate
@@ -72,12 +73,14 @@ __version__ = _VERSION
 __all__ = [
     "Budget",
     "BudgetTooSmall",
+    "Cache",
     "Constraint",
     "GrammarError",
     "InvariantError",
     "JsonStyle",
     "Language",
     "LarkGrammar",
+    "Lease",
     "LimitExceeded",
     "Limits",
     "LogitsProcessor",
@@ -111,7 +114,9 @@ __all__ = [
     "agenerate",
     "agenerate_result",
     "avoiding",
+    "caches",
     "choices",
+    "clear_caches",
     "compile",
     "containing",
     "fill_masks",
@@ -155,7 +160,8 @@ _HOMES = {
     "structgen.integrations.transformers": ("LogitsProcessor",),
     "structgen.grammars.json_schema.style": ("JsonStyle",),
     "structgen.grammars.lark": ("LarkGrammar",),
-    "structgen.matcher": ("Constraint", "Matcher"),
+    "structgen.matcher": ("Constraint", "Lease", "Matcher"),
+    "structgen.memory": ("Cache", "caches", "clear_caches"),
     "structgen.options": ("Limits",),
     "structgen.constraint_files": ("load_constraint", "save_constraint"),
     "structgen.samplers.predicates": ("Potential", "Predicate"),

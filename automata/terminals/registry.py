@@ -15,6 +15,7 @@ from structgen.automata.terminals.body import TerminalBody
 from structgen.automata.terminals.rows import Stored
 from structgen.automata.terminals.terminal import SurveyedTerminal
 from structgen.automata.trie import TokenTrie
+from structgen.memory import Held, register
 
 __all__ = ["TerminalRegistry", "registry_of"]
 
@@ -82,6 +83,25 @@ class TerminalRegistry:
 
 _shared: weakref.WeakKeyDictionary[TokenTrie, TerminalRegistry] = weakref.WeakKeyDictionary()
 _guard = threading.Lock()
+
+
+def _held() -> Held:
+    with _guard:
+        registries = list(_shared.values())
+    terminals = [terminal for registry in registries for terminal in list(registry._recent.values())]
+    return Held(len(terminals), sum(terminal.nbytes for terminal in terminals), MOST_RECENT, RECENT_BYTES)
+
+
+def _clear() -> None:
+    """Terminals go with the last grammar that uses them."""
+    with _guard:
+        registries = list(_shared.values())
+    for registry in registries:
+        with registry.lock:
+            registry._recent.clear()
+
+
+register("automata.terminals.rows", _held, _clear)
 
 
 def registry_of(trie: TokenTrie) -> TerminalRegistry:

@@ -36,6 +36,7 @@ from structgen.kernels.handles import handle
 from structgen.kernels.layout import BRANCH, SPAN_FIRST, START, Trie
 from structgen.kernels.survey import find_exits
 from structgen.kernels.trie import mark_leaving
+from structgen.memory import Held, register
 
 __all__ = ["SurveyedTerminal"]
 
@@ -46,6 +47,9 @@ AWAKE = 8  # automata of terminals: each holds some megabytes, and is made again
 MANY_EXITS = 1 << 11
 
 _awake: deque[Configurations] = deque(maxlen=AWAKE)
+register(
+    "automata.terminals.automata", lambda: Held(len(_awake), sum(a.nbytes for a in list(_awake)), AWAKE), _awake.clear
+)
 
 
 class SurveyedTerminal:

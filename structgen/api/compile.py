@@ -29,6 +29,7 @@ from structgen.grammars.ir_lr import LexedGrammar
 from structgen.grammars.json_schema.style import JsonStyle
 from structgen.kinds import AnyGrammar
 from structgen.matcher import Constraint
+from structgen.memory import Held, register
 from structgen.options import Limits
 from structgen.vocabulary import Vocabulary
 
@@ -78,13 +79,25 @@ class Remembered:
         return made
 
     def _shrink(self) -> None:
-        sizes = {key: constraint.automaton.nbytes for key, (constraint, _) in self._kept.items()}
+        sizes = {key: constraint.memo_bytes for key, (constraint, _) in self._kept.items()}
         total = sum(sizes.values())
         while len(self._kept) > self._most or (total > self._most_bytes and len(self._kept) > 1):
             total -= sizes[self._kept.popitem(last=False)[0]]
 
+    def held(self) -> Held:
+        """For memory.register."""
+        with self._lock:
+            kept = [constraint for constraint, _ in self._kept.values()]
+        return Held(len(kept), sum(constraint.memo_bytes for constraint in kept), self._most, self._most_bytes)
+
+    def clear(self) -> None:
+        """Forget all; what is in use stays alive with its matchers."""
+        with self._lock:
+            self._kept.clear()
+
 
 _remembered = Remembered()
+register("api.compile.constraints", lambda: _remembered.held(), lambda: _remembered.clear())
 
 
 def compile(

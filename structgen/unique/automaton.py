@@ -27,11 +27,12 @@ from itertools import count
 from typing import Any
 
 from structgen.automata.configurations import Configurations
+from structgen.automata.interned import Interned
 from structgen.automata.network import build_network
-from structgen.automata.product import Bounded, Interned
 from structgen.errors import LimitExceeded, Unsatisfiable
 from structgen.grammars.ir import NEVER, NOTHING, Grammar, Literal, Ref, Rule, alt, seq
 from structgen.kernels.layout import DEAD, FINISHED, RULE, START
+from structgen.memory import Bounded
 from structgen.unique.trace import (
     BACKSLASH,
     CLOSE_LIST,

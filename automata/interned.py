@@ -1,7 +1,7 @@
 """Automata whose states are more than one int, as ints again: values by number.
 
 A product of two automata (arrays of distinct elements, monitors) has pairs as states. `Interned` numbers them, so that
-matchers, forks and rollback need not know; `Bounded` is the memo of such an automaton. Cost: a dictionary look-up.
+matchers, forks and rollback need not know. Cost: a dictionary look-up.
 """
 
 from __future__ import annotations
@@ -12,11 +12,9 @@ from typing import Generic, TypeVar
 from structgen.errors import LimitExceeded
 from structgen.kernels.layout import START
 
-__all__ = ["Bounded", "Interned"]
+__all__ = ["Interned"]
 
 T = TypeVar("T", bound=Hashable)
-K = TypeVar("K", bound=Hashable)
-V = TypeVar("V")
 
 
 class Interned(Generic[T]):
@@ -55,18 +53,3 @@ class Interned(Generic[T]):
         self._values = [self._values[old] if old <= START else renamed(self._values[old]) for old in kept]
         self._numbers = {value: number for number, value in enumerate(self._values)}
         return {old: new for new, old in enumerate(kept)}
-
-
-class Bounded(dict[K, V]):
-    """A memo of at most `most` entries: where another would be too much, all are forgotten first."""
-
-    def __init__(self, most: int) -> None:
-        super().__init__()
-        self.most = most
-
-    def remember(self, key: K, value: V) -> V:
-        """Note and return a value."""
-        if len(self) >= self.most and key not in self:
-            self.clear()
-        self[key] = value
-        return value

@@ -1,0 +1,86 @@
+"""What a process remembers, by name: how much it is, how much it may become, and how to have it forgotten.
+
+Everything here is a memo: forgetting costs time, never a result. Memos of functions (functools.lru_cache) are found in
+the modules of this library that are loaded; whatever else remembers registers itself when its module is imported.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Hashable
+from typing import NamedTuple, TypeVar
+
+__all__ = ["Bounded", "Cache", "Held", "caches", "clear_caches", "register"]
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Held(NamedTuple):
+    """What a memo holds: entries and bytes, and the most it may; None where it is not counted or not bounded so."""
+
+    entries: int
+    nbytes: int | None = None
+    most: int | None = None
+    most_bytes: int | None = None
+
+
+class Cache(NamedTuple):
+    """One memo: `name`, what it `held` when it was looked at, and `clear()`."""
+
+    name: str
+    held: Held
+    clear: Callable[[], object]
+
+
+_registered: dict[str, tuple[Callable[[], Held], Callable[[], object]]] = {}
+
+
+def register(name: str, look: Callable[[], Held], clear: Callable[[], object]) -> None:
+    """Make a memo known under `name` (module.what)."""
+    _registered[name] = look, clear
+
+
+def caches() -> list[Cache]:
+    """Every memo of the process, the largest first; those of functions after those that count bytes."""
+    found = [Cache(name, look(), clear) for name, (look, clear) in _registered.items()]
+    for name, module in list(sys.modules.items()):
+        if name.startswith("structgen."):
+            for attribute, function in list(vars(module).items()):
+                if hasattr(function, "cache_info") and getattr(function, "__module__", None) == name:
+                    info = function.cache_info()
+                    held = Held(info.currsize, None, info.maxsize)
+                    found.append(Cache(f"{name.removeprefix('structgen.')}.{attribute}", held, function.cache_clear))
+    return sorted(found, key=lambda cache: (-(cache.held.nbytes or 0), -cache.held.entries, cache.name))
+
+
+def clear_caches() -> None:
+    """Forget everything that `caches` lists. What is in use stays alive with whoever uses it."""
+    for cache in caches():
+        cache.clear()
+
+
+class Bounded(dict[K, V]):
+    """A memo of at most `most` entries and `most_bytes`: where another would be too much, all are forgotten first."""
+
+    def __init__(self, most: int, *, most_bytes: int | None = None) -> None:
+        super().__init__()
+        self.most, self.most_bytes, self.nbytes = most, most_bytes, 0
+
+    def remember(self, key: K, value: V, nbytes: int = 0) -> V:
+        """Note and return a value that takes so many bytes."""
+        full = self.most_bytes is not None and self.nbytes + nbytes > self.most_bytes
+        if full or (len(self) >= self.most and key not in self):
+            self.clear()
+        self.nbytes += nbytes
+        self[key] = value
+        return value
+
+    def clear(self) -> None:
+        """Forget all."""
+        super().clear()
+        self.nbytes = 0
+
+    def held(self) -> Held:
+        """For `register`."""
+        return Held(len(self), self.nbytes if self.most_bytes is not None else None, self.most, self.most_bytes)

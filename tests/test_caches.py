@@ -1,0 +1,73 @@
+"""What a process remembers can be asked for and cleared, and clearing changes no result."""
+
+from __future__ import annotations
+
+import gc
+
+import structgen as sg
+from structgen.memory import Bounded, Held, register
+from structgen.vocabulary import Vocabulary
+
+VOCABULARY = Vocabulary.from_bytes([b"<end>", *(bytes([byte]) for byte in range(32, 127))], eos=[0])
+SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}, "b": {"multipleOf": 0.01}}}
+
+
+def held(name: str) -> Held:
+    (found,) = [cache.held for cache in sg.caches() if cache.name == name]
+    return found
+
+
+def test_caches_say_who_holds_how_much() -> None:
+    sg.clear_caches()
+    gc.collect()
+    rows = held("automata.budget.mask_rows").nbytes
+    assert held("api.compile.constraints").entries == 0
+    constraint = sg.compile(schema=SCHEMA, vocabulary=VOCABULARY)
+    mask = constraint.matcher().mask()
+    assert held("api.compile.constraints").entries == 1
+    assert held("automata.budget.mask_rows").nbytes == (rows or 0) + mask.nbytes
+    assert held("automata.budget.states").entries >= 1
+    assert held("grammars.json_schema.lowering._common").entries >= 1
+    names = [cache.name for cache in sg.caches()]
+    assert len(names) == len(set(names)) > 50
+    sizes = [cache.held.nbytes or 0 for cache in sg.caches()]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_clearing_forgets_and_changes_nothing() -> None:
+    constraint = sg.compile(schema=SCHEMA, vocabulary=VOCABULARY)
+    matcher = constraint.matcher()
+    assert matcher.accept(1 + ord("{") - 32)
+    mask = matcher.mask().copy()
+    sg.clear_caches()
+    assert held("automata.budget.mask_rows").nbytes == 0
+    assert (matcher.mask() == mask).all()
+    assert sg.compile(schema=SCHEMA, vocabulary=VOCABULARY) is not constraint
+
+
+def test_every_memo_with_bytes_keeps_its_bound() -> None:
+    for cache in sg.caches():
+        if cache.held.most is not None:
+            assert cache.held.entries <= cache.held.most, cache.name
+
+
+def test_a_bounded_memo_forgets_all_where_one_would_be_too_much() -> None:
+    memo: Bounded[int, str] = Bounded(3, most_bytes=10)
+    for key in range(3):
+        memo.remember(key, "x", 2)
+    assert memo.held() == Held(3, 6, 3, 10)
+    memo.remember(1, "y")  # known: no room needed
+    assert len(memo) == 3
+    memo.remember(3, "z", 1)
+    assert (dict(memo), memo.nbytes) == ({3: "z"}, 1)
+    memo.remember(4, "w", 10)
+    assert (dict(memo), memo.nbytes) == ({4: "w"}, 10)
+
+
+def test_what_registers_is_listed() -> None:
+    memo: Bounded[str, int] = Bounded(8)
+    register("tests.memo", memo.held, memo.clear)
+    memo.remember("a", 1)
+    assert held("tests.memo") == Held(1, None, 8, None)
+    sg.clear_caches()
+    assert not memo
