@@ -9,6 +9,7 @@ Slabs are reserved large and touched when needed, so that growing rarely copies.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -76,9 +77,9 @@ class Configurations:
         if start != START:
             raise InvariantError("START", f"the first configuration got id {start}")
 
-    def __del__(self) -> None:
+    def __del__(self, exiting: Callable[[], bool] = sys.is_finalizing) -> None:  # no name is sure to be there then
         memo = getattr(self, "_memo", None)  # absent if the constructor failed
-        if memo is not None:
+        if memo is not None and not exiting():
             give_back(self._slabs["trans"], int(memo.counts[N_CONFIGS]))
 
     def call(self, kernel: Callable[..., Any], *arguments: Any) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 
 import structgen as sg
+import structgen.api.compile  # registers its memo
 from structgen.memory import Bounded, Held, register
 from structgen.vocabulary import Vocabulary
 
