@@ -130,3 +130,18 @@ def test_kernels_import_numpy_and_numba_only() -> None:
         if target.split(".")[0] not in KERNELS_MAY_IMPORT or part_of(target) == "errors"
     ]
     assert not wrong, "\n".join(wrong)
+
+
+def test_every_module_is_in_the_map() -> None:
+    """ARCHITECTURE.md names each module in the section of its folder."""
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    sections = dict(re.findall(r"^### `(\w+)/`[^\n]*\n(.*?)(?=^##)", text, re.M | re.S))
+    missing = []
+    for name, file in modules().items():
+        if file.stem in ("__init__", "__main__"):
+            continue
+        folder, *inner = file.relative_to(ROOT).parts
+        named = set(re.findall(r"`(\w+)(?:\.py)?`", sections[folder]))
+        if file.stem not in named or any(f"`{part}/`" not in sections[folder] for part in inner[:-1]):
+            missing.append(name)
+    assert not missing
