@@ -19,10 +19,10 @@ import numpy as np
 from benchmarks.data import write_results
 from benchmarks.samplers import nano_problems
 from structgen.engines.prefixes import PrefixModel
+from structgen.samplers.logspace import log_sum
 from structgen.samplers.predicates import Predicate
 from structgen.samplers.problem import Problem
 from structgen.samplers.run import sample
-from structgen.samplers.weights import log_sum
 
 ALLOWED = ("*", "name", "age", "city")
 

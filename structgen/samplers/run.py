@@ -17,11 +17,13 @@ from typing import Any, Protocol
 import numpy as np
 
 from structgen.errors import OptionError
-from structgen.samplers.choosers import Chooser, RandomChooser
-from structgen.samplers.models import Floats
-from structgen.samplers.problem import Prefix, Problem
+from structgen.protocols import Chooser, Floats
+from structgen.samplers.choosers import stream_of
+from structgen.samplers.logspace import log_sum
+from structgen.samplers.prefix import Prefix
+from structgen.samplers.problem import Problem
 from structgen.samplers.result import Sample, SampleSet, Stats, Status
-from structgen.samplers.weights import Path, Row, log_sum
+from structgen.samplers.weights import Path, Row
 
 __all__ = ["METHODS", "SCORED", "WEIGHTED", "Budget", "Run", "accepted_evidence", "method_of", "options_of", "sample"]
 
@@ -85,7 +87,7 @@ class Run:
 
     def chooser(self, *key: int) -> Chooser:
         """The stream of one particle, attempt or chain; the chooser itself where one was given for a seed."""
-        return RandomChooser(self._seed, *key) if isinstance(self._seed, int) else self._seed
+        return stream_of(self._seed, *key)
 
     def spent(self) -> bool:
         """The budget of model calls or seconds is used up: drop what is unfinished and return."""

@@ -12,13 +12,14 @@ from structgen.samplers.awrs import AWRS
 from structgen.samplers.choosers import every_outcome
 from structgen.samplers.exact import Exact, enumerate_outputs, kl_divergence
 from structgen.samplers.fixtures import finite_language, vocabulary_of
+from structgen.samplers.logspace import log_sum
 from structgen.samplers.models import TableModel
 from structgen.samplers.predicates import Predicate
-from structgen.samplers.problem import Prefix, Problem
+from structgen.samplers.prefix import Prefix
+from structgen.samplers.problem import Problem
 from structgen.samplers.proposals import PROPOSALS, Other
 from structgen.samplers.resampling import SCHEMES
 from structgen.samplers.run import Budget, sample
-from structgen.samplers.weights import log_sum
 from tests.samplers.guards import favours_b, guarded_problem, late, no_double_b
 from tests.samplers.judges import bernstein, check_fit, check_weighted, fit_p_value, fixture, small_problem
 
