@@ -59,7 +59,7 @@ def measured(base: Problem, grammar: str, micros: int, proposal: str, particles:
             "alive": len(alive),
             "ess": result.ess,
             "log_evidence": result.log_evidence if result.log_evidence is not None else -np.inf,
-            "model_calls": result.stats.model_calls,
+            "prefixes_scored": result.stats.prefixes_scored,
             "checks": result.stats.constraint_checks,
             "function_calls": result.stats.function_calls,
             "seconds": result.stats.seconds,

@@ -12,7 +12,7 @@ Outputs with log p >= R are proven to be the likeliest ones (`SampleSet.proven`)
 Diverse beam search splits the beam into groups that choose one after the other, step by step; an event that earlier
 groups have chosen at this step loses `diversity` times as often as they did, in the choice only, not in the account.
 
-Sources: Vijayakumar et al. 2018, "Diverse Beam Search". Cost: at most B model calls a step.
+Sources: Vijayakumar et al. 2018, "Diverse Beam Search". Cost: at most B prefixes a step.
 """
 
 from __future__ import annotations

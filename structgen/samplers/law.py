@@ -68,14 +68,14 @@ def log_law(logits: NDArray[np.floating], law: TargetLaw, stops: Sequence[int]) 
 
 
 def nucleus(log_probs: Floats, top_p: float) -> NDArray[np.int64]:
-    """The fewest likeliest ids that together have this probability; sorts only as many as it must."""
+    """(n,) the fewest likeliest ids that together have this probability; of equally likely ones those of lowest id."""
     count = 512
     while True:
         count = min(count, log_probs.size)
         best = np.argpartition(-log_probs, count - 1)[:count]
         best = best[np.lexsort((best, -log_probs[best]))]
         cumulative = np.exp(log_probs[best]).cumsum()
-        reached = int(np.searchsorted(cumulative, top_p, side="left")) + 1
-        if reached <= count or count == log_probs.size:
-            return best[:reached]
+        last = min(int(np.searchsorted(cumulative, top_p, side="left")), count - 1)
+        if count == log_probs.size or log_probs[best[last]] > log_probs[best[-1]]:  # all its equals are here
+            return best[: last + 1]
         count *= 8

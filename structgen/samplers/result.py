@@ -63,7 +63,7 @@ class Stats:
     """What it cost.
 
     field               counts
-    model_calls         prefixes whose logits were computed (not batches)
+    prefixes_scored     prefixes whose logits were computed; many share a model call
     tokens_forwarded    tokens the model read, prompts included
     cache_hits          prefixes answered without the model: equal ones in a batch, nodes of a trie
     masks_filled        allowed sets read
@@ -75,7 +75,7 @@ class Stats:
     seconds             wall time
     """
 
-    model_calls: int = 0
+    prefixes_scored: int = 0
     tokens_forwarded: int = 0
     cache_hits: int = 0
     masks_filled: int = 0

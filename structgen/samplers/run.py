@@ -61,12 +61,12 @@ class Budget:
     unfinished is dropped and the result says status "budget" and exact False.
     """
 
-    model_calls: int | None = None
+    prefixes_scored: int | None = None
     seconds: float | None = None
     attempts: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("model_calls", "seconds", "attempts"):
+        for name in ("prefixes_scored", "seconds", "attempts"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise OptionError(f"budget {name} must be positive, not {value}", option="budget")
@@ -90,9 +90,9 @@ class Run:
         return stream_of(self._seed, *key)
 
     def spent(self) -> bool:
-        """The budget of model calls or seconds is used up: drop what is unfinished and return."""
-        calls, seconds = self.budget.model_calls, self.budget.seconds
-        if calls is not None and self.stats.model_calls >= calls:
+        """The budget of prefixes or seconds is used up: drop what is unfinished and return."""
+        most, seconds = self.budget.prefixes_scored, self.budget.seconds
+        if most is not None and self.stats.prefixes_scored >= most:
             return True
         return seconds is not None and time.perf_counter() - self._started >= seconds
 
@@ -118,7 +118,7 @@ class Run:
         return [laws[prefix.tokens] for prefix in prefixes]
 
     def _laws(self, prefixes: list[Prefix]) -> Sequence[Floats]:
-        self.stats.model_calls += len(prefixes)
+        self.stats.prefixes_scored += len(prefixes)
         return list(self.problem.laws(prefixes)) if prefixes else []
 
     def result(self, method: str, samples: Sequence[Sample], **known: Any) -> SampleSet:

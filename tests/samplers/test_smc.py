@@ -176,7 +176,7 @@ def test_results_say_what_they_are() -> None:
     assert 1 <= (result.stats.unique_ancestors or 0) <= 50
     assert result.log_evidence == pytest.approx(log_sum(result.log_weights) - np.log(50))
     assert all(s.log_q is None for s in result.samples)  # a particle that was resampled has no law in closed form
-    assert result.stats.cache_hits > result.stats.model_calls  # particles share prefixes
+    assert result.stats.cache_hits > result.stats.prefixes_scored  # particles share prefixes
     assert '"method": "smc"' in result.to_json()
     unresampled = sample(problem, 5, "smc", seed=1, ess_threshold=0)
     assert unresampled.stats.unique_ancestors is None
@@ -233,7 +233,7 @@ def test_the_shortest_problems() -> None:
 
 def test_budgets_never_leave_half_a_run() -> None:
     problem, _ = fixture("T2")
-    for budget in (Budget(model_calls=3), Budget(attempts=5), Budget(seconds=1e-9)):
+    for budget in (Budget(prefixes_scored=3), Budget(attempts=5), Budget(seconds=1e-9)):
         result = sample(problem, 20, "smc", budget=budget, seed=1)
         assert (result.status, len(result), result.log_evidence, result.exact) == ("budget", 0, None, False)
         assert result.note
