@@ -24,7 +24,7 @@ NAMES = {
     "kinds": "what each kind of constraint costs to make, and its masks",
     "startup": "import, first kernel compile, time until a later process can mask",
     "nano": "what the bundled model gets right, with and without the constraint",
-    "samplers": "every sampler: divergence against model calls, and the bundled model under three grammars",
+    "samplers": "every sampler: divergence against prefixes read, and the bundled model under three grammars",
     "predicates": "AWRS against checking every allowed token, where the check is slow",
     "genlm": "AWRS-SMC beside genlm-control: evidence and time per particle step",
     "report": "tables and plots in docs/ from benchmarks/results/",

@@ -23,13 +23,14 @@ import numpy as np
 from benchmarks.data import write_results
 from benchmarks.samplers import nano_problems
 from structgen.engines.prefixes import PrefixModel
+from structgen.protocols import Tokens
 from structgen.samplers.exact import enumerate_outputs
 from structgen.samplers.fixtures import FIXTURES
 from structgen.samplers.models import TableModel
-from structgen.samplers.problem import Prefix, Problem
+from structgen.samplers.prefix import Prefix
+from structgen.samplers.problem import Problem
 from structgen.samplers.run import sample
 
-Tokens = tuple[int, ...]
 WIDE = 32_000  # tokens of the synthetic large vocabulary
 
 

@@ -19,10 +19,10 @@ import numpy as np
 from benchmarks.data import write_results
 from benchmarks.samplers import nano_problems
 from structgen.engines.prefixes import PrefixModel
+from structgen.samplers.logspace import log_sum
 from structgen.samplers.predicates import Predicate
 from structgen.samplers.problem import Problem
 from structgen.samplers.run import sample
-from structgen.samplers.weights import log_sum
 
 ALLOWED = ("*", "name", "age", "city")
 
@@ -59,7 +59,7 @@ def measured(base: Problem, grammar: str, micros: int, proposal: str, particles:
             "alive": len(alive),
             "ess": result.ess,
             "log_evidence": result.log_evidence if result.log_evidence is not None else -np.inf,
-            "model_calls": result.stats.model_calls,
+            "prefixes_scored": result.stats.prefixes_scored,
             "checks": result.stats.constraint_checks,
             "function_calls": result.stats.function_calls,
             "seconds": result.stats.seconds,

@@ -11,7 +11,7 @@ __all__ = ["genlm", "predicates"]
 
 def predicates(records: list[dict[str, Any]]) -> str:
     """How often a slow check is asked, and what that does to the time."""
-    head = ["constraint", "check takes", "proposal", "particles alive", "ESS", "model calls", "checks", "texts asked"]
+    head = ["constraint", "check takes", "proposal", "particles alive", "ESS", "prefixes read", "checks", "texts asked"]
     head += ["seconds"]
     rows = [
         [
@@ -20,7 +20,7 @@ def predicates(records: list[dict[str, Any]]) -> str:
             r["proposal"],
             f"{r['alive']:.1f} of {r['particles']}",
             f"{r['ess']:.1f}",
-            *(f"{r[name]:,.0f}" for name in ("model_calls", "checks", "function_calls")),
+            *(f"{r[name]:,.0f}" for name in ("prefixes_scored", "checks", "function_calls")),
             f"{r['seconds']:.2f}",
         ]
         for r in records

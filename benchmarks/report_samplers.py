@@ -18,8 +18,8 @@ def samplers(records: list[dict[str, Any]]) -> str:
     for r in small:
         label = _dial(r)
         kl = "exact" if r.get("exact") else f"{r['kl']:.3f}"
-        cells.setdefault(label, {})[r["fixture"]] = f"{kl} / {figure(r['model_calls'])}"
-    head = ["method", *(f"{name}: KL / model calls" for name in names)]
+        cells.setdefault(label, {})[r["fixture"]] = f"{kl} / {figure(r['prefixes_scored'])}"
+    head = ["method", *(f"{name}: KL / prefixes read" for name in names)]
     distances = table(head, [[label, *(row.get(name, "-") for name in names)] for label, row in cells.items()])
     runs = max(r.get("runs", 0) for r in small)
     note = (
@@ -39,21 +39,21 @@ def _searches(records: list[dict[str, Any]], names: list[str]) -> str:
     cells: dict[str, dict[str, str]] = {}
     for r in records:
         verdict = "proven" if r["proven"] else "not proven"
-        cells.setdefault(_dial(r), {})[r["fixture"]] = f"{r['kl']:.3f}, {verdict} / {figure(r['model_calls'])}"
-    head = ["search", *(f"{name}: -log pi / model calls" for name in names)]
+        cells.setdefault(_dial(r), {})[r["fixture"]] = f"{r['kl']:.3f}, {verdict} / {figure(r['prefixes_scored'])}"
+    head = ["search", *(f"{name}: -log pi / prefixes read" for name in names)]
     note = "Searches are no samplers: -log pi of the likeliest output found, and whether it is proven to be the mode."
     return f"{note}\n\n{table(head, [[k, *(row.get(name, '-') for name in names)] for k, row in cells.items()])}"
 
 
 def _samplers_nano(records: list[dict[str, Any]]) -> str:
     head = ["grammar", "method", "outputs", "distinct", "log Z", "relative error", "certain bounds", "ESS"]
-    head += ["model calls", "masks", "checks", "seconds", "status"]
+    head += ["prefixes read", "masks", "checks", "seconds", "status"]
     rows = []
     for r in records:
         bounds = [_decimals(b) for b in r["log_bounds"] or ()]
         figures = [str(r["outputs"]), str(r["distinct"]), _decimals(r["log_evidence"]), figure(r["evidence_error"])]
         figures += [f"{bounds[0]} to {bounds[1]}" if bounds else "-", f"{r['ess']:.1f}"]
-        figures += [f"{r[name]:,}" for name in ("model_calls", "masks", "checks")]
+        figures += [f"{r[name]:,}" for name in ("prefixes_scored", "masks", "checks")]
         rows.append([r["grammar"], r["method"], *figures, f"{r['seconds']:.2f}", r["status"]])
     note = f"The bundled model, {records[0]['draws']} draws each. Where masked draws miss what matters, their estimate "
     note += "of log Z is far too low and their own error does not know it; the bounds of the trie are certain."

@@ -1,4 +1,4 @@
-"""Every registered sampler: exact divergence against model calls, and the bundled model under three grammars.
+"""Every registered sampler: exact divergence against prefixes read, and the bundled model under three grammars.
 
 python -m benchmarks samplers [--runs 400] [--seconds 60] [--methods smc mcmc]
 
@@ -108,7 +108,7 @@ def _law(problem: Problem, exact: Exact, method: str, n: int, dial: dict[str, An
     for seed in range(runs):
         result = sample(problem, n, method, seed=seed, **dial)
         target, exact_draws, proven = result.target, result.exact, result.proven
-        calls += result.stats.model_calls
+        calls += result.stats.prefixes_scored
         if result.log_evidence is not None:
             evidence.append(float(np.exp(result.log_evidence)))
         if not any(s.log_weight > -np.inf for s in result.samples):
@@ -127,7 +127,7 @@ def _law(problem: Problem, exact: Exact, method: str, n: int, dial: dict[str, An
         "exact": exact_draws,
         "kl": max(kl_divergence(law, exact.target) - bias, 0.0),
         "noise": bias,
-        "model_calls": calls / runs,
+        "prefixes_scored": calls / runs,
         "evidence": float(np.mean(evidence)) if evidence else None,
         "evidence_sd": float(np.std(evidence)) if evidence else None,
         "z": float(np.exp(exact.log_evidence)),
@@ -146,7 +146,9 @@ def _proposals(name: str, problem: Problem, exact: Exact, seeds: int = 100) -> l
     for seed in range(seeds):
         trie, read = Trie(problem), 0
         for column, more in enumerate((1, 9, 90, 900)):
-            read += sample(problem, more, "asap", seed=1000 * seed + column, trie=trie, concurrency=1).stats.model_calls
+            read += sample(
+                problem, more, "asap", seed=1000 * seed + column, trie=trie, concurrency=1
+            ).stats.prefixes_scored
             log_w = [trie.log_weight(path.prefix.tokens, tuple(path.step_log_mass)) for path in exact.paths]
             kl[seed, column] = kl_divergence(np.exp(exact.log_prob - np.array(log_w)), exact.target)
             calls[seed, column] = read
@@ -158,7 +160,7 @@ def _proposals(name: str, problem: Problem, exact: Exact, seeds: int = 100) -> l
             "target": "distribution",
             "kl": float(kl[:, column].mean()),
             "kl_sd": float(kl[:, column].std()),
-            "model_calls": float(calls[:, column].mean()),
+            "prefixes_scored": float(calls[:, column].mean()),
         }
         for column, n in enumerate((1, 10, 100, 1000))
     ]
@@ -215,7 +217,7 @@ def _described(result: SampleSet) -> dict[str, Any]:
         "ess": result.ess,
         "mean_log_mass": float(np.mean(finite)) if finite else None,
         "kl_masked": result.distortion.kl,
-        "model_calls": stats.model_calls,
+        "prefixes_scored": stats.prefixes_scored,
         "tokens_forwarded": stats.tokens_forwarded,
         "masks": stats.masks_filled,
         "checks": stats.constraint_checks,

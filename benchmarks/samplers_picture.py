@@ -1,7 +1,7 @@
 """The picture of `samplers` in docs/plots/: what masking distorts and what each method repairs.
 
 Above, the likeliest outputs of three small problems under the target and under what the methods draw; below, the
-divergence of one output's law from the target against the model calls it took.
+divergence of one output's law from the target against the prefixes read it took.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ FLOOR = 1e-3
 
 
 def samplers(records: list[dict[str, Any]], path: Path) -> None:
-    """Outputs of three fixtures under target and methods; KL against model calls."""
+    """Outputs of three fixtures under target and methods; KL against prefixes read."""
     figure, axes = plt.subplots(2, 3, figsize=(15, 9), constrained_layout=True)
     for column, name in enumerate(SHOWN):
         problem = FIXTURES[name]()
@@ -87,7 +87,7 @@ def _spelled(problem: Problem, tokens: tuple[int, ...]) -> str:
 
 
 def _curves(axis: Any, records: list[dict[str, Any]]) -> None:
-    """KL of one output's law against model calls; exact methods stand on the floor."""
+    """KL of one output's law against prefixes read; exact methods stand on the floor."""
     axis.axhspan(FLOOR / 2, FLOOR * 1.15, color="#eeeeee")
     for method in dict.fromkeys(r["method"] for r in records):
         rows = [r for r in records if r["method"] == method and r["target"] == "distribution"]
@@ -101,10 +101,15 @@ def _curves(axis: Any, records: list[dict[str, Any]]) -> None:
         if rows[0].get("exact"):
             first = rows[0]
             axis.plot(
-                [first["model_calls"]], [FLOOR], "D", ms=9, color=colour, label=f"{method}, one output (exact: KL = 0)"
+                [first["prefixes_scored"]],
+                [FLOOR],
+                "D",
+                ms=9,
+                color=colour,
+                label=f"{method}, one output (exact: KL = 0)",
             )
             continue
-        points = sorted((r["model_calls"], max(r["kl"], FLOOR)) for r in rows)
+        points = sorted((r["prefixes_scored"], max(r["kl"], FLOOR)) for r in rows)
         axis.plot(
             *zip(*points, strict=True),
             "o:" if method == "asap proposal" else "o-",
@@ -115,6 +120,6 @@ def _curves(axis: Any, records: list[dict[str, Any]]) -> None:
     axis.set_yscale("log")
     axis.xaxis.set_minor_formatter(NullFormatter())
     axis.set_ylim(FLOOR * 0.85, 10)
-    axis.set_xlabel("model calls")
+    axis.set_xlabel("prefixes read")
     axis.set_ylabel("KL(output law || target), nats")
     axis.grid(alpha=0.3)

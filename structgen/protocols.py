@@ -1,22 +1,44 @@
-"""What the layers ask of each other, as protocols: whoever has these methods fits, nobody inherits.
+"""What the parts of the library ask of one another, and of objects that users bring: protocols, and two array types.
 
-    LazyAutomaton   the states of a language, made while texts are read    automata/, unique/
-    MaskSource      mask rows of such states over one vocabulary           automata/masks.py and its twins
-    Encoder         how a tokenizer spells a text                          engines/
+    LazyAutomaton       states of a language, made while texts are read
+    MaskSource          mask rows of such states over a vocabulary
+    SequenceMatcher     follows one sequence: mask, accept, fork
+    SequenceConstraint  makes matchers
+    TokenModel          logits after prefixes
+    TreeModel           logits at the nodes of a token tree
+    Encoder             how a tokenizer spells a text
+    Chooser             the source of every random number
 
-`structgen.testing` holds the laws of each as functions, for our own tests and for everybody who writes another.
+Any object with these attributes will do: nothing has to be derived from here. Most protocols show one that does;
+`structgen.testing` holds the laws of what has laws, for our own tests and for everybody who writes another.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Encoder", "LazyAutomaton", "MaskSource"]
+from structgen.vocabulary import Vocabulary
+
+__all__ = [
+    "Chooser",
+    "Encoder",
+    "Floats",
+    "LazyAutomaton",
+    "MaskSource",
+    "SequenceConstraint",
+    "SequenceMatcher",
+    "TokenModel",
+    "Tokens",
+    "TreeModel",
+]
+
+Tokens: TypeAlias = tuple[int, ...]
+Floats: TypeAlias = NDArray[np.float64]
 
 
 class LazyAutomaton(Protocol):
@@ -113,13 +135,159 @@ class MaskSource(Protocol):
         ...
 
 
-class Encoder(Protocol):
-    """How a tokenizer spells a text by itself.
+class SequenceMatcher(Protocol):
+    """What samplers ask of a matcher; `structgen.Matcher` is one. It may allow dead ends, never forbid a way out.
 
-    >>> engine.tokens_of("true")  # doctest: +SKIP
-    [1904]
+    At most three tokens, whatever they are:
+
+    >>> class AtMostThree:
+    ...     def __init__(self, vocabulary, read=0):
+    ...         self.vocabulary, self.read = vocabulary, read
+    ...     def mask(self):
+    ...         stops = self.vocabulary.stop_ids
+    ...         return row_of(range(self.vocabulary.size) if self.read < 3 else stops, self.vocabulary.size)
+    ...     def accept(self, token):
+    ...         allowed = self.read < 3 and token not in self.vocabulary.stop_ids
+    ...         self.read += allowed
+    ...         return allowed
+    ...     def fork(self):
+    ...         return AtMostThree(self.vocabulary, self.read)
+    ...     def is_accepting(self):
+    ...         return True
+    ...     def bytes_to_accept(self):
+    ...         return 0
+    """
+
+    def mask(self) -> NDArray[np.uint32]:
+        """(ceil(V / 32),) packed allowed set; stop ids exactly when complete."""
+        ...
+
+    def accept(self, token: int) -> bool:
+        """Take one token, or refuse it and stay."""
+        ...
+
+    def fork(self) -> Self:
+        """An independent matcher at the same place."""
+        ...
+
+    def is_accepting(self) -> bool:
+        """The text is complete."""
+        ...
+
+    def bytes_to_accept(self) -> int:
+        """A lower bound on the bytes to a complete text."""
+        ...
+
+
+class SequenceConstraint(Protocol):
+    """What samplers ask of a constraint; `structgen.Constraint` is one.
+
+    >>> class Short:
+    ...     fingerprint = "at most three tokens"
+    ...     def __init__(self, vocabulary):
+    ...         self.vocabulary = vocabulary
+    ...     def matcher(self):
+    ...         return AtMostThree(self.vocabulary)
+    """
+
+    vocabulary: Vocabulary
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal only for constraints that accept the same."""
+        ...
+
+    def matcher(self) -> Any:
+        """A new SequenceMatcher before the first byte."""
+        ...
+
+
+class TokenModel(Protocol):
+    """Logits after prefixes. A model remembers nothing that matters: equal prefixes have equal rows.
+
+    attribute         meaning
+    vocabulary        the model's
+    fingerprint       equal only for models with equal logits
+    tokens_forwarded  how many tokens it has read so far
+
+    >>> class Uniform:
+    ...     fingerprint, tokens_forwarded = "uniform", 0
+    ...     def __init__(self, vocabulary):
+    ...         self.vocabulary = vocabulary
+    ...     def logits(self, prefixes):
+    ...         self.tokens_forwarded += sum(len(prefix) for prefix in prefixes)
+    ...         return np.zeros((len(prefixes), self.vocabulary.size))
+    """
+
+    vocabulary: Vocabulary
+    fingerprint: str
+    tokens_forwarded: int
+
+    def logits(self, prefixes: Sequence[Tokens]) -> NDArray[np.floating]:
+        """(len(prefixes), at least vocabulary.size) logits after each prefix, prompt included; any float dtype."""
+        ...
+
+
+class TreeModel(Protocol):
+    """Logits at all nodes of a tree of tokens at once, for drafts that branch. Any TokenModel can be made one:
+
+    >>> class ByPrefixes:
+    ...     def __init__(self, model, prompt):
+    ...         self.model, self.prompt = model, prompt
+    ...     def forward(self, tokens, parents):
+    ...         paths = []
+    ...         for token, parent in zip(tokens, parents):
+    ...             paths.append((*(paths[parent] if parent >= 0 else self.prompt), token))
+    ...         return self.model.logits(paths)
+    """
+
+    def forward(self, tokens: Sequence[int], parents: Sequence[int]) -> NDArray[np.floating]:
+        """(n, at least V) logits of what follows each of n nodes.
+
+        Node i stands for token `tokens[i]` after node `parents[i]` < i; parent -1 is what the model has read before.
+        """
+        ...
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Spells texts in tokens; models with a tokenizer are encoders too.
+
+    >>> class Letters:
+    ...     def tokens_of(self, text):
+    ...         return [ord(letter) - ord("a") for letter in text]
+    >>> isinstance(Letters(), Encoder)
+    True
     """
 
     def tokens_of(self, text: str) -> Sequence[int]:
-        """Token ids, without tokens that begin or end a prompt."""
+        """The tokenizer's own spelling of a text by itself: no token that begins or ends a prompt."""
+        ...
+
+
+class Chooser(Protocol):
+    """The source of every random number: choices whose probabilities are given as logarithms; -inf is never chosen.
+
+    Who draws for several particles, chains or rows takes one stream for each, numbered by a key of integers
+    (`samplers.choosers.stream_of`): then no draw depends on what runs beside it.
+
+    >>> class Likeliest:
+    ...     def choice(self, log_weights):
+    ...         return int(np.argmax(log_weights))
+    ...     def order(self, log_weights):
+    ...         return (int(i) for i in np.argsort(-log_weights, kind="stable") if log_weights[i] > -np.inf)
+    ...     def accept(self, log_probability):
+    ...         return log_probability > np.log(0.5)
+    """
+
+    def choice(self, log_weights: Floats) -> int:
+        """One index, with probability proportional to exp(log_weights)."""
+        ...
+
+    def order(self, log_weights: Floats) -> Iterator[int]:
+        """Indices of positive weight one after the other, without replacement."""
+        ...
+
+    def accept(self, log_probability: float) -> bool:
+        """True with this probability."""
         ...

@@ -14,7 +14,8 @@ import numpy as np
 
 from structgen.errors import OptionError, SamplingIncomplete
 from structgen.options import SamplingOptions
-from structgen.samplers.problem import Problem, SequenceConstraint
+from structgen.protocols import SequenceConstraint
+from structgen.samplers.problem import Problem
 from structgen.samplers.result import Sample, SampleSet
 from structgen.samplers.run import WEIGHTED, Budget, sample
 

@@ -72,7 +72,7 @@ def _sampler_figures(samples: Any) -> str:
         evidence += f" (relative error {samples.evidence_error:.1%})"
     return (
         f"{samples.method}{', exact' if samples.exact else ''}: log evidence {evidence}, "
-        f"{stats.accepted} of {stats.attempts} attempts accepted, {stats.model_calls} model calls"
+        f"{stats.accepted} of {stats.attempts} attempts accepted, {stats.prefixes_scored} prefixes scored"
     )
 
 

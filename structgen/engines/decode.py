@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from structgen.engines.masking import MaskRow, apply_masks
-from structgen.engines.sampling import Law, checked_logits, draw, law, row_generator
+from structgen.engines.sampling import DrawLaw, checked_logits, draw, law, row_generator
 from structgen.errors import BudgetTooSmall, InvariantError, OptionError, VocabularyError
 from structgen.matcher import Constraint, Matcher
 from structgen.options import SamplingOptions
@@ -151,7 +151,7 @@ def _take_tokens(rows: list[_Row], logits: torch.Tensor, options: SamplingOption
     return taken
 
 
-def _event(source: Law, taken: list[int], rows: list[_Row]) -> list[float]:
+def _event(source: DrawLaw, taken: list[int], rows: list[_Row]) -> list[float]:
     """Log-probability of what each row did; to stop is one event, whichever of the stop tokens said it."""
     device = source.scores.device
     out: list[float] = source.log_probs(torch.tensor(taken, device=device).unsqueeze(1)).squeeze(1).tolist()

@@ -25,10 +25,10 @@ from transformers import DynamicCache
 
 from structgen.engines.transformers import Context, TransformersEngine
 from structgen.errors import OptionError
+from structgen.protocols import Encoder, Tokens
 
 __all__ = ["PrefillModel", "PrefixModel", "prefix_model"]
 
-Tokens = tuple[int, ...]
 _ROOT = -1
 POOL_BYTES = 1 << 30
 
@@ -219,7 +219,7 @@ class PrefillModel:
     def __init__(self, engine: Any) -> None:
         self.engine, self.vocabulary, self.tokens_forwarded = engine, engine.vocabulary, 0
         self.fingerprint = uuid.uuid4().hex  # an engine does not say what it is: nothing learned on it goes further
-        if hasattr(engine, "tokens_of"):
+        if isinstance(engine, Encoder):
             self.tokens_of = engine.tokens_of
 
     def logits(self, prefixes: Sequence[Tokens]) -> NDArray[np.floating]:

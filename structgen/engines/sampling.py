@@ -19,7 +19,7 @@ _FIRST_CANDIDATES = 512  # looked at for a nucleus before looking at eight times
 
 
 @dataclass(frozen=True, slots=True)
-class Law:
+class DrawLaw:
     """What may come, row by row.   B rows, C candidates
 
     field     shape    meaning
@@ -50,18 +50,18 @@ def checked_logits(logits: torch.Tensor, rows: int, width: int) -> torch.Tensor:
     return logits.double()
 
 
-def law(logits: torch.Tensor, options: SamplingOptions) -> Law:
+def law(logits: torch.Tensor, options: SamplingOptions) -> DrawLaw:
     """The law after temperature, top-k and top-p. Temperature 0 is reported as the law at temperature 1."""
     scaled = logits / options.temperature if options.temperature not in (0, 1) else logits
     if options.top_k is not None and options.top_k < scaled.shape[1]:
         scores, ids = scaled.topk(options.top_k, dim=1)
-        whole = Law(scores, scores.logsumexp(dim=1, keepdim=True), ids)
+        whole = DrawLaw(scores, scores.logsumexp(dim=1, keepdim=True), ids)
     else:
-        whole = Law(scaled, scaled.logsumexp(dim=1, keepdim=True), None)
+        whole = DrawLaw(scaled, scaled.logsumexp(dim=1, keepdim=True), None)
     return whole if options.top_p is None or options.top_p >= 1 else _nucleus(whole, options.top_p)
 
 
-def draw(source: Law, generators: list[torch.Generator], options: SamplingOptions) -> list[int]:
+def draw(source: DrawLaw, generators: list[torch.Generator], options: SamplingOptions) -> list[int]:
     """One token per row: the likeliest at temperature 0, else drawn with that row's generator."""
     if not torch.isfinite(source.log_norm).all():
         raise ModelError("the model gives every allowed token probability zero")
@@ -76,7 +76,7 @@ def row_generator(seed: int, stream: int) -> torch.Generator:
     return torch.Generator().manual_seed(int(state[0] >> np.uint64(1)))
 
 
-def _draw_places(source: Law, generators: list[torch.Generator]) -> torch.Tensor:
+def _draw_places(source: DrawLaw, generators: list[torch.Generator]) -> torch.Tensor:
     uniforms = torch.cat([torch.rand(1, dtype=torch.float64, generator=generator) for generator in generators])
     weights = (source.scores - source.log_norm).exp_()
     cumulative = weights.cumsum(dim=1)
@@ -87,18 +87,28 @@ def _draw_places(source: Law, generators: list[torch.Generator]) -> torch.Tensor
     return torch.where(weights.gather(1, places) > 0, places, weights.argmax(dim=1, keepdim=True))
 
 
-def _nucleus(whole: Law, top_p: float) -> Law:
-    """The fewest likeliest candidates whose probabilities reach `top_p`."""
+def _nucleus(whole: DrawLaw, top_p: float) -> DrawLaw:
+    """The fewest likeliest candidates whose probabilities reach `top_p`; of equally likely ones those of lowest id.
+
+    So many are looked at that all that are as likely as the last one taken are among them (`samplers.law.nucleus`).
+    """
     width, count = whole.scores.shape[1], _FIRST_CANDIDATES
+    goal = torch.full_like(whole.log_norm, top_p)
     while True:
-        scores, places = whole.scores.topk(min(count, width), dim=1)
-        probabilities = (scores - whole.log_norm).exp()
-        cumulative = probabilities.cumsum(dim=1)
-        if count >= width or bool((cumulative[:, -1] >= top_p).all()):
+        count = min(count, width)
+        scores, places = whole.scores.topk(count, dim=1)
+        cumulative = (scores - whole.log_norm).exp_().cumsum(dim=1)
+        last = torch.searchsorted(cumulative, goal).clamp_(max=count - 1)
+        edge = scores.gather(1, last)
+        if count == width or bool((edge > scores[:, -1:]).all()):
             break
         count *= 8
-    outside = cumulative - probabilities >= top_p
-    outside[:, 0] = False
-    kept = scores.masked_fill(outside, -torch.inf)
     ids = places if whole.ids is None else whole.ids.gather(1, places)
-    return Law(kept, kept.logsumexp(dim=1, keepdim=True), ids)
+    outside = torch.arange(count, device=scores.device) > last
+    beyond = (last + 1).clamp_(max=count - 1)
+    if bool(((beyond > last) & (scores.gather(1, beyond) == edge)).any()):  # rare, and two sorts triple the time
+        by_id = ids.argsort(dim=1)
+        scores, order = scores.gather(1, by_id).sort(dim=1, descending=True, stable=True)
+        ids = ids.gather(1, by_id.gather(1, order))
+    kept = scores.masked_fill(outside, -torch.inf)
+    return DrawLaw(kept, kept.logsumexp(dim=1, keepdim=True), ids)

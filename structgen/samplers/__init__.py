@@ -1,7 +1,10 @@
 """Samplers: a model, a constraint and a budget -> weighted outputs, and how far they are from the right distribution.
 
-    models      what a model must offer; TableModel, exact and enumerable
-    problem     model + constraint + law = the distribution pi that is wanted; Prefix, a place in it
+    models      TableModel, exact and enumerable; what any model must offer stands in `structgen.protocols`
+    logspace    sums of numbers given as logarithms
+    law         TargetLaw: the model's law after temperature, top-k and top-p
+    prefix      Prefix: tokens, and the matcher that has read them
+    problem     model + constraint + law = the distribution pi that is wanted
     predicates  a user's functions of the text on top of a constraint: predicates forbid, potentials weigh
     canonical   a constraint, and the tokenizer's own spelling besides
     weights     the one account: rows of log-probabilities on the allowed set, paths, the distortion meter
@@ -24,7 +27,7 @@ pi(w) = p(w bottom) 1[w in L] / Z the target, Z the evidence, T the most tokens 
         '''One line that says what it is and what it promises.'''
 
 - `run.root()` is the empty path; `run.rows(prefixes)` gives one `Row` per prefix (equal prefixes share one model call);
-  `path.take(row, place, log_weight)` enters the step into the account; `path.sample(run.problem)` ends it.
+  `path.take(row, place, log_weight)` enters the step into the account; `path.sample(run.problem.vocabulary)` ends it.
 - Masks know nothing of predicates: `problem.permits(prefix, event)` is the whole check of one event. A method whose
   account has the potentials in it (`Path` adds them at the end) is listed in SCORED, one whose draws have weights in
   WEIGHTED.

@@ -42,7 +42,7 @@ def asap(
     drawn = list(attempts.in_order(left)) if near else learned
     every = learned + drawn if near else drawn
     run.stats.attempts, run.stats.accepted = len(every), sum(a.outcome == "stop" for a in every)
-    samples = [attempt.sample(run.problem, exact=False) for attempt in drawn]
+    samples = [attempt.sample(run.problem.vocabulary, exact=False) for attempt in drawn]
     known: dict[str, Any] = {"evidence_bounds": (trie.log_lower, trie.log_upper), "tv_bound": trie.tv_bound}
     if trie.log_upper == -float("inf"):
         return run.result("asap", samples, status="empty", log_evidence=trie.log_upper, **known)

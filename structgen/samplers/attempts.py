@@ -18,12 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from structgen.errors import InvariantError, OptionError
-from structgen.samplers.choosers import Chooser
-from structgen.samplers.problem import Prefix, Problem
+from structgen.protocols import Chooser
+from structgen.samplers.prefix import Prefix
 from structgen.samplers.result import Sample
 from structgen.samplers.run import Run
 from structgen.samplers.trie import TAIL, Trie
 from structgen.samplers.weights import Row
+from structgen.vocabulary import Vocabulary
 
 __all__ = ["Attempt", "Attempts", "trie_for"]
 
@@ -56,13 +57,13 @@ class Attempt:
             self.prefix = self.prefix.extend(token)
         return self.prefix
 
-    def sample(self, problem: Problem, *, exact: bool) -> Sample:
+    def sample(self, vocabulary: Vocabulary, *, exact: bool) -> Sample:
         """As a sample: of equal weight and without a known proposal where it is exact."""
         tokens, dead = tuple(self.tokens), self.outcome == "dead"
         log_weight = -np.inf if dead else 0.0 if exact else self.log_weight
         return Sample(
             token_ids=tokens,
-            data=problem.vocabulary.decode(tokens),
+            data=vocabulary.decode(tokens),
             log_prob=self.log_prob,
             log_q=None if exact else self.log_q,
             log_weight=log_weight,

@@ -28,9 +28,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from structgen.errors import OptionError
-from structgen.samplers.choosers import Chooser
-from structgen.samplers.models import Floats
-from structgen.samplers.weights import log_sum
+from structgen.protocols import Chooser, Floats
+from structgen.samplers.logspace import log_sum
 
 __all__ = ["AWRS", "Draw"]
 

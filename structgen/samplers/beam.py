@@ -12,7 +12,7 @@ Outputs with log p >= R are proven to be the likeliest ones (`SampleSet.proven`)
 Diverse beam search splits the beam into groups that choose one after the other, step by step; an event that earlier
 groups have chosen at this step loses `diversity` times as often as they did, in the choice only, not in the account.
 
-Sources: Vijayakumar et al. 2018, "Diverse Beam Search". Cost: at most B model calls a step.
+Sources: Vijayakumar et al. 2018, "Diverse Beam Search". Cost: at most B prefixes a step.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from structgen.errors import OptionError
-from structgen.samplers.models import Tokens
+from structgen.protocols import Tokens
 from structgen.samplers.result import SampleSet, Status
 from structgen.samplers.run import Run
 from structgen.samplers.weights import Path, Row
@@ -135,7 +135,7 @@ def _result(run: Run, parts: list[Group], n: int, *, cut: bool) -> SampleSet:
     elif cut:
         status = "budget"
     run.stats.attempts = run.stats.accepted = len(found)
-    samples = [path.sample(run.problem, log_q=None, log_weight=0.0) for path in found]
+    samples = [path.sample(run.problem.vocabulary, log_q=None, log_weight=0.0) for path in found]
     return run.result("beam", samples, target="argmax", status=status, note=note, log_rest=log_rest)
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from structgen.errors import OptionError
-from structgen.samplers.models import Floats
+from structgen.protocols import Floats
 from structgen.samplers.result import SampleSet, Status
 from structgen.samplers.run import Run
 from structgen.samplers.weights import Path, Row
@@ -164,5 +164,5 @@ def _result(run: Run, paths: Sequence[Path], n: int, log_rest: float, *, cut: bo
     elif len(paths) < n:
         note = f"there are only {len(paths)} outputs"
     run.stats.attempts = run.stats.accepted = len(paths)
-    samples = [path.sample(run.problem, log_q=None, log_weight=0.0) for path in paths]
+    samples = [path.sample(run.problem.vocabulary, log_q=None, log_weight=0.0) for path in paths]
     return run.result("best_first", samples, target="argmax", status=status, note=note, log_rest=log_rest)

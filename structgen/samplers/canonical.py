@@ -17,21 +17,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from structgen.errors import OptionError
+from structgen.protocols import Encoder, SequenceConstraint, SequenceMatcher, TokenModel, Tokens
 from structgen.tokenizers.table import SPACE_SYMBOL
 from structgen.vocabulary import Vocabulary
 
-if TYPE_CHECKING:
-    from structgen.samplers.problem import SequenceConstraint, SequenceMatcher
-
 __all__ = ["CanonicalConstraint", "Encode", "encoder_of"]
 
-Tokens = tuple[int, ...]
 _PROBE = 20_000  # bytes of the vocabulary whose spelling tells tokenizers apart
 Encode = Callable[[str], Sequence[int]]
 
@@ -104,10 +100,9 @@ class CanonicalMatcher:
         return self.inner.bytes_to_accept()
 
 
-def encoder_of(model: Any) -> Encode:
+def encoder_of(model: TokenModel) -> Encode:
     """How the model's tokenizer spells text. OptionError where it is unknown, or changes the text it encodes."""
-    encode: Encode | None = getattr(model, "tokens_of", None)
-    if encode is None:
+    if not isinstance(model, Encoder):
         raise OptionError(f"canonical needs a tokenizer, and {type(model).__name__} has none", option="canonical")
     changes = [note for note in model.vocabulary.notes if note != SPACE_SYMBOL]
     if changes:
@@ -115,4 +110,4 @@ def encoder_of(model: Any) -> Encode:
             f"canonical needs a tokenizer that keeps the text as it is; this one {'; '.join(changes)}",
             option="canonical",
         )
-    return encode
+    return model.tokens_of

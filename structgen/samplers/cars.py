@@ -39,7 +39,7 @@ def cars(run: Run, n: int, *, trie: Trie | None = None, concurrency: int = 16) -
         log_uppers.append(attempt.log_upper)
         accepted.append(attempt.outcome == "stop")
         if accepted[-1]:
-            samples.append(attempt.sample(run.problem, exact=True))
+            samples.append(attempt.sample(run.problem.vocabulary, exact=True))
             if len(samples) == n:
                 break
     known: dict[str, Any] = {

@@ -1,40 +1,24 @@
 """Where random choices come from.
 
-A method draws only through a `Chooser`, so the same code runs on seeded streams and, in tests, on every possible
-outcome in turn with its exact probability: expectations then come out to rounding error, without noise.
+A method draws only through a `Chooser` (`structgen.protocols`), so the same code runs on seeded streams and, in tests,
+on every possible outcome in turn with its exact probability: expectations then come out to rounding error, without
+noise.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from structgen.errors import InvariantError, LimitExceeded
+from structgen.protocols import Chooser, Floats
 
-__all__ = ["Chooser", "ExhaustiveChooser", "RandomChooser", "every_outcome"]
+__all__ = ["ExhaustiveChooser", "RandomChooser", "every_outcome", "stream_of"]
 
 T = TypeVar("T")
 _ROUNDS, _REPEATS = 8, 4  # of draws with replacement before an order sorts what is left
-Floats = NDArray[np.float64]
-
-
-class Chooser(Protocol):
-    """Makes choices whose probabilities are given as unnormalised logarithms; -inf is never chosen."""
-
-    def choice(self, log_weights: Floats) -> int:
-        """One index, with probability proportional to exp(log_weights)."""
-        ...
-
-    def order(self, log_weights: Floats) -> Iterator[int]:
-        """Indices of positive weight one after the other, without replacement."""
-        ...
-
-    def accept(self, log_probability: float) -> bool:
-        """True with this probability."""
-        ...
 
 
 class RandomChooser:
@@ -82,6 +66,11 @@ class RandomChooser:
     def accept(self, log_probability: float) -> bool:
         """One uniform number in [0, 1)."""
         return bool(self.generator.random() < np.exp(log_probability))
+
+
+def stream_of(seed: int | Chooser, *key: int) -> Chooser:
+    """The stream of one particle, attempt, chain or row; the chooser itself where one was given for a seed."""
+    return RandomChooser(seed, *key) if isinstance(seed, int) else seed
 
 
 class ExhaustiveChooser:

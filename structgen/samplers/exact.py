@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from structgen.errors import LimitExceeded
-from structgen.samplers.models import Floats, Tokens
+from structgen.protocols import Floats, Tokens
+from structgen.samplers.logspace import log_sum
 from structgen.samplers.problem import Problem
 from structgen.samplers.result import SampleSet
 from structgen.samplers.run import Run
-from structgen.samplers.weights import Path, log_sum
+from structgen.samplers.weights import Path
 
 __all__ = ["Exact", "enumerate_outputs", "enumeration", "kl_divergence", "total_variation"]
 
@@ -108,7 +109,8 @@ def enumeration(run: Run, n: int, *, limit: int = 100_000) -> SampleSet:
     drawn = [exact.paths[chooser.choice(exact.log_prob)] for _ in range(n)]
     run.stats.attempts = run.stats.accepted = n
     log_q = [path.log_prob + path.prefix.log_score(complete=True) - exact.log_evidence for path in drawn]
-    samples = [path.sample(run.problem, log_q=q, log_weight=0.0) for path, q in zip(drawn, log_q, strict=True)]
+    vocabulary = run.problem.vocabulary
+    samples = [path.sample(vocabulary, log_q=q, log_weight=0.0) for path, q in zip(drawn, log_q, strict=True)]
     bounds = (exact.log_evidence, exact.log_evidence)
     known = {"log_evidence": exact.log_evidence, "evidence_error": 0.0, "evidence_bounds": bounds, "tv_bound": 0.0}
     return run.result("enumeration", samples, exact=True, **known)

@@ -19,7 +19,8 @@ from structgen.grammars.regular.charset import utf8
 from structgen.grammars.regular.language import Language
 from structgen.grammars.regular.lower import lower
 from structgen.matcher import Constraint
-from structgen.samplers.models import Floats, TableModel, Tokens
+from structgen.protocols import Floats, Tokens
+from structgen.samplers.models import TableModel
 from structgen.samplers.problem import Problem
 from structgen.vocabulary import Vocabulary
 

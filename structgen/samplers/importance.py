@@ -31,10 +31,10 @@ def importance(
     log_weights = np.array([path.log_weight for path in paths], np.float64)
     evidence, error = mean_weight(log_weights.tolist())
     if resampling is None or evidence is None or evidence == -np.inf:
-        return run.weighted_result("importance", [path.sample(run.problem) for path in paths], count)
+        return run.weighted_result("importance", [path.sample(run.problem.vocabulary) for path in paths], count)
     places = resample(log_weights, n, run.chooser(count), resampling)
     run.stats.resamples = 1
     run.stats.unique_ancestors = len(set(places.tolist()))
-    samples = [paths[i].sample(run.problem, log_q=None, log_weight=evidence) for i in places.tolist()]
+    samples = [paths[i].sample(run.problem.vocabulary, log_q=None, log_weight=evidence) for i in places.tolist()]
     status = "complete" if len(paths) == count else "budget"
     return run.result("importance", samples, status=status, log_evidence=evidence, evidence_error=error)

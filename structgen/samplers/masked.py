@@ -17,7 +17,7 @@ __all__ = ["masked", "masked_paths"]
 def masked(run: Run, n: int, *, batch: int = 64) -> SampleSet:
     """n independent draws of plain masked decoding, each with its importance weight; not exact."""
     paths = masked_paths(run, n, batch)
-    return run.weighted_result("masked", [path.sample(run.problem) for path in paths], n)
+    return run.weighted_result("masked", [path.sample(run.problem.vocabulary) for path in paths], n)
 
 
 def masked_paths(run: Run, n: int, batch: int = 64) -> list[Path]:

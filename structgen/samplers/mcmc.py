@@ -37,13 +37,14 @@ from typing import Any
 import numpy as np
 
 from structgen.errors import OptionError
-from structgen.samplers.choosers import Chooser
-from structgen.samplers.models import Floats, Tokens
-from structgen.samplers.problem import Prefix, Problem
+from structgen.protocols import Chooser, Floats, Tokens
+from structgen.samplers.logspace import log_sum
+from structgen.samplers.prefix import Prefix
 from structgen.samplers.result import Sample, SampleSet
 from structgen.samplers.row_memory import RowMemory
 from structgen.samplers.run import Run, mean_weight
-from structgen.samplers.weights import Row, log_sum
+from structgen.samplers.weights import Row
+from structgen.vocabulary import Vocabulary
 
 __all__ = ["CUTS", "RESTARTS", "Chain", "Chains", "Trace", "mcmc"]
 
@@ -102,9 +103,9 @@ class Trace:
         """log W(x), and the potentials; -inf for a trace that died."""
         return sum(self.log_m) + self.log_score if self.finish == "stop" else -np.inf
 
-    def sample(self, problem: Problem) -> Sample:
+    def sample(self, vocabulary: Vocabulary) -> Sample:
         """As an output: of equal weight, without a known proposal."""
-        data, masses = problem.vocabulary.decode(self.tokens), tuple(self.log_m)
+        data, masses = vocabulary.decode(self.tokens), tuple(self.log_m)
         return Sample(self.tokens, data, self.log_prob, None, 0.0, "stop", masses)
 
 
@@ -273,4 +274,4 @@ def _result(run: Run, walk: Chains, outputs: Sequence[Trace], n: int, done: int,
             known["tv_bound"] = float(np.exp(steps * np.log1p(-min(share * np.exp(lower), 1 - 1e-16))))
         if walk.cut == "restart":
             known["log_evidence"], known["evidence_error"] = mean_weight(walk.log_weights)
-    return run.result("mcmc", [trace.sample(run.problem) for trace in outputs], **known)
+    return run.result("mcmc", [trace.sample(run.problem.vocabulary) for trace in outputs], **known)

@@ -1,8 +1,8 @@
-"""What samplers need of a model, and the table model: exact, enumerable, a few lines of arithmetic.
+"""The table model: exact, enumerable, a few lines of arithmetic.
 
-A model maps prefixes to logits and remembers nothing that matters: the same prefix gives the same row whatever stands
-beside it. Sharing work between prefixes (key-value caches) is the model's own affair: `structgen.engines.prefixes` does
-it for transformers.
+A model (`structgen.protocols.TokenModel`) maps prefixes to logits and remembers nothing that matters: the same prefix
+gives the same row whatever stands beside it. Sharing work between prefixes (key-value caches) is the model's own
+affair: `structgen.engines.prefixes` does it for transformers.
 """
 
 from __future__ import annotations
@@ -10,35 +10,14 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from structgen.errors import ModelError
+from structgen.protocols import Floats, Tokens
 from structgen.vocabulary import Vocabulary
 
-__all__ = ["TableModel", "TokenModel"]
-
-Tokens = tuple[int, ...]
-Floats = NDArray[np.float64]
-
-
-class TokenModel(Protocol):
-    """Logits after prefixes.
-
-    A model may have `tokens_of(text)` too: how its tokenizer spells a text, special tokens left out.
-    Attributes: `vocabulary`; `fingerprint`, equal only for models with equal logits; `tokens_forwarded`, how many
-    tokens it has read so far.
-    """
-
-    vocabulary: Vocabulary
-    fingerprint: str
-    tokens_forwarded: int
-
-    def logits(self, prefixes: Sequence[Tokens]) -> NDArray[np.floating]:
-        """(len(prefixes), at least vocabulary.size) logits after each prefix, prompt included; any float dtype."""
-        ...
+__all__ = ["TableModel"]
 
 
 class TableModel:
@@ -56,7 +35,7 @@ class TableModel:
     ) -> None:
         self.vocabulary = vocabulary
         if encode is not None:
-            self.tokens_of = encode
+            self.tokens_of = encode  # an Encoder only if it can spell
         name = name or uuid.uuid4().hex  # two laws without a name are two models
         self._law = law.__getitem__ if isinstance(law, Mapping) else law
         self.fingerprint = hashlib.sha256(f"{name}|{vocabulary.fingerprint}".encode()).hexdigest()

@@ -20,16 +20,14 @@ import math
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from structgen.errors import OptionError, PredicateError
+from structgen.protocols import SequenceConstraint, SequenceMatcher
 from structgen.vocabulary import Vocabulary
-
-if TYPE_CHECKING:
-    from structgen.samplers.problem import SequenceConstraint, SequenceMatcher
 
 __all__ = ["Function", "Guarded", "GuardedMatcher", "Potential", "Predicate"]
 
@@ -155,9 +153,21 @@ class Guarded:
         """Whether every predicate says yes, the first no being the last to be asked."""
         return all(predicate.answer(data, complete) for predicate in self.predicates)
 
-    def log_score(self, data: bytes, *, complete: bool) -> float:
-        """Sum of the potentials."""
-        return sum(potential.answer(data, complete) for potential in self.potentials)
+    def beneath(self, matcher: GuardedMatcher) -> SequenceMatcher:
+        """The constraint's own matcher, whose mask needs no predicate."""
+        return matcher.under
+
+    def goes_on(self, matcher: GuardedMatcher) -> bool:
+        """No predicate refuses the matcher's text as an unfinished one."""
+        return self.passes(matcher.data, complete=False)
+
+    def is_viable(self, matcher: GuardedMatcher) -> bool:
+        """The predicates let the matcher's text go on, or end here."""
+        return self.goes_on(matcher) or matcher.is_accepting()
+
+    def log_score(self, matcher: GuardedMatcher, *, complete: bool) -> float:
+        """Sum of the potentials of the matcher's text."""
+        return sum(potential.answer(matcher.data, complete) for potential in self.potentials)
 
 
 class GuardedMatcher:
@@ -171,7 +181,7 @@ class GuardedMatcher:
     def mask(self) -> NDArray[np.uint32]:
         """The constraint's mask less what the predicates say of the text so far; they are not asked of any token."""
         mask, ends = self.under.mask(), self.is_accepting()
-        goes_on = self.guard.passes(self.data, complete=False)
+        goes_on = self.guard.goes_on(self)
         if goes_on and ends == self.under.is_accepting():
             return mask
         row = mask.copy() if goes_on else np.zeros_like(mask)
@@ -181,7 +191,7 @@ class GuardedMatcher:
         return row
 
     def accept(self, token: int) -> bool:
-        """Take one token if the constraint does; the predicates speak in `mask` and `is_viable`."""
+        """Take one token if the constraint does; the predicates speak in `mask` and `Guarded.is_viable`."""
         if not self.under.accept(token):
             return False
         self.data += self.guard.vocabulary.token_bytes(token)
@@ -194,10 +204,6 @@ class GuardedMatcher:
     def is_accepting(self) -> bool:
         """The text is complete, and every predicate says so."""
         return self.under.is_accepting() and self.guard.passes(self.data, complete=True)
-
-    def is_viable(self) -> bool:
-        """The predicates let the text go on, or end here."""
-        return self.guard.passes(self.data, complete=False) or self.is_accepting()
 
     def bytes_to_accept(self) -> int:
         """The constraint's: a lower bound."""

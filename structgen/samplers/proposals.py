@@ -21,12 +21,14 @@ from typing import Protocol
 import numpy as np
 
 from structgen.errors import ModelError, OptionError
+from structgen.protocols import Chooser, TokenModel
 from structgen.samplers.awrs import AWRS
-from structgen.samplers.choosers import Chooser
-from structgen.samplers.models import TokenModel
-from structgen.samplers.problem import Prefix, Problem, log_law
+from structgen.samplers.law import log_law
+from structgen.samplers.logspace import log_sum
+from structgen.samplers.prefix import Prefix
+from structgen.samplers.problem import Problem
 from structgen.samplers.run import Run
-from structgen.samplers.weights import Path, Row, log_sum
+from structgen.samplers.weights import Path, Row
 from structgen.vocabulary import check_same_tokens
 
 __all__ = ["PROPOSALS", "Other", "Proposal", "proposal_of"]

@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from structgen.errors import OptionError
-from structgen.samplers.choosers import Chooser
-from structgen.samplers.models import Floats
+from structgen.protocols import Chooser, Floats
 
 __all__ = ["SCHEMES", "check_scheme", "resample"]
 

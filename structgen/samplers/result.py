@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Hashable
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from structgen.samplers.problem import Law
+from structgen.samplers.choosers import RandomChooser
+from structgen.samplers.law import TargetLaw
+from structgen.samplers.logspace import effective_size
+from structgen.samplers.resampling import resample
 
 __all__ = ["Distortion", "Sample", "SampleSet", "Stats", "Status"]
 
@@ -61,7 +63,7 @@ class Stats:
     """What it cost.
 
     field               counts
-    model_calls         prefixes whose logits were computed (not batches)
+    prefixes_scored     prefixes whose logits were computed; many share a model call
     tokens_forwarded    tokens the model read, prompts included
     cache_hits          prefixes answered without the model: equal ones in a batch, nodes of a trie
     masks_filled        allowed sets read
@@ -73,7 +75,7 @@ class Stats:
     seconds             wall time
     """
 
-    model_calls: int = 0
+    prefixes_scored: int = 0
     tokens_forwarded: int = 0
     cache_hits: int = 0
     masks_filled: int = 0
@@ -127,7 +129,7 @@ class SampleSet:
 
     samples: tuple[Sample, ...]
     method: str
-    law: Law
+    law: TargetLaw
     status: Status
     stats: Stats
     exact: bool = False
@@ -150,8 +152,6 @@ class SampleSet:
     @property
     def ess(self) -> float:
         """How many equally weighted samples these are worth; 0 when all are dead."""
-        from structgen.samplers.weights import effective_size
-
         return effective_size(self.log_weights)
 
     @property
@@ -191,9 +191,6 @@ class SampleSet:
 
     def resample(self, k: int, seed: int = 0, scheme: str = "stratified") -> list[Sample]:
         """k samples by weight under a scheme of `resampling`, in random order for all but "multinomial"."""
-        from structgen.samplers.choosers import RandomChooser
-        from structgen.samplers.resampling import resample
-
         self.probabilities()
         chooser = RandomChooser(seed)
         places = resample(self.log_weights, k, chooser, scheme)

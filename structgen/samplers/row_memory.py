@@ -10,8 +10,8 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from structgen.errors import OptionError
-from structgen.samplers.models import Tokens
-from structgen.samplers.problem import Prefix
+from structgen.protocols import Tokens
+from structgen.samplers.prefix import Prefix
 from structgen.samplers.run import Run
 from structgen.samplers.weights import Row
 

@@ -17,11 +17,13 @@ from typing import Any, Protocol
 import numpy as np
 
 from structgen.errors import OptionError
-from structgen.samplers.choosers import Chooser, RandomChooser
-from structgen.samplers.models import Floats
-from structgen.samplers.problem import Prefix, Problem
+from structgen.protocols import Chooser, Floats
+from structgen.samplers.choosers import stream_of
+from structgen.samplers.logspace import log_sum
+from structgen.samplers.prefix import Prefix
+from structgen.samplers.problem import Problem
 from structgen.samplers.result import Sample, SampleSet, Stats, Status
-from structgen.samplers.weights import Path, Row, log_sum
+from structgen.samplers.weights import Path, Row
 
 __all__ = ["METHODS", "SCORED", "WEIGHTED", "Budget", "Run", "accepted_evidence", "method_of", "options_of", "sample"]
 
@@ -59,12 +61,12 @@ class Budget:
     unfinished is dropped and the result says status "budget" and exact False.
     """
 
-    model_calls: int | None = None
+    prefixes_scored: int | None = None
     seconds: float | None = None
     attempts: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("model_calls", "seconds", "attempts"):
+        for name in ("prefixes_scored", "seconds", "attempts"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise OptionError(f"budget {name} must be positive, not {value}", option="budget")
@@ -85,12 +87,12 @@ class Run:
 
     def chooser(self, *key: int) -> Chooser:
         """The stream of one particle, attempt or chain; the chooser itself where one was given for a seed."""
-        return RandomChooser(self._seed, *key) if isinstance(self._seed, int) else self._seed
+        return stream_of(self._seed, *key)
 
     def spent(self) -> bool:
-        """The budget of model calls or seconds is used up: drop what is unfinished and return."""
-        calls, seconds = self.budget.model_calls, self.budget.seconds
-        if calls is not None and self.stats.model_calls >= calls:
+        """The budget of prefixes or seconds is used up: drop what is unfinished and return."""
+        most, seconds = self.budget.prefixes_scored, self.budget.seconds
+        if most is not None and self.stats.prefixes_scored >= most:
             return True
         return seconds is not None and time.perf_counter() - self._started >= seconds
 
@@ -116,7 +118,7 @@ class Run:
         return [laws[prefix.tokens] for prefix in prefixes]
 
     def _laws(self, prefixes: list[Prefix]) -> Sequence[Floats]:
-        self.stats.model_calls += len(prefixes)
+        self.stats.prefixes_scored += len(prefixes)
         return list(self.problem.laws(prefixes)) if prefixes else []
 
     def result(self, method: str, samples: Sequence[Sample], **known: Any) -> SampleSet:

@@ -24,14 +24,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from structgen.errors import OptionError, PredicateError
+from structgen.protocols import Chooser
 from structgen.samplers.awrs import AWRS
-from structgen.samplers.choosers import Chooser
-from structgen.samplers.problem import Prefix
+from structgen.samplers.logspace import effective_size, log_sum
+from structgen.samplers.prefix import Prefix
 from structgen.samplers.proposals import Proposal, proposal_of
 from structgen.samplers.resampling import check_scheme, resample
 from structgen.samplers.result import SampleSet
 from structgen.samplers.run import Run
-from structgen.samplers.weights import effective_size, log_sum
 
 __all__ = ["Particles", "smc"]
 
@@ -134,7 +134,7 @@ class Particles:
         run, n = self.run, len(self.paths)
         run.stats.attempts, run.stats.accepted = n, sum(path.finish == "stop" for path in self.paths)
         run.stats.unique_ancestors = len(set(self.ancestors.tolist())) if run.stats.resamples else None
-        samples = [path.sample(run.problem) for path in self.paths]
+        samples = [path.sample(run.problem.vocabulary) for path in self.paths]
         return run.result("smc", samples, log_evidence=self.log_mean, evidence_error=self.evidence_error)
 
     @property

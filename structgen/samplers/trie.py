@@ -33,10 +33,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from structgen.errors import OptionError
-from structgen.samplers.choosers import Chooser
-from structgen.samplers.models import Floats
+from structgen.protocols import Chooser, Floats
+from structgen.samplers.logspace import log_sum
 from structgen.samplers.problem import Problem
-from structgen.samplers.weights import Row, log_sum
+from structgen.samplers.weights import Row
 
 __all__ = ["TAIL", "Trie"]
 

@@ -14,28 +14,19 @@ weight zero and is counted. float64 throughout; masses are summed over the allow
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from structgen.protocols import Floats
+from structgen.samplers.logspace import log_sum
+from structgen.samplers.prefix import Prefix
 from structgen.samplers.result import Sample
+from structgen.vocabulary import Vocabulary
 
-if TYPE_CHECKING:
-    from structgen.samplers.problem import Prefix, Problem
-
-__all__ = ["Path", "Row", "effective_size", "log_sum"]
-
-Floats = NDArray[np.float64]
-
-
-def log_sum(values: Any) -> float:
-    """log of the sum of exp(values), -inf for none."""
-    array = np.asarray(values, np.float64)
-    highest = float(array.max(initial=-np.inf))
-    return highest if not np.isfinite(highest) else highest + float(np.log(np.exp(array - highest).sum()))
+__all__ = ["Path", "Row"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +101,11 @@ class Path:
         """An independent path at the same place."""
         return Path(self.prefix, self.log_prob, self.log_q, self.log_weight, list(self.step_log_mass), self.finish)
 
-    def sample(self, problem: Problem, **changes: Any) -> Sample:
+    def sample(self, vocabulary: Vocabulary, **changes: Any) -> Sample:
         """The finished path as a sample; `changes` replace fields of it."""
         known: dict[str, Any] = {
             "token_ids": self.prefix.tokens,
-            "data": problem.vocabulary.decode(self.prefix.tokens),
+            "data": vocabulary.decode(self.prefix.tokens),
             "log_prob": self.log_prob,
             "log_q": self.log_q,
             "log_weight": self.log_weight,
@@ -122,9 +113,3 @@ class Path:
             "step_log_mass": tuple(self.step_log_mass),
         }
         return Sample(**(known | changes))
-
-
-def effective_size(log_weights: Sequence[float] | Floats) -> float:
-    """(sum W)^2 / sum W^2: how many equal weights these are worth; 0 when all are zero."""
-    total = log_sum(log_weights)
-    return 0.0 if total == -np.inf else float(np.exp(2 * total - log_sum(2 * np.asarray(log_weights, np.float64))))

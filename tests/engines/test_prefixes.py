@@ -131,7 +131,7 @@ def test_samplers_on_a_transformers_model(
     drawn = sample(problem, 1500, "cars", seed=1, trie=trie)
     assert drawn.exact
     check_fit(exact, [s.token_ids for s in drawn.samples])
-    assert drawn.stats.model_calls <= len(exact.log_future)
+    assert drawn.stats.prefixes_scored <= len(exact.log_future)
     weighted = sample(problem, 300, "asap", seed=2, trie=trie)
     lower, upper = weighted.evidence_bounds or (0, 0)
     assert lower - 1e-9 <= exact.log_evidence <= upper + 1e-9
@@ -163,7 +163,7 @@ def test_particles_on_a_transformers_model(
             assert abs(gap) < 5 * many.evidence_error
         assert {s.token_ids for s in many.samples if s.finish == "stop"} <= set(exact.outputs)
         assert total_variation(exact.frequencies(many), exact.target) < 2 / np.sqrt(many.ess)
-        assert many.stats.model_calls <= len(exact.log_future)
+        assert many.stats.prefixes_scored <= len(exact.log_future)
     assert len(enumerate_outputs(guarded).paths) < len(enumerate_outputs(plain).paths)
 
 
@@ -187,7 +187,7 @@ def test_chains_and_searches_on_a_transformers_model(
     masses = dict(zip(exact.outputs, exact.log_mass, strict=True))
     for other in (drawn, sample(problem, 20, "mcmc", cut="priority"), sample(problem, 20, "mcmc", cut="uniform")):
         assert other.status == "complete"
-        assert other.stats.model_calls <= len(exact.log_future)
+        assert other.stats.prefixes_scored <= len(exact.log_future)
         for s in other.samples:
             assert s.log_mass == pytest.approx(masses[s.token_ids], abs=1e-6)
 

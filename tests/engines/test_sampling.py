@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from structgen.engines.masking import allowed_tokens, apply_masks, unpack_on_device, unpack_on_host
 from structgen.engines.sampling import draw, law, row_generator
 from structgen.errors import ModelError
 from structgen.options import SamplingOptions
+from structgen.samplers.law import TargetLaw, log_law
 
 
 @pytest.mark.parametrize("size", [1, 31, 32, 33, 500])
@@ -99,3 +102,26 @@ def test_a_nucleus_wider_than_the_first_look() -> None:
         out = law(logits, options).log_probs(torch.arange(6000).expand(2, -1)).exp().numpy()
         for row, scores in zip(out, logits.numpy(), strict=True):
             np.testing.assert_allclose(row, reference_law(scores, options), atol=1e-12)
+
+
+@given(
+    seed=st.integers(0, 1 << 32),
+    size=st.sampled_from([1, 2, 7, 511, 512, 513, 700]),
+    levels=st.integers(1, 40),
+    top_p=st.floats(1e-6, 1, exclude_max=True),
+)
+def test_both_nuclei_agree_whatever_is_equally_likely(seed: int, size: int, levels: int, top_p: float) -> None:
+    """torch's of the decode loop and numpy's of the samplers, on logits with few different values."""
+    rng = np.random.default_rng(seed)
+    logits = rng.choice(rng.normal(0, 2, levels), (3, size))
+    whole = np.exp(log_law(logits, TargetLaw(), [0]))
+    sums = np.cumsum(-np.sort(-whole, axis=1), axis=1)
+    assume(np.abs(sums - top_p).min() > 1e-9)  # there rounding decides
+    ours = log_law(logits, TargetLaw(top_p=top_p), [0])
+    theirs = law(torch.from_numpy(logits), SamplingOptions(top_p=top_p)).log_probs(torch.arange(size).expand(3, -1))
+    np.testing.assert_array_equal(np.isneginf(ours), np.isneginf(theirs.numpy()))
+    np.testing.assert_allclose(np.exp(ours), theirs.exp().numpy(), atol=1e-12)
+    for row, kept in zip(logits, ~np.isneginf(ours), strict=True):
+        edge = row[kept].min()
+        assert kept[row > edge].all() and not kept[row < edge].any()
+        assert (np.diff(kept[row == edge].astype(int)) <= 0).all()  # of the last ones the lowest ids

@@ -140,7 +140,7 @@ def test_learning_until_the_proposal_is_certain_to_be_near() -> None:
         assert total_variation(proposal(exact, trie), exact.target) <= bound
         check_fit(exact, [s.token_ids for s in result.samples])
         again = sample(problem, 5, "asap", trie=trie, tv_bound=bound)
-        assert (again.stats.attempts, again.stats.model_calls) == (5, 0)
+        assert (again.stats.attempts, again.stats.prefixes_scored) == (5, 0)
 
 
 def test_learning_that_does_not_get_there() -> None:
@@ -148,8 +148,8 @@ def test_learning_that_does_not_get_there() -> None:
     short = sample(problem, 100, "asap", tv_bound=0.0, budget=Budget(attempts=60))
     assert (short.status, len(short), short.stats.attempts) == ("budget", 60, 60)
     assert "after 60 draws" in short.note
-    calls = sample(problem, 100, "asap", tv_bound=0.0, budget=Budget(model_calls=40), concurrency=1)
-    assert (calls.status, calls.stats.model_calls) == ("budget", 40)
+    calls = sample(problem, 100, "asap", tv_bound=0.0, budget=Budget(prefixes_scored=40), concurrency=1)
+    assert (calls.status, calls.stats.prefixes_scored) == ("budget", 40)
     for bad in (-0.1, 1, np.nan):
         with pytest.raises(OptionError, match="tv_bound"):
             sample(problem, 1, "asap", tv_bound=bad)

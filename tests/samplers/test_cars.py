@@ -51,7 +51,7 @@ def test_frequencies_and_evidence(name: str, concurrency: int) -> None:
     assert result.log_evidence == pytest.approx(z, abs=6 * (result.evidence_error or 0) + 1e-9)
     lower, upper = result.evidence_bounds or (0, 0)
     assert lower - 1e-12 <= z <= upper + 1e-12
-    assert result.stats.model_calls <= 410  # a model call per viable prefix at most
+    assert result.stats.prefixes_scored <= 410  # a model call per viable prefix at most
     log_probs = dict(zip(exact.outputs, exact.log_prob, strict=True))
     log_masses = dict(zip(exact.outputs, exact.log_mass, strict=True))
     for s in result.samples[:100]:
@@ -103,12 +103,12 @@ def test_a_budget_never_passes_off_what_it_cut_as_exact() -> None:
     problem, _ = fixture("T2")
     counted = sample(problem, 1000, "cars", budget=Budget(attempts=50))
     assert (counted.status, counted.exact, counted.stats.attempts) == ("budget", True, 50)
-    cut = sample(problem, 1000, "cars", budget=Budget(model_calls=20), concurrency=2)
+    cut = sample(problem, 1000, "cars", budget=Budget(prefixes_scored=20), concurrency=2)
     assert (cut.status, cut.exact, cut.tv_bound) == ("budget", False, None)
-    assert cut.stats.model_calls <= 20 + 2
+    assert cut.stats.prefixes_scored <= 20 + 2
     timed = sample(problem, 10**6, "cars", budget=Budget(seconds=0.05))
     assert (timed.status, timed.exact) == ("budget", False)
-    slow = sample(problem, 5, "rejection", budget=Budget(model_calls=5), batch=4)
+    slow = sample(problem, 5, "rejection", budget=Budget(prefixes_scored=5), batch=4)
     assert (slow.status, slow.exact) == ("budget", False)
 
 
@@ -129,6 +129,6 @@ def test_a_trie_carries_over() -> None:
     trie = Trie(problem)
     first = sample(problem, 2000, "cars", trie=trie, seed=1)
     second = sample(problem, 2000, "cars", trie=trie, seed=2)
-    assert second.stats.model_calls < first.stats.model_calls / 4
+    assert second.stats.prefixes_scored < first.stats.prefixes_scored / 4
     assert second.stats.accept_rate > first.stats.accept_rate
     check_fit(exact, [s.token_ids for s in (*first.samples, *second.samples)])

@@ -45,7 +45,7 @@ def test_results_say_what_they_are() -> None:
     assert (result.exact, result.stats.resamples, len(result)) == (False, 1, 20)
     assert 1 <= (result.stats.unique_ancestors or 0) <= 20
     assert result.ess == pytest.approx(20)
-    cut = sample(problem, 20, "importance", draws=400, budget=Budget(model_calls=300))
+    cut = sample(problem, 20, "importance", draws=400, budget=Budget(prefixes_scored=300))
     assert cut.status == "budget"
     with pytest.raises(OptionError, match="draws"):
         sample(problem, 20, "importance", draws=10)

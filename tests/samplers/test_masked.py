@@ -51,16 +51,16 @@ def test_results_do_not_depend_on_the_batch() -> None:
     problem, _ = fixture("T2")
     one, many = sample(problem, 50, seed=3, batch=1), sample(problem, 50, seed=3, batch=50)
     assert [s.token_ids for s in one.samples] == [s.token_ids for s in many.samples]
-    assert many.stats.model_calls < one.stats.model_calls  # equal prefixes of a batch share a call
+    assert many.stats.prefixes_scored < one.stats.prefixes_scored  # equal prefixes of a batch share a call
     assert sample(problem, 50, seed=4).samples != many.samples
 
 
 def test_a_budget_ends_the_run_and_says_so() -> None:
     problem, _ = fixture("T2")
-    few = sample(problem, 1000, budget=Budget(model_calls=100), batch=10)
+    few = sample(problem, 1000, budget=Budget(prefixes_scored=100), batch=10)
     assert few.status == "budget"
     assert 0 < len(few) < 1000
-    assert few.stats.model_calls < 100 + 10
+    assert few.stats.prefixes_scored < 100 + 10
     assert len(sample(problem, 1000, budget=Budget(attempts=7))) == 7
-    none = sample(problem, 1000, budget=Budget(model_calls=1), batch=10)
+    none = sample(problem, 1000, budget=Budget(prefixes_scored=1), batch=10)
     assert (none.status, len(none), none.log_evidence) == ("budget", 0, None)

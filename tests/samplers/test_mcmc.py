@@ -177,8 +177,8 @@ def test_rows_are_read_once_and_results_do_not_depend_on_the_batch() -> None:
             for how in ({}, {"batch": 1}, {"memory": 0}, {"memory": 2000})
         ]
         assert len({tuple(s.token_ids for s in run.samples) for run in runs}) == 1
-        assert runs[0].stats.model_calls <= len(exact.log_future)
-        assert runs[0].stats.model_calls < runs[3].stats.model_calls <= runs[2].stats.model_calls
+        assert runs[0].stats.prefixes_scored <= len(exact.log_future)
+        assert runs[0].stats.prefixes_scored < runs[3].stats.prefixes_scored <= runs[2].stats.prefixes_scored
         assert {(s.log_weight, s.log_q) for s in runs[0].samples} == {(0.0, None)}
     log_prob = dict(zip(exact.outputs, exact.log_prob, strict=True))
     masses = dict(zip(exact.outputs, exact.log_mass, strict=True))
@@ -208,11 +208,11 @@ def test_how_a_run_ends() -> None:
     cut = sample(problem, 5, "mcmc", steps=1000, budget=Budget(attempts=23))
     assert (len(cut), cut.status, cut.note[:9], cut.tv_bound) == (5, "budget", "3 of 1000", None)
     assert cut.stats.attempts == 20
-    none = sample(problem, 5, "mcmc", budget=Budget(model_calls=1))
+    none = sample(problem, 5, "mcmc", budget=Budget(prefixes_scored=1))
     assert (len(none), none.status) == (0, "budget")
-    few = sample(problem, 5, "mcmc", steps=1000, budget=Budget(model_calls=60), memory=0)
+    few = sample(problem, 5, "mcmc", steps=1000, budget=Budget(prefixes_scored=60), memory=0)
     assert (few.status, few.log_evidence) == ("budget", None)
-    assert few.stats.model_calls < 60 + 5
+    assert few.stats.prefixes_scored < 60 + 5
     for name, value in (("steps", 0), ("chains", 0), ("thin", 0), ("batch", 0), ("memory", -1), ("cut", "middle")):
         with pytest.raises(OptionError, match=name):
             sample(problem, 5, "mcmc", **{name: value})

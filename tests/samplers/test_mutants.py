@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from structgen.errors import StructgenError
-from structgen.samplers import attempts, beam, best_first, canonical, mcmc, problem, run, trie, weights
+from structgen.samplers import attempts, beam, best_first, canonical, law, mcmc, problem, run, trie, weights
 from structgen.samplers.exact import enumerate_outputs
 from structgen.samplers.fixtures import finite_language, vocabulary_of
+from structgen.samplers.law import TargetLaw
 from structgen.samplers.models import TableModel
 from structgen.samplers.problem import Problem
 from structgen.samplers.run import sample
@@ -119,7 +120,7 @@ def rejection_fits() -> None:
 
 def wide_rows() -> None:
     logits = (np.random.default_rng(0).normal(size=(1, 152_000)) * 5).astype(np.float32)
-    assert abs(np.exp(problem.log_law(logits, problem.Law(), [0])).sum() - 1) < 1e-12
+    assert abs(np.exp(law.log_law(logits, TargetLaw(), [0])).sum() - 1) < 1e-12
 
 
 def uniform_kernel() -> None:
@@ -255,15 +256,15 @@ def end_anywhere(patch: pytest.MonkeyPatch) -> None:
 
 
 def first_stop_only(patch: pytest.MonkeyPatch) -> None:
-    log_law = problem.log_law
-    patch.setattr(problem, "log_law", lambda logits, law, stops: log_law(logits, law, stops[:1]))
+    log_law = law.log_law
+    patch.setattr(problem, "log_law", lambda logits, target, stops: log_law(logits, target, stops[:1]))
 
 
 def constrain_then_transform(patch: pytest.MonkeyPatch) -> None:
     laws = problem.Problem.laws
 
     def mutant(self: Any, prefixes: Any) -> Any:
-        cut, self.law = self.law, problem.Law(max_tokens=self.max_tokens)
+        cut, self.law = self.law, TargetLaw(max_tokens=self.max_tokens)
         rows = laws(self, prefixes)
         self.law = cut
         for row, prefix in zip(rows, prefixes, strict=True):
@@ -276,12 +277,12 @@ def constrain_then_transform(patch: pytest.MonkeyPatch) -> None:
 
 
 def float32_softmax(patch: pytest.MonkeyPatch) -> None:
-    def mutant(logits: Any, law: Any, stops: Any) -> Any:
+    def mutant(logits: Any, target: Any, stops: Any) -> Any:
         scores = logits.astype(np.float32)
         scores -= scores.max(axis=1, keepdims=True)
         return scores - np.log(np.cumsum(np.exp(scores), axis=1, dtype=np.float32)[:, -1:])
 
-    patch.setattr(problem, "log_law", mutant)
+    patch.setattr(law, "log_law", mutant)
 
 
 def mix_up_rows(patch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,9 @@ import pytest
 from structgen.errors import BudgetTooSmall, LimitExceeded, ModelError, OptionError, VocabularyError
 from structgen.samplers.exact import enumerate_outputs
 from structgen.samplers.fixtures import finite_language, vocabulary_of
+from structgen.samplers.law import TargetLaw, log_law
 from structgen.samplers.models import TableModel
-from structgen.samplers.problem import Law, Problem, log_law
+from structgen.samplers.problem import Problem
 from structgen.samplers.run import METHODS, Budget, method_of, options_of, sample
 from structgen.vocabulary import Vocabulary
 from tests.samplers.judges import fixture, small_problem
@@ -20,14 +21,14 @@ from tests.samplers.judges import fixture, small_problem
 def test_a_wide_row_sums_to_one_whatever_the_float() -> None:
     logits = np.random.default_rng(0).normal(size=(2, 152_000)) * 5
     for dtype in (np.float16, np.float32, np.float64):
-        law = log_law(logits.astype(dtype), Law(), [7])
+        law = log_law(logits.astype(dtype), TargetLaw(), [7])
         assert np.abs(np.exp(law).sum(axis=1) - 1).max() < 1e-12
 
 
 def test_masses_far_below_one_are_kept() -> None:
     logits = np.zeros((1, 3))
     logits[0, 0] = 690.0  # the others are 1e-300
-    law = log_law(logits, Law(), [2])
+    law = log_law(logits, TargetLaw(), [2])
     assert law[0, 1] == pytest.approx(-690.0)
     vocabulary = vocabulary_of("a", "b")
     problem = Problem(TableModel(vocabulary, lambda u: logits[0]), finite_language(vocabulary, ["b"]), 4)
@@ -38,13 +39,13 @@ def test_masses_far_below_one_are_kept() -> None:
 
 def test_temperature_then_top_k_then_top_p() -> None:
     logits = np.log(np.array([[0.4, 0.3, 0.2, 0.1]]))
-    np.testing.assert_allclose(np.exp(log_law(logits, Law(top_k=2), [3]))[0], [4 / 7, 3 / 7, 0, 0])
-    np.testing.assert_allclose(np.exp(log_law(logits, Law(top_p=0.5), [3]))[0], [4 / 7, 3 / 7, 0, 0])
-    np.testing.assert_allclose(np.exp(log_law(logits, Law(top_p=0.39), [3]))[0], [1, 0, 0, 0])
+    np.testing.assert_allclose(np.exp(log_law(logits, TargetLaw(top_k=2), [3]))[0], [4 / 7, 3 / 7, 0, 0])
+    np.testing.assert_allclose(np.exp(log_law(logits, TargetLaw(top_p=0.5), [3]))[0], [4 / 7, 3 / 7, 0, 0])
+    np.testing.assert_allclose(np.exp(log_law(logits, TargetLaw(top_p=0.39), [3]))[0], [1, 0, 0, 0])
     squares = np.array([16, 9, 4, 1]) / 30
-    np.testing.assert_allclose(np.exp(log_law(logits, Law(temperature=0.5), [3]))[0], squares)
+    np.testing.assert_allclose(np.exp(log_law(logits, TargetLaw(temperature=0.5), [3]))[0], squares)
     np.testing.assert_allclose(
-        np.exp(log_law(logits, Law(temperature=0.5, top_p=0.54), [3]))[0], [16 / 25, 9 / 25, 0, 0]
+        np.exp(log_law(logits, TargetLaw(temperature=0.5, top_p=0.54), [3]))[0], [16 / 25, 9 / 25, 0, 0]
     )
 
 

@@ -46,9 +46,9 @@ def test_best_first_finds_the_likeliest(name: str, n: int) -> None:
         check_search(problem, exact, found, n)
         assert found.status == "complete"
         assert found.note == (f"there are only {len(exact.paths)} outputs" if n == 400 else "")
-        assert found.stats.model_calls <= len(exact.log_future)
+        assert found.stats.prefixes_scored <= len(exact.log_future)
     if n == 1 and name in ("T2", "T3"):  # the others are full of ties
-        assert sample(problem, 1, "best_first").stats.model_calls < len(exact.log_future) / 2
+        assert sample(problem, 1, "best_first").stats.prefixes_scored < len(exact.log_future) / 2
 
 
 @pytest.mark.parametrize("name", ["T1", "T2", "T3", "T4"])
@@ -124,16 +124,16 @@ def test_budgets_and_limits_leave_true_bounds() -> None:
     problem, exact = fixture("T2")
     for budget in (1, 5, 20, 60):
         for method in ("best_first", "beam"):
-            found = sample(problem, 5, method, budget=Budget(model_calls=budget))
+            found = sample(problem, 5, method, budget=Budget(prefixes_scored=budget))
             check_search(problem, exact, found, 5, all_proven=False)
             if found.status == "budget":
-                assert found.stats.model_calls <= budget + 8
+                assert found.stats.prefixes_scored <= budget + 8
             else:
                 assert len(found) == 5
     short = sample(problem, 50, "best_first", limit=40)
     assert (short.status, short.note) == ("budget", "the limit of prefixes was reached")
     check_search(problem, exact, short, 50, all_proven=False)
-    assert sample(problem, 5, "best_first", budget=Budget(model_calls=20)).note == "the budget was spent"
+    assert sample(problem, 5, "best_first", budget=Budget(prefixes_scored=20)).note == "the budget was spent"
 
 
 def test_what_a_narrow_beam_loses_it_does_not_claim() -> None:

@@ -12,13 +12,14 @@ from structgen.samplers.awrs import AWRS
 from structgen.samplers.choosers import every_outcome
 from structgen.samplers.exact import Exact, enumerate_outputs, kl_divergence
 from structgen.samplers.fixtures import finite_language, vocabulary_of
+from structgen.samplers.logspace import log_sum
 from structgen.samplers.models import TableModel
 from structgen.samplers.predicates import Predicate
-from structgen.samplers.problem import Prefix, Problem
+from structgen.samplers.prefix import Prefix
+from structgen.samplers.problem import Problem
 from structgen.samplers.proposals import PROPOSALS, Other
 from structgen.samplers.resampling import SCHEMES
 from structgen.samplers.run import Budget, sample
-from structgen.samplers.weights import log_sum
 from tests.samplers.guards import favours_b, guarded_problem, late, no_double_b
 from tests.samplers.judges import bernstein, check_fit, check_weighted, fit_p_value, fixture, small_problem
 
@@ -175,7 +176,7 @@ def test_results_say_what_they_are() -> None:
     assert 1 <= (result.stats.unique_ancestors or 0) <= 50
     assert result.log_evidence == pytest.approx(log_sum(result.log_weights) - np.log(50))
     assert all(s.log_q is None for s in result.samples)  # a particle that was resampled has no law in closed form
-    assert result.stats.cache_hits > result.stats.model_calls  # particles share prefixes
+    assert result.stats.cache_hits > result.stats.prefixes_scored  # particles share prefixes
     assert '"method": "smc"' in result.to_json()
     unresampled = sample(problem, 5, "smc", seed=1, ess_threshold=0)
     assert unresampled.stats.unique_ancestors is None
@@ -232,7 +233,7 @@ def test_the_shortest_problems() -> None:
 
 def test_budgets_never_leave_half_a_run() -> None:
     problem, _ = fixture("T2")
-    for budget in (Budget(model_calls=3), Budget(attempts=5), Budget(seconds=1e-9)):
+    for budget in (Budget(prefixes_scored=3), Budget(attempts=5), Budget(seconds=1e-9)):
         result = sample(problem, 20, "smc", budget=budget, seed=1)
         assert (result.status, len(result), result.log_evidence, result.exact) == ("budget", 0, None, False)
         assert result.note

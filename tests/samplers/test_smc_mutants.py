@@ -13,9 +13,9 @@ from structgen.samplers import predicates, problem, proposals, resampling, smc
 from structgen.samplers.awrs import AWRS, Draw
 from structgen.samplers.choosers import every_outcome
 from structgen.samplers.exact import enumerate_outputs
+from structgen.samplers.logspace import log_sum
 from structgen.samplers.predicates import Predicate
 from structgen.samplers.run import sample
-from structgen.samplers.weights import log_sum
 from tests.samplers.guards import favours_b, guarded_problem, no_double_b
 from tests.samplers.judges import check_weighted, small_problem
 from tests.samplers.test_awrs import check_proper

@@ -1,0 +1,41 @@
+"""Sets of token ids packed as mask rows: u32 (ceil(V / 32),), bit t % 32 of word t // 32 set = token t is in it.
+
+The layout is that of docs/adr/0003. Cost: `row_of` and `ids_of` a pass over the vocabulary, `with_bits` one over the
+words; nothing here is for a kernel's inner loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["ids_of", "row_of", "with_bits", "words_for"]
+
+
+def words_for(size: int) -> int:
+    """Words of a row over `size` tokens."""
+    return (size + 31) // 32
+
+
+def row_of(ids: Iterable[int] | NDArray[np.integer] | NDArray[np.bool_], size: int) -> NDArray[np.uint32]:
+    """The row of these ids in [0, size), or of the true places of a (size,) array of booleans. IndexError beyond."""
+    chosen = np.asarray(ids if isinstance(ids, np.ndarray) else list(ids))
+    bits = np.zeros(32 * words_for(size), np.bool_)
+    bits[:size][chosen if chosen.size else []] = True
+    return np.packbits(bits, bitorder="little").view("<u4").astype(np.uint32, copy=False)
+
+
+def ids_of(row: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """(n,) the ids in a row, ascending."""
+    return np.flatnonzero(np.unpackbits(np.ascontiguousarray(row, "<u4").view(np.uint8), bitorder="little"))
+
+
+def with_bits(row: NDArray[np.uint32], ids: Iterable[int], on: bool) -> NDArray[np.uint32]:
+    """A copy of the row with these ids in it, or out of it."""
+    out = row.copy()
+    for token in ids:
+        bit = np.uint32(1 << (token & 31))
+        out[token >> 5] = out[token >> 5] | bit if on else out[token >> 5] & ~bit
+    return out
