@@ -50,8 +50,8 @@ from structgen.unique.trace import (
     element_key,
     events,
     may_repeat,
-    squeezed,
     strings_of,
+    without_blanks,
 )
 
 __all__ = ["ENDS", "DistinctConfigurations", "unique_automaton"]
@@ -111,8 +111,8 @@ class DistinctConfigurations:
         """Memos, all by number of a pair or of a configuration."""
         self._viable: Bounded[int, bool] = Bounded(MOST_REMEMBERED)
         self._distance: Bounded[int, int] = Bounded(MOST_REMEMBERED)
-        self._left: Bounded[tuple[int, int], int] = Bounded(MOST_REMEMBERED)
-        self._ways: Bounded[int, int] = Bounded(MOST_REMEMBERED)
+        self._without_frame_memo: Bounded[tuple[int, int], int] = Bounded(MOST_REMEMBERED)
+        self._letter_counts: Bounded[int, int] = Bounded(MOST_REMEMBERED)
         self._shortest: Bounded[int, bytes] = Bounded(MOST_REMEMBERED)
 
     def __len__(self) -> int:
@@ -124,14 +124,14 @@ class DistinctConfigurations:
         return self.plain.nbytes + 512 * len(self.pairs)
 
     @property
-    def is_scarce_at_once(self) -> bool:
+    def may_run_out_at_once(self) -> bool:
         """Whether values may run out before an array has an element."""
         return 0 in self.watched.values()
 
     def has_text(self, prefix: bytes) -> bool:
         """Whether some text begins like this, which nothing watched is open in."""
         config = self.plain.advance(START, prefix)
-        return config != DEAD and self._completion((config, EMPTY_TRACE)) is not None
+        return config != DEAD and self._find_completion((config, EMPTY_TRACE)) is not None
 
     def advance(self, state: int, data: bytes) -> int:
         """The state after `data`, or DEAD. Raises LimitExceeded when memory or the search for a way on runs out."""
@@ -209,7 +209,7 @@ class DistinctConfigurations:
     def shortest(self, state: int, limit: int = 1 << 20) -> bytes:
         """A completion; a byte-shortest one wherever that repeats no element."""
         with self.lock:
-            found = self._completion(self.pairs[state], limit)
+            found = self._find_completion(self.pairs[state], limit)
         if found is None:
             raise Unsatisfiable("every way on repeats an element")
         return found
@@ -223,53 +223,46 @@ class DistinctConfigurations:
 
     def _read(self, pair: Pair, data: bytes) -> Pair | None:
         """The pair after `data`; None when the grammar does not allow it, or an element repeats another."""
-        config, (lex, opened, text) = pair
-        frames = list(opened)
-        read = kept = 0  # of `data`: read by the grammar, kept in `text`
-        first = lex  # where `kept` stands: later on always outside strings
+        reader, lex = _Reader(self.plain, pair, data), pair[1].lex
+        frames = reader.frames
         for at, byte, now in events(lex, data):
             lex = now
-            frame = frames[-1] if frames else None
-            if frame is not None and frame.is_watched and byte in ENDS[frame.is_list]:
-                text, kept, first = text + squeezed(first, data[kept:at]), at, OUTSIDE
-                config, read = self.plain.advance(config, data[read:at]), at
-                if self.plain.advance(config, data[at : at + 1]) == DEAD:
-                    return None  # where no element ends, there may be none
-                frame, config = self._ended(frame, text, config)
-                if config == DEAD:
-                    return None
-                frames[-1] = frame
+            if frames and frames[-1].is_watched and byte in ENDS[frames[-1].is_list] and not self._end(reader, at):
+                return None
             if byte in PLAIN:
-                before = self.plain.advance(config, data[read:at])
-                config, read = self.plain.advance(before, data[at : at + 1]), at + 1
-                frame = PLAIN[byte] if config == DEAD else self._opened(byte, config, before)
-                if frame.is_watched:
-                    text = text + squeezed(first, data[kept : at + 1]) if _is_watching(frames) else b""
-                    kept, first, frame = at + 1, OUTSIDE, frame._replace(start=len(text))
-                frames.append(frame)
+                self._open(reader, at, byte)
             elif byte in (CLOSE_LIST, CLOSE_MAP) and frames:
                 frames.pop()
-            elif byte == COMMA and frame is not None and frame.is_watched:
-                text, kept, first = text + squeezed(first, data[kept:at]), at, OUTSIDE
-                if not _is_watching(frames[:-1]):
-                    text, kept = b"", at + 1
-                frames[-1] = frame._replace(start=len(text) + at + 1 - kept)
-        config = self.plain.advance(config, data[read:])
+            elif byte == COMMA and frames and frames[-1].is_watched:
+                reader.begin_element(at)
+        config = reader.read_to(len(data))
         if config == DEAD:
             return None
         if not _is_watching(frames):
             return config, Trace(lex, tuple(frames))
-        text += squeezed(first, data[kept:])
-        return config, Trace(lex, tuple(frames), text)
+        return config, Trace(lex, tuple(frames), reader.text_to(len(data)))
 
-    def _opened(self, byte: int, config: int, before: int) -> Frame:
-        """The frame of the container whose bracket led from `before` to `config`. Where another container begins alike,
-        it is watched too, and what a repetition means is decided when there is one."""
-        safe = [self.watched[rule] for rule in self._rules(config) if rule in self.watched]
+    def _end(self, reader: _Reader, at: int) -> bool:
+        """End the element before data[at]; False where none may end, or it repeats another."""
+        text, config = reader.text_to(at), reader.read_to(at)
+        if self.plain.advance(config, reader.data[at : at + 1]) == DEAD:
+            return False
+        reader.frames[-1], reader.config = self._ended(reader.frames[-1], text, config)
+        return reader.config != DEAD
+
+    def _open(self, reader: _Reader, at: int, byte: int) -> None:
+        """Open the container whose bracket is data[at]. Where another container begins alike, it is watched too, and
+        what a repetition means is decided when there is one."""
+        before = reader.read_to(at)
+        config = reader.read_to(at + 1)
+        rules = () if config == DEAD else self._rules(config)
+        safe = [self.watched[rule] for rule in rules if rule in self.watched]
         if not safe:
-            return PLAIN[byte]
+            reader.frames.append(PLAIN[byte])
+            return
+        text = reader.text_to(at + 1) if _is_watching(reader.frames) else reader.forget_to(at + 1)
         least = min((least for least in safe if least != NEVER), default=NEVER)
-        return Frame(byte == OPEN_LIST, True, before, least)
+        reader.frames.append(Frame(byte == OPEN_LIST, True, before, least, start=len(text)))
 
     def _ended(self, frame: Frame, text: bytes, config: int) -> tuple[Frame, int]:
         """The frame after the element or key that ends here, and the configuration: without the arrays that may not
@@ -288,7 +281,7 @@ class DistinctConfigurations:
 
     def _without(self, config: int, before: int) -> int:
         """The configuration without the watched rules called at `before` and all that is read for them; or DEAD."""
-        known = self._left.get((config, before))
+        known = self._without_frame_memo.get((config, before))
         if known is None:
             nodes, kept = self.networks.arrays.nodes, []
             kernel = self.plain.kernel(config)
@@ -300,7 +293,7 @@ class DistinctConfigurations:
                 if origin != DEAD:
                     kept.append((node, origin, attr))
             known = config if kept == kernel else self.plain.gather(kept) if kept else DEAD
-            self._left.remember((config, before), known)
+            self._without_frame_memo.remember((config, before), known)
         return known
 
     # -------------------------------------------------------------------------------------------------- viability
@@ -309,30 +302,30 @@ class DistinctConfigurations:
         config, trace = pair
         lex, _, text = trace
         watched = trace.watched
-        if not any(frame.is_scarce for frame in watched):
+        if not any(frame.may_run_out for frame in watched):
             if not any(may_repeat(frame, lex, text) for frame in watched):
                 return True
-            if self._goes_on(config, lex, watched) or self._ends_well(config, trace):
+            if self._has_free_letters(config, lex, watched) or self._may_close_here(config, trace):
                 return True
-        return self._completion(pair) is not None
+        return self._find_completion(pair) is not None
 
-    def _goes_on(self, config: int, lex: int, watched: tuple[Frame, ...]) -> bool:
+    def _has_free_letters(self, config: int, lex: int, watched: tuple[Frame, ...]) -> bool:
         """Whether the string that is open has more letters to go on with than there are strings to be avoided: ways
         that differ in a letter end in different values, and each string of an earlier element lies on one of them."""
-        return lex == INSIDE and self._letters(config) > sum(
+        return lex == INSIDE and self._n_letters(config) > sum(
             len(strings_of(key)) for frame in watched for key in frame.seen
         )
 
-    def _letters(self, config: int) -> int:
+    def _n_letters(self, config: int) -> int:
         """How many letters may come next in a string; without bound where one of them may be repeated for ever."""
-        known = self._ways.get(config)
+        known = self._letter_counts.get(config)
         if known is None:
             after = [self.plain.advance(config, bytes((byte,))) for byte in LETTERS]
             known = UNBOUNDED if config in after else len(LETTERS) - after.count(DEAD)
-            self._ways.remember(config, known)
+            self._letter_counts.remember(config, known)
         return known
 
-    def _ends_well(self, config: int, trace: Trace) -> bool:
+    def _may_close_here(self, config: int, trace: Trace) -> bool:
         """Whether the element may end right here, and is a new one, in the only watched container."""
         frame = trace.frames[-1]
         if trace.lex != OUTSIDE or len(trace.watched) > 1 or not frame.is_watched or frame.start == NEVER:
@@ -341,13 +334,13 @@ class DistinctConfigurations:
             return False
         return element_key(trace.text[frame.start :]) not in frame.seen
 
-    def _completion(self, pair: Pair, limit: int = 1 << 20) -> bytes | None:
+    def _find_completion(self, pair: Pair, limit: int = 1 << 20) -> bytes | None:
         """The shortest completion if it repeats no element, else one that was found; None if there is none.
 
         A completion that repeats an element is left for another byte, late rather than early, and completed from there;
         first those that got past the most elements, of them those that were left the fewest times.
         """
-        rest = self._way_out(pair[0], limit)
+        rest = self._plain_shortest(pair[0], limit)
         if not rest or self._read(pair, rest) is not None:
             return rest
         order, visited = count(), {pair}
@@ -355,13 +348,13 @@ class DistinctConfigurations:
 
         def leave(here: Pair, path: bytes, rest: bytes, left: int) -> None:
             """Queue the ways to leave `rest`, which repeats an element somewhere."""
-            for written, reached in self._reached(here, rest).items():
-                heapq.heappush(queue, (-written, left, next(order), self._departures(reached, path, rest)))
+            for written, reached in self._read_along(here, rest).items():
+                heapq.heappush(queue, (-written, left, next(order), self._alternatives(reached, path, rest)))
 
         leave(pair, b"", rest, 0)
         while queue:
-            _, left, _, departures = queue[0]
-            here, path = next(departures, (None, b""))
+            _, left, _, alternatives = queue[0]
+            here, path = next(alternatives, (None, b""))
             if here is None:
                 heapq.heappop(queue)
             elif here not in visited:
@@ -369,13 +362,13 @@ class DistinctConfigurations:
                 if len(visited) > MOST_SEARCHED:
                     reason = "no text found in which the elements of an array differ"
                     raise LimitExceeded(reason, limit="distinct_searched", allowed=MOST_SEARCHED)
-                rest = self._way_out(here[0], limit)
+                rest = self._plain_shortest(here[0], limit)
                 if not rest or self._read(here, rest) is not None:
                     return path + rest
                 leave(here, path, rest, left + 1)
         return None
 
-    def _reached(self, pair: Pair, rest: bytes) -> dict[int, list[tuple[int, Pair]]]:
+    def _read_along(self, pair: Pair, rest: bytes) -> dict[int, list[tuple[int, Pair]]]:
         """How far `rest` can be read: pairs and their places, by the number of elements that were written there."""
         found: dict[int, list[tuple[int, Pair]]] = {}
         here: Pair | None = pair
@@ -387,7 +380,7 @@ class DistinctConfigurations:
                 break
         return found
 
-    def _departures(self, reached: list[tuple[int, Pair]], path: bytes, rest: bytes) -> Iterator[tuple[Pair, bytes]]:
+    def _alternatives(self, reached: list[tuple[int, Pair]], path: bytes, rest: bytes) -> Iterator[tuple[Pair, bytes]]:
         """Where else `rest` could have gone at these places, the last one first."""
         for at, pair in reversed(reached):
             for byte in self.plain.live_bytes(pair[0]):
@@ -395,12 +388,44 @@ class DistinctConfigurations:
                 if after is not None:
                     yield after, path + rest[:at] + bytes((byte,))
 
-    def _way_out(self, config: int, limit: int) -> bytes:
+    def _plain_shortest(self, config: int, limit: int) -> bytes:
         """The shortest completion of a configuration, whatever was written."""
         known = self._shortest.get(config)
         if known is None:
             known = self._shortest.remember(config, self.plain.shortest(config, limit))
         return known
+
+
+class _Reader:
+    """Bytes read on from a pair: `config` and `frames` so far, and the trace's text."""
+
+    __slots__ = ("_lex", "_plain", "_read", "_taken", "_text", "config", "data", "frames")
+
+    def __init__(self, plain: Configurations, pair: Pair, data: bytes) -> None:
+        self.config, (self._lex, frames, self._text) = pair
+        self._plain, self.data, self.frames = plain, data, list(frames)
+        self._read = self._taken = 0  # of `data`: read by the grammar, taken into the text
+
+    def read_to(self, at: int) -> int:
+        """The configuration after data[:at]."""
+        self.config, self._read = self._plain.advance(self.config, self.data[self._read : at]), at
+        return self.config
+
+    def text_to(self, at: int) -> bytes:
+        """The trace's text after data[:at]: what comes now stands outside strings."""
+        self._text += without_blanks(self._lex, self.data[self._taken : at])
+        self._taken, self._lex = at, OUTSIDE
+        return self._text
+
+    def forget_to(self, at: int) -> bytes:
+        """As text_to where nothing before data[at] matters any more."""
+        self._text, self._taken, self._lex = b"", at, OUTSIDE
+        return self._text
+
+    def begin_element(self, at: int) -> None:
+        """The next element of the innermost container begins behind the comma data[at]."""
+        text = self.text_to(at) + b"," if _is_watching(self.frames[:-1]) else self.forget_to(at + 1)
+        self.frames[-1] = self.frames[-1]._replace(start=len(text))
 
 
 def _is_watching(frames: list[Frame]) -> bool:

@@ -9,7 +9,6 @@ Cost: 20 µs a token that is tried, tens to hundreds of them in such arrays, and
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from structgen.automata.masks import MaskTable
+from structgen.bits import ids_of, row_of
 from structgen.grammars.ir import NEVER
 from structgen.kernels.layout import DEAD
 from structgen.unique.automaton import DistinctConfigurations
@@ -50,38 +50,31 @@ MORE = re.compile(rb".*?[,:].*[^] \t\r\n},:]", re.DOTALL)
 class TokenClasses:
     """Tokens of a vocabulary of V tokens by what they hold. Rows are uint32 (V / 32), bit t % 32 of word t // 32.
 
-    texts     the bytes of each token
-    some      row: not empty
-    ends      row: with one of , : ] }
-    opens     row: with [ or {
-    again     row: that may end an element and write more of the next one, or begin an array and end an element
-    quotes    row: with a quote; `closed`: of these, all that do not merely begin a string
-    numbers, words   row: of nothing but the characters of numbers, of literals, and blanks
-    escapes   token -> the characters its beginning stands for in a string, for tokens with a backslash and no quote
-    openings  characters -> the tokens that begin a string with them and say no more
-    tokens    bytes -> the first token that spells them, `others`: those after it
+    texts         the bytes of each token
+    nonempty      row: not empty
+    separators    row: with one of , : ] }
+    openers       row: with [ or {
+    two_elements  row: that may end an element and write into the next, or begin an array and end an element
+    with_quote    row: with a quotation mark; `closing`: of these, all that do more than begin a string
+    numeric       row: of nothing but characters of numbers and blanks; `literal`: of lower-case letters and blanks
+    escapes       token -> the characters its beginning stands for in a string, for tokens with a backslash and no quote
+    openings      characters -> the tokens that begin a string with them and say no more
+    tokens        bytes -> the first token that spells them, `others`: those after it
     """
 
     texts: tuple[bytes, ...]
-    some: Row
-    ends: Row
-    opens: Row
-    again: Row
-    quotes: Row
-    closed: Row
-    numbers: Row
-    words: Row
+    nonempty: Row
+    separators: Row
+    openers: Row
+    two_elements: Row
+    with_quote: Row
+    closing: Row
+    numeric: Row
+    literal: Row
     escapes: dict[int, str]
     openings: dict[str, list[int]]
     tokens: dict[bytes, int]
     others: dict[bytes, list[int]]
-
-
-def row_of(tokens: Iterable[int] | NDArray[np.int64], size: int) -> Row:
-    """The row of some tokens out of `size`."""
-    bits = np.zeros(32 * ((size + 31) // 32), bool)
-    bits[tokens if isinstance(tokens, np.ndarray) else list(tokens)] = True
-    return np.packbits(bits, bitorder="little").view(np.uint32)
 
 
 @lru_cache(maxsize=8)
@@ -134,7 +127,7 @@ class DistinctMasks:
     """Mask rows of pairs; see the module."""
 
     def __init__(self, configurations: DistinctConfigurations, masks: MaskTable, vocabulary: Vocabulary) -> None:
-        self._configurations, self._masks, self._sorts = configurations, masks, token_classes(vocabulary)
+        self._configurations, self._masks, self._classes = configurations, masks, token_classes(vocabulary)
         self._rows: dict[int, Row] = {}
         self._endings: dict[int, list[int]] = {}
 
@@ -156,49 +149,53 @@ class DistinctMasks:
 
     def _compute(self, state: int) -> Row:
         config, trace = self._configurations.pairs[state]
-        base, sorts = self._masks.row(config), self._sorts
-        doubtful = base & self._doubtful(trace, sorts) & sorts.some
+        base, classes = self._masks.row(config), self._classes
+        doubtful = base & self._doubtful(trace, classes) & classes.nonempty
         if not doubtful.any():
             return base
         row = base.copy()
-        tokens = np.flatnonzero(np.unpackbits(doubtful.view(np.uint8), bitorder="little")).tolist()
-        passed = self._new_numbers(config, trace, sorts)
+        tokens = ids_of(doubtful).tolist()
+        passed = self._new_numbers(config, trace, classes)
         for token in tokens:
-            if token not in passed and not self._configurations.continues(state, sorts.texts[token]):
+            if token not in passed and not self._configurations.continues(state, classes.texts[token]):
                 row[token >> 5] &= ~np.uint32(1 << (token & 31))
         row.flags.writeable = False
         return row
 
-    def _doubtful(self, trace: Trace, sorts: TokenClasses) -> Row:
+    def _doubtful(self, trace: Trace, classes: TokenClasses) -> Row:
         """The tokens that might repeat an element, or leave none to write."""
         lex, _, text = trace
         watched = trace.watched
-        if any(frame.is_scarce for frame in watched):
-            return sorts.some
-        found = sorts.again | sorts.opens if self._configurations.is_scarce_at_once else sorts.again
+        if any(frame.may_run_out for frame in watched):
+            return classes.nonempty
+        found = (
+            classes.two_elements | classes.openers if self._configurations.may_run_out_at_once else classes.two_elements
+        )
         if lex != OUTSIDE:
-            found = found & sorts.quotes
+            found = found & classes.with_quote
         written = [frame for frame in watched if frame.start != NEVER and frame.seen]
         begun = [frame for frame in written if len(text) > frame.start]
         if len(begun) < len(written) or any(may_repeat(frame, lex, text) for frame in begun):
-            found = found | (self._outside(written, sorts) if lex == OUTSIDE else self._inside(text, written, sorts))
+            found = found | (
+                self._outside(written, classes) if lex == OUTSIDE else self._inside(text, written, classes)
+            )
         return found
 
-    def _outside(self, frames: list[Frame], sorts: TokenClasses) -> Row:
+    def _outside(self, frames: list[Frame], classes: TokenClasses) -> Row:
         """Tokens that end an element, and that begin a string, number or literal like one of an earlier element."""
-        found = sorts.ends | sorts.opens | sorts.closed
+        found = classes.separators | classes.openers | classes.closing
         keys = {key for frame in frames for key in frame.seen}
         if any(kind_of(key) != "string" for key in keys):
-            found = found | sorts.numbers | sorts.words
-        openings = sorts.openings
+            found = found | classes.numeric | classes.literal
+        openings = classes.openings
         heads = {each[:size] for key in keys for each in strings_of(key) for size in range(len(each) + 1)}
-        return found | row_of((token for head in heads for token in openings.get(head, ())), len(sorts.texts))
+        return found | row_of((token for head in heads for token in openings.get(head, ())), len(classes.texts))
 
-    def _inside(self, text: bytes, frames: list[Frame], sorts: TokenClasses) -> Row:
+    def _inside(self, text: bytes, frames: list[Frame], classes: TokenClasses) -> Row:
         """Tokens that end the string that is open, and that go on like one of an earlier element."""
         begun, is_whole = open_string(text)
         if not is_whole:
-            return sorts.some
+            return classes.nonempty
         rests = {
             each[len(begun) :]
             for frame in frames
@@ -206,25 +203,24 @@ class DistinctMasks:
             for each in strings_of(key)
             if each.startswith(begun)
         }
-        members = [token for token, start in sorts.escapes.items() if any(rest.startswith(start) for rest in rests)]
+        members = [token for token, start in classes.escapes.items() if any(rest.startswith(start) for rest in rests)]
         for rest in rests:
             spelled = rest.encode("utf-8", "surrogatepass")
             for size in range(1, len(spelled) + 1):
-                if spelled[:size] in sorts.tokens:
-                    members += sorts.tokens[spelled[:size]], *sorts.others.get(spelled[:size], ())
-        return sorts.quotes | row_of(members, len(sorts.texts))
+                if spelled[:size] in classes.tokens:
+                    members += classes.tokens[spelled[:size]], *classes.others.get(spelled[:size], ())
+        return classes.with_quote | row_of(members, len(classes.texts))
 
-    def _new_numbers(self, config: int, trace: Trace, sorts: TokenClasses) -> set[int]:
+    def _new_numbers(self, config: int, trace: Trace, classes: TokenClasses) -> set[int]:
         """Tokens that end in a number which may end there, and which no earlier element holds: so they repeat none."""
         frames = [frame for frame in trace.watched if frame.start != NEVER and frame.seen]
-        if trace.lex != OUTSIDE or any(frame.is_scarce for frame in trace.watched):
+        if trace.lex != OUTSIDE or any(frame.may_run_out for frame in trace.watched):
             return set()
         plain, endings = self._configurations.plain, self._endings.get(config)
         if endings is None:
-            bits = np.unpackbits((self._masks.row(config) & sorts.numbers).view(np.uint8), bitorder="little")
             endings = []
-            for token in np.flatnonzero(bits).tolist():
-                after = plain.advance(config, sorts.texts[token])
+            for token in ids_of(self._masks.row(config) & classes.numeric).tolist():
+                after = plain.advance(config, classes.texts[token])
                 if any(plain.advance(after, bytes((byte,))) != DEAD for byte in b",]}"):
                     endings.append(token)
             self._endings[config] = endings
@@ -232,5 +228,5 @@ class DistinctMasks:
             return set()
         begun = trace.text[len(trace.text.rstrip(b"-+.eE0123456789")) :]
         known = frozenset().union(*(numbers_of(key) for frame in frames for key in frame.seen))
-        written = ((token, (begun + sorts.texts[token]).strip().decode()) for token in endings)
+        written = ((token, (begun + classes.texts[token]).strip().decode()) for token in endings)
         return {token for token, digits in written if exact_number(digits) not in known}

@@ -32,8 +32,8 @@ __all__ = [
     "may_repeat",
     "numbers_of",
     "open_string",
-    "squeezed",
     "strings_of",
+    "without_blanks",
 ]
 
 OUTSIDE, INSIDE, ESCAPED = range(3)  # of a string; after its backslash
@@ -61,7 +61,7 @@ class Frame(NamedTuple):
     start: int = 0
 
     @property
-    def is_scarce(self) -> bool:
+    def may_run_out(self) -> bool:
         """Whether there may be too few values left for the elements to come."""
         return self.safe != NEVER and len(self.seen) >= self.safe
 
@@ -98,7 +98,7 @@ def events(lex: int, data: bytes) -> Iterator[tuple[int, int, int]]:
     yield len(data), 0, lex
 
 
-def squeezed(lex: int, data: bytes) -> bytes:
+def without_blanks(lex: int, data: bytes) -> bytes:
     """The bytes without white space outside strings, so that blanks make no new traces."""
     if not any(blank in data for blank in b" \t\r\n"):
         return data
