@@ -35,6 +35,8 @@ from numba.core import caching
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
+from structgen.kernels._load import rebuild
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 _SOURCES = sorted(Path(__file__).parent.glob("*.py"))  # kernels/cuda has a compiler and no cache of ours
@@ -112,6 +114,9 @@ class _Locator(caching._CacheLocator):
 class _CacheImpl(caching.CompileResultCacheImpl):
     _locator_classes = [_Locator]  # type: ignore[list-item]  # noqa: RUF012
 
+    def rebuild(self, target_context: Any, payload: Any) -> Any:
+        return rebuild(target_context, payload)
+
 
 class _Files(caching.IndexDataCacheFile):
     """Numba's index and data files, each followed by a checksum; a damaged file counts as absent."""
@@ -149,7 +154,7 @@ class _Cache(caching.FunctionCache):
         self._cache_file = _Files(self.cache_path, self._impl.filename_base, kernel_stamp())
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        return super().load_overload(sig, target_context) if _as_stamped() else None  # type: ignore[no-untyped-call]
+        return self._load_overload(sig, target_context) if _as_stamped() else None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         if not _as_stamped():

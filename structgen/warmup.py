@@ -56,7 +56,6 @@ def ensure_compiled() -> None:
     if os.environ.get("NUMBA_DISABLE_JIT") == "1":
         return
     if _in_use(marker):
-        run_every_kernel()
         return
     try:
         with file_lock(marker.parent.parent / "compile.lock"):

@@ -14,22 +14,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from structgen.errors import LimitExceeded, Unsatisfiable, UnsupportedSchema
+from structgen.errors import LimitExceeded, UnsupportedSchema
 from structgen.grammars.json_schema import array, number, object, string
-from structgen.grammars.json_schema.array import ANY_ARRAY, ArrayShape
 from structgen.grammars.json_schema.keywords import Keyword, is_number
 from structgen.grammars.json_schema.number import ALL_NUMBERS, NO_NUMBERS
-from structgen.grammars.json_schema.object import ANY_OBJECT, ObjectShape
+from structgen.grammars.json_schema.protocols import Scope
 from structgen.grammars.json_schema.reader import Node, Reader, exact
-from structgen.grammars.json_schema.scope import Scope
+from structgen.grammars.json_schema.recursion import cycle, gather
+from structgen.grammars.json_schema.scope import SchemaScope
 from structgen.grammars.json_schema.shapes import (
     ALL_ARRAYS,
     ALL_OBJECTS,
+    ANY_ARRAY,
+    ANY_OBJECT,
     ANYTHING,
     BOTH,
     NOTHING,
+    ArrayShape,
+    ObjectShape,
+    Shape,
     Shapes,
     absorbed,
     of_type,
@@ -62,19 +67,12 @@ EMPTINESS_SEARCH = 3000  # terms looked at to find out whether one is empty
 FOLDED = frozenset(("any", "string", "number", "array", "object"))
 CHOICES = frozenset(("enum", "const"))
 SHAPES_SEARCHED = 200  # alternatives looked at to find out whether a term is empty
-Shape = TypeVar("Shape", ArrayShape, ObjectShape)
 Meet: TypeAlias = Callable[[Shape, Shape, "Algebra"], tuple[Shape, ...]]
 Negate: TypeAlias = Callable[[Shape, "Algebra"], tuple[Shape, ...]]
 
 
 def _order(said: tuple[Keyword, Any]) -> int:
     return said[0].order
-
-
-def _cycle(term: Term, path: list[Term]) -> Unsatisfiable:
-    place = next((t.node.pointer for t in reversed(path) if isinstance(t, SchemaTerm)), "#")
-    start = term.node.pointer if isinstance(term, SchemaTerm) else place
-    return Unsatisfiable("the reference leads back to itself", pointer=place, conflict=(start, place))
 
 
 @dataclass(slots=True)
@@ -127,9 +125,9 @@ class Algebra:
         if shapes is None:
             inline = self.inline
             if len(inline) > self.floor and term in inline[self.floor :]:
-                raise _cycle(term, inline)
+                raise cycle(term, inline)
             if len(inline) >= self.limits.inline_depth:
-                self._check_depth(len(inline))
+                self._check_depth()
             inline.append(term)
             try:
                 shapes = self._expansion(term)
@@ -138,8 +136,9 @@ class Algebra:
             self.expanded[term] = shapes
         return shapes
 
-    def _check_depth(self, depth: int) -> None:
-        if depth >= self.limits.inline_depth:
+    def _check_depth(self, more: int = 0) -> None:
+        """Raise LimitExceeded if `more` schemas than are being expanded would be too many."""
+        if len(self.inline) + more >= self.limits.inline_depth:
             reason = "too many schemas apply to one value through each other"
             raise LimitExceeded(reason, limit="inline_depth", allowed=self.limits.inline_depth)
 
@@ -169,9 +168,7 @@ class Algebra:
 
         Exclusive choices (oneOf) come last and see what else applies: that often tells their members apart.
         """
-        own: list[Shapes] = []
-        leaves: dict[Term, None] = {}
-        self._gather(term, own, leaves, [])
+        own, leaves = gather(term, self._keywords, self._check_depth)
         shapes = reduce(self.meet, own, ANYTHING)
         if shapes is ANYTHING and len(leaves) == 1:
             return self.expand(next(iter(leaves)))
@@ -183,26 +180,6 @@ class Algebra:
             shapes = self._exactly_one([self.meet(shapes, self.expand(part)) for part in choice.parts])
         return shapes
 
-    def _gather(self, term: Term, own: list[Shapes], leaves: dict[Term, None], path: list[Term]) -> None:
-        if isinstance(term, MeetTerm):
-            for part in term.parts:
-                self._gather(part, own, leaves, path)
-        elif isinstance(term, SchemaTerm):
-            if term in path:
-                raise _cycle(term, path)
-            self._check_depth(len(path) + len(self.inline))
-            shapes, terms = self._keywords(term)
-            if shapes is not ANYTHING:
-                own.append(shapes)
-            path.append(term)
-            for part in terms:
-                self._gather(part, own, leaves, path)
-            path.pop()
-        elif term is FALSE:
-            own.append(NOTHING)
-        elif term is not TRUE:
-            leaves[term] = None
-
     def _keywords(self, term: SchemaTerm) -> tuple[Shapes, tuple[Term, ...]]:
         """What a schema's own keywords say: shapes, and terms that apply as well."""
         found = self.read.get(term)
@@ -211,7 +188,7 @@ class Algebra:
         return found
 
     def _fold(self, node: Node, environment: Environment) -> tuple[Shapes, tuple[Term, ...]]:
-        scope, base, found = Scope(node, self, environment), ANYTHING, []
+        scope, base, found = SchemaScope(node, self, environment), ANYTHING, []
         for said in node.says:
             on = said[0].on
             if on in FOLDED:

@@ -1,65 +1,30 @@
-"""Arrays: shapes, their meet and complement, and the keywords about arrays.
+"""Arrays: meet and complement of shapes, and the keywords about arrays.
 
-A shape says: `prefix[i]` for the first elements, `rest` for every later one, minimum <= length <= maximum, and for
-each entry (term, least, most) in `some` how many elements after the prefix satisfy the term. Meet works position by
-position; the complement is a union over the ways one condition fails. `contains` is `some`. What `unique` asks is
-checked while the text is written (structgen/unique/automaton.py); here it only matters whether there are values enough.
+A shape (shapes.py) says: `prefix[i]` for the first elements, `rest` for every later one, minimum <= length <= maximum,
+and for each entry (term, least, most) in `some` how many elements after the prefix satisfy the term. Meet works
+position by position; the complement is a union over the ways one condition fails. `contains` is `some`. What `unique`
+asks is checked while the text is written (structgen/unique/automaton.py); here it only matters whether there are values
+enough.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from dataclasses import replace
+from typing import Any
 
 from structgen.errors import LimitExceeded, UnsupportedSchema
 from structgen.grammars.json_schema.finite import runs_out
 from structgen.grammars.json_schema.keywords import BOOLEAN, NATURAL, SCHEMA, SCHEMA_OR_SCHEMAS, SCHEMAS, keyword
-from structgen.grammars.json_schema.terms import FALSE, TRUE, Term, implies
+from structgen.grammars.json_schema.protocols import Scope, Sets
+from structgen.grammars.json_schema.shapes import ANY_ARRAY, ArrayShape, Counted
+from structgen.grammars.json_schema.terms import FALSE, TRUE, Term
 
-if TYPE_CHECKING:
-    from structgen.grammars.json_schema.algebra import Algebra
-    from structgen.grammars.json_schema.scope import Scope
-
-__all__ = ["ANY_ARRAY", "MAX_COUNTED", "ArrayShape", "complement", "meet", "normal"]
+__all__ = ["MAX_COUNTED", "complement", "meet", "normal"]
 
 MAX_COUNTED = 2_000  # positions spelled out where a bounded array must contain something
 
 
-Counted: TypeAlias = tuple[Term, int, int | None]  # what is counted, at least, at most
-
-
-@dataclass(frozen=True, slots=True)
-class ArrayShape:
-    """A set of arrays; see the module. `where` is the pointer of the `uniqueItems` that makes it `unique`."""
-
-    prefix: tuple[Term, ...] = ()
-    rest: Term = TRUE
-    minimum: int = 0
-    maximum: int | None = None
-    some: tuple[Counted, ...] = ()
-    unique: bool = False
-    where: str = field(default="", compare=False)
-
-    def at(self, index: int) -> Term:
-        """What the element at `index` must satisfy."""
-        return self.prefix[index] if index < len(self.prefix) else self.rest
-
-    def covers(self, other: ArrayShape) -> bool:
-        """Whether every array of `other` visibly is one of this shape."""
-        if self.minimum > other.minimum or (self.unique and not other.unique):
-            return False
-        if self.maximum is not None and (other.maximum is None or other.maximum > self.maximum):
-            return False
-        if self.some and not (len(self.prefix) == len(other.prefix) and set(self.some) <= set(other.some)):
-            return False
-        length = max(len(self.prefix), len(other.prefix))
-        return all(implies(other.at(i), self.at(i)) for i in range(length)) and implies(other.rest, self.rest)
-
-
-ANY_ARRAY = ArrayShape()
-
-
-def normal(shape: ArrayShape, algebra: Algebra) -> ArrayShape | None:
+def normal(shape: ArrayShape, algebra: Sets) -> ArrayShape | None:
     """The shape with what follows from emptiness made explicit; None when no array fits."""
     prefix, rest, maximum = shape.prefix, shape.rest, shape.maximum
     for index, term in enumerate(prefix):
@@ -85,7 +50,7 @@ def normal(shape: ArrayShape, algebra: Algebra) -> ArrayShape | None:
     return None if unique and minimum > 1 and runs_out(fitting, algebra) else fitting
 
 
-def meet(a: ArrayShape, b: ArrayShape, algebra: Algebra) -> tuple[ArrayShape, ...]:
+def meet(a: ArrayShape, b: ArrayShape, algebra: Sets) -> tuple[ArrayShape, ...]:
     """What fits both: one shape, or several where a `some` may be met by an element the other describes by position."""
     if a == ANY_ARRAY or b == ANY_ARRAY:
         return (b if a == ANY_ARRAY else a,)
@@ -110,7 +75,7 @@ def meet(a: ArrayShape, b: ArrayShape, algebra: Algebra) -> tuple[ArrayShape, ..
     return tuple(dict.fromkeys(shape for shape in found if shape is not None))
 
 
-def _with_some(shape: ArrayShape, entry: Counted, first: int, algebra: Algebra) -> list[ArrayShape]:
+def _with_some(shape: ArrayShape, entry: Counted, first: int, algebra: Sets) -> list[ArrayShape]:
     """`entry` counts the elements from position `first` on: those of the prefix, taken one by one as counted or not,
     and those after it. Where there is an upper bound, what is not counted must not satisfy the term."""
     term, least, most = entry
@@ -130,7 +95,7 @@ def _with_some(shape: ArrayShape, entry: Counted, first: int, algebra: Algebra) 
     return [_beyond(each, (term, low, high), algebra) for each, low, high in splits]
 
 
-def _beyond(shape: ArrayShape, entry: Counted, algebra: Algebra) -> ArrayShape:
+def _beyond(shape: ArrayShape, entry: Counted, algebra: Sets) -> ArrayShape:
     """The shape with an entry about the elements after its prefix."""
     term, least, most = entry
     if least == 0 and most is None:
@@ -140,14 +105,14 @@ def _beyond(shape: ArrayShape, entry: Counted, algebra: Algebra) -> ArrayShape:
     return replace(shape, some=tuple(dict.fromkeys((*shape.some, entry))))
 
 
-def _at(shape: ArrayShape, index: int, wanted: Term, algebra: Algebra) -> ArrayShape:
+def _at(shape: ArrayShape, index: int, wanted: Term, algebra: Sets) -> ArrayShape:
     """The shape with more asked of one element of its prefix."""
     element = algebra.terms.meet(shape.prefix[index], wanted)
     prefix = (*shape.prefix[:index], element, *shape.prefix[index + 1 :])
     return replace(shape, prefix=prefix)
 
 
-def complement(shape: ArrayShape, algebra: Algebra) -> tuple[ArrayShape, ...]:
+def complement(shape: ArrayShape, algebra: Sets) -> tuple[ArrayShape, ...]:
     """Every other array, as a union over the ways the shape can fail."""
     if shape.unique:
         reason = "arrays with repeated items are not regular"

@@ -11,15 +11,13 @@ from collections.abc import Iterator
 from itertools import combinations, product
 from math import comb, prod
 from operator import add, ge
-from typing import TYPE_CHECKING
 
 from structgen.errors import UnsupportedSchema
 from structgen.grammars.ir import EPSILON, NOTHING, Expr, Graph, Literal, Repeat, Unordered, alt, joined, optional, seq
-from structgen.grammars.json_schema.array import MAX_COUNTED, ArrayShape, normal
+from structgen.grammars.json_schema.array import MAX_COUNTED, normal
 from structgen.grammars.json_schema.finite import values_of
-
-if TYPE_CHECKING:
-    from structgen.grammars.json_schema.lowering import Lowering
+from structgen.grammars.json_schema.protocols import Writer
+from structgen.grammars.json_schema.shapes import ArrayShape
 
 __all__ = ["by_values", "lower", "uncovered"]
 
@@ -27,25 +25,25 @@ MOST_VALUES = 64  # of the elements of an array, each of which may come first
 MOST_CHOICES = 50  # sets of elements spelled out where their number is bounded
 
 
-def lower(shape: ArrayShape, to: Lowering) -> Expr:
+def lower(shape: ArrayShape, writer: Writer) -> Expr:
     """The texts of the arrays of a shape."""
-    fitting = normal(shape, to.algebra)
+    fitting = normal(shape, writer.algebra)
     if fitting is None:
         return NOTHING
     shape = fitting
-    comma = to.gaps.comma
+    comma = writer.gaps.comma
     if shape.some:
-        body = _containing(shape, to)
+        body = _containing(shape, writer)
     elif not shape.prefix:
-        body = joined(to.value(shape.rest), comma, max(shape.minimum, 1), shape.maximum)
+        body = joined(writer.value(shape.rest), comma, max(shape.minimum, 1), shape.maximum)
     else:
-        body = _positions(shape, to)
-    return _bracketed(body, shape.minimum == 0, to)
+        body = _positions(shape, writer)
+    return _bracketed(body, shape.minimum == 0, writer)
 
 
-def _bracketed(body: Expr, may_be_empty: bool, to: Lowering) -> Expr:
+def _bracketed(body: Expr, may_be_empty: bool, writer: Writer) -> Expr:
     """A body of one element or more in brackets; or nothing between them."""
-    gaps = to.gaps
+    gaps = writer.gaps
     if not may_be_empty:
         return seq(Literal(b"["), gaps.opening, body, gaps.closing, Literal(b"]"))
     inside = gaps.empty if body == NOTHING else seq(gaps.opening, body, gaps.closing)
@@ -54,38 +52,38 @@ def _bracketed(body: Expr, may_be_empty: bool, to: Lowering) -> Expr:
     return seq(Literal(b"["), gaps.opening, optional(seq(body, gaps.closing)), Literal(b"]"))
 
 
-def by_values(shape: ArrayShape, to: Lowering) -> Expr | None:
+def by_values(shape: ArrayShape, writer: Writer) -> Expr | None:
     """The texts of arrays of distinct elements where values are few: the IR's `Unordered`, each value once. None where
     there are many values, or too many ways to count them.
 
     The first element stands apart, as there has to be one and it has no comma.
     """
-    fitting = normal(shape, to.algebra)
+    fitting = normal(shape, writer.algebra)
     if fitting is None:
         return NOTHING
     if fitting.prefix or fitting.some:
         return None
-    values = values_of(fitting.rest, MOST_VALUES, to.algebra)
+    values = values_of(fitting.rest, MOST_VALUES, writer.algebra)
     if values is None:
         return None
-    terms, comma = to.algebra.terms, to.gaps.comma
-    texts = [to.value(terms.meet(fitting.rest, terms.values((value,)))) for value in values.values()]
+    terms, comma = writer.algebra.terms, writer.gaps.comma
+    texts = [writer.value(terms.meet(fitting.rest, terms.values((value,)))) for value in values.values()]
     texts = [text for text in texts if text != NOTHING]  # of a format, only what is written of it
     size, least = len(texts), max(fitting.minimum, 1)
     most = size if fitting.maximum is None else min(size, fitting.maximum)
     if least > most:
-        return None if fitting.minimum else _bracketed(NOTHING, True, to)
+        return None if fitting.minimum else _bracketed(NOTHING, True, writer)
     if comb(size, most) > MOST_CHOICES or 1 < least < most:
         return None
     if least == most:
         every = [Unordered(tuple((text, True) for text in chosen), comma) for chosen in combinations(texts, most)]
-        return _bracketed(alt(*every), fitting.minimum == 0, to)
+        return _bracketed(alt(*every), fitting.minimum == 0, writer)
     bodies: list[Expr] = []
     for chosen in combinations([(text, seq(comma, text)) for text in texts], most):
         for index, (first, _) in enumerate(chosen):
             others = tuple((text, False) for _, text in (*chosen[:index], *chosen[index + 1 :]))
             bodies.append(seq(first, Unordered(others, EPSILON)))
-    return _bracketed(alt(*bodies), fitting.minimum == 0, to)
+    return _bracketed(alt(*bodies), fitting.minimum == 0, writer)
 
 
 def uncovered(shapes: tuple[ArrayShape, ...]) -> tuple[ArrayShape, ...]:
@@ -94,33 +92,33 @@ def uncovered(shapes: tuple[ArrayShape, ...]) -> tuple[ArrayShape, ...]:
     return tuple(shape for shape in shapes if not (shape.unique and any(other.covers(shape) for other in plain)))
 
 
-def _positions(shape: ArrayShape, to: Lowering) -> Expr:
+def _positions(shape: ArrayShape, writer: Writer) -> Expr:
     """One element or more: a chain of states over the prefix, then a counted loop."""
-    comma, size = to.gaps.comma, len(shape.prefix)
+    comma, size = writer.gaps.comma, len(shape.prefix)
     edges: list[tuple[int, Expr, int]] = []
     for index, term in enumerate(shape.prefix):
-        value = to.value(term)
+        value = writer.value(term)
         edges.append((index, seq(comma, value) if index else value, index + 1))
     accepts = [index for index in range(1, size + 1) if index >= shape.minimum]
     more = None if shape.maximum is None else shape.maximum - size
     if more is None or more > 0:
         least = max(shape.minimum - size, 1)
-        edges.append((size, Repeat(seq(comma, to.value(shape.rest)), least, more), size + 1))
+        edges.append((size, Repeat(seq(comma, writer.value(shape.rest)), least, more), size + 1))
         accepts.append(size + 1)
     return Graph.of(size + 2, 0, tuple(accepts), edges)
 
 
-def _containing(shape: ArrayShape, to: Lowering) -> Expr:
+def _containing(shape: ArrayShape, writer: Writer) -> Expr:
     """One element or more, as many after the prefix as each entry of `some` says satisfying its term.
 
     States: (elements so far, how many of them each entry counts), neither further than it matters.
     """
-    size, maximum, comma, terms = len(shape.prefix), shape.maximum, to.gaps.comma, to.algebra.terms
+    size, maximum, comma, terms = len(shape.prefix), shape.maximum, writer.gaps.comma, writer.algebra.terms
     last = max(shape.minimum, size + 1) if maximum is None else maximum
     caps = [least if most is None else most for _, least, most in shape.some]
     if (last + 1) * prod(cap + 1 for cap in caps) > MAX_COUNTED:
         reason = f"an array of up to {last} items of which some are counted"
-        raise UnsupportedSchema(reason, pointer=to.place, keyword="contains")
+        raise UnsupportedSchema(reason, pointer=writer.place, keyword="contains")
     start = (0, (0,) * len(caps))
     numbers, edges = {start: 0}, []
     for count, counted in numbers_of(numbers):
@@ -134,7 +132,7 @@ def _containing(shape: ArrayShape, to: Lowering) -> Expr:
             for (term, _, most), taken in zip(shape.some, chosen, strict=True):
                 if count >= size and (taken or most is not None):
                     asked.append(term if taken else terms.negate(term))
-            value = to.value(terms.meet(*asked))
+            value = writer.value(terms.meet(*asked))
             if value != NOTHING:
                 target = numbers.setdefault((min(count + 1, last), reached), len(numbers))
                 edges.append((numbers[count, counted], seq(comma, value) if count else value, target))

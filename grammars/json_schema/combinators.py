@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from structgen.grammars.json_schema.keywords import (
     ANYTHING,
@@ -19,10 +19,9 @@ from structgen.grammars.json_schema.keywords import (
     STRING_LISTS,
     keyword,
 )
-from structgen.grammars.json_schema.terms import TRUE, Term
-
-if TYPE_CHECKING:
-    from structgen.grammars.json_schema.scope import Scope
+from structgen.grammars.json_schema.protocols import Scope
+from structgen.grammars.json_schema.shapes import ObjectShape
+from structgen.grammars.json_schema.terms import FALSE, TRUE, Term
 
 __all__: list[str] = []
 
@@ -86,15 +85,28 @@ def _reference(value: str, scope: Scope) -> Term:
     return scope.resolve(value, "$ref")
 
 
+def _dependency(name: str, needed: Any, scope: Scope) -> Term:
+    """If property `name` is there, so are the `needed` names; or the value satisfies the `needed` schema."""
+    sets, terms = scope.algebra, scope.terms
+    absent = sets.shaped(ObjectShape(known=((name, False, FALSE),)))
+    if isinstance(needed, list):
+        if not needed:
+            return TRUE
+        known = tuple((other, True, TRUE) for other in dict.fromkeys((name, *needed)))
+        return terms.union(absent, sets.shaped(ObjectShape(known=known)))
+    then = terms.meet(sets.shaped(ObjectShape(known=((name, True, TRUE),))), scope.term(needed))
+    return terms.union(absent, then)
+
+
 @keyword("dependentRequired", on="any", form=STRING_LISTS, drafts=(2019, 2020), order=LATE)
 def _dependent_required(value: dict[str, list[str]], scope: Scope) -> Term:
-    return scope.terms.meet(*(scope.dependency(name, needed) for name, needed in value.items()))
+    return scope.terms.meet(*(_dependency(name, needed, scope) for name, needed in value.items()))
 
 
 @keyword("dependentSchemas", on="any", form=SCHEMA_MAP, drafts=(2019, 2020), order=LATE)
 @keyword("dependencies", on="any", form=DEPENDENCIES, drafts=(4, 6, 7), order=LATE)
 def _dependencies(value: dict[str, Any], scope: Scope) -> Term:
-    return scope.terms.meet(*(scope.dependency(name, needed) for name, needed in value.items()))
+    return scope.terms.meet(*(_dependency(name, needed, scope) for name, needed in value.items()))
 
 
 @keyword("$dynamicRef", on="any", form=STRING, drafts=(2020,), order=LATE)

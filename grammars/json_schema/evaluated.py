@@ -9,19 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from structgen.errors import LimitExceeded
 from structgen.grammars.json_schema import string
-from structgen.grammars.json_schema.array import ArrayShape
 from structgen.grammars.json_schema.keywords import SCHEMA, keyword
-from structgen.grammars.json_schema.object import ObjectShape, key_entries
-from structgen.grammars.json_schema.shapes import Shapes
+from structgen.grammars.json_schema.object import key_entries
+from structgen.grammars.json_schema.protocols import Scope
+from structgen.grammars.json_schema.shapes import ArrayShape, ObjectShape, Shapes
 from structgen.grammars.json_schema.terms import TRUE, Term
 from structgen.grammars.regular.language import Language
-
-if TYPE_CHECKING:
-    from structgen.grammars.json_schema.scope import Scope
 
 __all__: list[str] = []
 

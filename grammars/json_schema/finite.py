@@ -10,24 +10,21 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from itertools import product
 from math import ceil, floor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from structgen.grammars.ir import NEVER
 from structgen.grammars.json_schema.number import NumberSet
-from structgen.grammars.json_schema.object import ObjectShape, regions
+from structgen.grammars.json_schema.object import regions
+from structgen.grammars.json_schema.protocols import Sets
+from structgen.grammars.json_schema.shapes import ArrayShape, ObjectShape, Shapes
 from structgen.grammars.json_schema.terms import FALSE, TRUE, Term, value_key
-
-if TYPE_CHECKING:
-    from structgen.grammars.json_schema.algebra import Algebra
-    from structgen.grammars.json_schema.array import ArrayShape
-    from structgen.grammars.json_schema.shapes import Shapes
 
 __all__ = ["has_many", "needs_distinct_keys", "runs_out", "safe_elements", "safe_keys", "values_of"]
 
 FEW = 1000  # values of one term, or positions of one array, that are looked at
 
 
-def values_of(term: Term, limit: int, algebra: Algebra, depth: int = 4) -> dict[Hashable, Any] | None:
+def values_of(term: Term, limit: int, algebra: Sets, depth: int = 4) -> dict[Hashable, Any] | None:
     """All values of a term by key, if they are visibly at most `limit`; else None."""
     if algebra.is_empty(term):
         return {}
@@ -92,7 +89,7 @@ def _numbers(cells: NumberSet, limit: int) -> Iterator[Any]:
                 yield value
 
 
-def runs_out(shape: ArrayShape, algebra: Algebra) -> bool:
+def runs_out(shape: ArrayShape, algebra: Sets) -> bool:
     """Whether the elements that must be there cannot all differ."""
     if shape.minimum > FEW:
         wanted = values_of(shape.rest, FEW, algebra)
@@ -115,7 +112,7 @@ def _placed(index: int, choices: list[set[Hashable]], owner: dict[Hashable, int]
     return False
 
 
-def safe_elements(shape: ArrayShape, algebra: Algebra) -> int:
+def safe_elements(shape: ArrayShape, algebra: Sets) -> int:
     """How many elements can be written before values may run out for those after them; NEVER: they cannot."""
     terms = list(dict.fromkeys((*shape.prefix, shape.rest)))
     if all(term is FALSE or has_many(term, algebra) for term in terms):
@@ -126,7 +123,7 @@ def safe_elements(shape: ArrayShape, algebra: Algebra) -> int:
     return max(len(values) - 1, 0)
 
 
-def has_many(term: Term, algebra: Algebra) -> bool:
+def has_many(term: Term, algebra: Sets) -> bool:
     """Whether the term surely has infinitely many values. False says nothing."""
     return _Counting(algebra).has_many(term)
 
@@ -134,7 +131,7 @@ def has_many(term: Term, algebra: Algebra) -> bool:
 class _Counting:
     """Proofs that terms have values, and many. What a recursive term meets of itself proves nothing."""
 
-    def __init__(self, algebra: Algebra) -> None:
+    def __init__(self, algebra: Sets) -> None:
         self.algebra = algebra
         self.inhabited: dict[Term, bool] = {TRUE: True, FALSE: False}
         self.many: dict[Term, bool] = {TRUE: True, FALSE: False}
@@ -210,7 +207,7 @@ def needs_distinct_keys(shape: ObjectShape) -> bool:
     return bool(shape.some) or (shape.minimum > needed + 1 and not shape.is_closed)
 
 
-def safe_keys(shape: ObjectShape, algebra: Algebra) -> int:
+def safe_keys(shape: ObjectShape, algebra: Sets) -> int:
     """0 where such keys may run out, as those of some sort are few; else NEVER."""
     sorts = regions(shape, algebra)
     for language, wanted in shape.some:

@@ -19,13 +19,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from typing import Literal as OneOf
 
-if TYPE_CHECKING:
-    from structgen.grammars.json_schema.scope import Scope
+from structgen.options import Limits
 
-__all__ = ["DRAFTS", "Form", "Keyword", "keyword", "keywords_of"]
+__all__ = ["DRAFTS", "Context", "Form", "Keyword", "keyword", "keywords_of"]
 
 DRAFTS = (4, 6, 7, 2019, 2020)
 On = OneOf["string", "number", "array", "object", "any", "types", "place"]
@@ -40,7 +39,26 @@ class Form:
     places: Callable[[Any], Iterable[Place]] | None = None
 
 
-Apply = Callable[[Any, "Scope"], Any]
+class Context(Protocol):
+    """What every keyword's function may look at; `protocols.Scope` adds what holds subschemas and references."""
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The schema the keyword stands in."""
+
+    @property
+    def draft(self) -> int:
+        """The draft the schema is written in."""
+
+    @property
+    def limits(self) -> Limits:
+        """The bounds of this compilation."""
+
+    def at(self, *tokens: str) -> str:
+        """The pointer of something in this schema."""
+
+
+Apply = Callable[[Any, Any], Any]  # of the keyword's value and a Context, or the Scope it is
 F = TypeVar("F", bound=Apply)
 
 

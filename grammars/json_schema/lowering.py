@@ -16,14 +16,12 @@ from typing import NamedTuple
 from structgen.grammars.ir import NOTHING, Expr, GrammarBuilder, Graph, Literal, Ref, Rule, Terminal, alt, seq
 from structgen.grammars.json_schema import array_text, object_text
 from structgen.grammars.json_schema.algebra import Algebra
-from structgen.grammars.json_schema.array import ArrayShape
 from structgen.grammars.json_schema.exclusion import all_but
 from structgen.grammars.json_schema.finite import needs_distinct_keys, safe_elements, safe_keys
 from structgen.grammars.json_schema.number import ALL_NUMBERS, NumberSet, integers
 from structgen.grammars.json_schema.number_text import number_text
-from structgen.grammars.json_schema.object import ObjectShape
 from structgen.grammars.json_schema.reader import Node, Reader
-from structgen.grammars.json_schema.shapes import Shapes
+from structgen.grammars.json_schema.shapes import ArrayShape, ObjectShape, Shapes
 from structgen.grammars.json_schema.string import ALL_STRINGS, ANY_STRING, NO_STRING, literal_strings
 from structgen.grammars.json_schema.style import JsonStyle, gaps
 from structgen.grammars.json_schema.terms import TRUE, SchemaTerm, Term

@@ -10,13 +10,10 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
-from structgen.grammars.json_schema.keywords import BOOLEAN, NUMBER, POSITIVE, keyword
+from structgen.grammars.json_schema.keywords import BOOLEAN, NUMBER, POSITIVE, Context, keyword
 from structgen.grammars.json_schema.reader import exact
-
-if TYPE_CHECKING:
-    from structgen.grammars.json_schema.scope import Scope
 
 __all__ = [
     "ALL_NUMBERS",
@@ -207,38 +204,38 @@ def _cell_complement(cell: Cell) -> NumberSet:
 # ------------------------------------------------------------------------------------------------------- keywords
 
 
-def _number(value: Any, scope: Scope) -> Number:
+def _number(value: Any, scope: Context) -> Number:
     return exact(value, scope.limits)
 
 
 @keyword("minimum", on="number", form=NUMBER)
-def _minimum(value: Any, scope: Scope) -> NumberSet:
+def _minimum(value: Any, scope: Context) -> NumberSet:
     is_open = scope.draft == 4 and scope.schema.get("exclusiveMinimum") is True
     return (Cell(low=_number(value, scope), low_open=is_open),)
 
 
 @keyword("maximum", on="number", form=NUMBER)
-def _maximum(value: Any, scope: Scope) -> NumberSet:
+def _maximum(value: Any, scope: Context) -> NumberSet:
     is_open = scope.draft == 4 and scope.schema.get("exclusiveMaximum") is True
     return (Cell(high=_number(value, scope), high_open=is_open),)
 
 
 @keyword("exclusiveMinimum", on="number", form=NUMBER, drafts=(6, 7, 2019, 2020))
-def _exclusive_minimum(value: Any, scope: Scope) -> NumberSet:
+def _exclusive_minimum(value: Any, scope: Context) -> NumberSet:
     return (Cell(low=_number(value, scope), low_open=True),)
 
 
 @keyword("exclusiveMaximum", on="number", form=NUMBER, drafts=(6, 7, 2019, 2020))
-def _exclusive_maximum(value: Any, scope: Scope) -> NumberSet:
+def _exclusive_maximum(value: Any, scope: Context) -> NumberSet:
     return (Cell(high=_number(value, scope), high_open=True),)
 
 
 @keyword("exclusiveMinimum", on="number", form=BOOLEAN, drafts=(4,))
 @keyword("exclusiveMaximum", on="number", form=BOOLEAN, drafts=(4,))
-def _exclusive_flag(value: Any, scope: Scope) -> NumberSet:
+def _exclusive_flag(value: Any, scope: Context) -> NumberSet:
     return ALL_NUMBERS  # read by minimum and maximum
 
 
 @keyword("multipleOf", on="number", form=POSITIVE)
-def _multiple_of(value: Any, scope: Scope) -> NumberSet:
+def _multiple_of(value: Any, scope: Context) -> NumberSet:
     return (Cell(multiple=_number(value, scope)),)

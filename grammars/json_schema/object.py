@@ -1,8 +1,8 @@
-"""Objects: shapes, their meet and complement, and the keywords about objects.
+"""Objects: meet and complement of shapes, and the keywords about objects.
 
-A shape says: for each `known` name whether it must be there and what its value satisfies; for every other key in
-the language of an entry of `others` what its value satisfies; for each entry of `some` that there is another key of
-that language with such a value; and how many properties there are. (A language of None is every key.) Known names
+A shape (shapes.py) says: for each `known` name whether it must be there and what its value satisfies; for every other
+key in the language of an entry of `others` what its value satisfies; for each entry of `some` that there is another key
+of that language with such a value; and how many properties there are. (A language of None is every key.) Known names
 are in the order to be written.
 
 Meet works name by name, a name known to one side only being looked up in the other side's `others`. The complement
@@ -12,77 +12,34 @@ is a union over the ways one condition fails. Both are linear in the number of n
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from dataclasses import replace
+from typing import Any
 
 from structgen.errors import LimitExceeded, UnsupportedSchema
 from structgen.grammars.json_schema import string
 from structgen.grammars.json_schema.keywords import NATURAL, SCHEMA, SCHEMA_MAP, STRINGS, keyword
-from structgen.grammars.json_schema.terms import FALSE, TRUE, Term, implies
+from structgen.grammars.json_schema.protocols import Scope, Sets
+from structgen.grammars.json_schema.shapes import ANY_OBJECT, Keys, ObjectShape, Property
+from structgen.grammars.json_schema.terms import FALSE, TRUE, Term
 from structgen.grammars.regular.language import Language
 
-if TYPE_CHECKING:
-    from structgen.grammars.json_schema.algebra import Algebra
-    from structgen.grammars.json_schema.scope import Scope
-
-__all__ = ["ANY_OBJECT", "ObjectShape", "complement", "key_entries", "meet", "normal", "regions"]
+__all__ = ["complement", "key_entries", "meet", "normal", "regions"]
 
 MAX_REGIONS = 300  # sorts of names that patterns tell apart
-
-Property: TypeAlias = tuple[str, bool, Term]  # name, required, value
-Keys: TypeAlias = tuple[Language | None, Term]  # keys of this language, and their value
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectShape:
-    """A set of objects; see the module."""
-
-    known: tuple[Property, ...] = ()
-    others: tuple[Keys, ...] = ()
-    some: tuple[Keys, ...] = ()
-    minimum: int = 0
-    maximum: int | None = None
-    narrowed: str = field(default="", compare=False)  # where names are only known from inside: no complement
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether no other names are possible."""
-        return (None, FALSE) in self.others
-
-    def covers(self, other: ObjectShape) -> bool:
-        """Whether every object of `other` visibly is one of this shape."""
-        if self.minimum > other.minimum or not set(self.some) <= set(other.some):
-            return False
-        if self.maximum is not None and (other.maximum is None or other.maximum > self.maximum):
-            return False
-        if not set(self.others) <= set(other.others):
-            return False
-        theirs = {name: (required, term) for name, required, term in other.known}
-        for name, required, term in self.known:
-            their_required, their_term = theirs.pop(name, (False, TRUE))
-            if (required and not their_required) or not implies(their_term, term):
-                return False
-        if self.some and len(self.known) != len(other.known):
-            return False
-        # Names only the other shape knows: here they fall under `others`, there they do not.
-        return not theirs or not (self.others or self.some)
-
-
-ANY_OBJECT = ObjectShape()
 
 
 def _contains(language: Language | None, name: str) -> bool:
     return language is None or language.contains(name)
 
 
-def _other_at(shape: ObjectShape, name: str, algebra: Algebra) -> Term:
+def _other_at(shape: ObjectShape, name: str, algebra: Sets) -> Term:
     """What a name the shape does not know must satisfy."""
     if not shape.others:
         return TRUE
     return algebra.terms.meet(*(term for language, term in shape.others if _contains(language, name)))
 
 
-def meet(a: ObjectShape, b: ObjectShape, algebra: Algebra) -> tuple[ObjectShape, ...]:
+def meet(a: ObjectShape, b: ObjectShape, algebra: Sets) -> tuple[ObjectShape, ...]:
     """What fits both: one shape, or several where a `some` may be met by a name the other side knows."""
     if a == ANY_OBJECT or b == ANY_OBJECT:
         return (b if a == ANY_OBJECT else a,)
@@ -114,7 +71,7 @@ def meet(a: ObjectShape, b: ObjectShape, algebra: Algebra) -> tuple[ObjectShape,
     return tuple(dict.fromkeys(each for each in found if each is not None))
 
 
-def _with_some(shape: ObjectShape, keys: Keys, excluded: set[str], algebra: Algebra) -> list[ObjectShape]:
+def _with_some(shape: ObjectShape, keys: Keys, excluded: set[str], algebra: Sets) -> list[ObjectShape]:
     """A key outside `excluded` fits `keys`: one of the names known now, or another."""
     language, wanted = keys
     splits = []
@@ -125,7 +82,7 @@ def _with_some(shape: ObjectShape, keys: Keys, excluded: set[str], algebra: Alge
     return [*splits, replace(shape, some=tuple(dict.fromkeys((*shape.some, keys))))]
 
 
-def normal(shape: ObjectShape, algebra: Algebra) -> ObjectShape | None:
+def normal(shape: ObjectShape, algebra: Sets) -> ObjectShape | None:
     """The shape, or None when it is seen that no object fits."""
     n_required = 0
     for _, required, term in shape.known:
@@ -148,7 +105,7 @@ def normal(shape: ObjectShape, algebra: Algebra) -> ObjectShape | None:
 
 
 def regions(
-    shape: ObjectShape, algebra: Algebra, within: Language | None = None, value: Term = TRUE
+    shape: ObjectShape, algebra: Sets, within: Language | None = None, value: Term = TRUE
 ) -> list[tuple[Language, Term]]:
     """The unknown keys (of `within`) in disjoint languages, each with what its values satisfy; empty parts left out."""
     if shape.is_closed:
@@ -179,7 +136,7 @@ def _all_but(names: frozenset[str]) -> Language:
     return string.complement(string.literal_strings(names))
 
 
-def complement(shape: ObjectShape, algebra: Algebra) -> tuple[ObjectShape, ...]:
+def complement(shape: ObjectShape, algebra: Sets) -> tuple[ObjectShape, ...]:
     """Every other object, as a union over the ways the shape can fail.
 
     Required properties with finitely many values fail first, and hold in all other ways: the ways of shapes that such a

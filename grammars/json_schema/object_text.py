@@ -14,18 +14,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
 from math import comb
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from structgen.errors import UnsupportedSchema
 from structgen.grammars.ir import EPSILON, NOTHING, Expr, Graph, Literal, Seq, Unordered, alt, joined, seq
 from structgen.grammars.json_schema import string
-from structgen.grammars.json_schema.object import Keys, ObjectShape, normal, regions
+from structgen.grammars.json_schema.object import normal, regions
+from structgen.grammars.json_schema.protocols import Writer
+from structgen.grammars.json_schema.shapes import Keys, ObjectShape
 from structgen.grammars.json_schema.style import Whitespace, gaps
 from structgen.grammars.json_schema.terms import TRUE, Term
-
-if TYPE_CHECKING:
-    from structgen.grammars.json_schema.lowering import Lowering
-    from structgen.grammars.regular.language import Language
+from structgen.grammars.regular.language import Language
 
 __all__ = ["lower"]
 
@@ -55,20 +54,20 @@ class _Content:
         return self.other != NOTHING or bool(self.witnesses)
 
 
-def lower(shape: ObjectShape, to: Lowering) -> Expr:
+def lower(shape: ObjectShape, writer: Writer) -> Expr:
     """The texts of the objects of a shape."""
-    fitting = normal(shape, to.algebra)
+    fitting = normal(shape, writer.algebra)
     if fitting is None:
         return NOTHING
     members = []
     for name, required, term in shape.known:
-        value = NOTHING if to.algebra.is_empty(term) else to.value(term)
+        value = NOTHING if writer.algebra.is_empty(term) else writer.value(term)
         if value != NOTHING:
-            members.append((seq(to.key(name), to.gaps.colon, value), required))
+            members.append((seq(writer.key(name), writer.gaps.colon, value), required))
         elif required:
             return NOTHING
-    other = _other(shape, to, None, TRUE)
-    witnesses = _witnesses(shape, to)
+    other = _other(shape, writer, None, TRUE)
+    witnesses = _witnesses(shape, writer)
     if shape.some and not witnesses:
         return NOTHING
     needed = sum(required for _, required in members) + bool(witnesses)
@@ -77,31 +76,31 @@ def lower(shape: ObjectShape, to: Lowering) -> Expr:
     if maximum is not None and other == NOTHING and not witnesses and maximum >= len(members):
         maximum = None
     content = _Content(members, other, witnesses, (1 << len(shape.some)) - 1, minimum, maximum)
-    return _unordered(content, to) if to.style.property_order == "any" else _Ordered(content, to).expr()
+    return _unordered(content, writer) if writer.style.property_order == "any" else _Ordered(content, writer).expr()
 
 
-def _other(shape: ObjectShape, to: Lowering, within: Language | None, value: Term) -> Expr:
+def _other(shape: ObjectShape, writer: Writer, within: Language | None, value: Term) -> Expr:
     """A property of a name the shape does not know."""
     return alt(
         *(
-            seq(to.string(language), to.gaps.colon, to.value(term))
-            for language, term in regions(shape, to.algebra, within, value)
-            if not to.algebra.is_empty(term)
+            seq(writer.string(language), writer.gaps.colon, writer.value(term))
+            for language, term in regions(shape, writer.algebra, within, value)
+            if not writer.algebra.is_empty(term)
         )
     )
 
 
-def _witnesses(shape: ObjectShape, to: Lowering) -> Witnesses:
+def _witnesses(shape: ObjectShape, writer: Writer) -> Witnesses:
     count = len(shape.some)
     if not count:
         return {}
     if count > MAX_WITNESSES:
         reason = f"an object that must have {count} properties of unknown names"
-        raise UnsupportedSchema(reason, pointer=to.place, keyword="not")
+        raise UnsupportedSchema(reason, pointer=writer.place, keyword="not")
     found: Witnesses = {}
     for chosen in range(1, 1 << count):
         entries = [keys for bit, keys in enumerate(shape.some) if chosen >> bit & 1]
-        expr = _other(shape, to, _common(entries), to.algebra.terms.meet(*(term for _, term in entries)))
+        expr = _other(shape, writer, _common(entries), writer.algebra.terms.meet(*(term for _, term in entries)))
         if expr != NOTHING:
             found[chosen] = expr
     return found
@@ -133,15 +132,21 @@ class _Ordered:
     satisfied, none of them before all members are past. Every property is written at one place, however one gets there.
     """
 
-    def __init__(self, content: _Content, to: Lowering) -> None:
-        self.content, self.comma = content, to.gaps.comma
+    def __init__(self, content: _Content, writer: Writer) -> None:
+        self.content, self.comma = content, writer.gaps.comma
         n_members, n_some, maximum = len(content.members), content.full.bit_length(), content.maximum
         self.cap = content.minimum if maximum is None else maximum
-        if (n_members + (1 << n_some) - 1) * self.cap > to.algebra.limits.object_states:
+        if (n_members + (1 << n_some) - 1) * self.cap > writer.algebra.limits.object_states:
             reason = f"counting up to {self.cap} of {n_members} properties"
-            raise UnsupportedSchema(reason, pointer=to.place, keyword="maxProperties")
+            raise UnsupportedSchema(reason, pointer=writer.place, keyword="maxProperties")
         pairs = [pair for pair, _ in content.members]
-        self.labels: list[Expr] = [EPSILON, to.gaps.comma, to.gaps.opening, *_closing(to.style.whitespace), *pairs]
+        self.labels: list[Expr] = [
+            EPSILON,
+            writer.gaps.comma,
+            writer.gaps.opening,
+            *_closing(writer.style.whitespace),
+            *pairs,
+        ]
         self.edges = array("q", (CLOSE, AFTER_ALL, END))  # see Graph.packed
         self.reached: set[int] = set()
         self.last_required = max((index for index, (_, needed) in enumerate(content.members) if needed), default=-1)
@@ -228,9 +233,9 @@ class _Ordered:
 # -------------------------------------------------------------------------------------------------------- any order
 
 
-def _unordered(content: _Content, to: Lowering) -> Expr:
+def _unordered(content: _Content, writer: Writer) -> Expr:
     """Braces included."""
-    gaps, members, minimum, maximum = to.gaps, content.members, content.minimum, content.maximum
+    gaps, members, minimum, maximum = writer.gaps, content.members, content.minimum, content.maximum
     if not members and content.other != NOTHING and not content.witnesses:
         some = joined(content.other, gaps.comma, max(minimum, 1), maximum)
         choices = [] if some == NOTHING else [seq(gaps.opening, some, gaps.closing)]
@@ -239,13 +244,13 @@ def _unordered(content: _Content, to: Lowering) -> Expr:
     elif not members and not content.witnesses:
         choices = [] if minimum else [gaps.empty]
     else:
-        bodies = [Unordered(tuple(chosen), gaps.comma, more) for chosen, more in _choices(content, to)]
+        bodies = [Unordered(tuple(chosen), gaps.comma, more) for chosen, more in _choices(content, writer)]
         choices = [seq(gaps.opening, alt(*bodies), gaps.closing)] if bodies else []
     body = alt(*choices)
     return NOTHING if body == NOTHING else seq(Literal(b"{"), body, Literal(b"}"))
 
 
-def _choices(content: _Content, to: Lowering) -> Iterator[tuple[list[Member], Expr | None]]:
+def _choices(content: _Content, writer: Writer) -> Iterator[tuple[list[Member], Expr | None]]:
     """Sets of members whose union is the object, none of them needing to be counted."""
     optional = [member for member in content.members if not member[1]]
     extra = None if content.other == NOTHING else content.other
@@ -253,24 +258,26 @@ def _choices(content: _Content, to: Lowering) -> Iterator[tuple[list[Member], Ex
         base = [*(member for member in content.members if member[1]), *((expr, True) for expr in group)]
         least = max(content.minimum - len(base), 0)
         if content.maximum is not None:
-            for filled in _filled(optional, extra, least, content.maximum - len(base), to):
+            for filled in _filled(optional, extra, least, content.maximum - len(base), writer):
                 yield [*base, *filled], None
         elif least:
-            for filled in _filled(optional, extra, least, least, to):
+            for filled in _filled(optional, extra, least, least, writer):
                 rest = [member for member in optional if all(member[0] is not chosen for chosen, _ in filled)]
                 yield [*base, *filled, *rest], extra
         else:
             yield [*base, *optional], extra
 
 
-def _filled(optional: list[Member], other: Expr | None, least: int, most: int, to: Lowering) -> Iterator[list[Member]]:
+def _filled(
+    optional: list[Member], other: Expr | None, least: int, most: int, writer: Writer
+) -> Iterator[list[Member]]:
     """Sets of members that add up to `least` to `most` properties: some of the optional ones, and others."""
     sizes = range(min(most, len(optional)) + 1)
     if other is None:
         sizes = range(least, min(most, len(optional)) + 1) if least else range(sizes.stop - 1, sizes.stop)
     if sum(comb(len(optional), size) * (1 + most - size) for size in sizes) > MAX_CHOICES:
         reason = f"choosing {most} of {len(optional)} properties, in any order"
-        raise UnsupportedSchema(reason, pointer=to.place, keyword="minProperties" if least else "maxProperties")
+        raise UnsupportedSchema(reason, pointer=writer.place, keyword="minProperties" if least else "maxProperties")
     for size in sizes:
         for chosen in combinations(optional, size):
             needed = max(least - size, 0)

@@ -15,7 +15,7 @@ from structgen.errors import LimitExceeded, Unsatisfiable, UnsupportedSchema
 from structgen.grammars.ir import Grammar
 from structgen.grammars.json_schema.algebra import Algebra
 from structgen.grammars.json_schema.reader import Node, Reader
-from structgen.grammars.json_schema.scope import Scope, entered
+from structgen.grammars.json_schema.scope import SchemaScope, entered
 from structgen.grammars.json_schema.shapes import ANYTHING, NOTHING, Shapes, only, table
 from structgen.grammars.json_schema.terms import MeetTerm, SchemaTerm, Term
 from structgen.grammars.regular import formats
@@ -125,7 +125,7 @@ def _nodes(term: Term, algebra: Algebra) -> Iterator[Node]:
     if isinstance(term, SchemaTerm):
         node = term.node
         yield node
-        scope = Scope(node, algebra)
+        scope = SchemaScope(node, algebra)
         if "$ref" in node.schema:
             yield from _nodes(scope.resolve(node.schema["$ref"], "$ref"), algebra)
         if not (node.draft <= 7 and "$ref" in node.schema):
@@ -135,7 +135,7 @@ def _nodes(term: Term, algebra: Algebra) -> Iterator[Node]:
 
 def _constraints(node: Node, algebra: Algebra) -> Iterator[tuple[str, Shapes]]:
     """Each keyword of a location on its own."""
-    scope, known = Scope(node, algebra), table(node.draft)
+    scope, known = SchemaScope(node, algebra), table(node.draft)
     for name, value in node.schema.items():
         entry = known.get(name)
         if entry is None or name in ("$ref", "allOf") or (node.draft <= 7 and "$ref" in node.schema):
@@ -150,7 +150,7 @@ def _constraints(node: Node, algebra: Algebra) -> Iterator[tuple[str, Shapes]]:
 
 def _required_children(nodes: list[Node], algebra: Algebra) -> Iterator[Term]:
     """For each property some location requires, what all locations together ask of its value."""
-    schemas = [(Scope(node, algebra), node.schema) for node in nodes]
+    schemas = [(SchemaScope(node, algebra), node.schema) for node in nodes]
     names = dict.fromkeys(name for _, schema in schemas for name in schema.get("required", ()))
     for name in names:
         declaring = [(scope, schema["properties"]) for scope, schema in schemas if name in schema.get("properties", ())]

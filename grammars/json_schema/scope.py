@@ -5,27 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from structgen.errors import Unsatisfiable
-from structgen.grammars.json_schema.object import ObjectShape
+from structgen.grammars.json_schema.protocols import Sets
 from structgen.grammars.json_schema.reader import Node
 from structgen.grammars.json_schema.references import resolve
 from structgen.grammars.json_schema.terms import FALSE, TRUE, Environment, Term, Terms
 from structgen.options import Limits
 
-if TYPE_CHECKING:
-    from structgen.grammars.json_schema.algebra import Algebra
-
-__all__ = ["Scope"]
+__all__ = ["SchemaScope", "entered"]
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
-    """What a keyword's function may look at: the schema around it, the algebra, what dynamic references mean here."""
+class SchemaScope:
+    """`protocols.Scope` of a schema location, reached in an environment: what dynamic references mean there."""
 
     node: Node
-    algebra: Algebra
+    algebra: Sets
     environment: Environment = ()
 
     @property
@@ -60,19 +57,19 @@ class Scope:
         inner = self.algebra.reader.nodes[id(subschema), self.node.base]
         return self.algebra.schema(inner, self._entered(inner))
 
-    def inside(self, subschema: Any) -> Scope:
+    def inside(self, subschema: Any) -> SchemaScope:
         """The scope of a subschema of this schema."""
         if isinstance(subschema, bool):
-            return Scope(Node(subschema, self.node, (), self.node.base, self.draft), self.algebra)
+            return SchemaScope(Node(subschema, self.node, (), self.node.base, self.draft), self.algebra)
         inner = self.algebra.reader.nodes[id(subschema), self.node.base]
-        return Scope(inner, self.algebra, self._entered(inner))
+        return SchemaScope(inner, self.algebra, self._entered(inner))
 
     def resolve(self, reference: str, name: str) -> Term:
         """The term of what a reference names."""
         target = self.target(reference, name)
         return self.algebra.schema(target.node, target.environment)
 
-    def target(self, reference: str, name: str) -> Scope:
+    def target(self, reference: str, name: str) -> SchemaScope:
         """The scope of what a reference names; `$dynamicRef` and `$recursiveRef` ask the environment first."""
         algebra = self.algebra
         found = resolve(reference, self.node, algebra.reader, algebra.registry, name)
@@ -80,7 +77,7 @@ class Scope:
             anchor = reference.partition("#")[2] if name == "$dynamicRef" else ""
             if (found.base, anchor) in algebra.reader.dynamic:
                 found = dict(self.environment).get(anchor, found)
-        return Scope(found, algebra, self._entered(found))
+        return SchemaScope(found, algebra, self._entered(found))
 
     def _entered(self, node: Node) -> Environment:
         """The environment at a node reached from here: the outermost resource that has a dynamic anchor decides."""
@@ -101,18 +98,6 @@ class Scope:
             yield
         finally:
             path.pop()
-
-    def dependency(self, name: str, needed: Any) -> Term:
-        """If property `name` is there, so are the `needed` names; or the value satisfies the `needed` schema."""
-        algebra = self.algebra
-        absent = algebra.shaped(ObjectShape(known=((name, False, FALSE),)))
-        if isinstance(needed, list):
-            if not needed:
-                return TRUE
-            known = tuple((other, True, TRUE) for other in dict.fromkeys((name, *needed)))
-            return algebra.terms.union(absent, algebra.shaped(ObjectShape(known=known)))
-        then = algebra.terms.meet(algebra.shaped(ObjectShape(known=((name, True, TRUE),))), self.term(needed))
-        return algebra.terms.union(absent, then)
 
 
 def entered(environment: Environment, node: Node, known: dict[tuple[str, str], Node]) -> Environment:

@@ -1,26 +1,111 @@
 """A set of JSON values, kind by kind; and `type`, which names kinds.
 
 `Shapes` holds a set closed under meet, union and complement for the kinds that have one (null, booleans, numbers,
-strings), and a union of shapes, whose children are terms, for arrays and objects. The operations are in `algebra`.
+strings), and a union of shapes, whose children are terms, for arrays and objects. Data only: the operations are in
+`algebra`, those of a kind in the file of the kind.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from structgen.grammars.json_schema import number
-from structgen.grammars.json_schema.array import ANY_ARRAY, ArrayShape
-from structgen.grammars.json_schema.keywords import Form, Keyword, keyword, keywords_of
+from structgen.grammars.json_schema.keywords import Context, Form, Keyword, keyword, keywords_of
 from structgen.grammars.json_schema.number import ALL_NUMBERS, NO_NUMBERS, NumberSet
-from structgen.grammars.json_schema.object import ANY_OBJECT, ObjectShape
 from structgen.grammars.json_schema.string import ANY_STRING, NO_STRING, StringSet
+from structgen.grammars.json_schema.terms import FALSE, TRUE, Term, implies
+from structgen.grammars.regular.language import Language
 
-if TYPE_CHECKING:
-    from structgen.grammars.json_schema.scope import Scope
+__all__ = [
+    "ALL_ARRAYS",
+    "ALL_OBJECTS",
+    "ANYTHING",
+    "ANY_ARRAY",
+    "ANY_OBJECT",
+    "BOTH",
+    "NOTHING",
+    "ArrayShape",
+    "Counted",
+    "Keys",
+    "ObjectShape",
+    "Property",
+    "Shape",
+    "Shapes",
+    "absorbed",
+    "of_type",
+    "only",
+    "table",
+]
 
-__all__ = ["ALL_ARRAYS", "ALL_OBJECTS", "ANYTHING", "BOTH", "NOTHING", "Shapes", "absorbed", "of_type", "only", "table"]
+Counted: TypeAlias = tuple[Term, int, int | None]  # what is counted, at least, at most
+Property: TypeAlias = tuple[str, bool, Term]  # name, required, value
+Keys: TypeAlias = tuple[Language | None, Term]  # keys of this language, and their value
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayShape:
+    """A set of arrays; see array.py. `where` is the pointer of the `uniqueItems` that makes it `unique`."""
+
+    prefix: tuple[Term, ...] = ()
+    rest: Term = TRUE
+    minimum: int = 0
+    maximum: int | None = None
+    some: tuple[Counted, ...] = ()
+    unique: bool = False
+    where: str = field(default="", compare=False)
+
+    def at(self, index: int) -> Term:
+        """What the element at `index` must satisfy."""
+        return self.prefix[index] if index < len(self.prefix) else self.rest
+
+    def covers(self, other: ArrayShape) -> bool:
+        """Whether every array of `other` visibly is one of this shape."""
+        if self.minimum > other.minimum or (self.unique and not other.unique):
+            return False
+        if self.maximum is not None and (other.maximum is None or other.maximum > self.maximum):
+            return False
+        if self.some and not (len(self.prefix) == len(other.prefix) and set(self.some) <= set(other.some)):
+            return False
+        length = max(len(self.prefix), len(other.prefix))
+        return all(implies(other.at(i), self.at(i)) for i in range(length)) and implies(other.rest, self.rest)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectShape:
+    """A set of objects; see object.py."""
+
+    known: tuple[Property, ...] = ()
+    others: tuple[Keys, ...] = ()
+    some: tuple[Keys, ...] = ()
+    minimum: int = 0
+    maximum: int | None = None
+    narrowed: str = field(default="", compare=False)  # where names are only known from inside: no complement
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether no other names are possible."""
+        return (None, FALSE) in self.others
+
+    def covers(self, other: ObjectShape) -> bool:
+        """Whether every object of `other` visibly is one of this shape."""
+        if self.minimum > other.minimum or not set(self.some) <= set(other.some):
+            return False
+        if self.maximum is not None and (other.maximum is None or other.maximum > self.maximum):
+            return False
+        if not set(self.others) <= set(other.others):
+            return False
+        theirs = {name: (required, term) for name, required, term in other.known}
+        for name, required, term in self.known:
+            their_required, their_term = theirs.pop(name, (False, TRUE))
+            if (required and not their_required) or not implies(their_term, term):
+                return False
+        if self.some and len(self.known) != len(other.known):
+            return False
+        # Names only the other shape knows: here they fall under `others`, there they do not.
+        return not theirs or not (self.others or self.some)
+
 
 Shape = TypeVar("Shape", ArrayShape, ObjectShape)
 
@@ -38,6 +123,7 @@ class Shapes:
 
 
 BOTH = frozenset((True, False))
+ANY_ARRAY, ANY_OBJECT = ArrayShape(), ObjectShape()
 ALL_ARRAYS, ALL_OBJECTS = (ANY_ARRAY,), (ANY_OBJECT,)
 ANYTHING = Shapes(True, BOTH, ALL_NUMBERS, ANY_STRING, ALL_ARRAYS, ALL_OBJECTS)
 NOTHING = Shapes()
@@ -74,7 +160,7 @@ def _wrong_type(value: Any) -> str | None:
 
 
 @keyword("type", on="types", form=Form(_wrong_type))
-def of_type(value: Any, scope: Scope) -> Shapes:
+def of_type(value: Any, scope: Context) -> Shapes:
     """The values of the named types."""
     return _of_types(frozenset((value,) if isinstance(value, str) else value), scope.draft)
 

@@ -8,15 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from structgen.errors import RegexError, SchemaError, UnsupportedSchema
-from structgen.grammars.json_schema.keywords import NATURAL, STRING, keyword
+from structgen.grammars.json_schema.keywords import NATURAL, STRING, Context, keyword
 from structgen.grammars.regular import formats
 from structgen.grammars.regular.language import Language
-
-if TYPE_CHECKING:
-    from structgen.grammars.json_schema.scope import Scope
 
 __all__ = [
     "ALL_STRINGS",
@@ -154,17 +150,17 @@ def _lengths(least: int, most: int | None) -> Language:
 
 
 @keyword("minLength", on="string", form=NATURAL)
-def _min_length(value: int, scope: Scope) -> StringSet:
+def _min_length(value: int, scope: Context) -> StringSet:
     return ANY_STRING if value == 0 else exact(_lengths(int(value), None))
 
 
 @keyword("maxLength", on="string", form=NATURAL)
-def _max_length(value: int, scope: Scope) -> StringSet:
+def _max_length(value: int, scope: Context) -> StringSet:
     return exact(_lengths(0, int(value)))
 
 
 @keyword("pattern", on="string", form=STRING)
-def _pattern(value: str, scope: Scope) -> StringSet:
+def _pattern(value: str, scope: Context) -> StringSet:
     return exact(pattern_language(value, scope.at("pattern"), "pattern"))
 
 
@@ -183,7 +179,7 @@ BEYOND = {
 
 
 @keyword("format", on="string", form=STRING)
-def _format(value: str, scope: Scope) -> StringSet:
+def _format(value: str, scope: Context) -> StringSet:
     inner = formats.get(value)
     if inner is None:
         return ANY_STRING

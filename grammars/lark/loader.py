@@ -22,9 +22,9 @@ from lark.exceptions import LarkError, UnexpectedInput
 from lark.indenter import Indenter
 from structgen.errors import GrammarError, RegexError
 from structgen.grammars.ir_lr import Indentation, LexedGrammar
+from structgen.grammars.lark.indenter import settings
 from structgen.grammars.lark.lexer import Context, Lexer, LooksBehind, check_lookbehinds
 from structgen.grammars.lark.program import Program, compile_patterns
-from structgen.grammars.lark.stored import settings
 from structgen.grammars.lark.utf8 import byte_rows
 from structgen.grammars.named_rules import error_at
 from structgen.grammars.regular.alphabet import Alphabet

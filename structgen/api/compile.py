@@ -15,12 +15,9 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-from typing_extensions import Unpack
+from typing import TYPE_CHECKING, Any
 
 from structgen._version import VERSION
-from structgen.api.options import SourceOptions
 from structgen.api.sources import Source, source_of
 from structgen.compiler import compile_grammar
 from structgen.constraint_files import load_constraint, save_constraint
@@ -32,6 +29,11 @@ from structgen.matcher import Constraint
 from structgen.memory import Held, register
 from structgen.options import Limits
 from structgen.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from structgen.api.options import SourceOptions
 
 __all__ = ["Compiled", "Remembered", "compile", "compile_source"]
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from structgen.api.expressions import read
 from structgen.api.sources import Source, source_of
 from structgen.errors import OptionError
 from structgen.grammars.json_schema.style import JsonStyle
+
+if TYPE_CHECKING:
+    from structgen.api.language import Language
 
 __all__ = ["schema_argument", "source_argument", "source_options", "text_argument"]
 
@@ -54,5 +56,11 @@ def source_options(arguments: argparse.Namespace) -> dict[str, Any]:
         raise OptionError("only one option can read stdin", option="schema")
     texts = {name: file_argument(value) for name, value in files.items() if value is not None}
     schema = None if arguments.schema is None else schema_argument(arguments.schema)
-    grammar = None if arguments.grammar is None else read(text_argument(arguments.grammar))
+    grammar = None if arguments.grammar is None else _language(text_argument(arguments.grammar))
     return {"schema": schema, "regex": arguments.regex, "choices": arguments.choice, "grammar": grammar, **texts}
+
+
+def _language(text: str) -> Language:
+    from structgen.api.expressions import read  # every kind of language: loaded when one is given
+
+    return read(text)

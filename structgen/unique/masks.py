@@ -168,21 +168,20 @@ class DistinctMasks:
         watched = trace.watched
         if any(frame.may_run_out for frame in watched):
             return classes.nonempty
-        found = (
-            classes.two_elements | classes.openers if self._configurations.may_run_out_at_once else classes.two_elements
-        )
+        found = classes.two_elements
+        if self._configurations.may_run_out_at_once:
+            found = found | classes.openers
         if lex != OUTSIDE:
             found = found & classes.with_quote
         written = [frame for frame in watched if frame.start != NEVER and frame.seen]
         begun = [frame for frame in written if len(text) > frame.start]
         if len(begun) < len(written) or any(may_repeat(frame, lex, text) for frame in begun):
-            found = found | (
-                self._outside(written, classes) if lex == OUTSIDE else self._inside(text, written, classes)
-            )
+            found = found | (self._outside(written) if lex == OUTSIDE else self._inside(text, written))
         return found
 
-    def _outside(self, frames: list[Frame], classes: TokenClasses) -> Row:
+    def _outside(self, frames: list[Frame]) -> Row:
         """Tokens that end an element, and that begin a string, number or literal like one of an earlier element."""
+        classes = self._classes
         found = classes.separators | classes.openers | classes.closing
         keys = {key for frame in frames for key in frame.seen}
         if any(kind_of(key) != "string" for key in keys):
@@ -191,8 +190,9 @@ class DistinctMasks:
         heads = {each[:size] for key in keys for each in strings_of(key) for size in range(len(each) + 1)}
         return found | row_of((token for head in heads for token in openings.get(head, ())), len(classes.texts))
 
-    def _inside(self, text: bytes, frames: list[Frame], classes: TokenClasses) -> Row:
+    def _inside(self, text: bytes, frames: list[Frame]) -> Row:
         """Tokens that end the string that is open, and that go on like one of an earlier element."""
+        classes = self._classes
         begun, is_whole = open_string(text)
         if not is_whole:
             return classes.nonempty

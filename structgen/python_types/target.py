@@ -1,0 +1,23 @@
+"""What is to be generated: a JSON Schema for the automaton, and a reader of the finished text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Target"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is to be generated.
+
+    `schema` is for the automaton, `read` for the finished text, `name` for messages. `is_type` says that a Python type
+    reads the text: its numbers are then spelled canonically whatever the style, since no `int` is read from 1e999999.
+    """
+
+    schema: Mapping[str, Any] | bool
+    read: Callable[[str], Any]
+    name: str
+    is_type: bool
