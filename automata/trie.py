@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from structgen.bits import words_for
 from structgen.errors import InvariantError, VocabularyError
 from structgen.kernels.handles import handle
 from structgen.kernels.layout import BRANCH, Radix, Scratch, Trie
@@ -47,7 +48,7 @@ class TokenTrie:
     @property
     def words(self) -> int:
         """uint32 words of a mask row."""
-        return (self.size + 31) // 32
+        return words_for(self.size)
 
     @cached_property
     def radix(self) -> Radix:

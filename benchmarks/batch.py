@@ -19,6 +19,7 @@ import numpy as np
 from benchmarks.data import maskbench, summary, write_results
 from benchmarks.tokenizers import load
 from structgen.batch import fill_masks
+from structgen.bits import words_for
 from structgen.compiler import compile_grammar
 from structgen.errors import StructgenError
 from structgen.grammars.json_schema import compile_schema
@@ -47,7 +48,7 @@ def cases(tokenizer: Any, count: int, seed: int) -> list[tuple[Any, list[int]]]:
 def run(vocabulary: Vocabulary, chosen: list[tuple[Any, list[int]]], threads: int, warm: bool) -> list[float]:
     """Microseconds of each step's fill_masks, the first walk or the second."""
     constraints = {id(grammar): compile_grammar(grammar, vocabulary) for grammar, _ in chosen}
-    out = np.zeros((len(chosen), (vocabulary.size + 31) // 32), np.uint32)
+    out = np.zeros((len(chosen), words_for(vocabulary.size)), np.uint32)
     times: list[float] = []
     for _ in range(2 if warm else 1):
         matchers, times = [constraints[id(grammar)].matcher() for grammar, _ in chosen], []

@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.data import Slow, at_most, write_results
 from benchmarks.random_schemas import DIALECTS, near, random_schema
+from structgen.bits import ids_of
 from structgen.compiler import compile_grammar
 from structgen.errors import LimitExceeded, StructgenError, Unsatisfiable
 from structgen.grammars.json_schema import JsonStyle, compile_schema
@@ -141,7 +142,7 @@ def walk(constraint: Constraint, rng: Random, steps: int) -> tuple[bytes, str | 
     matcher, text = constraint.matcher(), b""
     for _ in range(steps):
         state, mask = matcher.state, matcher.mask()
-        allowed = {t for t in range(VOCABULARY.size) if mask[t >> 5] >> (t & 31) & 1}
+        allowed = set(ids_of(mask).tolist())
         for token, spelled in enumerate(TOKENS, 1):
             if (configurations.advance(state, spelled.encode()) != DEAD) != (token in allowed):
                 return text, spelled

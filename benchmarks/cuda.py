@@ -16,6 +16,7 @@ import numpy as np
 
 from benchmarks.data import summary, write_results
 from benchmarks.tokenizers import load
+from structgen.bits import words_for
 
 BATCHES = (1, 8, 64, 256)
 TABLES = {
@@ -108,7 +109,7 @@ def main() -> None:
     if not cuda_kernels():
         print("Numba finds no CUDA driver or toolkit: the figures called kernel are torch's")
     vocabulary = load("llama3").vocabulary
-    records = apply_records((vocabulary.size + 31) // 32) + table_records(vocabulary)
+    records = apply_records(words_for(vocabulary.size)) + table_records(vocabulary)
     write_results("cuda", [{"device": torch.cuda.get_device_name(), "kernels": cuda_kernels()}, *records])
 
 

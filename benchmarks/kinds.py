@@ -20,6 +20,7 @@ from structgen.api.language import Language
 from structgen.automata.configurations import Configurations
 from structgen.automata.masks import MaskTable
 from structgen.automata.network import build_network
+from structgen.bits import ids_of
 from structgen.compiler import trie_of
 from structgen.kernels.layout import START
 from structgen.vocabulary import Vocabulary
@@ -90,8 +91,8 @@ def _measured(name: str, make: Callable[[], Language], vocabulary: Vocabulary, s
             before = time.perf_counter()
             row = table.row(state)
             times.append(1e6 * (time.perf_counter() - before))
-            allowed = [t for t in rng.sample(range(vocabulary.size), 3000) if row[t >> 5] >> (t & 31) & 1]
-            allowed = [t for t in allowed if t not in vocabulary.stop_ids] or _any(row, vocabulary)
+            possible = set(ids_of(row).tolist()) - set(vocabulary.stop_ids)
+            allowed = [t for t in rng.sample(range(vocabulary.size), 3000) if t in possible] or sorted(possible)
             if not allowed:
                 break
             state = automaton.advance(state, vocabulary.token_bytes(rng.choice(allowed)))
@@ -100,10 +101,6 @@ def _measured(name: str, make: Callable[[], Language], vocabulary: Vocabulary, s
         "grammar_ms": round(1e3 * (made - started), 2), "network_ms": round(1e3 * (laid_out - made), 2),
         "mask_us": summary(times),
     }  # fmt: skip
-
-
-def _any(row: object, vocabulary: Vocabulary) -> list[int]:
-    return [t for t in range(vocabulary.size) if row[t >> 5] >> (t & 31) & 1 and t not in vocabulary.stop_ids]  # type: ignore[index]
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import numpy as np
 from benchmarks.data import write_results
 from benchmarks.engines import Llguidance, Structgen
 from benchmarks.tokenizers import Tokenizer, load
+from structgen.bits import words_for
 
 WORDS = [f"{a}-{b}" for a in ("red", "green", "blue", "yellow", "black") for b in range(100)]
 SCHEMA = {
@@ -111,7 +112,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=15)
     options = parser.parse_args()
     tokenizer = load("llama3")
-    words = (tokenizer.vocabulary.size + 31) // 32
+    words = words_for(tokenizer.vocabulary.size)
     write_results("micro", masks(tokenizer, options.repeats) + logits(words, 4 * options.repeats))
 
 

@@ -18,11 +18,10 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from benchmarks.data import maskbench, resident_mb, write_results
 from benchmarks.tokenizers import load
 from structgen.api.compile import compile
+from structgen.bits import ids_of
 from structgen.compiler import compile_grammar
 from structgen.errors import StructgenError
 from structgen.matcher import Constraint, Matcher
@@ -32,18 +31,13 @@ JSON = {"$ref": "#/$defs/any", "$defs": {"any": {}}}  # any JSON value, nested t
 STEPS = 60  # tokens of a random walk
 
 
-def allowed(mask: Any) -> Any:
-    """Token ids of a mask."""
-    return np.flatnonzero(np.unpackbits(mask.view(np.uint8), bitorder="little"))
-
-
 def walk(matcher: Matcher, rng: random.Random, steps: int) -> str:
     """Follow random allowed tokens; a hash of every mask on the way."""
     digest = hashlib.sha256()
     for _ in range(steps):
         mask = matcher.mask()
         digest.update(mask.tobytes())
-        choices = allowed(mask)
+        choices = ids_of(mask)
         if not len(choices):
             break
         matcher.accept(int(rng.choice(choices)))

@@ -23,7 +23,10 @@ def row_of(ids: Iterable[int] | NDArray[np.integer] | NDArray[np.bool_], size: i
     """The row of these ids in [0, size), or of the true places of a (size,) array of booleans. IndexError beyond."""
     chosen = np.asarray(ids if isinstance(ids, np.ndarray) else list(ids))
     bits = np.zeros(32 * words_for(size), np.bool_)
-    bits[:size][chosen if chosen.size else []] = True
+    if chosen.size:
+        if chosen.min() < 0:
+            raise IndexError(f"token {chosen.min()} in a row of {size}")
+        bits[:size][chosen] = True
     return np.packbits(bits, bitorder="little").view("<u4").astype(np.uint32, copy=False)
 
 

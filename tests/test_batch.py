@@ -15,13 +15,14 @@ import torch
 
 import structgen as sg
 from structgen import batch
+from structgen.bits import ids_of, words_for
 from structgen.compiler import compile_grammar
 from structgen.errors import LimitExceeded, OptionError
 
 ROOT = Path(__file__).resolve().parents[1]
 TOKENS = [b"", *(bytes([b]) for b in range(256)), b'{"', b'":', b'",', b"[[", b"]]", b"12", b"abc", b"null", b'"}']
 VOCABULARY = sg.Vocabulary.from_bytes(TOKENS, eos=[0])
-WORDS = (len(TOKENS) + 31) // 32
+WORDS = words_for(len(TOKENS))
 SCHEMAS = [
     {"type": "object", "properties": {f"key{n}": {"type": "string", "maxLength": 5 + n}, "list": {"$ref": "#/$defs/t"}},
      "$defs": {"t": {"type": "array", "items": {"$ref": "#/$defs/t"}}}}
@@ -36,7 +37,7 @@ def fresh(number: int) -> sg.Constraint:
 
 def step(matcher: sg.Matcher, rng: random.Random) -> None:
     """Some allowed token, long ones more often; from the start again at the end."""
-    allowed = np.flatnonzero(np.unpackbits(matcher.mask().view(np.uint8), bitorder="little"))
+    allowed = ids_of(matcher.mask())
     if not len(allowed):
         matcher.rollback(len(matcher))
     else:

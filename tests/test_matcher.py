@@ -19,6 +19,7 @@ from strategies import EOS, VOCABULARY, grammars
 
 from structgen import matcher as module
 from structgen.batch import fill_masks
+from structgen.bits import ids_of
 from structgen.compiler import compile_grammar
 from structgen.errors import OptionError, Unsatisfiable
 from structgen.grammars.ir import ByteSet, Grammar, GrammarBuilder, Literal, Ref, Repeat, Rule, alt, seq
@@ -29,8 +30,7 @@ SMALL = Vocabulary.from_bytes(VOCABULARY, eos=[EOS])
 
 
 def bits(matcher: Matcher) -> list[int]:
-    mask = matcher.mask()
-    return [t for t in range(matcher.constraint.vocabulary.size) if mask[t >> 5] >> np.uint32(t & 31) & np.uint32(1)]
+    return ids_of(matcher.mask()).tolist()
 
 
 def compiled(grammar: Grammar) -> Constraint | None:

@@ -7,6 +7,7 @@ import random
 import pytest
 
 from structgen.automata.budget import MemoBudget
+from structgen.bits import ids_of
 from structgen.compiler import compile_grammar
 from structgen.grammars.json_schema import JsonStyle, compile_schema
 from structgen.matcher import Constraint
@@ -26,7 +27,7 @@ def walked(constraint: Constraint, rng: random.Random, steps: int):  # type: ign
     matcher = constraint.matcher()
     for _ in range(steps):
         row = matcher.mask()
-        allowed = [t for t in range(1, len(TOKENS)) if row[t >> 5] >> (t & 31) & 1]
+        allowed = [t for t in ids_of(row).tolist() if t]
         if not allowed:
             break
         assert matcher.accept(rng.choice(allowed))
@@ -51,7 +52,7 @@ def test_matchers_go_on_after_compacting() -> None:
             for _ in range(30):  # from the start, beside a matcher of a constraint of its own
                 assert (matcher.mask() == twin.mask()).all()
                 row = twin.mask()
-                allowed = [t for t in range(1, len(TOKENS)) if row[t >> 5] >> (t & 31) & 1]
+                allowed = [t for t in ids_of(row).tolist() if t]
                 if not allowed:
                     break
                 token = rng.choice(allowed)

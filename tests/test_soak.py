@@ -16,6 +16,7 @@ from structgen.automata.budget import RowBudget
 from structgen.automata.configurations import Configurations
 from structgen.automata.masks import MaskTable
 from structgen.automata.network import build_network
+from structgen.bits import ids_of
 from structgen.compiler import compile_grammar, trie_of
 from structgen.kernels.layout import DEAD, START
 
@@ -43,7 +44,7 @@ def random_schema(rng: random.Random, depth: int = 0) -> dict[str, Any]:
 def walk(constraint: sg.Constraint, rng: random.Random, steps: int) -> None:
     matcher = constraint.matcher()
     for _ in range(steps):
-        allowed = np.flatnonzero(np.unpackbits(matcher.mask().view(np.uint8), bitorder="little"))
+        allowed = ids_of(matcher.mask())
         if not len(allowed):
             return
         assert matcher.accept(int(rng.choice(allowed)))
@@ -73,7 +74,7 @@ def test_a_budget_of_sixteen_rows_changes_no_mask(seed: int) -> None:
         for _ in range(80):
             mask = matcher.mask()
             assert np.array_equal(mask, tight.row(state))
-            allowed = np.flatnonzero(np.unpackbits(mask.view(np.uint8), bitorder="little"))
+            allowed = ids_of(mask)
             token = int(rng.choice(allowed)) if len(allowed) else 0
             if token == 0 or not matcher.accept(token):
                 break

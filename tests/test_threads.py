@@ -5,9 +5,8 @@ from __future__ import annotations
 import random
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
-
 from structgen.api.compile import compile
+from structgen.bits import ids_of
 from structgen.compiler import compile_grammar
 from structgen.matcher import Constraint
 from structgen.vocabulary import Vocabulary
@@ -32,7 +31,7 @@ def walk(constraint: Constraint, seed: int) -> list[bytes]:
     for _ in range(120):
         mask = matcher.mask()
         seen.append(mask.tobytes())
-        allowed = np.flatnonzero(np.unpackbits(mask.view(np.uint8), bitorder="little"))
+        allowed = ids_of(mask)
         if not len(allowed):
             break
         token = int(rng.choice([t for t in allowed.tolist() if t > 256] or allowed.tolist()))

@@ -18,6 +18,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import torch
 
+from structgen.bits import row_of
 from structgen.engines.masking import MaskRow, apply_masks
 from structgen.engines.sampling import DrawLaw, checked_logits, draw, law, row_generator
 from structgen.errors import BudgetTooSmall, InvariantError, OptionError, VocabularyError
@@ -268,10 +269,9 @@ def _open_matcher(request: Request, vocabulary: Vocabulary) -> Matcher | None:
 
 def _known_ids(vocabulary: Vocabulary) -> MaskRow:
     """What a row without a constraint may write: every text and special token, no padding or unused id."""
-    known = np.zeros((vocabulary.size + 31) // 32 * 32, dtype=np.bool_)
-    known[: vocabulary.size] = np.diff(vocabulary.offsets) > 0
+    known = np.diff(vocabulary.offsets) > 0
     known[list(vocabulary.special_ids)] = True
-    return np.packbits(known, bitorder="little").view("<u4").astype(np.uint32, copy=False)
+    return row_of(known, vocabulary.size)
 
 
 def _accept(matcher: Matcher, token: int) -> None:

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from structgen.automata.dense import transition_table
+from structgen.bits import words_for
 from structgen.engines.masking import MaskRow, apply_table, cuda_kernels
 from structgen.errors import OptionError
 from structgen.grammars.ir import SPECIAL, SPECIAL_END
@@ -85,7 +86,7 @@ class TokenTable:
         most_bytes: int = 2 << 30,
     ) -> None:
         vocabulary = constraint.vocabulary
-        words = (vocabulary.size + 31) // 32
+        words = words_for(vocabulary.size)
         affordable = most_bytes // (4 * vocabulary.size + 4 * words)
         table = transition_table(constraint.automaton, most_states=min(most_states, affordable))
         at = torch.device(device)

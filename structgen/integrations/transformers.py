@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 from transformers import LogitsProcessor as _TransformersProcessor
 
+from structgen.bits import row_of
 from structgen.engines.masking import MaskRow, allowed_tokens, apply_masks
 from structgen.errors import OptionError, VocabularyError
 from structgen.matcher import Constraint, Matcher
@@ -107,7 +107,4 @@ class _Row:
 def _stop_row(matcher: Matcher) -> MaskRow:
     """A mask that allows the stop tokens only."""
     vocabulary = matcher.constraint.vocabulary
-    row = np.zeros((vocabulary.size + 31) // 32, dtype=np.uint32)
-    for stop in vocabulary.stop_ids:
-        row[stop >> 5] |= np.uint32(1 << (stop & 31))
-    return row
+    return row_of(vocabulary.stop_ids, vocabulary.size)

@@ -21,6 +21,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
+from structgen.bits import with_bits
 from structgen.errors import OptionError
 from structgen.protocols import Encoder, SequenceConstraint, SequenceMatcher, TokenModel, Tokens
 from structgen.tokenizers.table import SPACE_SYMBOL
@@ -75,9 +76,7 @@ class CanonicalMatcher:
         if self.constraint.by_prefix and not self.constraint.spells(self.tokens, complete=False):
             return np.zeros_like(row)
         if self.inner.is_accepting() and not self.is_accepting():
-            row = row.copy()
-            for stop in self.constraint.vocabulary.stop_ids:
-                row[stop >> 5] &= ~np.uint32(1 << (stop & 31))
+            return with_bits(row, self.constraint.vocabulary.stop_ids, False)
         return row
 
     def accept(self, token: int) -> bool:

@@ -25,6 +25,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from structgen.bits import with_bits
 from structgen.errors import OptionError, PredicateError
 from structgen.protocols import SequenceConstraint, SequenceMatcher
 from structgen.vocabulary import Vocabulary
@@ -184,11 +185,7 @@ class GuardedMatcher:
         goes_on = self.guard.goes_on(self)
         if goes_on and ends == self.under.is_accepting():
             return mask
-        row = mask.copy() if goes_on else np.zeros_like(mask)
-        for stop in self.guard.vocabulary.stop_ids:
-            bit = np.uint32(1 << (stop & 31))
-            row[stop >> 5] = row[stop >> 5] | bit if ends else row[stop >> 5] & ~bit
-        return row
+        return with_bits(mask if goes_on else np.zeros_like(mask), self.guard.vocabulary.stop_ids, ends)
 
     def accept(self, token: int) -> bool:
         """Take one token if the constraint does; the predicates speak in `mask` and `Guarded.is_viable`."""

@@ -20,6 +20,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from structgen.bits import ids_of
 from structgen.errors import BudgetTooSmall, ModelError, OptionError
 from structgen.options import SamplingOptions
 from structgen.protocols import Floats, SequenceConstraint, TokenModel
@@ -108,7 +109,7 @@ class Problem:
             return np.zeros(0, np.int64)
         if left == 1:
             return np.array([self.stop] if prefix.matcher.is_accepting() else [], np.int64)
-        ids = np.flatnonzero(np.unpackbits(prefix.matcher.mask().view(np.uint8), bitorder="little"))
+        ids = ids_of(prefix.matcher.mask())
         others = self.stops[1:]
         return ids[~np.isin(ids, others)] if others else ids
 

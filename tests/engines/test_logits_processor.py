@@ -6,10 +6,10 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
+from structgen.bits import ids_of
 from structgen.engines.transformers import TransformersEngine
 from structgen.errors import OptionError
 from structgen.integrations.transformers import LogitsProcessor
@@ -98,8 +98,7 @@ def test_any_order_of_prefixes_gives_the_mask_of_the_prefix(make_engine: Engines
     for _ in range(6):
         matcher, path = constraint.matcher(), list[int]()
         while not matcher.is_finished():
-            bits = np.unpackbits(matcher.mask().view(np.uint8), bitorder="little")
-            path.append(rng.choice(np.flatnonzero(bits).tolist()))
+            path.append(rng.choice(ids_of(matcher.mask()).tolist()))
             matcher.accept(path[-1])
         paths.append(path)
     width = engine.vocabulary.size + 3

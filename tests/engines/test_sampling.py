@@ -8,6 +8,7 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from structgen.bits import row_of
 from structgen.engines.masking import allowed_tokens, apply_masks, unpack_on_device, unpack_on_host
 from structgen.engines.sampling import draw, law, row_generator
 from structgen.errors import ModelError
@@ -21,12 +22,7 @@ from structgen.samplers.law import TargetLaw, log_law
 def test_masks_are_applied_bit_by_bit(size: int, padding: int, dtype: torch.dtype) -> None:
     rng = np.random.default_rng([size, padding])
     allowed = rng.random((3, size)) < 0.5
-    rows: list[np.ndarray | None] = [
-        sum((np.uint32(1 << (t % 32)) * (np.arange((size + 31) // 32) == t // 32) for t in np.flatnonzero(row)),
-            np.zeros((size + 31) // 32)).astype(np.uint32)
-        for row in allowed
-    ]  # fmt: skip
-    rows.append(None)
+    rows = [*(row_of(row, size) for row in allowed), None]
     logits = torch.randn(4, size + padding).to(dtype)
     out = apply_masks(logits, rows)
     expected = np.zeros((4, size + padding), bool)

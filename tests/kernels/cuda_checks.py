@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
+from structgen.bits import words_for
 from structgen.kernels import rows, tables
 from structgen.kernels.cuda import rows as cuda_rows
 from structgen.kernels.cuda import tables as cuda_tables
@@ -27,7 +28,7 @@ def on_device(kernel: Any, extent: tuple[int, int], *arrays: Any) -> list[Any]:
 
 def check_rows(rng: np.random.Generator, dtype: type, vocabulary: int, width: int) -> None:
     """Half-full, empty and full rows; shared, repeated and absent indices; a padded tail of any length."""
-    words = (vocabulary + 31) // 32
+    words = words_for(vocabulary)
     table = rng.integers(0, 1 << 32, (5, words), dtype=np.uint32)
     table[1], table[2] = 0, 0xFFFFFFFF
     table[:, -1] &= np.uint32((1 << (vocabulary - 32 * (words - 1))) - 1)
@@ -52,7 +53,7 @@ def check_tables(rng: np.random.Generator, states: int, tokens: int) -> None:
     trans[:2] = 0
     texts = [rng.integers(0, 256, rng.integers(0, 7), dtype=np.uint8).tobytes() for _ in range(tokens)]
     data, offsets = np.frombuffer(b"".join(texts), np.uint8), np.cumsum([0, *map(len, texts)]).astype(np.int64)
-    after, packed = np.full((states, tokens), -1, np.int32), np.full((states, (tokens + 31) // 32), -1, np.int32)
+    after, packed = np.full((states, tokens), -1, np.int32), np.full((states, words_for(tokens)), -1, np.int32)
     device_after = on_device(cuda_tables.walk_tokens, (tokens, states), trans, data, offsets, after)[3]
     tables.walk_tokens(trans, data, offsets, after)
     for s in range(states):

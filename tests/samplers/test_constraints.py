@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import structgen as sg
+from structgen.bits import with_bits
 from structgen.matcher import Matcher
 from structgen.samplers.exact import enumerate_outputs
 from structgen.samplers.fixtures import finite_language, vocabulary_of
@@ -57,12 +58,7 @@ class LooseMatcher:
         self.wide, self.real = wide, real
 
     def mask(self) -> Any:
-        row = self.wide.mask().copy()
-        for stop in self.wide.constraint.vocabulary.stop_ids:
-            row[stop >> 5] &= ~np.uint32(1 << (stop & 31))
-            if self.is_accepting():
-                row[stop >> 5] |= np.uint32(1 << (stop & 31))
-        return row
+        return with_bits(self.wide.mask(), self.wide.constraint.vocabulary.stop_ids, self.is_accepting())
 
     def accept(self, token: int) -> bool:
         if not self.wide.accept(token):
