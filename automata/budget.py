@@ -1,8 +1,8 @@
-"""The memory of all mask rows of a process under one bound, and that of all configurations under another.
+"""Two bounds on memory: one for all mask rows of a process, one for all configurations.
 
-The tables used least recently lose their rows: one that was dropped is computed again when it is asked for, and arrays
-already handed out stay valid, since nobody writes into them. Grammars used least recently lose their configurations, if
-no matcher follows a text under them. Cost: a dictionary move per new row, and per new matcher.
+The least recently used tables lose their rows: a dropped row is computed again when asked for, and arrays already
+handed out stay valid, since nobody writes into them. The least recently used grammars lose their configurations, if no
+matcher follows a text under them and no lease holds a state. Cost: a dictionary move per new row, and per new matcher.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class RowBudget:
         self._owners: OrderedDict[weakref.ref[Any], int] = OrderedDict()  # least recently used first
 
     def owner(self, held: RowOwner) -> weakref.ref[Any]:
-        """How an owner is known here."""
+        """Register an object that holds rows; the key (a weak reference) under which it reports them."""
         reference = weakref.ref(held, self.forget)
         hash(reference)  # remembered by the reference: once its object is gone it could not be computed
         return reference
@@ -89,10 +89,10 @@ class MemoOwner(Protocol):
 class MemoBudget:
     """At most `limit` bytes of configurations, as far as they are not in use. Thread-safe; owners are held weakly.
 
-    Looked at when an owner is taken into use, once in `EVERY` times: adding up a thousand owners takes a millisecond.
-    What is too much is brought down to `SLACK` of the limit by owners that have grown since they last let go, `MOST` at
-    a time, as each takes 0.2 ms. Receipt: with 1,400 constraints kept, 61,000 times letting go became 1,100, and the
-    time of all looks 3.6 s -> 0.6 (maskbench).
+    Checked at every `EVERY`th `matcher()` call, as adding up a thousand owners takes a millisecond. Over the limit, the
+    least recently used idle owners are compacted, if they grew since they last were, until `SLACK` of the limit is left
+    or `MOST` of them are done, as each takes 0.2 ms. Receipt: with 1,400 constraints kept, 61,000 times letting go
+    became 1,100, and the time of all looks 3.6 s -> 0.6 (maskbench).
     """
 
     EVERY, MOST = 32, 32

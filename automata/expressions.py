@@ -1,4 +1,4 @@
-"""What can be seen of an expression before it is written: whether it is empty, and whether it counts.
+"""Static properties of an expression: never empty? counted? in need of a register?
 
 Cost: linear in the expression, without the rules it calls.
 """

@@ -1,8 +1,8 @@
-"""Compiling without Python's cyclic garbage collector looking on.
+"""Pause Python's cyclic garbage collector while compiling.
 
-Compiling makes tens of thousands of small objects that live until it ends. The collector takes them for a growing heap
-and walks all of it, models and tokenizers included: 100 ms, in the middle of a compile of 1 ms. Nothing cyclic is left
-behind. Receipt: mean of compile_schema over 500 schemas of maskbench 2.5 -> 1.6 ms.
+A compile allocates tens of thousands of small objects that all live until it ends. Left alone, the collector would scan
+the whole heap, models and tokenizers included, in the middle of it: 100 ms on top of a compile of 1 ms. No cycles are
+left behind. Receipt: mean of compile_schema over 500 schemas of maskbench 2.5 -> 1.6 ms.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import gc
 import threading
 
 
-class _Uncollected(contextlib.ContextDecorator):
+class _Pause(contextlib.ContextDecorator):
     """A pause for the whole process, entered and left by whoever compiles."""
 
     def __init__(self) -> None:
@@ -36,9 +36,11 @@ class _Uncollected(contextlib.ContextDecorator):
                 gc.enable()
 
 
-_pause = _Uncollected()
+_pause = _Pause()
 
 
-def collector_paused() -> _Uncollected:
-    """No cyclic collection in this process meanwhile; nested and on several threads, until the last one leaves."""
+def collector_paused() -> _Pause:
+    """A context, or a decorator, in which no cyclic collection begins in this process. It nests, and is counted over
+    all
+    threads: the last one out collects the young generation and turns the collector on again."""
     return _pause

@@ -11,12 +11,6 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("structgen", "grammars", "automata", "kernels")
 # of structgen, see the ranks
 KERNELS_MAY_IMPORT = {"numpy", "numba", "llvmlite", "structgen", *sys.stdlib_module_names}
-    "numpy",
-    "numba",
-    "llvmlite",
-    "structgen",
-    *sys.stdlib_module_names,
-}  # of structgen, see the ranks
 
 
 def ranks() -> dict[str, int]:

@@ -1,4 +1,8 @@
-"""Terminal bodies, which stand in many grammars and are worked out once; prefixes after which a graph is like one."""
+"""Terminal bodies: the expressions of terminals, one object per content and process, and prefixes by number.
+
+A state of a graph is equivalent to a terminal's after a prefix where both allow the same from there on: the prefixes
+that front ends promise are numbered here, so that networks hold ints.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of one terminal as arrays that kernels search: by node of the expression, or by promised prefix.
+"""Rows of one terminal as arrays that kernels search: by node of the expression, or by prefix (terminals/body.py).
 
 Grammars on other threads read the arrays while rows are added. So a record is written whole before a head leads to it,
 and arrays that became too small are replaced and kept: who still has their addresses finds what was there before.

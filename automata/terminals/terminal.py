@@ -1,4 +1,4 @@
-"""Rows that do not depend on the context: what a terminal allows, and where tokens leave it.
+"""Mask rows of one terminal over a vocabulary: tokens that stay inside, and where others leave it, by survey.
 
 Items inside a terminal (the IR's `Terminal`: a string, a number, a gap) behave the same in every grammar, up to
 where the expression ends. So a state that needs long walks is surveyed once per vocabulary, in a grammar of its own:

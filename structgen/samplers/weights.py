@@ -1,4 +1,4 @@
-"""The one account: every method reads the same rows and enters every step in the same ledger.
+"""Importance weights: the one place where the log-probabilities of a step are added up, for every method.
 
     step at prefix u, event t (a token, or bottom)        added to log_prob    added to log_weight
     masked: t ~ p 1_A / m                                 log p(t|u)           log m(u)

@@ -1,7 +1,7 @@
-"""Arrays whose elements must differ (uniqueItems), objects whose keys must: the residual check beside the automaton.
+"""Arrays whose elements must differ (uniqueItems), objects whose keys must: a check of what was written, as states.
 
 What has been written is beyond a finite automaton, so a state here is a pair: a configuration of the grammar and a
-trace of the JSON text (json_trace.py). Pairs are numbered, and `DistinctConfigurations` and `DistinctMasks` answer the
+trace of the JSON text (trace.py). Pairs are numbered, and `DistinctConfigurations` and `DistinctMasks` answer the
 same questions about these numbers as `Configurations` and `MaskTable` do about theirs: to a matcher the state is one
 integer still, and fork, rollback and batches need not know.
 
@@ -13,7 +13,7 @@ ends can be reached. (Where another array would do that may repeat elements, tha
 where the present element may still become equal to an earlier one, or where values may run out (`Grammar.distinct`).
 There, a way on is looked for: strings that go on in more ways than there are earlier strings have one; else the
 shortest completion is tried, then others, best first. The mask is the grammar's, minus those of the tokens that may
-repeat an element, or end one, that lead nowhere (distinct_masks.py).
+repeat an element, or end one, that lead nowhere (masks.py).
 
 Cost: as without, plus a microsecond per byte in such arrays, and ten for a state in which an element may be repeated.
 """
