@@ -1,200 +1,312 @@
-"""The only place where Numba's flags are set, and where compiled kernels are kept on disk.
+"""Which functions are kernels, and the only place where Numba's flags are set.
 
-`jit` compiles without the GIL and caches machine code in a folder named after the content of every kernel file, the
-versions of Python, Numba, llvmlite and NumPy, the processor and Numba's own flags. Numba's own cache key is the file of
-the outermost function alone: after an edit to a callee in another file it would go on serving the old callee. Naming
-the folder by content makes a stale hit impossible and lets several checkouts share one cache root.
+    @UNIT.entry    what Python calls; its annotations are the types of its arguments (kernels/_signatures.py)
+    @inner         what kernels call; `@inlined`: wherever it is called, `@allocating`: it makes arrays or returns them
 
-What Numba's cache lacks is added: processes that save at once take turns (its index is read, changed and written back,
-so that two could give one file name to two signatures), files end in a checksum, and a folder that cannot be written
-costs a recompilation, not an error.
+The entries of a unit and all they call become one module of LLVM, so that every function is optimised and made machine
+code once, and Python's wrappers exist for entries alone. Numba's own way is a module per function, each with a copy of
+all it calls, eight deep. Receipt: docs/benchmarks.md, "First use".
 
-Environment: STRUCTGEN_CACHE_DIR moves the cache root (default: the platform's user cache folder).
+A unit is compiled when an entry is first called, or found on disk (kernels/_disk.py); GIL released. Arrays are borrowed
+from the caller: without Numba's run time nobody counts references to them (receipt: 5 % of the time of masks).
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
-import hashlib
-import io
-import logging
-import os
-import sys
-import uuid
-import zlib
+import gc
+import pickle
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
+from importlib import import_module
+from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import numba
-import numpy as np
 from numba import types
-from numba.core import caching
-from numba.core.registry import cpu_target
+from numba.core import event
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler, Flags, compile_extra, compile_result
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.registry import CPUDispatcher, cpu_target
+from numba.core.runtime.nrt import rtsys
+from numba.core.serialize import dumps
 from numba.extending import intrinsic
 
-from structgen.kernels._load import rebuild
+from structgen.kernels._disk import kernel_cache_dir, read_checked, warn_once, write_checked
+from structgen.kernels._signatures import argument_types
 
 F = TypeVar("F", bound=Callable[..., Any])
+Progress = Callable[[], None]
 
-_SOURCES = sorted(Path(__file__).parent.glob("*.py"))  # kernels/cuda has a compiler and no cache of ours
-_log = logging.getLogger("structgen")
-
-
-def cache_root() -> Path:
-    """Folder for everything structgen keeps on disk; created on first use by whoever writes."""
-    chosen = os.environ.get("STRUCTGEN_CACHE_DIR")
-    if chosen:
-        return Path(chosen)
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return Path(base) / "structgen"
+DISABLED = bool(numba.config.DISABLE_JIT)  # type: ignore[attr-defined]
 
 
-@functools.cache
-def _stamp() -> tuple[str, list[tuple[int, int]]]:
-    """Hash of all that shapes machine code, and how the files looked when it was taken."""
-    looks = _looks()
-    flags = [getattr(numba.config, name) for name in ("OPT", "BOUNDSCHECK", "LOOP_VECTORIZE", "SLP_VECTORIZE")]
-    versions = [sys.version, numba.__version__, version("llvmlite"), np.__version__]
-    processor = cpu_target.target_context.codegen().magic_tuple()
-    digest = hashlib.sha256(repr((versions, processor, flags)).encode())
-    for path in _SOURCES:
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:20], looks
+class _InnerLibrary(JITCodeLibrary):
+    """The code of an inner function: what units link in, itself neither optimised as a module nor made machine code."""
+
+    def finalize(self) -> None:
+        self._finalized = True
+
+    def add_linking_library(self, library: Any) -> None:
+        self._linking_libraries.append(library)
+
+    def parts(self) -> list[Any]:
+        """This and all it calls, some of them several times."""
+        return [self, *chain.from_iterable(map(_parts, self._linking_libraries))]
+
+    def get_pointer_to_function(self, name: str) -> int:
+        """There is nothing that could be called."""
+        return 0
+
+    @property
+    def codegen(self) -> Any:
+        return self
+
+    def set_env(self, name: str, environment: Any) -> None:
+        """An environment belongs to machine code."""
 
 
-def _looks() -> list[tuple[int, int]]:
-    return [(status.st_mtime_ns, status.st_size) for status in map(os.stat, _SOURCES)]
+class _UnitLibrary(JITCodeLibrary):
+    """The code of a unit's entries, and of all they call."""
+
+    def add_linking_library(self, library: Any) -> None:
+        for part in _parts(library):
+            super().add_linking_library(part)  # type: ignore[no-untyped-call]
 
 
-def kernel_stamp() -> str:
-    """Hash of every kernel source file and of whatever else shapes machine code."""
-    return _stamp()[0]
+class _MachineCode(JITCodeLibrary):
+    """A unit's code from disk, and `symbols` that will be called.
+
+    Numba's own way makes its whole type system ready first, and parses bitcode for those who would link it in. Receipt:
+    first compile and mask of a process, kernels cached, 0.55 -> 0.22 s of processor time.
+    """
+
+    def __init__(self, codegen: Any, name: str, code: bytes, symbols: list[str]) -> None:
+        super().__init__(codegen, name)  # type: ignore[no-untyped-call]
+        self.enable_object_caching()
+        self._set_compiled_object(code)
+        self._finalize_final_module()
+        codegen._engine._defined_symbols.update(symbols)
 
 
-def kernel_cache_dir() -> Path:
-    """Folder of the compiled kernels of exactly these sources."""
-    return cache_root() / "kernels" / kernel_stamp()
+def _symbols(description: Any) -> tuple[str, str]:
+    return description.llvm_func_name, description.llvm_cpython_wrapper_name
+
+
+def _parts(library: Any) -> list[Any]:
+    return library.parts() if isinstance(library, _InnerLibrary) else [library]
+
+
+class _InnerCompiler(Compiler):
+    def compile_extra(self, func: Any) -> Any:
+        self.state.library = _InnerLibrary(self.state.targetctx.codegen(), func.__qualname__)
+        return super().compile_extra(func)  # type: ignore[no-untyped-call]
+
+
+class Inner(CPUDispatcher):
+    """A function that kernels call. It has no machine code of its own: calling it from Python is a TypeError."""
+
+    def get_call_template(self, args: Any, kws: Any) -> Any:
+        """One machine code whatever the arguments' values: Numba makes another for each literal that is passed."""
+        return super().get_call_template([types.unliteral(kind) for kind in args], kws)
+
+    def __call__(self, *arguments: Any) -> Any:
+        raise TypeError(f"{self.py_func.__qualname__} is called by kernels only; .py_func is the same in Python")
+
+
+class Entry(CPUDispatcher):
+    """A function that Python calls, with one machine code per declared signature; its unit is made when it must be."""
+
+    def __init__(self, function: Callable[..., Any], unit: Unit, allocates: bool, variants: tuple[dict[str, Any], ...]):
+        self.unit, self._variants = unit, variants
+        super().__init__(function, targetoptions=_options(_nrt=allocates, no_cfunc_wrapper=True))
+
+    def declared(self) -> list[tuple[Any, ...]]:
+        """The argument types of every signature."""
+        return [argument_types(self.py_func, **variant) for variant in self._variants]
+
+    def compile(self, sig: Any) -> Any:
+        """What Numba asks for when a kernel calls an entry."""
+        raise TypeError(f"{self.py_func.__qualname__} is an entry: kernels call inner functions")
+
+    def _compile_for_args(self, *args: Any) -> Any:
+        """What the dispatcher asks for when no machine code takes these arguments: that of the unit, at first."""
+        self.unit.ready()
+        given = [self.typeof_pyval(value) for value in args]
+        overloads = dict[Any, Any](self.overloads)
+        if found := overloads.get(tuple(given)):
+            return found.entry_point
+        for declared, result in overloads.items():
+            if all(self.typingctx.can_convert(a, b) is not None for a, b in zip(given, declared, strict=True)):
+                return result.entry_point
+        raise TypeError(f"{self.py_func.__qualname__} takes {list(self.overloads)}, not {given}")
+
+
+class Unit:
+    """Entries that are compiled together, and kept in one file.
+
+    Who shares inner functions belongs together; units are compiled in parallel (structgen/warmup.py).
+    """
+
+    def __init__(self, name: str, *modules: str) -> None:
+        """`modules` of this package are those with entries of the unit."""
+        self.name, self._modules = name, modules
+        self._entries: dict[str, Entry] = {}
+        self.is_ready = DISABLED
+
+    @overload
+    def entry(self, function: F) -> F: ...
+
+    @overload
+    def entry(self, *, allocates: bool = False, variants: tuple[dict[str, Any], ...] = ({},)) -> Callable[[F], F]: ...
+
+    def entry(
+        self, function: Any = None, *, allocates: bool = False, variants: tuple[dict[str, Any], ...] = ({},)
+    ) -> Any:
+        """A kernel that Python calls; `variants`: other types for some of its arguments, one dictionary a signature."""
+
+        def decorate(function: Any) -> Any:
+            if DISABLED:
+                return function
+            self._entries[f"{function.__module__}.{function.__qualname__}"] = made = Entry(
+                function, self, allocates, variants
+            )
+            return made
+
+        return decorate if function is None else decorate(function)
+
+    @property
+    def entries(self) -> dict[str, Entry]:
+        """All entries by dotted name."""
+        for module in self._modules:
+            import_module(f"structgen.kernels.{module}")
+        return self._entries
+
+    @property
+    def path(self) -> Path:
+        """The file of the unit's machine code."""
+        return kernel_cache_dir() / f"{self.name}.bin"
+
+    @property
+    def steps(self) -> int:
+        """How often `compile` calls `progress`."""
+        return 1 + sum(len(entry.declared()) for entry in self.entries.values())
+
+    def ready(self) -> None:
+        """Make sure that the entries have machine code: from disk, or else compiled here and kept."""
+        with global_compiler_lock:
+            if not self.is_ready:
+                self._load(read_checked(self.path) or self.make())
+
+    def make(self, progress: Progress = lambda: None) -> bytes:
+        """Compile, and keep the machine code on disk if that is possible."""
+        content = self.compile(progress)
+        try:
+            write_checked(self.path, content)
+        except OSError as error:
+            warn_once("compiled kernels are not kept", str(error))
+        return content
+
+    def compile(self, progress: Progress = lambda: None) -> bytes:
+        """The machine code of all entries, for `ready`; `progress` is called for each signature and at the end."""
+        with global_compiler_lock, _uncollected():
+            target, typing = cpu_target.target_context, cpu_target.typing_context
+            target.refresh()
+            library = _UnitLibrary(target.codegen(), self.name)
+            library.enable_object_caching()
+            results = []
+            for name, dispatcher in self.entries.items():
+                for arguments in dispatcher.declared():
+                    with event.trigger_event("numba:compile", data={"dispatcher": dispatcher, "args": arguments}):
+                        results.append((name, _lowered(dispatcher, arguments, library, typing, target)))
+                    progress()
+            with event.trigger_event("structgen:link", data={"unit": self.name}):
+                library.finalize()
+                code = library._get_compiled_object()
+            progress()
+            described = [(name, result.fndesc, result.environment, result.signature) for name, result in results]
+            return dumps((code, tuple(library._reload_init), described))  # type: ignore[no-any-return]
+
+    def _load(self, content: bytes) -> None:
+        """Give the entries the machine code of `content`, and no other."""
+        target, entries = cpu_target.target_context, self.entries
+        rtsys.initialize(target)
+        code, reload_init, described = pickle.loads(content)
+        for initialise in reload_init:
+            initialise()
+        library = _MachineCode(
+            target.codegen(), self.name, code, [symbol for entry in described for symbol in _symbols(entry[1])]
+        )
+        for name, description, environment, signature in described:
+            result = compile_result(
+                target_context=target,
+                typing_context=cpu_target.typing_context,
+                library=library,
+                environment=environment,
+                entry_point=target.get_executable(library, description, environment),
+                fndesc=description,
+                signature=signature,
+                objectmode=False,
+            )
+            entries[name].add_overload(result)
+        for dispatcher in entries.values():
+            dispatcher.disable_compile()
+        self.is_ready = True
 
 
 @contextlib.contextmanager
-def file_lock(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock between processes; where the platform has no flock, work is merely done twice."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w") as file:
-        with contextlib.suppress(ImportError):
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX)
+def _uncollected() -> Iterator[None]:
+    """No cyclic garbage collection: Numba's objects live until the end. Receipt: 73 -> 60 s of processor time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
         yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
-class _Locator(caching._CacheLocator):
-    """Tells Numba's cache where a function's machine code lives; freshness is already in the folder's name."""
-
-    def __init__(self, line: int) -> None:
-        self._line = line
-
-    @classmethod
-    def from_function(cls, py_func: Any, py_file: str) -> _Locator:
-        return cls(py_func.__code__.co_firstlineno)
-
-    def get_cache_path(self) -> str:
-        return str(kernel_cache_dir())
-
-    def get_source_stamp(self) -> str:
-        return kernel_stamp()
-
-    def get_disambiguator(self) -> str:
-        return str(self._line)
+def _lowered(dispatcher: Entry, arguments: tuple[Any, ...], library: Any, typing: Any, target: Any) -> Any:
+    """Numba's result for one signature, its code added to `library` and not yet compiled."""
+    flags: Any = Flags()
+    dispatcher.targetdescr.options.parse_as_flags(flags, dispatcher.targetoptions)
+    flags.no_compile = True
+    result = compile_extra(typing, target, dispatcher.py_func, arguments, None, flags, {}, library)
+    result.fndesc.typemap = result.fndesc.calltypes = None  # they need not be kept, and some cannot
+    return result
 
 
-class _CacheImpl(caching.CompileResultCacheImpl):
-    _locator_classes = [_Locator]  # type: ignore[list-item]  # noqa: RUF012
-
-    def rebuild(self, target_context: Any, payload: Any) -> Any:
-        return rebuild(target_context, payload)
+def _options(**flags: Any) -> dict[str, Any]:
+    return {"nopython": True, "boundscheck": None, "nogil": True, "_nrt": False, **flags}
 
 
-class _Files(caching.IndexDataCacheFile):
-    """Numba's index and data files, each followed by a checksum; a damaged file counts as absent."""
-
-    def _load_index(self) -> Any:
-        return super()._load_index() if _intact(self._index_path) else {}  # type: ignore[no-untyped-call]
-
-    def _load_data(self, name: str) -> Any:
-        if not _intact(self._data_path(name)):
-            raise OSError(f"damaged: {name}")  # Numba takes it for a file that was removed
-        return super()._load_data(name)  # type: ignore[no-untyped-call]
-
-    @contextlib.contextmanager
-    def _open_for_write(self, filepath: str) -> Iterator[io.BytesIO]:
-        buffer = io.BytesIO()
-        yield buffer
-        content = buffer.getvalue()
-        temporary = Path(f"{filepath}.tmp.{uuid.uuid4().hex[:16]}")
-        temporary.write_bytes(content + zlib.crc32(content).to_bytes(4, "little"))
-        os.replace(temporary, filepath)
-
-
-def _intact(path: str) -> bool:
-    with contextlib.suppress(OSError):
-        content = Path(path).read_bytes()
-        return zlib.crc32(content[:-4]) == int.from_bytes(content[-4:], "little")
-    return False
-
-
-class _Cache(caching.FunctionCache):
-    _impl_class = _CacheImpl
-
-    def __init__(self, py_func: Any) -> None:
-        super().__init__(py_func)  # type: ignore[no-untyped-call]
-        self._cache_file = _Files(self.cache_path, self._impl.filename_base, kernel_stamp())
-
-    def load_overload(self, sig: Any, target_context: Any) -> Any:
-        return self._load_overload(sig, target_context) if _as_stamped() else None
-
-    def save_overload(self, sig: Any, data: Any) -> None:
-        if not _as_stamped():
-            return
-        try:
-            with file_lock(Path(self.cache_path) / "save.lock"):
-                super().save_overload(sig, data)  # type: ignore[no-untyped-call]
-        except OSError as error:
-            _log.warning("compiled kernels are not kept in %s (%s)", self.cache_path, error)
-
-
-def _as_stamped() -> bool:
-    """Whether no kernel file was edited since the stamp was taken: modules are imported one by one, when needed."""
-    return _looks() == _stamp()[1]
+def inner(function: F, **flags: Any) -> F:
+    """A function that kernels call."""
+    if DISABLED:
+        return function
+    options = _options(no_cpython_wrapper=True, no_cfunc_wrapper=True, **flags)
+    return Inner(function, targetoptions=options, pipeline_class=_InnerCompiler)  # type: ignore[return-value]
 
 
 def inlined(function: F) -> F:
-    """As `jit`, for parts of a kernel: a call that is not inlined passes some twenty arrays."""
-    return jit(function, inline=True)
+    """As `inner`, for parts of a kernel: they are compiled where they are called."""
+    return inner(function, forceinline=True)
 
 
 def allocating(function: F) -> F:
-    """As `jit`, for functions that make arrays or return them."""
-    return jit(function, allocates=True)
+    """As `inner`, for functions that make arrays or return them."""
+    return inner(function, _nrt=True)
 
 
-def jit(function: F, *, inline: bool = False, allocates: bool = False) -> F:
-    """Compile to machine code, GIL released, cached on disk by the content of all kernels.
-
-    Arrays are borrowed from the caller: without Numba's run time nobody counts references to them (receipt: 5 % of the
-    time of masks).
-    """
-    flags: dict[str, Any] = {"nogil": True, "forceinline": inline, "_nrt": allocates}
-    dispatcher: Any = numba.njit(**flags)(function)
-    if hasattr(dispatcher, "py_func"):  # absent under NUMBA_DISABLE_JIT=1
-        dispatcher._cache = _Cache(dispatcher.py_func)
-    return dispatcher  # type: ignore[no-any-return]
+NETWORKS = Unit("networks", "build", "interning")  # a grammar's arrays
+MASKS = Unit("masks", "entries")  # its automaton and mask rows
+TOKENS = Unit("tokens", "handles", "rows", "self_loops", "survey", "tables", "trie")  # the vocabulary
+LEXED = Unit("lexed", "lexed_entries")  # automaton and mask rows of a grammar with a lexer
+UNITS = (MASKS, NETWORKS, TOKENS, LEXED)  # the longest first
 
 
-if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+if DISABLED:
 
     def lowest(word: Any) -> int:
         """The number of the lowest set bit of a u64 that is not 0."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from structgen.kernels._jit import allocating, inlined
+from structgen.kernels.arrays import filled_ints, filled_longs, longs
 from structgen.kernels.layout import (
     ARC_TO,
     ARCS,
@@ -128,8 +129,8 @@ def _postorder(net):  # type: ignore[no-untyped-def]
     them: 800 ms, now 15).
     """
     n = net.nodes.shape[0] - 1
-    order, seen = np.empty(n, np.int64), np.zeros(n, np.int8)
-    stack = np.empty(3 * n + net.arcs.shape[0] + 2 * net.calls.shape[0] + net.silent.shape[0], np.int64)
+    order, seen = longs(n), np.zeros(n, np.int8)
+    stack = longs(3 * n + net.arcs.shape[0] + 2 * net.calls.shape[0] + net.silent.shape[0])
     done = 0
     for root in range(n):
         stack[0], top = root, 1
@@ -183,10 +184,10 @@ def measure_network(net, enter, body, leave, fan, fan_extra, fan_separator):  # 
     node after the segment, fan i64 (m,) first node of each member, fan_extra, fan_separator i64 (g,) or -1.
     """
     n, rules = net.nodes.shape[0] - 1, net.rules.shape[0]
-    solid, own_solid = np.full(rules, FAR, np.int64), np.full(n, FAR, np.int64)
+    solid, own_solid = filled_longs(rules, FAR), filled_longs(n, FAR)
     net.nodes[:, LEAST] = FAR
     net.rules[:, RULE_LEAST] = FAR
-    entry_of = np.full(n, -1, np.int32)
+    entry_of = filled_ints(n, -1)
     for g in range(enter.shape[0]):
         if enter[g] >= 0:
             entry_of[enter[g]] = g

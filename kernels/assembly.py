@@ -10,6 +10,7 @@ import numpy as np
 
 from structgen.kernels._jit import allocating
 from structgen.kernels.analysis import measure_network
+from structgen.kernels.arrays import filled_ints, filled_longs, long_rows, zero_bit_rows, zero_long_rows
 from structgen.kernels.draft import (
     D_ARCS,
     D_BROAD,
@@ -75,22 +76,23 @@ from structgen.kernels.layout import (
 def assemble(d):  # type: ignore[no-untyped-def]
     """(Network, i32 (n,) span of each node or -1), measured; see layout.Network."""
     n, g, r = d.counts[D_NODES], d.counts[D_SEGMENTS], d.rules.shape[0]
-    nodes = np.zeros((n + 1, 8), np.int64)
-    nodes[:n, CHAIN], nodes[:n, SEGMENT] = d.chain[:n], d.segment[:n]
+    nodes = zero_long_rows(n + 1, 8)
+    for node in range(n):  # Numba's assignment of arrays compiles a message for shapes that differ
+        nodes[node, CHAIN], nodes[node, SEGMENT] = d.chain[node], d.segment[node]
     nodes[n, CHAIN], nodes[n, SEGMENT] = -1, -1
-    arcs = np.empty((d.counts[D_ARCS], 2), np.int64)
-    calls = np.empty((d.counts[D_CALLS], 3), np.int64)
-    silent = np.empty((d.counts[D_SILENT], 3), np.int64)
+    arcs = long_rows(d.counts[D_ARCS], 2)
+    calls = long_rows(d.counts[D_CALLS], 3)
+    silent = long_rows(d.counts[D_SILENT], 3)
     by_source(n, d.arcs, len(arcs), nodes[:, ARCS], arcs)
     by_source(n, d.calls, len(calls), nodes[:, CALLS], calls)
     by_source(n, d.silent, len(silent), nodes[:, SILENT], silent)
-    rules = np.empty((r, 2), np.int64)
+    rules = long_rows(r, 2)
     for i in range(r):
         rules[i, FIRST], rules[i, RULE_LEAST] = d.rules[i, 0], FAR
         nodes[d.rules[i, 0] : d.rules[i + 1, 0] if i + 1 < r else n, RULE] = i
         nodes[d.rules[i, 1], KIND] = FINAL if i == 0 else ENDS
     nodes[n, RULE] = -1
-    segments = np.zeros((g + 1, 7), np.int64)
+    segments = zero_long_rows(g + 1, 7)
     width = np.int64(1)
     for k in range(g):
         row = d.segments[k]
@@ -100,16 +102,16 @@ def assemble(d):  # type: ignore[no-untyped-def]
         if row[G_BROAD]:
             width = max(width, (end - row[G_MEMBERS] + 63) // 64)
     segments[g, EXTRA], segments[g, MEMBERS] = FAR, d.counts[D_MEMBERS]
-    wide = np.zeros((2 * d.counts[D_BROAD], width), np.uint64)
+    wide = zero_bit_rows(2 * d.counts[D_BROAD], width)
     for k in range(g):
         if segments[k, BROAD]:
             for m in range(segments[k, MEMBERS], segments[k + 1, MEMBERS]):
                 bit = m - segments[k, MEMBERS]
                 wide[segments[k, MINIMUM], bit >> 6] |= np.uint64(d.members[m, 1]) << np.uint64(bit & 63)
-    members = np.zeros(d.counts[D_MEMBERS], np.int64)
+    members = filled_longs(d.counts[D_MEMBERS], 0)
     net = Network(nodes, arcs, d.sets[: d.counts[D_SETS]].copy(), calls, silent, rules, segments, members, wide)
     _measure(net, d)
-    span = np.full(n, -1, np.int32)
+    span = filled_ints(n, -1)
     for k in range(d.counts[D_SPANS]):
         span[d.spans[k, SPAN_FIRST] : d.spans[k, SPAN_END]] = k
     return net, span

@@ -6,24 +6,27 @@ to pass there and back, they took 60 µs more, 6 % of compiling the median schem
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from structgen.kernels._jit import allocating
+from structgen.kernels._jit import NETWORKS, allocating
+from structgen.kernels.arrays import bit_rows, filled_longs, long_rows, longs
 from structgen.kernels.assembly import assemble, prune
 from structgen.kernels.draft import D_SPANS, Draft
 from structgen.kernels.emission import write_rules
-from structgen.kernels.layout import CHAIN, Network
+from structgen.kernels.layout import CHAIN, I64_1D, In, Network
 
 
-@allocating
-def build(prog, starts, size, byte):  # type: ignore[no-untyped-def]
+@NETWORKS.entry(allocates=True)
+def build(prog: In[I64_1D], starts: I64_1D, size: int, byte: int) -> Any:
     """(Network, i32 (n,) span of each node, i64 (k, 7) spans, i64 (n,) promised prefixes, whether an edge has `byte`).
 
     `prog` i64, `starts` i64 (r,) and `size` as in automata/program.py: no operation adds more nodes or edges than its
     words.
     """
     d = _draft(starts.shape[0], prog.shape[0], size)
-    frames = np.empty((prog.shape[0] + 1, 7), np.int64)  # what nests begins later in the program
+    frames = long_rows(prog.shape[0] + 1, 7)  # what nests begins later in the program
     if not write_rules(prog, starts, d, frames):
         raise ValueError("a program nests deeper than it is long")
     net, span = assemble(d)
@@ -42,21 +45,21 @@ def _draft(rules, words, size):  # type: ignore[no-untyped-def]
     while slots <= 2 * sets:
         slots *= 2
     return Draft(
-        np.zeros(11, np.int64),
-        np.empty(nodes, np.int64),
-        np.empty(nodes, np.int64),
-        np.empty(nodes, np.int64),
-        np.empty((size, 3), np.int64),
-        np.empty((size, 4), np.int64),
-        np.empty((2 * size + 16, 4), np.int64),
-        np.empty((sets, 4), np.uint64),
-        np.zeros(slots, np.int64),
-        np.empty((size, 10), np.int64),
-        np.empty((2 * size, 2), np.int64),
-        np.empty((size, 7), np.int64),
-        np.empty((size, 2), np.int64),
-        np.empty((rules, 2), np.int64),
-        np.empty((size, 3), np.int64),
+        filled_longs(11, 0),
+        longs(nodes),
+        longs(nodes),
+        longs(nodes),
+        long_rows(size, 3),
+        long_rows(size, 4),
+        long_rows(2 * size + 16, 4),
+        bit_rows(sets, 4),
+        filled_longs(slots, 0),
+        long_rows(size, 10),
+        long_rows(2 * size, 2),
+        long_rows(size, 7),
+        long_rows(size, 2),
+        long_rows(rules, 2),
+        long_rows(size, 3),
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from structgen.kernels._jit import allocating, inlined, jit
+from structgen.kernels._jit import allocating, inlined, inner
 from structgen.kernels.earley import ALL, arrive
 from structgen.kernels.handles import ints_at, longs_at, radix_at, words_at
 from structgen.kernels.layout import (
@@ -160,7 +160,7 @@ def _walked(cut, found):  # type: ignore[no-untyped-def]
     return np.int64(ASK)
 
 
-@jit
+@inner
 def compose(net, memo, work, radix, shares, scratch, cut, config, row):  # type: ignore[no-untyped-def]
     """Write the mask of `config` into u32 `row`; trie nodes visited, ASK, or GROW / CROWDED (call again)."""
     n = memo.configs[config + 1, SCANS] - memo.configs[config, SCANS]

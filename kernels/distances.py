@@ -6,7 +6,7 @@ Configurations are measured in the order they were made, up to the one asked for
 
 from __future__ import annotations
 
-from structgen.kernels._jit import jit
+from structgen.kernels._jit import inner
 from structgen.kernels.analysis import is_required
 from structgen.kernels.callers import first_caller
 from structgen.kernels.earley import step
@@ -42,7 +42,7 @@ from structgen.kernels.layout import (
 from structgen.kernels.registers import written
 
 
-@jit
+@inner
 def rest_of_segment(net, memo, node, attr):  # type: ignore[no-untyped-def]
     """Fewest bytes from an item's node to the end of its rule."""
     g = net.nodes[node, SEGMENT]
@@ -71,7 +71,7 @@ def rest_of_segment(net, memo, node, attr):  # type: ignore[no-untyped-def]
     return min(total, LONG)
 
 
-@jit
+@inner
 def far_beyond(net, memo, node, origin):  # type: ignore[no-untyped-def]
     """Fewest bytes still to write once the rule of `node`, called in `origin`, is complete."""
     if net.nodes[node, KIND] & FINAL or net.nodes[node, RULE] == 0:
@@ -84,7 +84,7 @@ def far_beyond(net, memo, node, origin):  # type: ignore[no-untyped-def]
     return best
 
 
-@jit
+@inner
 def _measure_callers(net, memo, config):  # type: ignore[no-untyped-def]
     """Distances of a configuration's callers to a complete text; a fixpoint, since callers may lie here too."""
     base, callers = memo.configs[config, CALLERS], memo.configs[config + 1, CALLERS]
@@ -101,7 +101,7 @@ def _measure_callers(net, memo, config):  # type: ignore[no-untyped-def]
                 changed = True
 
 
-@jit
+@inner
 def measure(net, memo, config):  # type: ignore[no-untyped-def]
     """Fill DISTANCE and BACK_FAR of every configuration up to `config`; its distance."""
     for c in range(memo.counts[N_MEASURED], config + 1):
@@ -116,7 +116,7 @@ def measure(net, memo, config):  # type: ignore[no-untyped-def]
     return memo.configs[config, DISTANCE]
 
 
-@jit
+@inner
 def shortest(net, memo, work, config, out):  # type: ignore[no-untyped-def]
     """Write a byte-shortest completion of `config` into u8 array `out`; its length, or GROW / CROWDED.
 

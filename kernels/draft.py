@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from structgen.kernels._jit import allocating, inlined, jit
+from structgen.kernels._jit import allocating, inlined, inner
+from structgen.kernels.arrays import filled_longs
 from structgen.kernels.layout import SPAN_AFTER, SPAN_END, SPAN_FIRST, SPAN_HIGH, SPAN_KEY, SPAN_LOW, SPAN_SORT
 
 D_NODES, D_ARCS, D_CALLS, D_SILENT, D_SETS, D_SEGMENTS, D_MEMBERS, D_SPANS, D_SOLID, D_BROAD, D_STEPS = range(11)
@@ -85,7 +86,7 @@ def number_sets(prog, d):  # type: ignore[no-untyped-def]
     Receipt: looked up where the arc is added, a loop among the operations, a network took 2.4 times as long to emit, as
     each array of the draft was counted as a reference around it.
     """
-    single = np.full(256, -1)
+    single = filled_longs(256, -1)
     counts, arcs, sets, table = d.counts, d.arcs, d.sets, d.set_table
     mask, zero = np.uint64(table.shape[0] - 1), np.uint64(0)
     for e in range(counts[D_ARCS]):
@@ -148,7 +149,7 @@ def add_step(d, a, b, pc):  # type: ignore[no-untyped-def]
     d.counts[D_STEPS] = k + 1
 
 
-@jit
+@inner
 def by_source(n, edges, count, starts, out):  # type: ignore[no-untyped-def]
     """Sort the first `count` rows of i64 `edges` by their first column, keeping the order of equals.
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from structgen.kernels._jit import inlined, jit
+from structgen.kernels._jit import inlined, inner
 from structgen.kernels.agenda import push
 from structgen.kernels.callers import complete
 from structgen.kernels.interning import intern, set_bytes, silent
@@ -65,7 +65,7 @@ def settle(net, memo, work, n):  # type: ignore[no-untyped-def]
     return intern(net, memo, work, kept)
 
 
-@jit
+@inner
 def scan(net, memo, work, config, byte, part, chosen):  # type: ignore[no-untyped-def]
     """The configuration after one byte, from the scan items whose entry in i64 `part` is `chosen`; if that is ALL, from
     all of them, and `part` is not looked at."""
@@ -122,7 +122,7 @@ def spread(net, memo, config, byte, part, chosen, row, after):  # type: ignore[n
     set_bytes(row, c0, c1, c2, c3, after)
 
 
-@jit
+@inner
 def step(net, memo, work, config, byte):  # type: ignore[no-untyped-def]
     """The configuration after one byte: DEAD, an id, or GROW / CROWDED (nothing changed; grow and call again)."""
     known = memo.trans[config, byte]
@@ -134,7 +134,7 @@ def step(net, memo, work, config, byte):  # type: ignore[no-untyped-def]
     return after
 
 
-@jit
+@inner
 def read(net, memo, work, words, config, token):  # type: ignore[no-untyped-def]
     """The configuration after a token: DEAD, an id, ODD if it is not plain text, or GROW / CROWDED (call again)."""
     at, end = words.spans[token, 0], words.spans[token, 1]
@@ -147,7 +147,7 @@ def read(net, memo, work, words, config, token):  # type: ignore[no-untyped-def]
     return after
 
 
-@jit
+@inner
 def begin(net, memo, work):  # type: ignore[no-untyped-def]
     """Intern the START configuration: the first node of rule 0, called from nowhere."""
     work.clock[0] += 1
@@ -155,7 +155,7 @@ def begin(net, memo, work):  # type: ignore[no-untyped-def]
     return settle(net, memo, work, n)
 
 
-@jit
+@inner
 def gather(net, memo, work, items):  # type: ignore[no-untyped-def]
     """Intern the configuration of exactly these items, i64 (k, 3), closed already."""
     work.clock[0] += 1
@@ -167,7 +167,7 @@ def gather(net, memo, work, items):  # type: ignore[no-untyped-def]
     return np.int64(intern(net, memo, work, n))
 
 
-@jit
+@inner
 def arrive(net, memo, work, node, origin):  # type: ignore[no-untyped-def]
     """The configuration right after `node` of a rule called in `origin` was reached."""
     work.clock[0] += 1

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from structgen.kernels._jit import allocating, inlined, jit
+from structgen.kernels._jit import allocating, inlined, inner
+from structgen.kernels.arrays import filled_longs
 from structgen.kernels.draft import (
     D_BROAD,
     D_MEMBERS,
@@ -160,7 +161,7 @@ def _enter(prog, d, frames, top, pc, a, b, here, in_terminal):  # type: ignore[n
     return pc + 5 if op == DO_TERMINAL else pc + 2
 
 
-@jit
+@inner
 def _enter_graph(prog, d, frames, top, pc, a, b, here, in_terminal):  # type: ignore[no-untyped-def]
     states, equivalent, accepts = prog[pc + 1], prog[pc + 3], prog[pc + 4]
     first, at = d.counts[D_NODES], pc + 9 + accepts
@@ -196,7 +197,7 @@ def _steps(prog, d, at, labels, parts, edges, first, here):  # type: ignore[no-u
     size = 1
     while size < 2 * rests:
         size *= 2
-    table = np.full(size, -1)  # open addressing: (rest, target) -> its step
+    table = filled_longs(size, -1)  # open addressing: (rest, target) -> its step
     for e in range(edge, base, 3):
         label, target = at + prog[e + 1], first + prog[e + 2]
         for p in range(part + 2 * prog[label], part + 2 * prog[label + 1], 2):
@@ -212,7 +213,7 @@ def _steps(prog, d, at, labels, parts, edges, first, here):  # type: ignore[no-u
             add_step(d, first + prog[e], after, base + prog[p])
 
 
-@jit
+@inner
 def _enter_unordered(prog, d, frames, top, pc, a, b):  # type: ignore[no-untyped-def]
     """entry -> fan -ADD k-> member k -DONE-> hub -LACKS-> separator -NEXT-> fan, and out by HAS."""
     n, extra, broad = prog[pc + 1], prog[pc + 2], prog[pc + 3]
@@ -276,7 +277,7 @@ def _next_part(prog, d, frames, top, pc):  # type: ignore[no-untyped-def]
     return frames[top, F_FROM], frames[top, F_TO], pc
 
 
-@jit
+@inner
 def emit(prog, d, frames, pc, a, b, rule):  # type: ignore[no-untyped-def]
     """Run the operation at prog[pc] between nodes a and b; False if it nests deeper than i64 `frames` (., 7)."""
     top = 0
@@ -301,7 +302,7 @@ def emit(prog, d, frames, pc, a, b, rule):  # type: ignore[no-untyped-def]
     return True
 
 
-@jit
+@inner
 def write_rules(prog, starts, d, frames):  # type: ignore[no-untyped-def]
     """Write rule r from prog[starts[r]]: its first node, its last node, and everything between; False if too deep."""
     for r in range(starts.shape[0]):

@@ -6,6 +6,8 @@ Each returns what its kernel returns; meaning, shapes and dtypes stand there.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from structgen.kernels import compose as _compose
@@ -15,8 +17,22 @@ from structgen.kernels import interning as _interning
 from structgen.kernels import registers as _registers
 from structgen.kernels import survey as _masks
 from structgen.kernels import walks as _walks
-from structgen.kernels._jit import jit
+from structgen.kernels._jit import MASKS
 from structgen.kernels.handles import automaton, radix_of, scratch_of, shares_of, words_of
+from structgen.kernels.layout import (
+    BOOL_1D,
+    I16_1D,
+    I16_2D,
+    I32_1D,
+    I32_2D,
+    I64_1D,
+    I64_2D,
+    U8_1D,
+    U32_1D,
+    U64_2D,
+    Handle,
+    Trie,
+)
 
 _arrive, _begin, _gather, _step, _read = _earley.arrive, _earley.begin, _earley.gather, _earley.step, _earley.read
 _measure, _shortest = _distances.measure, _distances.shortest
@@ -28,102 +44,135 @@ CONFIGURATION = _walks.CONFIGURATION
 ODD = _earley.ODD
 
 
-@jit
-def begin(h):  # type: ignore[no-untyped-def]
+@MASKS.entry
+def begin(h: Handle) -> Any:
     net, memo, work = automaton(h)
     return _begin(net, memo, work)
 
 
-@jit
-def step(h, config, byte):  # type: ignore[no-untyped-def]
+@MASKS.entry
+def step(h: Handle, config: int, byte: int) -> Any:
     net, memo, work = automaton(h)
     return _step(net, memo, work, config, byte)
 
 
-@jit
-def read(h, words, config, token):  # type: ignore[no-untyped-def]
+@MASKS.entry
+def read(h: Handle, words: Handle, config: int, token: int) -> Any:
     net, memo, work = automaton(h)
     return _read(net, memo, work, words_of(words), config, token)
 
 
-@jit
-def gather(h, items):  # type: ignore[no-untyped-def]
+@MASKS.entry
+def gather(h: Handle, items: I64_2D) -> Any:
     net, memo, work = automaton(h)
     return _gather(net, memo, work, items)
 
 
-@jit
-def arrive(h, node, origin):  # type: ignore[no-untyped-def]
+@MASKS.entry
+def arrive(h: Handle, node: int, origin: int) -> Any:
     net, memo, work = automaton(h)
     return _arrive(net, memo, work, node, origin)
 
 
-@jit
-def measure(h, config):  # type: ignore[no-untyped-def]
+@MASKS.entry
+def measure(h: Handle, config: int) -> Any:
     net, memo, _ = automaton(h)
     return _measure(net, memo, config)
 
 
-@jit
-def shortest(h, config, out):  # type: ignore[no-untyped-def]
+@MASKS.entry
+def shortest(h: Handle, config: int, out: U8_1D) -> Any:
     net, memo, work = automaton(h)
     return _shortest(net, memo, work, config, out)
 
 
-@jit
-def rehash(h):  # type: ignore[no-untyped-def]
+@MASKS.entry
+def rehash(h: Handle) -> Any:
     _, memo, _ = automaton(h)
     _rehash(memo)
     return 0
 
 
-@jit
-def rehash_sets(h):  # type: ignore[no-untyped-def]
+@MASKS.entry
+def rehash_sets(h: Handle) -> Any:
     _, memo, _ = automaton(h)
     _rehash_sets(memo)
     return 0
 
 
-@jit
-def fill_row(h, trie, config, row, scratch, top, limit):  # type: ignore[no-untyped-def]
+@MASKS.entry
+def fill_row(h: Handle, trie: Handle, config: int, row: U32_1D, scratch: Handle, top: int, limit: int) -> Any:
     net, memo, work = automaton(h)
     s = scratch_of(scratch)
     return _fill_row(net, memo, work, radix_of(trie), config, s.part, np.int64(ALL), row, s, top, s.no_cut, limit)
 
 
-@jit
-def walk_plainly(h, trie, config, row, path):  # type: ignore[no-untyped-def]
+@MASKS.entry
+def walk_plainly(h: Handle, trie: Trie, config: int, row: U32_1D, path: I64_1D) -> Any:
     net, memo, work = automaton(h)
     return _walk_plainly(net, memo, work, trie, config, row, path)
 
 
-@jit
-def fill_part(h, trie, config, part, chosen, row, scratch, top, cut, limit):  # type: ignore[no-untyped-def]
+@MASKS.entry
+def fill_part(
+    h: Handle,
+    trie: Handle,
+    config: int,
+    part: I64_1D,
+    chosen: int,
+    row: U32_1D,
+    scratch: Handle,
+    top: int,
+    cut: I64_2D,
+    limit: int,
+) -> Any:
     net, memo, work = automaton(h)
     s = scratch_of(scratch)
     return _fill_row(net, memo, work, radix_of(trie), config, part, chosen, row, s, top, cut, limit)
 
 
-@jit
-def split(h, span, config, part, groups):  # type: ignore[no-untyped-def]
+@MASKS.entry
+def split(h: Handle, span: I32_1D, config: int, part: I64_1D, groups: I64_2D) -> Any:
     _, memo, _ = automaton(h)
     return _split(memo, span, config, part, groups)
 
 
-@jit
-def survey(h, trie, config, top, need, closed, exits, leaves, known, path):  # type: ignore[no-untyped-def]
+@MASKS.entry
+def survey(
+    h: Handle,
+    trie: Handle,
+    config: int,
+    top: int,
+    need: I16_1D,
+    closed: BOOL_1D,
+    exits: I64_2D,
+    leaves: U8_1D,
+    known: I16_2D,
+    path: U64_2D,
+) -> Any:
     net, memo, work = automaton(h)
     return _survey(net, memo, work, radix_of(trie), config, top, need, closed, exits, leaves, known, path)
 
 
-@jit
-def fill_below(h, trie, first, exits, most, least, config, row, scratch, cut):  # type: ignore[no-untyped-def]
+@MASKS.entry
+def fill_below(
+    h: Handle,
+    trie: Handle,
+    first: I64_1D,
+    exits: I32_2D,
+    most: int,
+    least: int,
+    config: int,
+    row: U32_1D,
+    scratch: Handle,
+    cut: I64_2D,
+) -> Any:
     net, memo, work = automaton(h)
     s = scratch_of(scratch)
     return _fill_below(net, memo, work, radix_of(trie), first, exits, most, least, config, row, s, cut)
 
 
-@jit
-def compose(h, trie, shares, scratch, cut, config, row):  # type: ignore[no-untyped-def]
+@MASKS.entry
+def compose(h: Handle, trie: Handle, shares: Handle, scratch: Handle, cut: I64_2D, config: int, row: U32_1D) -> Any:
     net, memo, work = automaton(h)
     return _composed(net, memo, work, radix_of(trie), shares_of(shares), scratch_of(scratch), cut, config, row)

@@ -8,44 +8,27 @@ automata/trie.py). Without the compiler (NUMBA_DISABLE_JIT=1) a handle is the tu
 from __future__ import annotations
 
 import ctypes
-from itertools import chain
+from itertools import accumulate, chain
 from typing import Any
 
-import numba
 import numpy as np
-from numba import literal_unroll, types
-from numba.core.types import CPointer
-from numba.extending import intrinsic
-from numba.np.numpy_support import carray
+from numba import types
 from numpy.typing import NDArray
 
-from structgen.kernels._jit import allocating
-from structgen.kernels.layout import Memo, Network, Radix, Scratch, TerminalTables, Words, Work
+from structgen.kernels._groups import ADDRESS, COLUMNS, ROWS, array_at, view, write_addresses
+from structgen.kernels._jit import DISABLED, TOKENS, inlined
+from structgen.kernels._signatures import field_types, numba_type
+from structgen.kernels.layout import I32_1D, I64_2D, U32_1D, Memo, Network, Radix, Scratch, TerminalTables, Words, Work
+from structgen.kernels.lr import LexMemo, LexStates, LrTables
 
-ADDRESS, ROWS, COLUMNS = range(3)  # of a handle's rows, one per array
-N_NETWORK, N_MEMO, N_RADIX = (len(group._fields) for group in (Network, Memo, Radix))
-
-
-def _pointer(dtype: Any) -> Any:
-    @intrinsic
-    def pointer(typing, address):  # type: ignore[no-untyped-def]
-        """An integer as the address of an array of this dtype."""
-
-        def code(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-            return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
-
-        return CPointer(dtype)(types.int64), code  # type: ignore[no-untyped-call]
-
-    return pointer
-
-
-_i64, _i32, _u64 = _pointer(types.int64), _pointer(types.int32), _pointer(types.uint64)
-_u8, _u32 = _pointer(types.uint8), _pointer(types.uint32)
+__all__ = ["ADDRESS", "COLUMNS", "ROWS", "handle"]
+N_RADIX = len(Radix._fields)
+AUTOMATON, LEXED = (Network, Memo, Work), (LrTables, LexStates, LexMemo)  # groups that share a handle
 
 
 def handle(*groups: tuple[Any, ...]) -> Any:
     """The handle of some tuples of C-contiguous arrays."""
-    return groups if numba.config.DISABLE_JIT else addresses(*groups)  # type: ignore[attr-defined]
+    return groups if DISABLED else addresses(*groups)
 
 
 def addresses(*groups: tuple[Any, ...]) -> NDArray[np.int64]:
@@ -55,40 +38,37 @@ def addresses(*groups: tuple[Any, ...]) -> NDArray[np.int64]:
     """
     arrays = tuple(chain.from_iterable(groups))
     table = np.empty((len(arrays), 3), np.int64)
-    _describe(arrays, table, 0)
+    describe(arrays, table)
     return table
 
 
-@allocating
-def _describe(arrays, table, row):  # type: ignore[no-untyped-def]
-    """Write a row for each array, from `row` on."""
-    for a in literal_unroll(arrays):
-        table[row, ADDRESS], table[row, ROWS] = a.ctypes.data, a.shape[0]
-        table[row, COLUMNS] = a.strides[0] // a.itemsize
-        row += 1
+TOGETHER = (AUTOMATON, LEXED, (Radix,), (Words,), (TerminalTables,), (Scratch,))
 
 
-if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+def _flat(*groups: Any) -> Any:
+    """The type of the arrays of some groups as one tuple, none of which is written to."""
+    return types.Tuple([kind.copy(readonly=True) for group in groups for kind in field_types(group)])
+
+
+@TOKENS.entry(variants=tuple({"arrays": _flat(*groups)} for groups in TOGETHER))
+def describe(arrays: Any, table: I64_2D) -> Any:
+    """Write ADDRESS, ROWS and COLUMNS of each array to its row of `table`."""
+    write_addresses(arrays, table)  # type: ignore[call-arg]
+
+
+if DISABLED:
 
     def automaton(h: Any) -> Any:
         """(Network, Memo, Work) of a handle."""
         return h
 
+    lexer_and_parser = automaton  # (LrTables, LexStates, LexMemo)
+
     def radix_of(h: Any) -> Any:
         """Radix of a handle."""
         return h[0]
 
-    def scratch_of(h: Any) -> Any:
-        """Scratch of a handle."""
-        return h[0]
-
-    def words_of(h: Any) -> Any:
-        """Words of a handle."""
-        return h[0]
-
-    def shares_of(h: Any) -> Any:
-        """TerminalTables of a handle."""
-        return h[0]
+    words_of = shares_of = scratch_of = radix_of
 
     def longs_at(address: Any, rows: Any, columns: Any) -> Any:
         """An i64 array by its address."""
@@ -115,79 +95,27 @@ if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
 
 else:
 
-    @allocating
-    def _long(h, i):  # type: ignore[no-untyped-def]
-        return carray(_i64(h[i, ADDRESS]), (h[i, ROWS],))
+    def _views(groups: tuple[Any, ...]) -> list[Any]:
+        firsts = accumulate((len(group._fields) for group in groups), initial=0)
+        return [view(group, first) for group, first in zip(groups, firsts, strict=False)]
 
-    @allocating
-    def _longs(h, i):  # type: ignore[no-untyped-def]
-        return carray(_i64(h[i, ADDRESS]), (h[i, ROWS], h[i, COLUMNS]))
+    _network, _memo, _work = _views(AUTOMATON)
+    _tables, _states, _lexed = _views(LEXED)
+    radix_of, words_of, shares_of, scratch_of = map(view, (Radix, Words, TerminalTables, Scratch))
 
-    @allocating
-    def _bits(h, i):  # type: ignore[no-untyped-def]
-        return carray(_u64(h[i, ADDRESS]), (h[i, ROWS], h[i, COLUMNS]))
-
-    @allocating
-    def _int(h, i):  # type: ignore[no-untyped-def]
-        return carray(_i32(h[i, ADDRESS]), (h[i, ROWS],))
-
-    @allocating
-    def _ints(h, i):  # type: ignore[no-untyped-def]
-        return carray(_i32(h[i, ADDRESS]), (h[i, ROWS], h[i, COLUMNS]))
-
-    @allocating
+    @inlined
     def automaton(h):  # type: ignore[no-untyped-def]
         """(Network, Memo, Work) of a handle."""
-        net = Network(
-            _longs(h, 0), _longs(h, 1), _bits(h, 2), _longs(h, 3), _longs(h, 4), _longs(h, 5), _longs(h, 6),
-            _long(h, 7), _bits(h, 8)
-        )  # fmt: skip
-        m = N_NETWORK
-        memo = Memo(
-            _long(h, m), _ints(h, m + 1), _bits(h, m + 2), _longs(h, m + 3), _longs(h, m + 4), _longs(h, m + 5),
-            _longs(h, m + 6), _int(h, m + 7), _bits(h, m + 8), _int(h, m + 9)
-        )  # fmt: skip
-        w = N_NETWORK + N_MEMO
-        return net, memo, Work(_longs(h, w), _longs(h, w + 1), _long(h, w + 2), _long(h, w + 3))
+        return _network(h), _memo(h), _work(h)
 
-    @allocating
-    def radix_of(h):  # type: ignore[no-untyped-def]
-        """Radix of a handle."""
-        return Radix(_ints(h, 0), _bits(h, 1), _int(h, 2), _int(h, 3), _int(h, 4))
+    @inlined
+    def lexer_and_parser(h):  # type: ignore[no-untyped-def]
+        """(LrTables, LexStates, LexMemo) of a handle."""
+        return _tables(h), _states(h), _lexed(h)
 
-    @allocating
-    def words_of(h):  # type: ignore[no-untyped-def]
-        """Words of a handle."""
-        return Words(carray(_u8(h[0, ADDRESS]), (h[0, ROWS],)), _longs(h, 1))
+    ints_at, words_at, longs_at = (array_at(numba_type(kind)) for kind in (I32_1D, U32_1D, I64_2D))
 
-    @allocating
-    def shares_of(h):  # type: ignore[no-untyped-def]
-        """TerminalTables of a handle."""
-        return TerminalTables(_int(h, 0), _longs(h, 1), _long(h, 2), _long(h, 3), _longs(h, 4))
-
-    @allocating
-    def scratch_of(h):  # type: ignore[no-untyped-def]
-        """Scratch of a handle."""
-        return Scratch(
-            _long(h, 0), _long(h, 1), _longs(h, 2), _int(h, 3), _longs(h, 4), _bits(h, 5), _longs(h, 6), _long(h, 7)
-        )  # fmt: skip
-
-    @allocating
-    def longs_at(address, rows, columns):  # type: ignore[no-untyped-def]
-        """An i64 array by its address."""
-        return carray(_i64(address), (rows, columns))
-
-    @allocating
-    def ints_at(address, length):  # type: ignore[no-untyped-def]
-        """An i32 array by its address."""
-        return carray(_i32(address), (length,))
-
-    @allocating
-    def words_at(address, length):  # type: ignore[no-untyped-def]
-        """A u32 array by its address."""
-        return carray(_u32(address), (length,))
-
-    @allocating
+    @inlined
     def radix_at(address):  # type: ignore[no-untyped-def]
         """The Radix whose `addresses` are at an address."""
         return radix_of(longs_at(address, N_RADIX, 3))

@@ -12,10 +12,30 @@ Numbers used throughout:
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+# Arrays by dtype and number of dimensions, in C order: what entries and groups declare (kernels/_signatures.py).
+READ_ONLY, STRIDED = "read only", "strided"
+I64_1D: TypeAlias = Annotated[NDArray[np.int64], 1]
+I64_2D: TypeAlias = Annotated[NDArray[np.int64], 2]
+I32_1D: TypeAlias = Annotated[NDArray[np.int32], 1]
+I32_2D: TypeAlias = Annotated[NDArray[np.int32], 2]
+I16_1D: TypeAlias = Annotated[NDArray[np.int16], 1]
+I16_2D: TypeAlias = Annotated[NDArray[np.int16], 2]
+I8_1D: TypeAlias = Annotated[NDArray[np.int8], 1]
+U64_1D: TypeAlias = Annotated[NDArray[np.uint64], 1]
+U64_2D: TypeAlias = Annotated[NDArray[np.uint64], 2]
+U32_1D: TypeAlias = Annotated[NDArray[np.uint32], 1]
+U16_1D: TypeAlias = Annotated[NDArray[np.uint16], 1]
+U8_1D: TypeAlias = Annotated[NDArray[np.uint8], 1]
+BOOL_1D: TypeAlias = Annotated[NDArray[np.bool_], 1]
+A = TypeVar("A")
+In: TypeAlias = Annotated[A, READ_ONLY]  # an array that is only read
+Strided: TypeAlias = Annotated[A, STRIDED]  # an array of any strides
+Handle: TypeAlias = I64_2D  # addresses and shapes of groups of arrays (kernels/handles.py)
 
 DEAD, FINISHED, START = 0, 1, 2
 UNKNOWN, GROW, CROWDED = -1, -2, -3
@@ -77,15 +97,15 @@ class Network(NamedTuple):
     wide      u64 (., w)        bit sets of BROAD segments; w words hold the most members of any
     """
 
-    nodes: NDArray[np.int64]
-    arcs: NDArray[np.int64]
-    sets: NDArray[np.uint64]
-    calls: NDArray[np.int64]
-    silent: NDArray[np.int64]
-    rules: NDArray[np.int64]
-    segments: NDArray[np.int64]
-    members: NDArray[np.int64]
-    wide: NDArray[np.uint64]
+    nodes: I64_2D
+    arcs: I64_2D
+    sets: U64_2D
+    calls: I64_2D
+    silent: I64_2D
+    rules: I64_2D
+    segments: I64_2D
+    members: I64_1D
+    wide: U64_2D
 
 
 # Operations of a program (automata/program.py writes it, kernels/emission.py runs it). Parts `p` follow in place.
@@ -146,16 +166,16 @@ class Memo(NamedTuple):
     set_table i32 (2 S,)      open-addressing hash of sets, 0 = free
     """
 
-    counts: NDArray[np.int64]
-    trans: NDArray[np.int32]
-    live: NDArray[np.uint64]
-    configs: NDArray[np.int64]
-    items: NDArray[np.int64]
-    scans: NDArray[np.int64]
-    callers: NDArray[np.int64]
-    table: NDArray[np.int32]
-    sets: NDArray[np.uint64]
-    set_table: NDArray[np.int32]
+    counts: I64_1D
+    trans: I32_2D
+    live: U64_2D
+    configs: I64_2D
+    items: I64_2D
+    scans: I64_2D
+    callers: I64_2D
+    table: I32_1D
+    sets: U64_2D
+    set_table: I32_1D
 
 
 class Work(NamedTuple):
@@ -165,10 +185,10 @@ class Work(NamedTuple):
     predicted i64 (r,) stamp of the last prediction of a rule;  clock i64 (1,) the current stamp.
     """
 
-    agenda: NDArray[np.int64]
-    seen: NDArray[np.int64]
-    predicted: NDArray[np.int64]
-    clock: NDArray[np.int64]
+    agenda: I64_2D
+    seen: I64_2D
+    predicted: I64_1D
+    clock: I64_1D
 
 
 class Trie(NamedTuple):
@@ -178,11 +198,11 @@ class Trie(NamedTuple):
     the tokens that end at each node.
     """
 
-    byte: NDArray[np.uint8]
-    depth: NDArray[np.uint16]
-    skip: NDArray[np.int32]
-    token_start: NDArray[np.int32]
-    token: NDArray[np.int32]
+    byte: U8_1D
+    depth: U16_1D
+    skip: I32_1D
+    token_start: I32_1D
+    token: I32_1D
 
 
 BYTE, TOKEN, BRANCH, END = range(4)  # Radix.nodes
@@ -203,18 +223,18 @@ class Radix(NamedTuple):
     token_start, token     those of the trie
     """
 
-    nodes: NDArray[np.int32]
-    branches: NDArray[np.uint64]
-    kids: NDArray[np.int32]
-    token_start: NDArray[np.int32]
-    token: NDArray[np.int32]
+    nodes: I32_2D
+    branches: U64_2D
+    kids: I32_1D
+    token_start: I32_1D
+    token: I32_1D
 
 
 class Words(NamedTuple):
     """The texts of tokens.  data u8 (bytes,); spans i64 (V, 2) first byte and end of each, or -1 if it is no text."""
 
-    data: NDArray[np.uint8]
-    spans: NDArray[np.int64]
+    data: In[U8_1D]
+    spans: I64_2D
 
 
 RECORD = 11  # columns of what is known of a terminal row
@@ -236,11 +256,11 @@ class TerminalTables(NamedTuple):
                            none) and EXITS_AT, N_EXITS of them; addresses of the arrays of a Radix at LEAVING_AT, or 0
     """
 
-    span: NDArray[np.int32]
-    spans: NDArray[np.int64]
-    equivalent: NDArray[np.int64]
-    table: NDArray[np.int64]
-    tables: NDArray[np.int64]
+    span: I32_1D
+    spans: I64_2D
+    equivalent: I64_1D
+    table: I64_1D
+    tables: I64_2D
 
 
 class Scratch(NamedTuple):
@@ -252,11 +272,11 @@ class Scratch(NamedTuple):
     with room for every node and one more: see walks.walk
     """
 
-    part: NDArray[np.int64]
-    chosen: NDArray[np.int64]
-    groups: NDArray[np.int64]
-    root: NDArray[np.int32]
-    seeds: NDArray[np.int64]
-    path: NDArray[np.uint64]
-    no_cut: NDArray[np.int64]
-    ends: NDArray[np.int64]
+    part: I64_1D
+    chosen: I64_1D
+    groups: I64_2D
+    root: I32_1D
+    seeds: I64_2D
+    path: U64_2D
+    no_cut: I64_2D
+    ends: I64_1D

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from structgen.kernels._jit import allocating, jit
+from structgen.kernels._jit import allocating, inner
 from structgen.kernels.agenda import mix
 from structgen.kernels.lr import (
     CLASS,
@@ -41,7 +41,7 @@ from structgen.kernels.lr import (
 )
 
 
-@jit
+@inner
 def alive(tab, lex, memo, stack, state):  # type: ignore[no-untyped-def]
     """1 when the lexer state can reach a terminal that the stack can shift, past any ignored ones, 0 when not, GROW."""
     grown = learn_shiftable(tab, memo, stack)
@@ -53,14 +53,15 @@ def alive(tab, lex, memo, stack, state):  # type: ignore[no-untyped-def]
         if lex.reach[state, w] & memo.shiftable[stack, w] & ~tab.ignored[w]:
             return np.int64(1)
     context = tab.contexts[memo.stacks[stack, STATE]]
+    words = tab.ignored.shape[0]
     for k in range(lex.first_skip[state], lex.first_skip[state + 1]):
-        for w in range(tab.ignored.shape[0]):
-            if lex.through[context, lex.skips[k], w] & memo.shiftable[stack, w]:
+        for w in range(words):
+            if lex.through[context, lex.skips[k] * words + w] & memo.shiftable[stack, w]:
                 return np.int64(1)
     return np.int64(0)
 
 
-@jit
+@inner
 def add(memo, n, place, stack, column):  # type: ignore[no-untyped-def]
     """Put a thread on the agenda unless it is there, in order; its new length, or CROWDED."""
     k = n
@@ -83,7 +84,7 @@ def add(memo, n, place, stack, column):  # type: ignore[no-untyped-def]
     return np.int64(n + 1)
 
 
-@jit
+@inner
 def column_after(tab, lex, state, column, byte):  # type: ignore[no-untyped-def]
     """The column after one more byte, as far as it matters: while a newline token may be open."""
     terminal = tab.scalars[NEWLINE]
@@ -96,7 +97,7 @@ def column_after(tab, lex, state, column, byte):  # type: ignore[no-untyped-def]
     return np.int64(column + (byte == 32) + (byte == 9) * tab.scalars[TAB])
 
 
-@jit
+@inner
 def follow(tab, lex, memo, end, stack, column):  # type: ignore[no-untyped-def]
     """Feed the token of row `end` of lex.ends: (stack after it, lexer state before the next token).
 
@@ -116,7 +117,7 @@ def follow(tab, lex, memo, end, stack, column):  # type: ignore[no-untyped-def]
     return (after if good > 0 else good), begun
 
 
-@jit
+@inner
 def enter(tab, lex, memo, n, state, stack, column):  # type: ignore[no-untyped-def]
     """Put the threads on the agenda that a lexer state gives: the token goes on, or it ends here and the next
     begins.
@@ -138,7 +139,7 @@ def enter(tab, lex, memo, n, state, stack, column):  # type: ignore[no-untyped-d
     return np.int64(n)
 
 
-@jit
+@inner
 def possible(tab, lex, memo, state, stack, column):  # type: ignore[no-untyped-def]
     """1 when `enter` would put a thread on the agenda, 0 when none, GROW or NEED."""
     good = alive(tab, lex, memo, stack, state)
@@ -151,7 +152,7 @@ def possible(tab, lex, memo, state, stack, column):  # type: ignore[no-untyped-d
     return np.int64(0)
 
 
-@jit
+@inner
 def possible_inside(tab, lex, memo, state, row, stack, column):  # type: ignore[no-untyped-def]
     """1 when some character that the bytes so far begin leads on, 0 when none does, GROW or NEED."""
     for symbol in range(lex.next.shape[1]):
@@ -176,7 +177,15 @@ def intern(tab, lex, memo, n):  # type: ignore[no-untyped-def]
     while memo.table[place] != 0:
         c = memo.table[place]
         first = memo.configs[c, 1]
-        if memo.configs[c + 1, 1] - first == n and np.array_equal(memo.threads[first : first + n], memo.agenda[:n]):
+        same, k = memo.configs[c + 1, 1] - first == n, np.int64(0)
+        while same and k < n:
+            same = (
+                memo.threads[first + k, LEX] == memo.agenda[k, LEX]
+                and memo.threads[first + k, STACK] == memo.agenda[k, STACK]
+                and memo.threads[first + k, COLUMN] == memo.agenda[k, COLUMN]
+            )
+            k += 1
+        if same:
             return np.int64(c)
         place = (place + np.uint64(1)) & mask
     config, first = memo.counts[N_CONFIGS], memo.counts[N_THREADS]
@@ -184,7 +193,8 @@ def intern(tab, lex, memo, n):  # type: ignore[no-untyped-def]
         return np.int64(GROW)
     accepting = 0
     for i in range(n):
-        memo.threads[first + i] = memo.agenda[i]
+        for column in range(3):
+            memo.threads[first + i, column] = memo.agenda[i, column]
         state, row = memo.agenda[i, LEX] // rows, memo.agenda[i, LEX] % rows
         if row == 0 and lex.fresh[state] & 2 and memo.shiftable[memo.agenda[i, STACK], 0] & np.uint64(1):
             accepting = 1
@@ -195,7 +205,7 @@ def intern(tab, lex, memo, n):  # type: ignore[no-untyped-def]
     return np.int64(config)
 
 
-@jit
+@inner
 def step(tab, lex, memo, config, byte):  # type: ignore[no-untyped-def]
     """The configuration after one byte: 0, an id, or GROW, NEED, CROWDED (nothing changed; provide and call again)."""
     known = memo.trans[config, byte]
@@ -227,7 +237,7 @@ def step(tab, lex, memo, config, byte):  # type: ignore[no-untyped-def]
     return reached
 
 
-@jit
+@inner
 def can_take(tab, lex, memo, config, byte):  # type: ignore[no-untyped-def]
     """1 when the byte is possible, 0 when not, without making the configuration it leads to; GROW or NEED."""
     known = memo.trans[config, byte]
@@ -249,7 +259,7 @@ def can_take(tab, lex, memo, config, byte):  # type: ignore[no-untyped-def]
     return np.int64(0)
 
 
-@jit
+@inner
 def try_feed(tab, lex, memo, stack, terminal):  # type: ignore[no-untyped-def]
     """The stack after a terminal, newlines like any other; 0 when it is an error, GROW."""
     if terminal == tab.scalars[NEWLINE] and memo.stacks[memo.stacks[stack, MARGIN], MARGIN] > 0:
@@ -257,7 +267,7 @@ def try_feed(tab, lex, memo, stack, terminal):  # type: ignore[no-untyped-def]
     return feed(tab, memo, stack, terminal, memo.stacks[stack, MARGIN])
 
 
-@jit
+@inner
 def advance(tab, lex, memo, config, data):  # type: ignore[no-untyped-def]
     """The configuration after all bytes of u8 array `data`; stops at 0, GROW, NEED or CROWDED."""
     for i in range(data.shape[0]):
@@ -267,7 +277,7 @@ def advance(tab, lex, memo, config, data):  # type: ignore[no-untyped-def]
     return config
 
 
-@jit
+@inner
 def begin(tab, lex, memo):  # type: ignore[no-untyped-def]
     """Intern the configuration before the first byte."""
     margin = node(memo, np.int64(0), np.int64(-1), np.int64(0))
@@ -283,7 +293,7 @@ def begin(tab, lex, memo):  # type: ignore[no-untyped-def]
     return intern(tab, lex, memo, n)
 
 
-@jit
+@inner
 def fill_row(tab, lex, memo, trie, config, row, path):  # type: ignore[no-untyped-def]
     """Set bit t of u32 array `row` for every token t allowed in `config`, by one walk over the vocabulary's trie.
 
@@ -312,7 +322,7 @@ def fill_row(tab, lex, memo, trie, config, row, path):  # type: ignore[no-untype
     return visited
 
 
-@jit
+@inner
 def rehash(memo):  # type: ignore[no-untyped-def]
     """Rebuild both hash tables (after they were replaced by larger, zeroed ones)."""
     mask = np.uint64(memo.stack_table.shape[0] - 1)

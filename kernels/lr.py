@@ -11,10 +11,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from structgen.kernels._jit import allocating, jit
+from structgen.kernels._jit import allocating, inner
 from structgen.kernels.agenda import mix
+from structgen.kernels.arrays import longs
+from structgen.kernels.layout import I8_1D, I32_1D, I32_2D, I64_1D, I64_2D, U8_1D, U64_1D, U64_2D
 
 UNKNOWN, GROW, CROWDED, NEED = -1, -2, -3, -4
 CLASS = 1 << 20  # entries of `bytes` from here on: a complete character of a class
@@ -44,15 +45,15 @@ class LrTables(NamedTuple):
     scalars   i64 (6,)      FIRST and FINAL state, NEWLINE, INDENT, DEDENT terminals (-1: no indentation), TAB columns
     """
 
-    actions: NDArray[np.int32]
-    gotos: NDArray[np.int32]
-    rules: NDArray[np.int32]
-    bytes: NDArray[np.int32]
-    within: NDArray[np.uint64]
-    contexts: NDArray[np.int32]
-    ignored: NDArray[np.uint64]
-    parens: NDArray[np.int8]
-    scalars: NDArray[np.int64]
+    actions: I32_2D
+    gotos: I32_2D
+    rules: I32_2D
+    bytes: I32_2D
+    within: U64_2D
+    contexts: I32_1D
+    ignored: U64_1D
+    parens: I8_1D
+    scalars: I64_1D
 
 
 class LexStates(NamedTuple):
@@ -66,18 +67,18 @@ class LexStates(NamedTuple):
     skips     i32 (.,)           guards that an ignored token may leave here or later
     fresh     u8 (l,)            3 = before a token, and the text may end here
     starts    i32 (contexts, g)  state before a token, by context and guard; UNKNOWN = ask
-    through   u64 (contexts, g, w)  terminals that may come from there, past any that are ignored; END
+    through   u64 (contexts, g * w)  w words per guard: terminals that may come, past any that are ignored; END
     """
 
-    next: NDArray[np.int32]
-    first_end: NDArray[np.int32]
-    ends: NDArray[np.int32]
-    reach: NDArray[np.uint64]
-    first_skip: NDArray[np.int32]
-    skips: NDArray[np.int32]
-    fresh: NDArray[np.uint8]
-    starts: NDArray[np.int32]
-    through: NDArray[np.uint64]
+    next: I32_2D
+    first_end: I32_1D
+    ends: I32_2D
+    reach: U64_2D
+    first_skip: I32_1D
+    skips: I32_1D
+    fresh: U8_1D
+    starts: I32_2D
+    through: U64_2D
 
 
 class LexMemo(NamedTuple):
@@ -96,23 +97,23 @@ class LexMemo(NamedTuple):
     wanted    i64 (2,)       context and guard whose start state a kernel asked for
     """
 
-    counts: NDArray[np.int64]
-    trans: NDArray[np.int32]
-    configs: NDArray[np.int64]
-    threads: NDArray[np.int64]
-    table: NDArray[np.int32]
-    stacks: NDArray[np.int64]
-    stack_table: NDArray[np.int32]
-    shiftable: NDArray[np.uint64]
-    known: NDArray[np.uint8]
-    agenda: NDArray[np.int64]
-    wanted: NDArray[np.int64]
+    counts: I64_1D
+    trans: I32_2D
+    configs: I64_2D
+    threads: I64_2D
+    table: I32_1D
+    stacks: I64_2D
+    stack_table: I32_1D
+    shiftable: U64_2D
+    known: U8_1D
+    agenda: I64_2D
+    wanted: I64_1D
 
 
 # ------------------------------------------------------------------------------------------------------------- stacks
 
 
-@jit
+@inner
 def node(memo, parent, state, margin):  # type: ignore[no-untyped-def]
     """The stack node (parent, state, margin), made if new; GROW when full."""
     mask = np.uint64(memo.stack_table.shape[0] - 1)
@@ -132,7 +133,7 @@ def node(memo, parent, state, margin):  # type: ignore[no-untyped-def]
     return np.int64(k)
 
 
-@jit
+@inner
 def reduce_for(tab, memo, stack, terminal, local):  # type: ignore[no-untyped-def]
     """Make the reductions a terminal asks for, without interning: (base stack, states above it in `local`, action).
 
@@ -163,7 +164,7 @@ def reduce_for(tab, memo, stack, terminal, local):  # type: ignore[no-untyped-de
 @allocating
 def feed(tab, memo, stack, terminal, margin):  # type: ignore[no-untyped-def]
     """The stack after a terminal: 0 when it is an error, GROW. New nodes carry `margin`."""
-    local = np.empty(MOST_LOCAL, np.int64)
+    local = longs(MOST_LOCAL)
     base, n, action = reduce_for(tab, memo, stack, terminal, local)
     if action <= 0:
         return np.int64(0)
@@ -174,13 +175,13 @@ def feed(tab, memo, stack, terminal, margin):  # type: ignore[no-untyped-def]
     return node(memo, base, np.int64(action - 1), margin)
 
 
-@jit
+@inner
 def margin_with(memo, margin, parens):  # type: ignore[no-untyped-def]
     """The margin with another number of open parentheses."""
     return node(memo, memo.stacks[margin, PARENT], memo.stacks[margin, STATE], parens)
 
 
-@jit
+@inner
 def newline(tab, memo, stack, column):  # type: ignore[no-untyped-def]
     """The stack after a newline token whose last line begins with `column` columns; 0 when that is an error."""
     margin = memo.stacks[stack, MARGIN]
@@ -200,7 +201,7 @@ def newline(tab, memo, stack, column):  # type: ignore[no-untyped-def]
     return stack if column == -1 - memo.stacks[margin, STATE] else np.int64(0)
 
 
-@jit
+@inner
 def take(tab, memo, stack, terminal, column):  # type: ignore[no-untyped-def]
     """The stack after a token: 0 when it is an error, GROW."""
     if terminal == tab.scalars[NEWLINE]:
@@ -225,7 +226,7 @@ def finish(tab, memo, stack):  # type: ignore[no-untyped-def]
         stack = feed(tab, memo, stack, tab.scalars[DEDENT], margin)
         if stack <= 0:
             return stack
-    local = np.empty(MOST_LOCAL, np.int64)
+    local = longs(MOST_LOCAL)
     _, _, action = reduce_for(tab, memo, stack, END, local)
     return np.int64(action > 0)
 
@@ -238,7 +239,7 @@ def learn_shiftable(tab, memo, stack):  # type: ignore[no-untyped-def]
     ends = finish(tab, memo, stack)
     if ends < 0:
         return ends
-    local = np.empty(MOST_LOCAL, np.int64)
+    local = longs(MOST_LOCAL)
     memo.shiftable[stack, :] = 0
     top = memo.stacks[stack, STATE]
     for terminal in range(1, tab.actions.shape[1]):

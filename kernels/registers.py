@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from structgen.kernels._jit import inlined, jit
+from structgen.kernels._jit import inlined, inner
 from structgen.kernels.layout import ADD, BELOW, BROAD, ENOUGH, GROW, HAS, LACKS, N_SETS, UPTO, WIDE
 
 
-@jit
+@inner
 def with_member(memo, number, bit):  # type: ignore[no-untyped-def]
     """Number of interned set `number` with member `bit` added; -1 if it is there already, GROW when out of room."""
     word, mask = bit >> 6, np.uint64(1) << np.uint64(bit & 63)
@@ -32,7 +32,7 @@ def with_member(memo, number, bit):  # type: ignore[no-untyped-def]
     return np.int64(fresh)
 
 
-@jit
+@inner
 def set_place(memo, number):  # type: ignore[no-untyped-def]
     """Where in set_table the contents of set `number` stand, or would stand."""
     h = np.uint64(0)
@@ -51,14 +51,14 @@ def set_place(memo, number):  # type: ignore[no-untyped-def]
     return place
 
 
-@jit
+@inner
 def rehash_sets(memo):  # type: ignore[no-untyped-def]
     """Rebuild set_table (after it was replaced by a larger, zeroed one)."""
     for number in range(1, memo.counts[N_SETS]):
         memo.set_table[set_place(memo, number)] = number
 
 
-@jit
+@inner
 def contains(net, memo, number, row):  # type: ignore[no-untyped-def]
     """Whether interned set `number` contains every member of row `row` of net.wide."""
     for w in range(memo.sets.shape[1]):  # noqa: SIM110 - generators do not compile
@@ -92,7 +92,7 @@ def apply(net, memo, op, arg, attr):  # type: ignore[no-untyped-def]
     return attr
 
 
-@jit
+@inner
 def written(net, memo, g, attr, k):  # type: ignore[no-untyped-def]
     """Whether member k of segment g is in the register."""
     if net.segments[g, BROAD]:

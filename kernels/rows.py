@@ -8,13 +8,18 @@ Cost: one pass over the words, 5 us for 128k tokens; words that allow everything
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from structgen.kernels._jit import jit
+from structgen.kernels._jit import TOKENS
+from structgen.kernels.layout import I16_2D, I32_1D, I32_2D, I64_2D
+
+WIDTHS = ((I16_2D, np.int16), (I32_2D, np.int32), (I64_2D, np.int64))  # of logits as integers
 
 
-@jit
-def apply_rows(logits, rows, index, blocked):  # type: ignore[no-untyped-def]
+@TOKENS.entry(variants=tuple({"logits": logits, "blocked": width} for logits, width in WIDTHS))
+def apply_rows(logits: I32_2D, rows: I32_2D, index: I32_1D, blocked: Any) -> Any:
     """Overwrite with `blocked` every logit that its sequence's row does not allow.
 
     logits i16, i32 or i64 (B, L), blocked the same; rows i32 (n, W); index i32 (B,): the row of each sequence,

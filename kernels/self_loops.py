@@ -11,12 +11,14 @@ Source of the ranges: RFC 3629, section 4.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from structgen.kernels._jit import inlined, jit
+from structgen.kernels._jit import TOKENS, inlined, inner
 from structgen.kernels.earley import step
-from structgen.kernels.layout import LOOPS
+from structgen.kernels.layout import I64_2D, LOOPS, U64_1D, Trie
 
 ODD = np.uint64(1) << np.uint64(62)  # class of what is no UTF-8, and of everything behind it
 TWO = 59  # class of the characters of two bytes, those of three and four follow, those of ASCII are below
@@ -50,7 +52,7 @@ def _after(net, memo, work, config, byte):  # type: ignore[no-untyped-def]
     return after if after >= 0 else np.int64(step(net, memo, work, config, byte))
 
 
-@jit
+@inner
 def _lead(net, memo, work, config, target, low, high, more):  # type: ignore[no-untyped-def]
     """Whether every byte from low to high, with `more` continuation bytes behind, leads from `config` to `target`: 1 or
     0, or GROW / CROWDED."""
@@ -76,7 +78,7 @@ def _lead(net, memo, work, config, target, low, high, more):  # type: ignore[no-
     return np.int64(1)
 
 
-@jit
+@inner
 def _wide(net, memo, work, config, width, part):  # type: ignore[no-untyped-def]
     """Whether characters of `width` bytes loop, by the rows of RFC 3629's grammar; 2 beyond the last `part`."""
     if width == 2:
@@ -96,7 +98,7 @@ def _wide(net, memo, work, config, width, part):  # type: ignore[no-untyped-def]
     return _lead(net, memo, work, after, config, 0x90 if part == 0 else 0x80, 0x8F if part == 4 else 0xBF, 2)
 
 
-@jit
+@inner
 def find_loops(net, memo, work, config):  # type: ignore[no-untyped-def]
     """Fill memo.live[config, LOOPS]; 0, or GROW / CROWDED (call again).
 
@@ -128,8 +130,8 @@ def find_loops(net, memo, work, config):  # type: ignore[no-untyped-def]
     return np.int64(0)
 
 
-@jit
-def classes_below(trie, own, below, path):  # type: ignore[no-untyped-def]
+@TOKENS.entry
+def classes_below(trie: Trie, own: U64_1D, below: U64_1D, path: I64_2D) -> Any:
     """Fill u64 below[i] with the classes of the characters that tokens have behind node i; and ODD if node i ends
     inside a character or behind what is none.
 
@@ -157,7 +159,7 @@ def classes_below(trie, own, below, path):  # type: ignore[no-untyped-def]
             child = np.int64(trie.skip[child])
 
 
-@jit
+@inner
 def _following(byte):  # type: ignore[no-untyped-def]
     """How many bytes follow the first one of a character; -1 if none begins so."""
     if byte < 0x80:
@@ -169,7 +171,7 @@ def _following(byte):  # type: ignore[no-untyped-def]
     return np.int64(3) if 0xF0 <= byte <= 0xF4 else np.int64(-1)
 
 
-@jit
+@inner
 def _range(lead, left):  # type: ignore[no-untyped-def]
     """The continuation bytes that may come where `left` of them are missing behind a first byte."""
     if left == _following(lead):

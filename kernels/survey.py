@@ -6,21 +6,32 @@ by terminal. Cost: a survey some nanoseconds per live trie node, and every confi
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from structgen.kernels._jit import jit
+from structgen.kernels._jit import TOKENS, inner
 from structgen.kernels.earley import step
 from structgen.kernels.layout import (
     ACCEPTING,
     ATTR,
+    BOOL_1D,
     BRANCH,
     BYTE,
     CHAINED,
+    I16_1D,
+    I32_1D,
+    I32_2D,
+    I64_1D,
     LEAF,
     NODE,
     ORIGIN,
     SCANS,
     SEGMENT,
+    U8_1D,
+    In,
+    Strided,
+    Trie,
 )
 from structgen.kernels.walks import CHILD, CONFIG, DUE, PARENT, UNITS, enter, take
 
@@ -29,8 +40,17 @@ UNCERTAIN = -4  # it gave up
 COUNT, PHASE = 5, 6  # of a survey's path, beside the columns of walks
 
 
-@jit
-def find_exits(trie, branch, nodes, units, due, outside, first, exits):  # type: ignore[no-untyped-def]
+@TOKENS.entry
+def find_exits(
+    trie: Trie,
+    branch: Strided[I32_1D],
+    nodes: I64_1D,
+    units: I16_1D,
+    due: BOOL_1D,
+    outside: I32_1D,
+    first: I64_1D,
+    exits: I32_2D,
+) -> Any:
     """The children of some trie nodes, i64 (k,), below which some token is `outside`, sorted by byte; how many.
 
     branch i32 (n,): of each trie node, as in layout.Radix. units i16 (k,) and due bool (k,): how many repetitions there
@@ -65,7 +85,7 @@ def find_exits(trie, branch, nodes, units, due, outside, first, exits):  # type:
     return first[256]
 
 
-@jit
+@inner
 def split(memo, span, config, part, groups):  # type: ignore[no-untyped-def]
     """Part the scan items of `config` by the span they lie in and their origin; how many groups there are.
 
@@ -90,7 +110,7 @@ def split(memo, span, config, part, groups):  # type: ignore[no-untyped-def]
     return found
 
 
-@jit
+@inner
 def _count(net, memo, config, known):  # type: ignore[no-untyped-def]
     """Fill row `config` of `known`: flags of the configuration, and how many repetitions were begun."""
     count, inside, outside, flags = np.int64(0), False, memo.configs[config, ACCEPTING] != 0, np.int64(ALIVE)
@@ -108,7 +128,7 @@ def _count(net, memo, config, known):  # type: ignore[no-untyped-def]
     known[config, 0], known[config, 1] = flags, min(count + (inside and not outside), 32_000)
 
 
-@jit
+@inner
 def survey(net, memo, work, radix, config, top, need, closed, exits, leaves, known, path):  # type: ignore[no-untyped-def]
     """Walk all that `config` allows below branch `top` of the trie and tell of each token what it does; GROW / CROWDED,
     or how many exits there are.
@@ -169,8 +189,8 @@ def survey(net, memo, work, radix, config, top, need, closed, exits, leaves, kno
         i = np.int64(-1)
 
 
-@jit
-def fewest_tokens(trie, data, best, choice):  # type: ignore[no-untyped-def]
+@TOKENS.entry
+def fewest_tokens(trie: Trie, data: In[U8_1D], best: I64_1D, choice: I32_1D) -> Any:
     """Split u8 array `data` into the fewest tokens: choice[i] = the token that starts at byte i; False if impossible.
 
     best i64 (n+1,), choice i32 (n,) are outputs. Dynamic programming from the right, one trie descent per position.

@@ -7,13 +7,16 @@ Cost: S times the bytes of all tokens at most; a dead byte ends a token.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from structgen.kernels._jit import jit
+from structgen.kernels._jit import TOKENS
+from structgen.kernels.layout import I32_2D, I64_1D, U8_1D, In
 
 
-@jit
-def walk_tokens(trans, data, offsets, after):  # type: ignore[no-untyped-def]
+@TOKENS.entry
+def walk_tokens(trans: I32_2D, data: In[U8_1D], offsets: I64_1D, after: I32_2D) -> Any:
     """after[s, t] = the state that token t leads to from state s, DEAD (0) where it is not allowed.
 
     trans i32 (S, 256); token t is data u8 [offsets[t] : offsets[t + 1]], offsets i64 (V+1,); a token without a text
@@ -29,8 +32,8 @@ def walk_tokens(trans, data, offsets, after):  # type: ignore[no-untyped-def]
             after[s, t] = state
 
 
-@jit
-def pack_rows(after, rows):  # type: ignore[no-untyped-def]
+@TOKENS.entry
+def pack_rows(after: I32_2D, rows: I32_2D) -> Any:
     """Set bit t of row s of `rows` i32 (S, ceil(V / 32)) where after[s, t] is not DEAD, clear it elsewhere."""
     for s in range(rows.shape[0]):
         for w in range(rows.shape[1]):

@@ -5,25 +5,45 @@ Cost: linear in the bytes of all tokens. Reference: a dictionary of prefixes, te
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from structgen.kernels._jit import jit
+from structgen.kernels._jit import TOKENS
 from structgen.kernels.layout import (
     BRANCH,
     BYTE,
     CHAINED,
     CLASSES_BELOW,
     END,
+    I32_1D,
+    I32_2D,
+    I64_1D,
     KIDS,
     LEAF,
     NO_TOKEN,
     SEVERAL,
     TOKEN,
+    U8_1D,
+    U16_1D,
+    U64_1D,
+    U64_2D,
+    In,
+    Trie,
 )
 
 
-@jit
-def build_trie(data, offsets, order, byte, depth, skip, token_start, path):  # type: ignore[no-untyped-def]
+@TOKENS.entry
+def build_trie(
+    data: In[U8_1D],
+    offsets: I64_1D,
+    order: I32_1D,
+    byte: U8_1D,
+    depth: U16_1D,
+    skip: I32_1D,
+    token_start: I32_1D,
+    path: I64_1D,
+) -> Any:
     """Fill the node arrays (see layout.Trie); returns the number of nodes.
 
     data u8, offsets i64 (t+1,): bytes of all tokens; order i32: ids of the tokens with a text, sorted by bytes.
@@ -50,8 +70,8 @@ def build_trie(data, offsets, order, byte, depth, skip, token_start, path):  # t
     return nodes
 
 
-@jit
-def build_radix(trie, below, nodes, branches, kids):  # type: ignore[no-untyped-def]
+@TOKENS.entry
+def build_radix(trie: Trie, below: U64_1D, nodes: I32_2D, branches: U64_2D, kids: I32_1D) -> Any:
     """Fill the arrays of layout.Radix for a trie and its `loops.classes_below`; returns (branches, kids) in use.
 
     There is room for as many branches as nodes with several children and those at depth 0 and 1, and a kid per node.
@@ -81,8 +101,8 @@ def build_radix(trie, below, nodes, branches, kids):  # type: ignore[no-untyped-
     return b, k
 
 
-@jit
-def mark_leaving(depth, skip, exits, on_path, beyond, path):  # type: ignore[no-untyped-def]
+@TOKENS.entry
+def mark_leaving(depth: U16_1D, skip: I32_1D, exits: U8_1D, on_path: U8_1D, beyond: U8_1D, path: I64_1D) -> Any:
     """Set u8 on_path[i] for the nodes above exits, and beyond[i] for exits and what is below them.
 
     exits u8 (n,) truth values; path i64 of at least the trie's depth + 1.

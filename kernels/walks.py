@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from structgen.kernels._jit import inlined, jit, lowest, ones
+from structgen.kernels._jit import inlined, inner, lowest, ones
 from structgen.kernels.earley import ALL, scan, spread, step
 from structgen.kernels.interning import live_bytes, set_bytes
 from structgen.kernels.layout import (
@@ -101,7 +101,7 @@ def _stays(net, memo, work, radix, i, branch, config):  # type: ignore[no-untype
     return np.int64(radix.branches[branch, CLASSES_BELOW] & ~memo.live[config, LOOPS] == 0)
 
 
-@jit
+@inner
 def walk(net, memo, work, radix, scratch, n, row, limit):  # type: ignore[no-untyped-def]
     """Set the bits of the tokens at and below each of the first n of scratch.seeds: NODE and the configuration there.
 
@@ -159,7 +159,7 @@ def walk(net, memo, work, radix, scratch, n, row, limit):  # type: ignore[no-unt
     return visited
 
 
-@jit
+@inner
 def open_part(net, memo, config, part, chosen, root):  # type: ignore[no-untyped-def]
     """The bytes of the chosen scan items, four words; they are marked UNKNOWN in i32 `root`."""
     s0, s1, s2, s3 = np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0)
@@ -171,7 +171,7 @@ def open_part(net, memo, config, part, chosen, root):  # type: ignore[no-untyped
     return s0, s1, s2, s3
 
 
-@jit
+@inner
 def fill_row(net, memo, work, radix, config, part, chosen, row, scratch, top, cut, limit):  # type: ignore[no-untyped-def]
     """Set bit t of u32 array `row` for every token t below branch `top` of the trie that is allowed, `config` being
     what holds there; bits that are set stay set.
@@ -240,7 +240,7 @@ def _section(cut, branch):  # type: ignore[no-untyped-def]
     return found
 
 
-@jit
+@inner
 def fill_below(net, memo, work, radix, first, exits, most, least, config, row, scratch, cut):  # type: ignore[no-untyped-def]
     """As fill_row for the trie nodes of `exits` and what is below, where a terminal was left: see find_exits.
 
@@ -282,7 +282,7 @@ def fill_below(net, memo, work, radix, first, exits, most, least, config, row, s
     return walked if walked < 0 else visited + walked
 
 
-@jit
+@inner
 def walk_plainly(net, memo, work, trie, config, row, path):  # type: ignore[no-untyped-def]
     """As fill_row for all items and tokens, node by node of a layout.Trie: what the walks above are compared with.
 

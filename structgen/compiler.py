@@ -26,7 +26,7 @@ from structgen.grammars.storage import read_grammar, write_grammar
 from structgen.kernels.layout import START
 from structgen.kinds import AnyGrammar
 from structgen.matcher import Constraint
-from structgen.warmup import ensure_compiled
+from structgen.warmup import ensure_compiled, ensure_lexed_compiled
 
 if TYPE_CHECKING:
     from structgen.vocabulary import Vocabulary
@@ -92,6 +92,8 @@ def _built(vocabulary: Vocabulary) -> TokenTrie:
 def compile_grammar(grammar: AnyGrammar, vocabulary: Vocabulary) -> Constraint:
     """Compile `grammar` for `vocabulary`. Raises Unsatisfiable (empty language) or LimitExceeded."""
     ensure_compiled()
+    if isinstance(grammar, LexedGrammar):
+        ensure_lexed_compiled()
     return Constraint(grammar, vocabulary, trie_of(vocabulary))
 
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from structgen.automata.terminals.rows import ROWS_VERSION, Stored, check_row
 from structgen.automata.trie import TokenTrie
 from structgen.errors import InvariantError
-from structgen.kernels._jit import cache_root
+from structgen.kernels._disk import cache_root
 from structgen.kernels.layout import Trie
 
 __all__ = ["load_rows", "load_trie", "save_rows", "save_trie", "write_whole"]

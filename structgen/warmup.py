@@ -1,179 +1,226 @@
-"""Compile every kernel once, by running a small grammar over a small vocabulary through a matcher.
+"""Compile the kernels once per machine and version, in processes beside this one.
 
-The first run on a machine compiles for some tens of seconds and says so in one line; a lock keeps processes that start
-together from doing the same work twice. Afterwards machine code is loaded from disk.
+The first run on a machine compiles for some tens of seconds and says how far it is; processes that start meanwhile wait
+and say for whom. Afterwards machine code is loaded from disk, a unit when one of its kernels is first called. Kernels of grammars with a lexer are compiled when the
+first such grammar comes.
+
+Cost: docs/benchmarks.md, "First use". Compiling elsewhere keeps its memory (some 500 MB) out of this process, uses
+several cores, and lets Ctrl-C end it at any time.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
-import logging
 import os
 import shutil
+import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
-import numpy as np
-from numpy.typing import NDArray
+from structgen.kernels._disk import kernel_cache_dir, kernel_stamp, warn_once
+from structgen.kernels._jit import LEXED, MASKS, NETWORKS, TOKENS, UNITS, Unit
+from structgen.kernels._worker import START
 
-from structgen.automata.configurations import Configurations
-from structgen.automata.lexed.automaton import LexedConfigurations
-from structgen.automata.lexed.masks import LexedMasks
-from structgen.automata.masks import MaskTable
-from structgen.automata.network import build_network
-from structgen.automata.terminals.body import place
-from structgen.automata.terminals.registry import registry_of
-from structgen.automata.terminals.rows import Exits
-from structgen.automata.trie import TokenTrie, build_trie
-from structgen.grammars.ir import ByteSet, Grammar, Literal, Ref, Repeat, Rule, Terminal, Unordered, alt, seq
-from structgen.grammars.ir_lr import END, LexedGrammar
-from structgen.kernels import entries, lexed
-from structgen.kernels._jit import file_lock, kernel_cache_dir
-from structgen.kernels.handles import handle
-from structgen.kernels.layout import Words
-from structgen.kernels.lr import CLASS
-from structgen.kernels.rows import apply_rows
-from structgen.kernels.survey import fewest_tokens
-from structgen.kernels.tables import pack_rows, walk_tokens
-
-__all__ = ["ensure_compiled"]
+__all__ = ["ensure_compiled", "ensure_lexed_compiled", "kernel_files", "remove_unused", "turn"]
 
 _DAY = 86_400.0  # seconds
 _UNUSED_DAYS = 30
-_log = logging.getLogger("structgen")
+_PAUSE = 0.1  # seconds between two looks at what is being waited for
+_EVERY = 10.0  # seconds between two lines where no terminal can show one that moves
 
 
-@functools.cache
 def ensure_compiled() -> None:
-    """Make sure the kernels are compiled and loaded, so that no mask waits for one: a quarter of a second, once per
-    process. Compiling takes longer and says so on stderr, in one line.
+    """Make sure the kernels are on disk, so that no mask waits for one. Compiling takes a while and says so on stderr.
 
-    Where the cache folder cannot be written, kernels are compiled as they are first called, in every process.
+    Where no cache folder can be written, every process compiles them anew.
     """
-    marker = kernel_cache_dir() / "ready"
-    if os.environ.get("NUMBA_DISABLE_JIT") == "1":
-        return
-    if _in_use(marker):
+    _ensure((MASKS, NETWORKS, TOKENS), "kernels")
+
+
+def ensure_lexed_compiled() -> None:
+    """The same for the kernels of grammars with a lexer."""
+    _ensure((LEXED,), "kernels for grammars with a lexer")
+
+
+def kernel_files() -> list[Path]:
+    """The files of machine code that are kept for these sources and versions."""
+    return [unit.path for unit in UNITS if unit.path.exists()]
+
+
+def _ensure(units: Sequence[Unit], what: str) -> None:
+    if all(unit.is_ready for unit in units):
         return
     try:
-        with file_lock(marker.parent.parent / "compile.lock"):
-            if not _in_use(marker):
-                _compile(marker)
-            remove_unused(marker.parent.parent)
+        if not _in_use(units):
+            with turn(kernel_cache_dir() / "compile.lock", what):
+                missing = [unit for unit in units if not unit.path.exists()]
+                if missing:
+                    _compile(missing, what)
+                remove_unused(kernel_cache_dir().parent)
     except OSError as error:
-        _log.warning("kernels are compiled anew by every process: %s; STRUCTGEN_CACHE_DIR names another folder", error)
+        warn_once("kernels are compiled anew by every process", str(error))
 
 
-def _compile(marker: Path) -> None:
-    marker.parent.mkdir(parents=True, exist_ok=True)
-    started = time.perf_counter()
-    sys.stderr.write("structgen: compiling kernels, once on this machine (one to two minutes) ... ")
-    sys.stderr.flush()
-    run_every_kernel()
-    marker.touch()
-    sys.stderr.write(f"done in {time.perf_counter() - started:.1f} s\n")
-
-
-def _in_use(marker: Path) -> bool:
-    """Whether the kernels are there; leaves today's date on the marker."""
-    try:
-        if time.time() - marker.stat().st_mtime > _DAY:
-            with contextlib.suppress(PermissionError):  # a cache made by another user can be read all the same
-                marker.touch()
-    except (FileNotFoundError, NotADirectoryError):
+def _in_use(units: Sequence[Unit]) -> bool:
+    """Whether the kernels are there; leaves today's date on their folder."""
+    if not all(unit.path.exists() for unit in units):
         return False
+    folder = kernel_cache_dir()
+    if time.time() - folder.stat().st_mtime > _DAY:
+        with contextlib.suppress(PermissionError):  # a cache made by another user can be read all the same
+            os.utime(folder)
     return True
 
 
 def remove_unused(folder: Path) -> None:
-    """Remove machine code of other sources and versions that nobody used for a month; hold the compile lock.
+    """Remove machine code of other sources and versions that nobody used for a month.
 
     Processes that have it loaded keep it: they merely could not load more.
     """
     for old in folder.iterdir():
-        marker = old / "ready"
-        if marker.exists() and time.time() - marker.stat().st_mtime > _UNUSED_DAYS * _DAY:
+        if old.is_dir() and time.time() - old.stat().st_mtime > _UNUSED_DAYS * _DAY:
             shutil.rmtree(old, ignore_errors=True)
 
 
-def run_every_kernel() -> None:
-    """Call every kernel with the argument types it has in earnest."""
-    body = seq(Literal(b"["), Repeat(Ref(1), 2, 9), Literal(b"]"), Unordered(((Literal(b"x"), True),), Literal(b",")))
-    some = Terminal(seq(Literal(b"l"), Repeat(ByteSet.of(b"ong"), 1, 99)))
-    grammar = Grammar((Rule("list", body), Rule("item", alt(ByteSet.of(b"abcdef"), some))))
-    configurations = Configurations(build_network(grammar))
-    tokens = [b"", b"[", b"a", b"b", b"long", b"]x"]
-    offsets = np.cumsum([0, *map(len, tokens)]).astype(np.int64)
-    trie = build_trie(b"".join(tokens), offsets)
-    MaskTable(configurations, trie, (0,), check=True).row(configurations.advance(2, b"[a"))
-    terminal = registry_of(trie).terminal(next(iter(configurations.networks.terminals.values())))
-    terminal.bounded(0, 0, 1, 99, True)
-    terminal.exact(((0, 0),), True)
-    terminal.after(place(b""))
-    words = Words(np.frombuffer(b"".join(tokens), np.uint8), np.stack((offsets[:-1], offsets[1:]), axis=1))
-    configurations.read(2, handle(words), 1)
-    row, scratch = np.zeros(trie.words, np.uint32), trie.scratch()
-    exits = Exits(np.zeros(257, np.int64), np.zeros((1, 4), np.int32))
-    configurations.call(entries.fill_below, trie.handle, *exits, 99, 0, 2, row, scratch[1], scratch[0].no_cut)
-    data = np.frombuffer(configurations.shortest(2), np.uint8)
-    fewest_tokens(trie.arrays, data, np.zeros(len(data) + 1, np.int64), np.zeros(len(data), np.int32))
-    configurations.arrive(1, 2)
-    configurations.call(entries.rehash)
-    configurations.call(entries.rehash_sets)
-    run_lexed_kernels(trie)
-    _run_token_tables(words.data, offsets)
+@contextlib.contextmanager
+def turn(lock: Path, what: str) -> Iterator[None]:
+    """Hold a lock between processes, whose file names the holder; where the platform has no flock, work is merely done
+    twice. Who waits says for whom."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with open(lock, "a+") as file:
+        with contextlib.suppress(ImportError):
+            import fcntl
+
+            line = None
+            while not _taken(file, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                file.seek(0)
+                holder = file.read().strip() or "another one"
+                line = line or Line(f"waiting for process {holder}, which compiles {what}")
+                line.show()
+                time.sleep(_PAUSE)
+            if line:
+                line.end("done waiting")
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+        yield
 
 
-def run_lexed_kernels(trie: TokenTrie) -> None:
-    """The kernels of lexed grammars, on `start: "a"` with every character of its own class."""
-    chain: tuple[dict[int, int], ...] = ({1: 1}, {}, {})
-    grammar = LexedGrammar(
-        source="",
-        terminals=("$END", "A"),
-        widths=(0, 1),
-        nonterminals=("start",),
-        shifts=chain,
-        reduces=({}, {END: 0}, {}),
-        gotos=({0: 2}, {}, {}),
-        productions=((0, 1),),
-        start=0,
-        final=2,
-        contexts=(None,),
-        context_of=(0, 0, 0),
-        ignored=frozenset(),
-        symbols=1,
-        bytes=((CLASS,) * 256,),
-        lexer=_OneLetter,
-    )
-    automaton = LexedConfigurations(grammar)
-    LexedMasks(automaton, trie, (0,)).row(2)
-    automaton.live_bytes(2)
-    automaton.shortest(2)
-    lexed.rehash(automaton._memo)
+def _taken(file: IO[str], how: int) -> bool:
+    import fcntl
+
+    try:
+        fcntl.flock(file, how)
+    except BlockingIOError:
+        return False
+    return True
 
 
-class _OneLetter:
-    """A lexer whose only token is one character."""
+class Line:
+    """What is going on, on stderr: one line that rewrites itself on a terminal, elsewhere one now and then."""
 
-    def start(self, context: object, guard: int) -> int:
-        return 1
+    def __init__(self, text: str, steps: int = 0) -> None:
+        self._text, self._steps = text, steps
+        self._started = self._shown = time.monotonic()
+        self._out = sys.stderr if sys.stderr is not None else open(os.devnull, "w")  # noqa: SIM115 - none in a window
+        self._moves = self._out.isatty()
+        if not self._moves:
+            self._write(f"structgen: {text} ...\n")
 
-    def successors(self, number: int) -> list[tuple[int, int]]:
-        return [(1, 2)] if number == 1 else []
+    def show(self, done: int = 0) -> None:
+        """How far it is."""
+        passed = time.monotonic() - self._started
+        state = f"{done} of {self._steps}, {passed:.0f} s" if self._steps else f"{passed:.0f} s"
+        if self._moves:
+            self._write(f"\r\x1b[Kstructgen: {self._text}: {state}")
+        elif time.monotonic() - self._shown >= _EVERY:
+            self._shown = time.monotonic()
+            self._write(f"structgen: {state}\n")
 
-    def ends(self, number: int) -> list[tuple[int, int]]:
-        return [(1, 0)] if number == 2 else []
+    def end(self, how: str) -> None:
+        """The last line."""
+        passed = time.monotonic() - self._started
+        self.clear()
+        self._write(f"structgen: {how} ({passed:.1f} s)\n")
 
-    def may_end(self, number: int) -> bool:
-        return number == 1
+    def clear(self) -> None:
+        """Leave a terminal as it was."""
+        if self._moves:
+            self._write("\r\x1b[K")
+
+    def _write(self, text: str) -> None:
+        self._out.write(text)
+        self._out.flush()
 
 
-def _run_token_tables(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> None:
-    """The kernels over complete token tables and over logits of every width."""
-    after, rows = np.zeros((3, len(offsets) - 1), np.int32), np.zeros((3, 1), np.int32)
-    walk_tokens(np.zeros((3, 256), np.int32), data.copy(), offsets, after)
-    pack_rows(after, rows)
-    for width in (np.int16, np.int32, np.int64):
-        apply_rows(np.zeros((1, 40), width), rows, np.zeros(1, np.int32), width(-1))
+def _compile(units: Sequence[Unit], what: str) -> None:
+    """Make the files of units, in as many processes as there are cores. Where there is no interpreter to start, as in a
+    frozen program, or if a process fails, it is left to this one."""
+    line = Line(f"compiling {what}, once on this machine", sum(unit.steps for unit in units))
+    waiting = list(units) if sys.executable and not getattr(sys, "frozen", False) else []
+    running, done = list[_Worker](), 0
+    try:
+        while waiting or running:
+            while waiting and len(running) < _cores():
+                running.append(_Worker(waiting.pop(0)))
+            line.show(done + sum(worker.steps() for worker in running))
+            for worker in [worker for worker in running if worker.has_ended()]:
+                running.remove(worker)
+                done += worker.steps()
+                worker.end()
+            time.sleep(_PAUSE)
+        for unit in units:
+            if not unit.path.exists():
+                unit.make()
+    except BaseException:
+        line.clear()
+        raise
+    finally:
+        for worker in running:
+            worker.end()
+    line.end(f"{what} are compiled")
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class _Worker:
+    """A process that compiles a unit (kernels/_worker.py)."""
+
+    def __init__(self, unit: Unit) -> None:
+        self._unit = unit
+        self._dots, self._errors = (tempfile.TemporaryFile() for _ in range(2))  # noqa: SIM115 - as long as this
+        command = [sys.executable, "-c", START, unit.name, kernel_stamp(), *sys.path]
+        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self._dots, stderr=self._errors)
+
+    def steps(self) -> int:
+        """How many steps it has done."""
+        return os.fstat(self._dots.fileno()).st_size
+
+    def has_ended(self) -> bool:
+        """Whether it has ended, well or not; if not, why is logged."""
+        if self._process.poll() is None:
+            return False
+        if self._process.returncode:
+            self._errors.seek(0)
+            lines = self._errors.read().decode(errors="replace").strip().splitlines()
+            warn_once(f"the process that compiles {self._unit.name} failed", lines[-1] if lines else "no message")
+        return True
+
+    def end(self) -> None:
+        """End it now if it runs, and leave nothing of it but the unit's file."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            self._process.wait()
+            for half in self._unit.path.parent.glob("*.tmp"):
+                half.unlink(missing_ok=True)
+        self._dots.close()
+        self._errors.close()

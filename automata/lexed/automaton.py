@@ -25,7 +25,9 @@ from structgen.automata.lexed.completion import Needs
 from structgen.automata.lexed.lexing import LexTable
 from structgen.errors import InvariantError, LimitExceeded, Unsatisfiable
 from structgen.grammars.ir_lr import END, LexedGrammar
-from structgen.kernels import lexed, lr
+from structgen.kernels import lexed_entries as entries
+from structgen.kernels import lr
+from structgen.kernels.handles import handle
 from structgen.kernels.layout import DEAD, FINISHED, START
 from structgen.kernels.lr import CROWDED, GROW, N_CONFIGS, N_STACKS, NEED, LexMemo, LrTables
 
@@ -46,40 +48,45 @@ class LexedConfigurations:
         self._tables = tables_of(grammar)
         self._lex = LexTable(grammar)
         self._memo = _empty_memo(64, len(self._tables.ignored))
+        self._bind()
         self._completions: dict[int, bytes] = {}
         self._known_needs: dict[tuple[int, int], int] = {}
         self._known_stacks: dict[int, int] = {}
-        start = self.call(lexed.begin)
+        start = self.call(entries.begin)
         if start == DEAD:
             raise Unsatisfiable("no finite text satisfies it")
         if start != START:
             raise InvariantError("START", f"the first configuration got id {start}")
 
     def call(self, kernel: Callable[..., Any], *arguments: Any) -> int:
-        """Run kernel(tables, lexing states, memo, *arguments), providing what it asks for; its result, >= 0."""
+        """Run an entry of kernels/lexed_entries.py, providing what it asks for; its result, >= 0."""
         with self.lock:
             while True:
-                result = int(kernel(self._tables, self._lex.arrays, self._memo, *arguments))
+                result = int(kernel(self._handle, *arguments))
                 if result >= 0:
                     return result
                 if result == GROW:
                     self._grow()
                 elif result == NEED:
                     self._lex.open(*self._memo.wanted.tolist())
+                    self._bind()
                 elif result == CROWDED:
                     raise LimitExceeded("too many ways to cut a text", limit="threads", allowed=len(self._memo.agenda))
                 else:
                     raise InvariantError("LIVE", f"a kernel returned {result}")
 
+    def _bind(self) -> None:
+        self._handle = handle(self._tables, self._lex.arrays, self._memo)
+
     def advance(self, state: int, data: bytes) -> int:
         """The configuration after `data`, or DEAD. Raises LimitExceeded when memory runs out."""
         if not data or state == DEAD:
             return state
-        return DEAD if state == FINISHED else self.call(lexed.advance, state, np.frombuffer(data, np.uint8))
+        return DEAD if state == FINISHED else self.call(entries.advance, state, np.frombuffer(data, np.uint8))
 
     def fill_row(self, trie: Any, state: int, row: NDArray[np.uint32], path: NDArray[np.int64]) -> int:
         """Set the bits of the tokens of `trie` that are allowed; how many trie nodes were visited."""
-        return 0 if state == FINISHED else self.call(lexed.fill_row, trie, state, row, path)
+        return 0 if state == FINISHED else self.call(entries.fill_row, trie, state, row, path)
 
     def is_accepting(self, state: int) -> bool:
         """Whether the text so far is complete."""
@@ -89,7 +96,7 @@ class LexedConfigurations:
         """The bytes that may come next, ascending."""
         if state < START:
             return []
-        return [byte for byte in range(256) if self.call(lexed.can_take, state, byte)]
+        return [byte for byte in range(256) if self.call(entries.can_take, state, byte)]
 
     def distance(self, state: int) -> int:
         """Bytes of the completion that `shortest` gives."""
@@ -155,7 +162,7 @@ class LexedConfigurations:
         if (place, stack) not in self._known_needs:
             fresh, best = self._lex.arrays.fresh[place], completion.FAR
             for terminal in _members(self._lex.arrays.reach[place]):
-                after = stack if terminal in self.grammar.ignored else self.call(lexed.try_feed, stack, terminal)
+                after = stack if terminal in self.grammar.ignored else self.call(entries.try_feed, stack, terminal)
                 if after:
                     width = self.grammar.widths[terminal] if fresh else 1
                     best = min(best, width + self._stack_need(after))
@@ -249,7 +256,8 @@ class LexedConfigurations:
         tables["stack_table"] = 2 * max(len(self._memo.stacks), len(grown.get("stacks", ())))
         grown |= {name: np.zeros(size, np.int32) for name, size in tables.items()}
         self._memo = self._memo._replace(**grown)
-        lexed.rehash(self._memo)
+        self._bind()
+        entries.rehash(self._handle)
 
 
 def tables_of(grammar: LexedGrammar) -> LrTables:

@@ -39,7 +39,7 @@ class LexTable:
             skips=np.zeros(0, np.int32),
             fresh=np.zeros(1, np.uint8),
             starts=np.full(shape, UNKNOWN, np.int32),
-            through=np.zeros((*shape, self._words), np.uint64),
+            through=np.zeros((shape[0], shape[1] * self._words), np.uint64),
         )
 
     def open(self, context: int, guard: int) -> None:
@@ -121,8 +121,8 @@ class LexTable:
         contexts, width = arrays.starts.shape
         if guard >= width:
             starts = np.full((contexts, 2 * guard + 2), UNKNOWN, np.int32)
-            through = np.zeros((contexts, 2 * guard + 2, self._words), np.uint64)
-            starts[:, :width], through[:, :width] = arrays.starts, arrays.through
+            through = np.zeros((contexts, (2 * guard + 2) * self._words), np.uint64)
+            starts[:, :width], through[:, : width * self._words] = arrays.starts, arrays.through
             self.arrays = arrays._replace(starts=starts, through=through)
 
     def _fill_through(self, context: int, opened: dict[int, int]) -> None:
@@ -137,11 +137,18 @@ class LexTable:
             for guard, start in opened.items():
                 found = through[guard]
                 for after in members(self._skips[start]):
-                    found |= through[after] if after in through else self._mask(self.arrays.through[context, after])
+                    found |= (
+                        through[after]
+                        if after in through
+                        else self._mask(self.arrays.through[context, self._columns(after)])
+                    )
                 grew |= found != through[guard]
                 through[guard] = found
         for guard, found in through.items():
-            self.arrays.through[context, guard] = self._bits(found)
+            self.arrays.through[context, self._columns(guard)] = self._bits(found)
+
+    def _columns(self, guard: int) -> slice:
+        return slice(guard * self._words, (guard + 1) * self._words)
 
     def _bits(self, mask: int) -> NDArray[np.uint64]:
         return np.frombuffer(mask.to_bytes(8 * self._words, "little"), np.uint64)

@@ -89,12 +89,18 @@ def compile(arguments: argparse.Namespace) -> int:
 
 
 def warmup(arguments: argparse.Namespace) -> int:
-    """Compile the kernels if they are not."""
-    from structgen.warmup import ensure_compiled
+    """Compile all kernels if they are not; print where they are, how large and what it took."""
+    from structgen.warmup import ensure_compiled, ensure_lexed_compiled, kernel_files
 
     started = time.perf_counter()
     ensure_compiled()
-    print(f"kernels are ready ({time.perf_counter() - started:.1f} s)", file=sys.stderr)
+    ensure_lexed_compiled()
+    files = kernel_files()
+    if not files:
+        print("structgen: kernels are compiled, but no folder can be written to keep them", file=sys.stderr)
+        return 1
+    size = sum(path.stat().st_size for path in files)
+    print(f"kernels are ready: {files[0].parent} ({size / 1e6:.1f} MB, {time.perf_counter() - started:.1f} s)")
     return 0
 
 

@@ -11,6 +11,11 @@ from structgen._version import VERSION
 
 __all__ = ["build_parser"]
 
+WARMUP = (
+    "Compile all kernels for this machine, once, and print where they are, how large and what it took. "
+    "STRUCTGEN_CACHE_DIR names the folder."
+)
+
 
 def _command(module: str, name: str) -> Callable[[argparse.Namespace], int]:
     def run(arguments: argparse.Namespace) -> int:
@@ -142,7 +147,7 @@ def _add_compile(commands: Commands, shared: argparse.ArgumentParser) -> None:
 
 def _add_warmup(commands: Commands, shared: argparse.ArgumentParser) -> None:
     parser = commands.add_parser(
-        "warmup", parents=[shared], help="compile the kernels now", description="Compile the kernels for this machine."
+        "warmup", parents=[shared], help="compile the kernels now", description=WARMUP
     )
     parser.set_defaults(run=_command("inspect", "warmup"))
 
