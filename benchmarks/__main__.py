@@ -23,6 +23,7 @@ NAMES = {
     "grammars": "mask, commit and compile times on six grammars beside llguidance and xgrammar",
     "kinds": "what each kind of constraint costs to make, and its masks",
     "startup": "import, first kernel compile, time until a later process can mask",
+    "kernel_compile": "processor seconds to compile each kernel, beside an older checkout",
     "nano": "what the bundled model gets right, with and without the constraint",
     "samplers": "every sampler: divergence against prefixes read, and the bundled model under three grammars",
     "predicates": "AWRS against checking every allowed token, where the check is slow",
