@@ -1,8 +1,8 @@
 """Compile the kernels once per machine and version, in processes beside this one.
 
 The first run on a machine compiles for some tens of seconds and says how far it is; processes that start meanwhile wait
-and say for whom. Afterwards machine code is loaded from disk, a unit when one of its kernels is first called. Kernels of grammars with a lexer are compiled when the
-first such grammar comes.
+and say for whom. Afterwards machine code is loaded from disk, a unit when one of its kernels is first called. Kernels
+of grammars with a lexer are compiled when the first such grammar comes.
 
 Cost: docs/benchmarks.md, "First use". Compiling elsewhere keeps its memory (some 500 MB) out of this process, uses
 several cores, and lets Ctrl-C end it at any time.

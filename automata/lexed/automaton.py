@@ -226,7 +226,8 @@ class LexedConfigurations:
                 return None
             self._memo = _empty_memo(64, len(self._tables.ignored))
             self._completions, self._known_needs, self._known_stacks = {}, {}, {}
-            self.call(lexed.begin)
+            self._bind()
+            self.call(entries.begin)
             return {state: state for state in (DEAD, FINISHED, START)}
 
     def __len__(self) -> int:

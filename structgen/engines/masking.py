@@ -82,7 +82,7 @@ def cuda_kernels() -> bool:
     """Whether Numba can launch kernels on this machine's CUDA devices; torch does the work where it cannot."""
     from numba import cuda
 
-    return bool(cuda.is_available())  # type: ignore[no-untyped-call]
+    return bool(cuda.is_available())
 
 
 def pack(rows: Sequence[MaskRow | None]) -> MaskRow:
