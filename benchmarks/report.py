@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from benchmarks import plots, report_predicates, report_samplers
+from benchmarks import kernel_compile, plots, report_predicates, report_samplers
 from benchmarks.data import RESULTS, ROOT
 from benchmarks.samplers_picture import samplers
 from benchmarks.tables import figure, table
@@ -218,6 +218,24 @@ def _startup(records: list[dict[str, Any]]) -> str:
     return "`python -m benchmarks startup`\n\n" + table(["", "seconds p50", "max"], rows)
 
 
+def _kernel_compile(records: list[dict[str, Any]]) -> str:
+    before, after = kernel_compile.read("kernel_compile-before"), records[0]
+    sums = [
+        ["processor seconds", figure(before["seconds"]), figure(after["seconds"])],
+        ["files on disk", str(before["files"]), str(after["files"])],
+        ["MB on disk", figure(before["bytes"] / 1e6), figure(after["bytes"] / 1e6)],
+    ]
+    return "\n\n".join(
+        [
+            "`python -m benchmarks kernel_compile`; before: `--tree` of commit 7c83407, `--out kernel_compile-before`.\n"
+            "One process compiles all kernels; the first use compiles them in as many processes as there are cores.",
+            table(["", "before units", "now"], sums),
+            "A function's seconds are its own. Before, LLVM's passes and machine code were part of every function.",
+            kernel_compile.table(before, after),
+        ]
+    )
+
+
 def _language(records: list[dict[str, Any]]) -> str:
     r = records[0]
     rows = [
@@ -366,6 +384,7 @@ SECTIONS = [
     ("regex", "Regular expressions beside re.fullmatch", _regex),
     ("kinds", "What each kind of constraint costs", _kinds),
     ("startup", "Start-up", _startup),
+    ("kernel_compile", "First use", _kernel_compile),
     ("nano", "The bundled model", _nano),
     ("samplers", "Samplers: distance from the target, evidence, costs", report_samplers.samplers),
     ("predicates", "Predicates: trial and error against checking everything", report_predicates.predicates),
