@@ -227,7 +227,7 @@ def _kernel_compile(records: list[dict[str, Any]]) -> str:
     ]
     return "\n\n".join(
         [
-            "`python -m benchmarks kernel_compile`; before: `--tree` of commit 7c83407, `--out kernel_compile-before`.\n"
+            "`python -m benchmarks kernel_compile`; before: `--tree` of commit 7c83407.\n"
             "One process compiles all kernels; the first use compiles them in as many processes as there are cores.",
             table(["", "before units", "now"], sums),
             "A function's seconds are its own. Before, LLVM's passes and machine code were part of every function.",

@@ -146,9 +146,7 @@ def _add_compile(commands: Commands, shared: argparse.ArgumentParser) -> None:
 
 
 def _add_warmup(commands: Commands, shared: argparse.ArgumentParser) -> None:
-    parser = commands.add_parser(
-        "warmup", parents=[shared], help="compile the kernels now", description=WARMUP
-    )
+    parser = commands.add_parser("warmup", parents=[shared], help="compile the kernels now", description=WARMUP)
     parser.set_defaults(run=_command("inspect", "warmup"))
 
 
