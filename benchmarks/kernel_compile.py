@@ -20,6 +20,8 @@ from typing import Any
 
 from benchmarks.data import RESULTS, ROOT, write_results
 
+RENAMED = {"loops": "self_loops", "masks": "survey", "networks": "build"}  # modules of older checkouts
+
 MEASURE = """
 import json, time
 from numba.core import event
@@ -70,6 +72,15 @@ def measure(tree: Path) -> dict[str, Any]:
     return {**json.loads(done.stdout.splitlines()[-1]), "files": len(files), "bytes": sum(files)}
 
 
+def renamed(functions: dict[str, Any]) -> dict[str, Any]:
+    """The same under today's names of modules."""
+    found = {}
+    for name, row in functions.items():
+        module, dot, function = name.partition(".")
+        found[RENAMED.get(module, module) + dot + function] = row
+    return found
+
+
 def table(before: dict[str, Any], after: dict[str, Any], most: int = 30) -> str:
     """Markdown: the functions that cost most, before and after, and the rest as one line."""
 
@@ -77,6 +88,7 @@ def table(before: dict[str, Any], after: dict[str, Any], most: int = 30) -> str:
         rows = [measured["functions"][name] for name in names if name in measured["functions"]]
         return f"{sum(count for count, _ in rows)} | {sum(seconds for _, seconds in rows):.2f}" if rows else " | "
 
+    before, after = ({**measured, "functions": renamed(measured["functions"])} for measured in (before, after))
     both: dict[str, float] = {}
     for measured in (before, after):
         for name, (_, seconds) in measured["functions"].items():

@@ -227,8 +227,9 @@ def _kernel_compile(records: list[dict[str, Any]]) -> str:
     ]
     return "\n\n".join(
         [
-            "`python -m benchmarks kernel_compile`; before: `--tree` of 7c83407, `--out kernel_compile-before`.\n"
-            "One process compiles all kernels; the first use compiles them in as many processes as there are cores.",
+            "`python -m benchmarks kernel_compile`; before: `--tree` of commit 7c83407.\n"
+            "Here one process compiles all kernels, so these are processor seconds on a busy machine; the first use compiles\n"
+            "them in as many processes as there are cores, and those of grammars with a lexer when one comes.",
             table(["", "before units", "now"], sums),
             "A function's seconds are its own. Before, LLVM's passes and machine code were part of every function.",
             kernel_compile.table(before, after),

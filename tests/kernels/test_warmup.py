@@ -30,6 +30,8 @@ def start(program: str, cache: Path) -> subprocess.Popen[str]:
 def test_every_entry_gets_the_machine_code_it_declares() -> None:
     ensure_compiled()
     ensure_lexed_compiled()
+    for unit in UNITS:
+        unit.ready()
     entries = [entry for unit in UNITS for entry in unit.entries.values()]
     assert len(entries) > 30
     assert all(len(entry.overloads) == len(entry.declared()) for entry in entries)
