@@ -214,8 +214,18 @@ def _cuda(records: list[dict[str, Any]]) -> str:
 
 
 def _startup(records: list[dict[str, Any]]) -> str:
-    rows = [[r["figure"], figure(r["seconds"]["p50"]), figure(r["seconds"]["max"])] for r in records]
-    return "`python -m benchmarks startup`\n\n" + table(["", "seconds p50", "max"], rows)
+    once = [[r["figure"], figure(r["seconds"]["p50"]), figure(r["seconds"]["max"])] for r in records if "seconds" in r]
+    text = "`python -m benchmarks startup`\n\n" + table(["", "seconds p50", "max"], once)
+    later = [r for r in records if "ours" in r]
+    sides = ("ours", "beside") if later and "beside" in later[0] else ("ours",)
+    head = ["processor seconds of a later process: least, p50", "loads modules"]
+    rows = []
+    for r in later:
+        costs = [f"{r[f'{side}_min']:.2f}, {r[side]['p50']:.2f}" for side in sides]
+        rows.append([r["figure"], *costs, *(str(r[f"{side}_modules"]) for side in sides)])
+    if len(sides) == 2:
+        head = [head[0], "before", "loads modules", "before"]
+    return text + "\n\n" + table(["", *head], rows)
 
 
 def _kernel_compile(records: list[dict[str, Any]]) -> str:
