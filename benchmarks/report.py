@@ -230,8 +230,8 @@ def _startup(records: list[dict[str, Any]]) -> str:
 
 _BEFORE = """
 
-"Before" is the commit that imported every front end, pydantic and the judge at the start, and ran every kernel to load
-it; both by turns, on a busy machine. Half of what is left is the import of numba and numpy."""
+"Before" is commit 754cd36, which imported every front end, pydantic and the judge at the start, and ran every kernel to
+load it; both by turns, on a busy machine. Half of what is left is the import of numba and numpy."""
 
 
 def _kernel_compile(records: list[dict[str, Any]]) -> str:

@@ -1,11 +1,10 @@
 """What a process costs until it can work: processor seconds of fresh interpreters, and the modules they load.
 
 Every figure is the processor time of a whole process, the interpreter's own start included: wall time says more about
-what else the machine does. Byte code and kernels are cached, but for the first process on a machine.
+what else the machine does. Byte code and kernels are cached; what a first process costs: `kernel_compile`.
 
-    python -m benchmarks startup                    everything; compiles the kernels anew
-    python -m benchmarks startup --warm             with the kernels that are compiled already; other figures stay
-    python -m benchmarks startup --beside FOLDER    another checkout too, by turns
+    python -m benchmarks startup                    this checkout
+    python -m benchmarks startup --beside FOLDER    another one too, by turns
 """
 
 from __future__ import annotations
@@ -20,11 +19,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.data import RESULTS, ROOT, summary, write_results
+from benchmarks.data import ROOT, summary, write_results
 from benchmarks.tokenizers import load
 
 RUNS = 7
-FIRST, TRIE = "first process on a machine (kernels compile), wall time", "trie of 128,256 tokens"
 SCHEMA = '{"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}'
 MASK = """
 import structgen as sg
@@ -55,27 +53,26 @@ FIGURES = {
 ENDING = "\nimport sys, time\nprint(time.process_time(), len(sys.modules), file=sys.stderr)"
 
 
-def cost(code: str, checkout: Path, byte_code: str, cache: str | None = None) -> tuple[float, int]:
+def cost(code: str, checkout: Path, byte_code: str) -> tuple[float, int]:
     """Processor seconds of a fresh interpreter that runs `code`, and how many modules it has loaded."""
     environment = {**os.environ, "PYTHONPATH": str(checkout), "PYTHONPYCACHEPREFIX": byte_code}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    if cache is not None:
-        environment["STRUCTGEN_CACHE_DIR"] = cache
     command = [sys.executable, "-c", code + ENDING]
     done = subprocess.run(command, check=True, env=environment, capture_output=True, text=True, cwd=checkout)
     seconds, modules = done.stderr.splitlines()[-1].split()
     return float(seconds), int(modules)
 
 
-def later_processes(checkouts: dict[str, Path], cache: str | None) -> list[dict[str, Any]]:
-    """A record for each figure; checkouts take turns, and a first run of each is thrown away: it writes byte code."""
+def later_processes(checkouts: dict[str, Path]) -> list[dict[str, Any]]:
+    """A record for each figure; checkouts take turns, and a first run of each is thrown away: it writes byte code
+    and compiles kernels."""
     records = []
     with tempfile.TemporaryDirectory() as byte_code:
         for figure, code in FIGURES.items():
             found: dict[str, list[tuple[float, int]]] = {name: [] for name in checkouts}
             for _ in range(RUNS + 1):
                 for name, checkout in checkouts.items():
-                    found[name].append(cost(code, checkout, byte_code, cache))
+                    found[name].append(cost(code, checkout, byte_code))
             record: dict[str, Any] = {"figure": figure}
             for name, runs in found.items():
                 record[name] = summary([seconds for seconds, _ in runs[1:]])
@@ -99,30 +96,14 @@ def trie_seconds() -> list[float]:
     return times[1:]
 
 
-def kept() -> list[dict[str, Any]]:
-    """What the last complete run said of a first process."""
-    lines = (RESULTS / "startup.jsonl").read_text().splitlines()[1:]
-    return [record for record in map(json.loads, lines) if record["figure"] in (FIRST, TRIE)]
-
-
 def main() -> None:
     """Measure, print, write benchmarks/results/startup.jsonl."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks startup")
-    parser.add_argument("--warm", action="store_true", help="only what a later process costs")
     parser.add_argument("--beside", type=Path, metavar="FOLDER", help="another checkout, measured by turns")
-    arguments = parser.parse_args()
-    checkouts = {"ours": ROOT} | ({} if arguments.beside is None else {"beside": arguments.beside.resolve()})
-    if arguments.warm:
-        records = kept() + later_processes(checkouts, None)
-    else:
-        with tempfile.TemporaryDirectory() as cache, tempfile.TemporaryDirectory() as byte_code:
-            started = time.perf_counter()
-            cost(FIGURES["first mask of a JSON Schema"], ROOT, byte_code, cache)
-            first = time.perf_counter() - started
-            records = [{"figure": FIRST, "seconds": {"p50": first, "max": first}}]
-            records.append({"figure": TRIE, "seconds": summary(trie_seconds())})
-            records += later_processes(checkouts, cache)
-    write_results("startup", records)
+    other: Path | None = parser.parse_args().beside
+    checkouts = {"ours": ROOT} | ({} if other is None else {"beside": other.resolve()})
+    records: list[dict[str, Any]] = [{"figure": "trie of 128,256 tokens", "seconds": summary(trie_seconds())}]
+    write_results("startup", records + later_processes(checkouts))
 
 
 if __name__ == "__main__":
