@@ -22,7 +22,7 @@ NAMES = {
     "regex": "random and real patterns on members and near misses, beside re.fullmatch",
     "grammars": "mask, commit and compile times on six grammars beside llguidance and xgrammar",
     "kinds": "what each kind of constraint costs to make, and its masks",
-    "startup": "import, first kernel compile, time until a later process can mask",
+    "startup": "processor time and modules of a process until it can work; the first kernel compile",
     "kernel_compile": "processor seconds to compile each kernel, beside an older checkout",
     "nano": "what the bundled model gets right, with and without the constraint",
     "samplers": "every sampler: divergence against prefixes read, and the bundled model under three grammars",

@@ -214,8 +214,24 @@ def _cuda(records: list[dict[str, Any]]) -> str:
 
 
 def _startup(records: list[dict[str, Any]]) -> str:
-    rows = [[r["figure"], figure(r["seconds"]["p50"]), figure(r["seconds"]["max"])] for r in records]
-    return "`python -m benchmarks startup`\n\n" + table(["", "seconds p50", "max"], rows)
+    once = [[r["figure"], figure(r["seconds"]["p50"]), figure(r["seconds"]["max"])] for r in records if "seconds" in r]
+    text = "`python -m benchmarks startup`\n\n" + table(["", "seconds p50", "max"], once)
+    later = [r for r in records if "ours" in r]
+    sides = ("ours", "beside") if later and "beside" in later[0] else ("ours",)
+    head = ["processor seconds of a later process: least, p50", "loads modules"]
+    rows = []
+    for r in later:
+        costs = [f"{r[f'{side}_min']:.2f}, {r[side]['p50']:.2f}" for side in sides]
+        rows.append([r["figure"], *costs, *(str(r[f"{side}_modules"]) for side in sides)])
+    if len(sides) == 2:
+        head = [head[0], "before", "loads modules", "before"]
+    return text + "\n\n" + table(["", *head], rows) + (_BEFORE if len(sides) == 2 else "")
+
+
+_BEFORE = """
+
+"Before" is commit 754cd36, which imported every front end, pydantic and the judge at the start, and ran every kernel to
+load it; both by turns, on a busy machine. Half of what is left is the import of numba and numpy."""
 
 
 def _kernel_compile(records: list[dict[str, Any]]) -> str:
@@ -228,8 +244,8 @@ def _kernel_compile(records: list[dict[str, Any]]) -> str:
     return "\n\n".join(
         [
             "`python -m benchmarks kernel_compile`; before: `--tree` of commit 7c83407.\n"
-            "Here one process compiles all kernels, so these are processor seconds on a busy machine; the first use compiles\n"
-            "them in as many processes as there are cores, and those of grammars with a lexer when one comes.",
+            "Here one process compiles all kernels, so these are processor seconds on a busy machine; the first use\n"
+            "compiles them in as many processes as there are cores, and those of grammars with a lexer when one comes.",
             table(["", "before units", "now"], sums),
             "A function's seconds are its own. Before, LLVM's passes and machine code were part of every function.",
             kernel_compile.table(before, after),

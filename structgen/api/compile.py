@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 from structgen._version import VERSION
 from structgen.api.sources import Source, source_of
 from structgen.compiler import compile_grammar
-from structgen.constraint_files import load_constraint, save_constraint
 from structgen.errors import StorageError, Unsatisfiable
 from structgen.grammars.ir_lr import LexedGrammar
 from structgen.grammars.json_schema.style import JsonStyle
@@ -156,6 +155,8 @@ def _file_name(source: Source, vocabulary: Vocabulary) -> str:
 
 
 def _through_file(path: Path, source: Source, vocabulary: Vocabulary) -> Constraint:
+    from structgen.constraint_files import load_constraint, save_constraint
+
     try:
         return load_constraint(path, vocabulary)
     except FileNotFoundError:

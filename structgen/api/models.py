@@ -61,15 +61,21 @@ def engine_of(model: Any, tokenizer: Any = None) -> Any:
 
 def vocabulary_at(path: str | None) -> Vocabulary:
     """The vocabulary of the tokenizer in a folder, or of nano; no weights are read."""
+    if path is None:
+        from structgen import nano
+
+        try:
+            return nano.vocabulary()
+        except ModuleNotFoundError as error:
+            raise _missing(error) from error
     _engine_class()
-    from structgen import nano
     from structgen.engines.loading import load_tokenizer
 
-    folder = nano.path() if path is None else _folder_of(path)
+    folder = _folder_of(path)
     try:
         tokenizer = load_tokenizer(folder)
     except (OSError, ValueError) as error:
-        raise ModelError(f"no tokenizer at {folder}: {_first_line(error)}") from error
+        raise ModelError(f"no tokenizer at {path}: {_first_line(error)}") from error
     return Vocabulary.from_tokenizer(tokenizer)
 
 
@@ -144,8 +150,12 @@ def _engine_class() -> type[TransformersEngine]:
     try:
         from structgen.engines.transformers import TransformersEngine
     except ModuleNotFoundError as error:
-        raise ModelError(f"{error.name} is missing: pip install structgen-engine[transformers]") from error
+        raise _missing(error) from error
     return TransformersEngine
+
+
+def _missing(error: ModuleNotFoundError) -> ModelError:
+    return ModelError(f"{error.name} is missing: pip install structgen-engine[transformers]")
 
 
 def _refuse_own() -> Any:

@@ -2,15 +2,18 @@
 
 A Llama of about three million parameters trained on made-up facts (`facts`, `train`); it turns a text that states facts
 into JSON under a schema, and requests into tool calls. It knows nothing about the world.
-Cost of `load`: reading 7 MB. Imports transformers only when called.
+Cost of `load`: reading 7 MB. Imports transformers only when called; `vocabulary` needs `tokenizers` alone.
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
-__all__ = ["load", "path"]
+from structgen.vocabulary import Vocabulary
+
+__all__ = ["load", "path", "vocabulary"]
 
 
 def path() -> Path:
@@ -28,3 +31,11 @@ def load() -> tuple[Any, Any]:
         load_model(path(), dtype=torch.float32, local_files_only=True),
         load_tokenizer(path(), local_files_only=True),
     )
+
+
+def vocabulary() -> Vocabulary:
+    """That of its tokenizer, without transformers: loading torch takes seconds."""
+    from tokenizers import Tokenizer
+
+    stop = json.loads((path() / "generation_config.json").read_text())["eos_token_id"]
+    return Vocabulary.from_tokenizer(Tokenizer.from_file(str(path() / "tokenizer.json")), stop_ids=[stop])

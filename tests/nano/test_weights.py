@@ -13,7 +13,9 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
 from structgen import nano  # noqa: E402
+from structgen.engines.loading import load_tokenizer  # noqa: E402
 from structgen.nano.facts import exercises, schema_text, tool_prompt, tools_text  # noqa: E402
+from structgen.vocabulary import Vocabulary  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +24,12 @@ def loaded() -> tuple[Any, Any]:
         warnings.simplefilter("error")
         model = transformers.AutoModelForCausalLM.from_pretrained(nano.path())
         return model, transformers.AutoTokenizer.from_pretrained(nano.path())
+
+
+def test_its_vocabulary_is_that_of_transformers() -> None:
+    vocabulary, slowly = nano.vocabulary(), Vocabulary.from_tokenizer(load_tokenizer(nano.path()))
+    assert vocabulary == slowly
+    assert vocabulary.notes == slowly.notes
 
 
 def test_limits(loaded: tuple[Any, Any]) -> None:
