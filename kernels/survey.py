@@ -56,8 +56,8 @@ def find_exits(
     branch i32 (n,): of each trie node, as in layout.Radix. units i16 (k,) and due bool (k,): how many repetitions there
     are at each of `nodes`, whether it is inside the counted part or after it. outside i32 (t+1,): how many of the
     tokens before each place of trie.token are not allowed inside. first i64 (257,) receives the spans of the bytes,
-    exits i32 (., 4) EXIT_CHILD, EXIT_UNITS, EXIT_DUE, EXIT_PARENT the branch above it if that is a child of the root, else
-    -1; if it has no room, nothing but the count is right.
+    exits i32 (., 4) EXIT_CHILD, EXIT_UNITS, EXIT_DUE, EXIT_PARENT the branch above if that is a child of the root, else
+    -1; without room for all, nothing but the count is right.
     """
     first[:] = 0
     for sweep in range(2):
