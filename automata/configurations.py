@@ -22,15 +22,14 @@ from structgen.automata.network import RuleNetworks
 from structgen.automata.slabs import LARGE, Slab, give_back, transitions
 from structgen.errors import InvariantError, LimitExceeded
 from structgen.kernels import entries
+from structgen.kernels.codes import CROWDED, GROW
 from structgen.kernels.handles import handle
 from structgen.kernels.interning import empty_memo
 from structgen.kernels.layout import (
     ACCEPTING,
-    CROWDED,
     DEAD,
     DISTANCE,
     FINISHED,
-    GROW,
     ITEMS,
     LOOPS,
     N_CONFIGS,
@@ -119,7 +118,7 @@ class Configurations:
         return state
 
     def read(self, state: int, words: Any, token: int) -> int:
-        """The configuration after a token, DEAD, or entries.ODD if it is not plain text; words: a handle of
+        """The configuration after a token, DEAD, or NOT_TEXT if it is not plain text; words: a handle of
         layout.Words, which has a row for it. Raises LimitExceeded when memory runs out."""
         return self.attempt(entries.read, words, state, token)
 

@@ -35,6 +35,7 @@ from structgen.automata.terminals.rows import TerminalRow
 from structgen.automata.trie import NO_CUT, TokenTrie
 from structgen.errors import InvariantError
 from structgen.kernels import entries
+from structgen.kernels.codes import NO_ROW, TOO_LONG
 from structgen.kernels.layout import SPAN_AFTER
 
 Row = NDArray[np.uint32]
@@ -139,7 +140,7 @@ class MaskTable:
         found = self._configurations.attempt(
             entries.compose, self._trie.handle, lookup.handle, self._trie.scratch()[1], self._cut, state, row
         )
-        if found == entries.ASK:
+        if found == NO_ROW:
             row[:] = 0
             self._compose_slowly(state, 0, row)
         elif found < 0:
@@ -185,7 +186,7 @@ class MaskTable:
         """Walk a group without terminal rows, unless that takes long: then they are learnt, and returned."""
         chosen, lookup, policy = fill.chosen(group), fill.lookup, self._policy
         cost = self._walk(fill, group.number, limit=policy.long)
-        if cost == entries.LONG_WALK:
+        if cost == TOO_LONG:
             found = lookup.find(group.span, chosen, learn=True)
             if found is not None:
                 return found
@@ -201,7 +202,7 @@ class MaskTable:
         """Walk the items of a group, then the sections at which the walk stopped. Its cost, or LONG_WALK."""
         where = (fill.below, fill.cut, limit)
         cost = self._fill_part(self._trie.handle, fill, number, where)
-        if cost < 0 and cost != entries.LONG_WALK:
+        if cost < 0 and cost != TOO_LONG:
             raise InvariantError("LIVE", "a live transition led nowhere")
         self._add_sections(fill)
         return cost

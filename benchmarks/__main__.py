@@ -23,6 +23,7 @@ NAMES = {
     "grammars": "mask, commit and compile times on six grammars beside llguidance and xgrammar",
     "kinds": "what each kind of constraint costs to make, and its masks",
     "startup": "processor time and modules of a process until it can work; the first kernel compile",
+    "kernels": "the table of kernels, twins and tests in docs/kernels.md",
     "kernel_compile": "processor seconds to compile each kernel, beside an older checkout",
     "nano": "what the bundled model gets right, with and without the constraint",
     "samplers": "every sampler: divergence against prefixes read, and the bundled model under three grammars",

@@ -14,7 +14,7 @@ import sys
 from structgen.kernels._disk import kernel_stamp
 from structgen.kernels._jit import UNITS
 
-START = "import sys; sys.path[:] = sys.argv[3:]; from structgen.kernels._worker import main; main()"  # python -c
+PROGRAM = "import sys; sys.path[:] = sys.argv[3:]; from structgen.kernels._worker import main; main()"  # python -c
 
 
 def main() -> None:

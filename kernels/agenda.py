@@ -5,32 +5,22 @@ Membership is a stamped hash, so that a new agenda costs nothing to clear. Refer
 
 from __future__ import annotations
 
-import numpy as np
-
 from structgen.kernels._jit import inlined
-from structgen.kernels.layout import ATTR, CROWDED, NODE, ORIGIN, SLOT, STAMP
-
-
-@inlined
-def mix(node, origin, attr):  # type: ignore[no-untyped-def]
-    """Hash of one item (splitmix64 finaliser)."""
-    h = np.uint64(node) * np.uint64(0x9E3779B97F4A7C15)
-    h ^= np.uint64(origin) * np.uint64(0xC2B2AE3D27D4EB4F) + np.uint64(attr) * np.uint64(0x165667B19E3779F9)
-    h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    return h ^ (h >> np.uint64(27))
+from structgen.kernels.codes import CROWDED
+from structgen.kernels.hashing import mix, next_slot, slot
+from structgen.kernels.layout import ATTR, NODE, ORIGIN, SLOT, STAMP
 
 
 @inlined
 def push(work, n, node, origin, attr):  # type: ignore[no-untyped-def]
     """Add an item to the agenda unless it is there; returns the new length, CROWDED when full."""
-    mask = np.uint64(work.seen.shape[0] - 1)
-    place = mix(node, origin, attr) & mask
+    place = slot(work.seen, mix(node, origin, attr))
     clock = work.clock[0]
     while work.seen[place, STAMP] == clock:
         at = work.seen[place, SLOT]
         if work.agenda[at, NODE] == node and work.agenda[at, ORIGIN] == origin and work.agenda[at, ATTR] == attr:
             return n
-        place = (place + np.uint64(1)) & mask
+        place = next_slot(work.seen, place)
     if n >= work.agenda.shape[0]:
         return CROWDED
     work.seen[place, STAMP] = clock

@@ -8,17 +8,8 @@ from __future__ import annotations
 
 from structgen.kernels._jit import inlined
 from structgen.kernels.agenda import push
-from structgen.kernels.layout import (
-    BACK_ATTR,
-    BACK_ORIGIN,
-    BACK_TO,
-    BY_RULE,
-    CALLERS,
-    GROW,
-    KIND,
-    RULE,
-    TAIL,
-)
+from structgen.kernels.codes import GROW
+from structgen.kernels.layout import BACK_ATTR, BACK_ORIGIN, BACK_TO, BY_RULE, CALLERS, KIND, RULE, TAIL
 
 
 @inlined

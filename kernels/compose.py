@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from structgen.kernels._jit import allocating, inlined, inner
+from structgen.kernels.codes import NO_ROW
 from structgen.kernels.earley import ALL, arrive
 from structgen.kernels.handles import ints_at, longs_at, radix_at, words_at
 from structgen.kernels.layout import (
@@ -47,7 +48,6 @@ from structgen.kernels.layout import (
 from structgen.kernels.survey import split
 from structgen.kernels.walks import ENDLESS, fill_below, fill_row
 
-ASK = -5  # a part's row is not known: nothing was done
 REST = -1  # the group of items that are walked
 
 
@@ -89,7 +89,7 @@ def _records(shares, span):  # type: ignore[no-untyped-def]
 
 @inlined
 def _choose(memo, shares, scratch, config, n, found):  # type: ignore[no-untyped-def]
-    """Write the record of each item, once per row and group; how many items are left to be walked, or ASK."""
+    """Write the record of each item, once per row and group; how many items are left to be walked, or NO_ROW."""
     first, rest = memo.configs[config, SCANS], np.int64(0)
     for i in range(n):
         scratch.chosen[i] = -1
@@ -106,16 +106,16 @@ def _choose(memo, shares, scratch, config, n, found):  # type: ignore[no-untyped
             continue
         table = shares.table[span]
         if number >= shares.tables[table, N_HEADS]:
-            return np.int64(ASK)
+            return np.int64(NO_ROW)
         r = np.int64(ints_at(shares.tables[table, HEADS_AT], shares.tables[table, N_HEADS])[number])
         if r >= shares.tables[table, N_RECORDS]:  # the index has grown, the table tells where it was
-            return np.int64(ASK)
+            return np.int64(NO_ROW)
         if sort == EXACT:
             r = _exact(memo, scratch, _records(shares, span), r, first, n, group, base)
         elif sort == BOUNDED:
             r = _bounded(shares, span, _records(shares, span), r, memo.scans[first + i, ATTR])
         if r < 0:
-            return np.int64(ASK)
+            return np.int64(NO_ROW)
         found -= scratch.groups[group, 2] > 0
         scratch.groups[group, 2] = 0  # its row is found
         if _records(shares, span)[r, ROW_AT] == 0:  # of an EXACT group
@@ -128,7 +128,7 @@ def _choose(memo, shares, scratch, config, n, found):  # type: ignore[no-untyped
             again |= scratch.part[j] == group and scratch.chosen[j] == r
         if not again:
             scratch.chosen[i] = r
-    return rest if found == 0 else np.int64(ASK)
+    return rest if found == 0 else np.int64(NO_ROW)
 
 
 @inlined
@@ -153,19 +153,19 @@ def _add(net, memo, work, radix, shares, scratch, cut, config, i, row):  # type:
 
 @inlined
 def _walked(cut, found):  # type: ignore[no-untyped-def]
-    """What a walk gave, or ASK if it stopped at a section: what is behind it takes another mask."""
+    """What a walk gave, or NO_ROW if it stopped at a section: what is behind it takes another mask."""
     if cut[0, 1] == 0:
         return found
     cut[:, 1] = 0
-    return np.int64(ASK)
+    return np.int64(NO_ROW)
 
 
 @inner
 def compose(net, memo, work, radix, shares, scratch, cut, config, row):  # type: ignore[no-untyped-def]
-    """Write the mask of `config` into u32 `row`; trie nodes visited, ASK, or GROW / CROWDED (call again)."""
+    """Write the mask of `config` into u32 `row`; trie nodes visited, NO_ROW, or GROW / CROWDED (call again)."""
     n = memo.configs[config + 1, SCANS] - memo.configs[config, SCANS]
     if n > scratch.part.shape[0]:
-        return np.int64(ASK)
+        return np.int64(NO_ROW)
     part = scratch.part
     found = split(memo, shares.span, config, part, scratch.groups)
     if found == 0:
@@ -174,7 +174,7 @@ def compose(net, memo, work, radix, shares, scratch, cut, config, row):  # type:
             cut, fill_row(net, memo, work, radix, config, part, np.int64(ALL), row, scratch, 0, cut, ENDLESS)
         )
     rest = _choose(memo, shares, scratch, config, n, found)
-    if rest == ASK:
+    if rest == NO_ROW:
         return rest
     if rest == n:
         row[:] = 0

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from structgen.kernels._jit import allocating, inlined, inner
 from structgen.kernels.arrays import filled_longs
+from structgen.kernels.hashing import next_slot, slot, spread
 from structgen.kernels.layout import SPAN_AFTER, SPAN_END, SPAN_FIRST, SPAN_HIGH, SPAN_KEY, SPAN_LOW, SPAN_SORT
 
 D_NODES, D_ARCS, D_CALLS, D_SILENT, D_SETS, D_SEGMENTS, D_MEMBERS, D_SPANS, D_SOLID, D_BROAD, D_STEPS = range(11)
@@ -88,7 +89,7 @@ def number_sets(prog, d):  # type: ignore[no-untyped-def]
     """
     single = filled_longs(256, -1)
     counts, arcs, sets, table = d.counts, d.arcs, d.sets, d.set_table
-    mask, zero = np.uint64(table.shape[0] - 1), np.uint64(0)
+    zero = np.uint64(0)
     for e in range(counts[D_ARCS]):
         label = arcs[e, 1]
         if label < 0 and single[~label] >= 0:
@@ -104,12 +105,12 @@ def number_sets(prog, d):  # type: ignore[no-untyped-def]
         h = (s0 * np.uint64(0x9E3779B97F4A7C15)) ^ (s1 * np.uint64(0xC2B2AE3D27D4EB4F))
         h ^= (s2 * np.uint64(0x165667B19E3779F9)) ^ (s3 * np.uint64(0xBF58476D1CE4E5B9))
         h = (h ^ (h >> np.uint64(32))) * np.uint64(0xD6E8FEB86659FD93)  # sets of few bytes differ in the high bits only
-        place = (h ^ (h >> np.uint64(32))) & mask
+        place = slot(table, spread(h))
         while table[place] != 0:
             n = table[place] - 1
             if sets[n, 0] == s0 and sets[n, 1] == s1 and sets[n, 2] == s2 and sets[n, 3] == s3:
                 break
-            place = (place + np.uint64(1)) & mask
+            place = next_slot(table, place)
         if table[place] == 0:
             n = counts[D_SETS]
             sets[n, 0], sets[n, 1], sets[n, 2], sets[n, 3] = s0, s1, s2, s3

@@ -16,6 +16,7 @@ import numpy as np
 from structgen.kernels._jit import inlined, inner
 from structgen.kernels.agenda import push
 from structgen.kernels.callers import complete
+from structgen.kernels.codes import NOT_TEXT
 from structgen.kernels.interning import intern, set_bytes, silent
 from structgen.kernels.layout import (
     ARC_TO,
@@ -33,8 +34,7 @@ from structgen.kernels.layout import (
     STAYS,
 )
 
-ALL = -2  # in place of a group of items
-ODD = -7  # a token that is no plain text
+ALL = -1000  # in place of a group of items, whose numbers are -1 (none) and up
 
 
 @inlined
@@ -136,10 +136,10 @@ def step(net, memo, work, config, byte):  # type: ignore[no-untyped-def]
 
 @inner
 def read(net, memo, work, words, config, token):  # type: ignore[no-untyped-def]
-    """The configuration after a token: DEAD, an id, ODD if it is not plain text, or GROW / CROWDED (call again)."""
+    """The configuration after a token: DEAD, an id, NOT_TEXT if it is no plain text, or GROW / CROWDED (call again)."""
     at, end = words.spans[token, 0], words.spans[token, 1]
     if at < 0:
-        return np.int64(ODD)
+        return np.int64(NOT_TEXT)
     after = np.int64(config)
     while at < end and after > 0:
         after = np.int64(step(net, memo, work, after, np.int64(words.data[at])))

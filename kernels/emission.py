@@ -31,6 +31,7 @@ from structgen.kernels.draft import (
     add_step,
     number_sets,
 )
+from structgen.kernels.hashing import mix, next_slot, slot
 from structgen.kernels.layout import (
     ADD,
     BELOW,
@@ -197,19 +198,22 @@ def _steps(prog, d, at, labels, parts, edges, first, here):  # type: ignore[no-u
     size = 1
     while size < 2 * rests:
         size *= 2
-    table = filled_longs(size, -1)  # open addressing: (rest, target) -> its step
+    table = filled_longs(size, 0)  # (rest, target) -> 1 + its step
     for e in range(edge, base, 3):
         label, target = at + prog[e + 1], first + prog[e + 2]
         for p in range(part + 2 * prog[label], part + 2 * prog[label + 1], 2):
             after, rest = target, base + prog[p + 1]
             if prog[p + 1] >= 0:
-                place = ((rest * 0x9E3779B1) ^ (target * 0x85EBCA77)) >> 7 & (size - 1)
-                while table[place] >= 0 and (d.steps[table[place], 2] != rest or d.steps[table[place], 1] != target):
-                    place = (place + 1) & (size - 1)
-                if table[place] < 0:
-                    table[place] = d.counts[D_STEPS]
+                place = slot(table, mix(rest, target, 0))
+                known = table[place] - 1
+                while known >= 0 and (d.steps[known, 2] != rest or d.steps[known, 1] != target):
+                    place = next_slot(table, place)
+                    known = table[place] - 1
+                if known < 0:
+                    known = d.counts[D_STEPS]
+                    table[place] = known + 1
                     add_step(d, add_node(d, here), target, rest)
-                after = d.steps[table[place], 0]
+                after = d.steps[known, 0]
             add_step(d, first + prog[e], after, base + prog[p])
 
 

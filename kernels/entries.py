@@ -39,9 +39,8 @@ _measure, _shortest = _distances.measure, _distances.shortest
 _rehash, _rehash_sets = _interning.rehash, _registers.rehash_sets
 _fill_row, _fill_below, _survey, _split = _walks.fill_row, _walks.fill_below, _masks.survey, _masks.split
 _composed, _walk_plainly = _compose.compose, _walks.walk_plainly
-ASK, LONG_WALK, ENDLESS, ALL = _compose.ASK, _walks.LONG_WALK, _walks.ENDLESS, _earley.ALL
+ENDLESS, ALL = _walks.ENDLESS, _earley.ALL
 CONFIGURATION = _walks.CONFIGURATION
-ODD = _earley.ODD
 
 
 @MASKS.entry

@@ -23,7 +23,7 @@ from structgen.kernels.lr import LexMemo, LexStates, LrTables
 
 __all__ = ["ADDRESS", "COLUMNS", "ROWS", "handle"]
 N_RADIX = len(Radix._fields)
-AUTOMATON, LEXED = (Network, Memo, Work), (LrTables, LexStates, LexMemo)  # groups that share a handle
+OF_AUTOMATON, OF_LEXED = (Network, Memo, Work), (LrTables, LexStates, LexMemo)  # groups that share a handle
 
 
 def handle(*groups: tuple[Any, ...]) -> Any:
@@ -42,7 +42,7 @@ def addresses(*groups: tuple[Any, ...]) -> NDArray[np.int64]:
     return table
 
 
-TOGETHER = (AUTOMATON, LEXED, (Radix,), (Words,), (TerminalTables,), (Scratch,))
+TOGETHER = (OF_AUTOMATON, OF_LEXED, (Radix,), (Words,), (TerminalTables,), (Scratch,))
 
 
 def _flat(*groups: Any) -> Any:
@@ -99,8 +99,8 @@ else:
         firsts = accumulate((len(group._fields) for group in groups), initial=0)
         return [view(group, first) for group, first in zip(groups, firsts, strict=False)]
 
-    _network, _memo, _work = _views(AUTOMATON)
-    _tables, _states, _lexed = _views(LEXED)
+    _network, _memo, _work = _views(OF_AUTOMATON)
+    _tables, _states, _lexed = _views(OF_LEXED)
     radix_of, words_of, shares_of, scratch_of = map(view, (Radix, Words, TerminalTables, Scratch))
 
     @inlined

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from structgen.kernels._jit import NETWORKS, inlined, inner, lowest
-from structgen.kernels.agenda import mix, push, sort_items
+from structgen.kernels.agenda import push, sort_items
 from structgen.kernels.arrays import bit_rows, filled_ints, filled_longs, long_rows, zero_bit_rows
 from structgen.kernels.callers import record_call
+from structgen.kernels.codes import GROW, UNKNOWN
+from structgen.kernels.hashing import free_slot, joined, next_slot, slot, spread
 from structgen.kernels.layout import (
     ACCEPTING,
     ARCS,
@@ -27,7 +29,6 @@ from structgen.kernels.layout import (
     DEAD,
     FINAL,
     FIRST,
-    GROW,
     I32_2D,
     ITEMS,
     KIND,
@@ -48,7 +49,6 @@ from structgen.kernels.layout import (
     SILENT_TO,
     SOLID,
     START,
-    UNKNOWN,
     UNSET,
     Memo,
 )
@@ -104,9 +104,8 @@ def lookup(memo, work, n):  # type: ignore[no-untyped-def]
     """(configuration or 0, table place) of the kernel in the first n agenda slots."""
     h = np.uint64(n)
     for i in range(n):
-        h = h * np.uint64(0x100000001B3) ^ mix(work.agenda[i, NODE], work.agenda[i, ORIGIN], work.agenda[i, ATTR])
-    mask = np.uint64(memo.table.shape[0] - 1)
-    place = (h ^ (h >> np.uint64(32))) & mask
+        h = joined(h, work.agenda[i, NODE], work.agenda[i, ORIGIN], work.agenda[i, ATTR])
+    place = slot(memo.table, spread(h))
     while memo.table[place] != 0:
         c = memo.table[place]
         start = memo.configs[c, ITEMS]
@@ -122,7 +121,7 @@ def lookup(memo, work, n):  # type: ignore[no-untyped-def]
                     break
             if same:
                 return c, place
-        place = (place + np.uint64(1)) & mask
+        place = next_slot(memo.table, place)
     return np.int32(0), place
 
 
@@ -251,13 +250,9 @@ def intern(net, memo, work, n):  # type: ignore[no-untyped-def]
 @inner
 def rehash(memo):  # type: ignore[no-untyped-def]
     """Rebuild the hash table from the items (after it was replaced by a larger, zeroed one)."""
-    mask = np.uint64(memo.table.shape[0] - 1)
     for c in range(2, memo.counts[N_CONFIGS]):
         start, n = memo.configs[c, ITEMS], memo.configs[c + 1, ITEMS] - memo.configs[c, ITEMS]
         h = np.uint64(n)
         for i in range(start, start + n):
-            h = h * np.uint64(0x100000001B3) ^ mix(memo.items[i, NODE], memo.items[i, ORIGIN], memo.items[i, ATTR])
-        place = (h ^ (h >> np.uint64(32))) & mask
-        while memo.table[place] != 0:
-            place = (place + np.uint64(1)) & mask
-        memo.table[place] = c
+            h = joined(h, memo.items[i, NODE], memo.items[i, ORIGIN], memo.items[i, ATTR])
+        memo.table[free_slot(memo.table, spread(h))] = c

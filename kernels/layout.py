@@ -4,9 +4,7 @@ Numbers used throughout:
     DEAD = 0      the configuration no byte can continue; also the row entry "this byte is impossible"
     FINISHED = 1  after a stop token: nothing may follow
     START = 2     before the first byte
-    UNKNOWN = -1  a transition that exists and has not been computed yet
-    GROW = -2     a kernel ran out of room; the caller doubles the arrays and calls again
-    CROWDED = -3  a configuration holds more items than the work arrays; likewise
+    UNKNOWN       a transition that exists and has not been computed yet; negative, as all of kernels/codes.py
     FAR           distance of what cannot be reached at all; LONG caps distances that are finite
 """
 
@@ -38,7 +36,6 @@ Strided: TypeAlias = Annotated[A, STRIDED]  # an array of any strides
 Handle: TypeAlias = I64_2D  # addresses and shapes of groups of arrays (kernels/handles.py)
 
 DEAD, FINISHED, START = 0, 1, 2
-UNKNOWN, GROW, CROWDED = -1, -2, -3
 FAR = 1 << 60
 LONG = 1 << 58
 

@@ -15,25 +15,22 @@ from __future__ import annotations
 import numpy as np
 
 from structgen.kernels._jit import allocating, inner
-from structgen.kernels.agenda import mix
+from structgen.kernels.codes import CROWDED, GROW, NEED_LEXER, UNKNOWN
+from structgen.kernels.hashing import free_slot, joined, mix, next_slot, slot, spread
 from structgen.kernels.lr import (
     CLASS,
     COLUMN,
-    CROWDED,
-    FIRST,
-    GROW,
+    FIRST_STATE,
     LEX,
-    MARGIN,
-    N_CONFIGS,
+    N_LEXED,
     N_STACKS,
     N_THREADS,
-    NEED,
     NEWLINE,
-    PARENT,
     STACK,
-    STATE,
+    STACK_MARGIN,
+    STACK_PARENT,
+    STACK_STATE,
     TAB,
-    UNKNOWN,
     feed,
     learn_shiftable,
     node,
@@ -52,7 +49,7 @@ def alive(tab, lex, memo, stack, state):  # type: ignore[no-untyped-def]
     for w in range(tab.ignored.shape[0]):
         if lex.reach[state, w] & memo.shiftable[stack, w] & ~tab.ignored[w]:
             return np.int64(1)
-    context = tab.contexts[memo.stacks[stack, STATE]]
+    context = tab.contexts[memo.stacks[stack, STACK_STATE]]
     words = tab.ignored.shape[0]
     for k in range(lex.first_skip[state], lex.first_skip[state + 1]):
         for w in range(words):
@@ -101,18 +98,18 @@ def column_after(tab, lex, state, column, byte):  # type: ignore[no-untyped-def]
 def follow(tab, lex, memo, end, stack, column):  # type: ignore[no-untyped-def]
     """Feed the token of row `end` of lex.ends: (stack after it, lexer state before the next token).
 
-    The stack is 0 where that is an error or a dead end; GROW or NEED.
+    The stack is 0 where that is an error or a dead end; GROW or NEED_LEXER.
     """
     terminal, after = np.int64(lex.ends[end, 0]), np.int64(stack)
     if not (tab.ignored[terminal >> 6] >> np.uint64(terminal & 63)) & np.uint64(1):
         after = take(tab, memo, stack, terminal, column)
         if after <= 0:
             return after, np.int64(0)
-    context, guard = tab.contexts[memo.stacks[after, STATE]], lex.ends[end, 1]
+    context, guard = tab.contexts[memo.stacks[after, STACK_STATE]], lex.ends[end, 1]
     begun = np.int64(lex.starts[context, guard])
     if begun == UNKNOWN:
         memo.wanted[0], memo.wanted[1] = context, guard
-        return np.int64(NEED), begun
+        return np.int64(NEED_LEXER), begun
     good = alive(tab, lex, memo, after, begun)
     return (after if good > 0 else good), begun
 
@@ -141,7 +138,7 @@ def enter(tab, lex, memo, n, state, stack, column):  # type: ignore[no-untyped-d
 
 @inner
 def possible(tab, lex, memo, state, stack, column):  # type: ignore[no-untyped-def]
-    """1 when `enter` would put a thread on the agenda, 0 when none, GROW or NEED."""
+    """1 when `enter` would put a thread on the agenda, 0 when none, GROW or NEED_LEXER."""
     good = alive(tab, lex, memo, stack, state)
     if good != 0:
         return np.int64(good)
@@ -154,7 +151,7 @@ def possible(tab, lex, memo, state, stack, column):  # type: ignore[no-untyped-d
 
 @inner
 def possible_inside(tab, lex, memo, state, row, stack, column):  # type: ignore[no-untyped-def]
-    """1 when some character that the bytes so far begin leads on, 0 when none does, GROW or NEED."""
+    """1 when some character that the bytes so far begin leads on, 0 when none does, GROW or NEED_LEXER."""
     for symbol in range(lex.next.shape[1]):
         if (tab.within[row, symbol >> 6] >> np.uint64(symbol & 63)) & np.uint64(1):
             after = np.int64(lex.next[state, symbol])
@@ -171,9 +168,8 @@ def intern(tab, lex, memo, n):  # type: ignore[no-untyped-def]
     rows = tab.bytes.shape[0]
     h = np.uint64(n)
     for i in range(n):
-        h = h * np.uint64(0x100000001B3) ^ mix(memo.agenda[i, LEX], memo.agenda[i, STACK], memo.agenda[i, COLUMN])
-    mask = np.uint64(memo.table.shape[0] - 1)
-    place = (h ^ (h >> np.uint64(32))) & mask
+        h = joined(h, memo.agenda[i, LEX], memo.agenda[i, STACK], memo.agenda[i, COLUMN])
+    place = slot(memo.table, spread(h))
     while memo.table[place] != 0:
         c = memo.table[place]
         first = memo.configs[c, 1]
@@ -187,8 +183,8 @@ def intern(tab, lex, memo, n):  # type: ignore[no-untyped-def]
             k += 1
         if same:
             return np.int64(c)
-        place = (place + np.uint64(1)) & mask
-    config, first = memo.counts[N_CONFIGS], memo.counts[N_THREADS]
+        place = next_slot(memo.table, place)
+    config, first = memo.counts[N_LEXED], memo.counts[N_THREADS]
     if config + 2 >= memo.trans.shape[0] or first + n > memo.threads.shape[0]:
         return np.int64(GROW)
     accepting = 0
@@ -200,14 +196,14 @@ def intern(tab, lex, memo, n):  # type: ignore[no-untyped-def]
             accepting = 1
     memo.configs[config, 0], memo.configs[config, 1], memo.configs[config + 1, 1] = accepting, first, first + n
     memo.trans[config, :] = UNKNOWN
-    memo.counts[N_CONFIGS], memo.counts[N_THREADS] = config + 1, first + n
+    memo.counts[N_LEXED], memo.counts[N_THREADS] = config + 1, first + n
     memo.table[place] = config
     return np.int64(config)
 
 
 @inner
 def step(tab, lex, memo, config, byte):  # type: ignore[no-untyped-def]
-    """The configuration after one byte: 0, an id, or GROW, NEED, CROWDED (nothing changed; provide and call again)."""
+    """The configuration after one byte: 0, an id, or GROW, NEED_LEXER, CROWDED (nothing changed: call again)."""
     known = memo.trans[config, byte]
     if known >= 0:
         return np.int64(known)
@@ -239,7 +235,7 @@ def step(tab, lex, memo, config, byte):  # type: ignore[no-untyped-def]
 
 @inner
 def can_take(tab, lex, memo, config, byte):  # type: ignore[no-untyped-def]
-    """1 when the byte is possible, 0 when not, without making the configuration it leads to; GROW or NEED."""
+    """1 when the byte is possible, 0 when not, without making the configuration it leads to; GROW or NEED_LEXER."""
     known = memo.trans[config, byte]
     if known >= 0:
         return np.int64(known > 0)
@@ -262,14 +258,14 @@ def can_take(tab, lex, memo, config, byte):  # type: ignore[no-untyped-def]
 @inner
 def try_feed(tab, lex, memo, stack, terminal):  # type: ignore[no-untyped-def]
     """The stack after a terminal, newlines like any other; 0 when it is an error, GROW."""
-    if terminal == tab.scalars[NEWLINE] and memo.stacks[memo.stacks[stack, MARGIN], MARGIN] > 0:
+    if terminal == tab.scalars[NEWLINE] and memo.stacks[memo.stacks[stack, STACK_MARGIN], STACK_MARGIN] > 0:
         return np.int64(stack)
-    return feed(tab, memo, stack, terminal, memo.stacks[stack, MARGIN])
+    return feed(tab, memo, stack, terminal, memo.stacks[stack, STACK_MARGIN])
 
 
 @inner
 def advance(tab, lex, memo, config, data):  # type: ignore[no-untyped-def]
-    """The configuration after all bytes of u8 array `data`; stops at 0, GROW, NEED or CROWDED."""
+    """The configuration after all bytes of u8 array `data`; stops at 0, GROW, NEED_LEXER or CROWDED."""
     for i in range(data.shape[0]):
         config = step(tab, lex, memo, config, np.int64(data[i]))
         if config <= 0:
@@ -281,11 +277,11 @@ def advance(tab, lex, memo, config, data):  # type: ignore[no-untyped-def]
 def begin(tab, lex, memo):  # type: ignore[no-untyped-def]
     """Intern the configuration before the first byte."""
     margin = node(memo, np.int64(0), np.int64(-1), np.int64(0))
-    stack = node(memo, np.int64(0), tab.scalars[FIRST], margin)
-    begun = np.int64(lex.starts[tab.contexts[tab.scalars[FIRST]], 0])
+    stack = node(memo, np.int64(0), tab.scalars[FIRST_STATE], margin)
+    begun = np.int64(lex.starts[tab.contexts[tab.scalars[FIRST_STATE]], 0])
     if begun == UNKNOWN:
-        memo.wanted[0], memo.wanted[1] = tab.contexts[tab.scalars[FIRST]], 0
-        return np.int64(NEED)
+        memo.wanted[0], memo.wanted[1] = tab.contexts[tab.scalars[FIRST_STATE]], 0
+        return np.int64(NEED_LEXER)
     good = alive(tab, lex, memo, stack, begun)
     if good <= 0:
         return good
@@ -297,7 +293,7 @@ def begin(tab, lex, memo):  # type: ignore[no-untyped-def]
 def fill_row(tab, lex, memo, trie, config, row, path):  # type: ignore[no-untyped-def]
     """Set bit t of u32 array `row` for every token t allowed in `config`, by one walk over the vocabulary's trie.
 
-    Returns how many trie nodes were visited, or GROW, NEED, CROWDED (call again: what was found stays found).
+    Returns how many trie nodes were visited, or GROW, NEED_LEXER, CROWDED (call again: what was found stays found).
     path is i64 scratch of at least the trie's depth + 1.
     """
     path[0] = config
@@ -325,21 +321,12 @@ def fill_row(tab, lex, memo, trie, config, row, path):  # type: ignore[no-untype
 @inner
 def rehash(memo):  # type: ignore[no-untyped-def]
     """Rebuild both hash tables (after they were replaced by larger, zeroed ones)."""
-    mask = np.uint64(memo.stack_table.shape[0] - 1)
     for k in range(1, memo.counts[N_STACKS]):
-        place = mix(memo.stacks[k, PARENT], memo.stacks[k, STATE], memo.stacks[k, MARGIN]) & mask
-        while memo.stack_table[place] != 0:
-            place = (place + np.uint64(1)) & mask
-        memo.stack_table[place] = k
-    mask = np.uint64(memo.table.shape[0] - 1)
-    for c in range(2, memo.counts[N_CONFIGS]):
+        h = mix(memo.stacks[k, STACK_PARENT], memo.stacks[k, STACK_STATE], memo.stacks[k, STACK_MARGIN])
+        memo.stack_table[free_slot(memo.stack_table, h)] = k
+    for c in range(2, memo.counts[N_LEXED]):
         first, end = memo.configs[c, 1], memo.configs[c + 1, 1]
         h = np.uint64(end - first)
         for i in range(first, end):
-            h = h * np.uint64(0x100000001B3) ^ mix(
-                memo.threads[i, LEX], memo.threads[i, STACK], memo.threads[i, COLUMN]
-            )
-        place = (h ^ (h >> np.uint64(32))) & mask
-        while memo.table[place] != 0:
-            place = (place + np.uint64(1)) & mask
-        memo.table[place] = c
+            h = joined(h, memo.threads[i, LEX], memo.threads[i, STACK], memo.threads[i, COLUMN])
+        memo.table[free_slot(memo.table, spread(h))] = c

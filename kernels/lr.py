@@ -13,21 +13,21 @@ from typing import NamedTuple
 import numpy as np
 
 from structgen.kernels._jit import allocating, inner
-from structgen.kernels.agenda import mix
 from structgen.kernels.arrays import longs
+from structgen.kernels.codes import GROW
+from structgen.kernels.hashing import mix, next_slot, slot
 from structgen.kernels.layout import I8_1D, I32_1D, I32_2D, I64_1D, I64_2D, U8_1D, U64_1D, U64_2D
 
-UNKNOWN, GROW, CROWDED, NEED = -1, -2, -3, -4
 CLASS = 1 << 20  # entries of `bytes` from here on: a complete character of a class
 MOST_LOCAL = 512  # states a token's reductions may push before anything is interned
 MOST_THREADS = 256
-END = 0
+END_TERMINAL = 0
 
 # LexMemo.counts
-N_CONFIGS, N_THREADS, N_STACKS = range(3)
+N_LEXED, N_THREADS, N_STACKS = range(3)
 # LrTables.scalars
-FIRST, FINAL, NEWLINE, INDENT, DEDENT, TAB = range(6)
-PARENT, STATE, MARGIN = range(3)  # LexMemo.stacks
+FIRST_STATE, FINAL_STATE, NEWLINE, INDENT, DEDENT, TAB = range(6)
+STACK_PARENT, STACK_STATE, STACK_MARGIN = range(3)  # LexMemo.stacks
 LEX, STACK, COLUMN = range(3)  # LexMemo.threads
 
 
@@ -42,7 +42,7 @@ class LrTables(NamedTuple):
     contexts  i32 (s,)      lexing context of a state
     ignored   u64 (w,)      terminals the parser never sees
     parens    i8 (t,)       1 opens, -1 closes, 0 neither
-    scalars   i64 (6,)      FIRST and FINAL state, NEWLINE, INDENT, DEDENT terminals (-1: no indentation), TAB columns
+    scalars   i64 (6,)      FIRST_STATE, FINAL_STATE, NEWLINE, INDENT, DEDENT terminals or -1, TAB columns
     """
 
     actions: I32_2D
@@ -67,7 +67,7 @@ class LexStates(NamedTuple):
     skips     i32 (.,)           guards that an ignored token may leave here or later
     fresh     u8 (l,)            3 = before a token, and the text may end here
     starts    i32 (contexts, g)  state before a token, by context and guard; UNKNOWN = ask
-    through   u64 (contexts, g * w)  w words per guard: terminals that may come, past any that are ignored; END
+    through   u64 (contexts, g * w)  w words per guard: terminals that may come, past any that are ignored; END_TERMINAL
     """
 
     next: I32_2D
@@ -89,9 +89,10 @@ class LexMemo(NamedTuple):
     configs   i64 (C + 1, 2) accepting; first row in `threads`
     threads   i64 (., 3)     LEX, STACK, COLUMN
     table     i32 (H,)       open-addressing hash of configurations, 0 = free
-    stacks    i64 (S, 3)     PARENT, STATE (LALR state, or -1 - indentation of a margin), MARGIN (or open parentheses)
+    stacks    i64 (S, 3)     STACK_PARENT, STACK_STATE (LALR state, or -1 - indentation of a margin), and
+                             STACK_MARGIN (or open parentheses)
     stack_table i32 (2 S,)   hash of stacks
-    shiftable u64 (S, w)     terminals the stack can shift, END where the text may end
+    shiftable u64 (S, w)     terminals the stack can shift, END_TERMINAL where the text may end
     known     u8 (S,)        whether that is computed
     agenda    i64 (MOST_THREADS, 3)  scratch
     wanted    i64 (2,)       context and guard whose start state a kernel asked for
@@ -116,17 +117,20 @@ class LexMemo(NamedTuple):
 @inner
 def node(memo, parent, state, margin):  # type: ignore[no-untyped-def]
     """The stack node (parent, state, margin), made if new; GROW when full."""
-    mask = np.uint64(memo.stack_table.shape[0] - 1)
-    place = mix(parent, state, margin) & mask
+    place = slot(memo.stack_table, mix(parent, state, margin))
     while memo.stack_table[place] != 0:
         k = memo.stack_table[place]
-        if memo.stacks[k, PARENT] == parent and memo.stacks[k, STATE] == state and memo.stacks[k, MARGIN] == margin:
+        if (
+            memo.stacks[k, STACK_PARENT] == parent
+            and memo.stacks[k, STACK_STATE] == state
+            and memo.stacks[k, STACK_MARGIN] == margin
+        ):
             return np.int64(k)
-        place = (place + np.uint64(1)) & mask
+        place = next_slot(memo.stack_table, place)
     k = memo.counts[N_STACKS]
     if k >= memo.stacks.shape[0]:
         return np.int64(GROW)
-    memo.stacks[k, PARENT], memo.stacks[k, STATE], memo.stacks[k, MARGIN] = parent, state, margin
+    memo.stacks[k, STACK_PARENT], memo.stacks[k, STACK_STATE], memo.stacks[k, STACK_MARGIN] = parent, state, margin
     memo.known[k] = 0
     memo.stack_table[place] = k
     memo.counts[N_STACKS] = k + 1
@@ -137,11 +141,11 @@ def node(memo, parent, state, margin):  # type: ignore[no-untyped-def]
 def reduce_for(tab, memo, stack, terminal, local):  # type: ignore[no-untyped-def]
     """Make the reductions a terminal asks for, without interning: (base stack, states above it in `local`, action).
 
-    The action is that of the top for the terminal: 0 error, > 0 a shift. For END, 1 when the text may end.
+    The action is that of the top for the terminal: 0 error, > 0 a shift. For END_TERMINAL, 1 when the text may end.
     """
     base, n = np.int64(stack), np.int64(0)
     while True:
-        top = local[n - 1] if n > 0 else memo.stacks[base, STATE]
+        top = local[n - 1] if n > 0 else memo.stacks[base, STACK_STATE]
         action = tab.actions[top, terminal]
         if action >= 0:
             return base, n, action
@@ -150,12 +154,12 @@ def reduce_for(tab, memo, stack, terminal, local):  # type: ignore[no-untyped-de
             n -= length
         else:
             for _ in range(length - n):
-                base = memo.stacks[base, PARENT]
+                base = memo.stacks[base, STACK_PARENT]
             n = np.int64(0)
-        below = local[n - 1] if n > 0 else memo.stacks[base, STATE]
+        below = local[n - 1] if n > 0 else memo.stacks[base, STACK_STATE]
         local[n] = tab.gotos[below, tab.rules[-action - 1, 0]]
         n += 1
-        if terminal == END and local[n - 1] == tab.scalars[FINAL]:
+        if terminal == END_TERMINAL and local[n - 1] == tab.scalars[FINAL_STATE]:
             return base, n, np.int32(1)
         if n >= local.shape[0] - 1:
             return base, n, np.int32(0)
@@ -178,27 +182,27 @@ def feed(tab, memo, stack, terminal, margin):  # type: ignore[no-untyped-def]
 @inner
 def margin_with(memo, margin, parens):  # type: ignore[no-untyped-def]
     """The margin with another number of open parentheses."""
-    return node(memo, memo.stacks[margin, PARENT], memo.stacks[margin, STATE], parens)
+    return node(memo, memo.stacks[margin, STACK_PARENT], memo.stacks[margin, STACK_STATE], parens)
 
 
 @inner
 def newline(tab, memo, stack, column):  # type: ignore[no-untyped-def]
     """The stack after a newline token whose last line begins with `column` columns; 0 when that is an error."""
-    margin = memo.stacks[stack, MARGIN]
-    if memo.stacks[margin, MARGIN] > 0:
+    margin = memo.stacks[stack, STACK_MARGIN]
+    if memo.stacks[margin, STACK_MARGIN] > 0:
         return stack
     stack = feed(tab, memo, stack, tab.scalars[NEWLINE], margin) if column >= 0 else np.int64(0)
     if stack <= 0:
         return stack
-    if column > -1 - memo.stacks[margin, STATE]:
+    if column > -1 - memo.stacks[margin, STACK_STATE]:
         margin = node(memo, margin, -1 - column, np.int64(0))
         return feed(tab, memo, stack, tab.scalars[INDENT], margin) if margin > 0 else margin
-    while column < -1 - memo.stacks[margin, STATE]:
-        margin = memo.stacks[margin, PARENT]
+    while column < -1 - memo.stacks[margin, STACK_STATE]:
+        margin = memo.stacks[margin, STACK_PARENT]
         stack = feed(tab, memo, stack, tab.scalars[DEDENT], margin)
         if stack <= 0:
             return stack
-    return stack if column == -1 - memo.stacks[margin, STATE] else np.int64(0)
+    return stack if column == -1 - memo.stacks[margin, STACK_STATE] else np.int64(0)
 
 
 @inner
@@ -206,8 +210,8 @@ def take(tab, memo, stack, terminal, column):  # type: ignore[no-untyped-def]
     """The stack after a token: 0 when it is an error, GROW."""
     if terminal == tab.scalars[NEWLINE]:
         return newline(tab, memo, stack, column)
-    margin = memo.stacks[stack, MARGIN]
-    parens = memo.stacks[margin, MARGIN] + tab.parens[terminal]
+    margin = memo.stacks[stack, STACK_MARGIN]
+    parens = memo.stacks[margin, STACK_MARGIN] + tab.parens[terminal]
     if tab.parens[terminal] != 0:
         if parens < 0:
             return np.int64(0)
@@ -220,14 +224,14 @@ def take(tab, memo, stack, terminal, column):  # type: ignore[no-untyped-def]
 @allocating
 def finish(tab, memo, stack):  # type: ignore[no-untyped-def]
     """1 when the text may end with this stack, 0 when not, GROW: blocks that are open are closed first."""
-    margin = memo.stacks[stack, MARGIN]
-    while memo.stacks[margin, STATE] < -1:
-        margin = memo.stacks[margin, PARENT]
+    margin = memo.stacks[stack, STACK_MARGIN]
+    while memo.stacks[margin, STACK_STATE] < -1:
+        margin = memo.stacks[margin, STACK_PARENT]
         stack = feed(tab, memo, stack, tab.scalars[DEDENT], margin)
         if stack <= 0:
             return stack
     local = longs(MOST_LOCAL)
-    _, _, action = reduce_for(tab, memo, stack, END, local)
+    _, _, action = reduce_for(tab, memo, stack, END_TERMINAL, local)
     return np.int64(action > 0)
 
 
@@ -241,7 +245,7 @@ def learn_shiftable(tab, memo, stack):  # type: ignore[no-untyped-def]
         return ends
     local = longs(MOST_LOCAL)
     memo.shiftable[stack, :] = 0
-    top = memo.stacks[stack, STATE]
+    top = memo.stacks[stack, STACK_STATE]
     for terminal in range(1, tab.actions.shape[1]):
         action = tab.actions[top, terminal]
         if action < 0:
@@ -249,7 +253,7 @@ def learn_shiftable(tab, memo, stack):  # type: ignore[no-untyped-def]
         if action > 0:
             memo.shiftable[stack, terminal >> 6] |= np.uint64(1) << np.uint64(terminal & 63)
     closed = tab.scalars[NEWLINE]
-    if closed >= 0 and memo.stacks[memo.stacks[stack, MARGIN], MARGIN] > 0:
+    if closed >= 0 and memo.stacks[memo.stacks[stack, STACK_MARGIN], STACK_MARGIN] > 0:
         memo.shiftable[stack, closed >> 6] |= np.uint64(1) << np.uint64(closed & 63)
     memo.shiftable[stack, 0] |= np.uint64(ends)
     memo.known[stack] = 1

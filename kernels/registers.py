@@ -9,7 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from structgen.kernels._jit import inlined, inner
-from structgen.kernels.layout import ADD, BELOW, BROAD, ENOUGH, GROW, HAS, LACKS, N_SETS, UPTO, WIDE
+from structgen.kernels.codes import GROW
+from structgen.kernels.hashing import next_slot, slot
+from structgen.kernels.layout import ADD, BELOW, BROAD, ENOUGH, HAS, LACKS, N_SETS, UPTO, WIDE
 
 
 @inner
@@ -39,15 +41,14 @@ def set_place(memo, number):  # type: ignore[no-untyped-def]
     for w in range(memo.sets.shape[1]):
         h = (h ^ memo.sets[number, w]) * np.uint64(0x9E3779B97F4A7C15)
         h ^= h >> np.uint64(29)
-    mask = np.uint64(memo.set_table.shape[0] - 1)
-    place = h & mask
+    place = slot(memo.set_table, h)
     while memo.set_table[place] != 0:
         other, same = memo.set_table[place], True
         for w in range(memo.sets.shape[1]):
             same = same and memo.sets[other, w] == memo.sets[number, w]
         if same:
             break
-        place = (place + np.uint64(1)) & mask
+        place = next_slot(memo.set_table, place)
     return place
 
 

@@ -20,7 +20,7 @@ from structgen.kernels._jit import TOKENS, inlined, inner
 from structgen.kernels.earley import step
 from structgen.kernels.layout import I64_2D, LOOPS, U64_1D, Trie
 
-ODD = np.uint64(1) << np.uint64(62)  # class of what is no UTF-8, and of everything behind it
+NO_CHARACTER = np.uint64(1) << np.uint64(62)  # class of what is no UTF-8, and of everything behind it
 TWO = 59  # class of the characters of two bytes, those of three and four follow, those of ASCII are below
 PROBE = ord("n")
 
@@ -132,7 +132,7 @@ def find_loops(net, memo, work, config):  # type: ignore[no-untyped-def]
 
 @TOKENS.entry
 def classes_below(trie: Trie, own: U64_1D, below: U64_1D, path: I64_2D) -> Any:
-    """Fill u64 below[i] with the classes of the characters that tokens have behind node i; and ODD if node i ends
+    """Fill u64 below[i] with the classes of the characters that tokens have behind node i; NO_CHARACTER if it ends
     inside a character or behind what is none.
 
     own u64 (n,) and path i64 (2, depth + 2) are scratch.
@@ -149,8 +149,8 @@ def classes_below(trie: Trie, own: U64_1D, below: U64_1D, path: I64_2D) -> Any:
             left = left - 1 if low <= byte <= high else np.int64(-1)
         path[0, depth], path[1, depth] = left, lead
         kind = np.uint64(CLASSES[lead] if lead < 128 else TWO - 1 + _following(lead))
-        own[i] = ODD if left < 0 else np.uint64(1) << kind
-        below[i] = ODD if left != 0 else np.uint64(0)
+        own[i] = NO_CHARACTER if left < 0 else np.uint64(1) << kind
+        below[i] = NO_CHARACTER if left != 0 else np.uint64(0)
     for i in range(n - 1, -1, -1):
         child, end = np.int64(i + 1), np.int64(trie.skip[i])
         while child < end:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from structgen.kernels._jit import TOKENS, inner
+from structgen.kernels.codes import UNCERTAIN
 from structgen.kernels.earley import step
 from structgen.kernels.layout import (
     ACCEPTING,
@@ -33,10 +34,9 @@ from structgen.kernels.layout import (
     Strided,
     Trie,
 )
-from structgen.kernels.walks import CHILD, CONFIG, DUE, PARENT, UNITS, enter, take
+from structgen.kernels.walks import CONFIG, EXIT_CHILD, EXIT_DUE, EXIT_PARENT, EXIT_UNITS, enter, take
 
-ALIVE, LEAVES, MIXED, COUNTING, CLOSED = 1, 2, 4, 8, 16  # what `survey` notes of a configuration
-UNCERTAIN = -4  # it gave up
+ALIVE, LEAVES, MIXED, COUNTING, PAST = 1, 2, 4, 8, 16  # what `survey` notes of a configuration
 COUNT, PHASE = 5, 6  # of a survey's path, beside the columns of walks
 
 
@@ -56,8 +56,8 @@ def find_exits(
     branch i32 (n,): of each trie node, as in layout.Radix. units i16 (k,) and due bool (k,): how many repetitions there
     are at each of `nodes`, whether it is inside the counted part or after it. outside i32 (t+1,): how many of the
     tokens before each place of trie.token are not allowed inside. first i64 (257,) receives the spans of the bytes,
-    exits i32 (., 4) CHILD, UNITS, DUE, and PARENT the branch above it if that is a child of the root, else -1; if it
-    has no room, nothing but the count is right.
+    exits i32 (., 4) EXIT_CHILD, EXIT_UNITS, EXIT_DUE, EXIT_PARENT the branch above if that is a child of the root, else
+    -1; without room for all, nothing but the count is right.
     """
     first[:] = 0
     for sweep in range(2):
@@ -70,8 +70,8 @@ def find_exits(
                         first[np.int64(trie.byte[i]) + 1] += 1
                     else:
                         place = first[trie.byte[i]]
-                        exits[place, CHILD], exits[place, UNITS], exits[place, DUE] = i, units[k], due[k]
-                        exits[place, PARENT] = branch[nodes[k]] if trie.depth[i] == 2 else -1
+                        exits[place, EXIT_CHILD], exits[place, EXIT_UNITS], exits[place, EXIT_DUE] = i, units[k], due[k]
+                        exits[place, EXIT_PARENT] = branch[nodes[k]] if trie.depth[i] == 2 else -1
                         first[trie.byte[i]] = place + 1
                 i = after
         if sweep == 0:
@@ -169,9 +169,9 @@ def survey(net, memo, work, radix, config, top, need, closed, exits, leaves, kno
         if known[after, 0] & COUNTING:
             phase, count = np.int64(COUNTING), np.int64(known[after, 1])
         elif phase:
-            phase = np.int64(CLOSED)
+            phase = np.int64(PAST)
         for k in range(radix.token_start[i], radix.token_start[i + 1]):
-            need[radix.token[k]], closed[radix.token[k]] = count, phase == CLOSED
+            need[radix.token[k]], closed[radix.token[k]] = count, phase == PAST
         branch = np.int64(radix.nodes[i, BRANCH])
         if known[after, 0] & LEAVES:
             leaves[i] = 1

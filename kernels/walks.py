@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from structgen.kernels._jit import inlined, inner, lowest, ones
+from structgen.kernels.codes import DEAD_END, TOO_LONG, UNKNOWN
 from structgen.kernels.earley import ALL, scan, spread, step
 from structgen.kernels.interning import live_bytes, set_bytes
 from structgen.kernels.layout import (
@@ -29,18 +30,16 @@ from structgen.kernels.layout import (
     SCANS,
     SEVERAL,
     TOKEN,
-    UNKNOWN,
     UNSET,
 )
 from structgen.kernels.self_loops import find_loops
 
-LONG_WALK = -6  # a walk cost more than allowed
 ENDLESS = 1 << 60  # no limit
 CONFIGURATION = 40  # what making a configuration costs, in trie nodes
-WIDE = 24  # bytes
+MANY_BYTES = 24  # of a wide configuration
 WORTH = 256  # nodes of a subtree from which loops are looked for
-CHILD, UNITS, DUE, PARENT = range(4)  # of exits
-NODE, AFTER = range(2)  # of seeds
+EXIT_CHILD, EXIT_UNITS, EXIT_DUE, EXIT_PARENT = range(4)  # of exits
+SEED_NODE, SEED_AFTER = range(2)  # of seeds
 AT, WORD, BITS, BEFORE, CONFIG = range(5)  # of a walk's path: branch, word of its set, bits left, children before it
 
 
@@ -103,19 +102,19 @@ def _stays(net, memo, work, radix, i, branch, config):  # type: ignore[no-untype
 
 @inner
 def walk(net, memo, work, radix, scratch, n, row, limit):  # type: ignore[no-untyped-def]
-    """Set the bits of the tokens at and below each of the first n of scratch.seeds: NODE and the configuration there.
+    """Set the bits of the tokens at and below the first n of scratch.seeds: SEED_NODE and the configuration there.
 
-    Returns the cost: how many nodes were visited, plus CONFIGURATION for each transition that was unknown; LONG_WALK if
+    Returns the cost: how many nodes were visited, plus CONFIGURATION for each transition that was unknown; TOO_LONG if
     it exceeds `limit`, or GROW / CROWDED (call again: what was found stays found). If scratch.ends is not empty, the
     inner nodes at which the text may end are added to it; ends[0] counts them (fill_row begins with none).
     """
     visited, seeds, path, ends = np.int64(0), scratch.seeds, scratch.path, scratch.ends
     for s in range(n):
-        i, after, d = seeds[s, NODE], seeds[s, AFTER], 0
+        i, after, d = seeds[s, SEED_NODE], seeds[s, SEED_AFTER], 0
         while i >= 0:
             visited += 1
             if visited > limit:
-                return np.int64(LONG_WALK)
+                return np.int64(TOO_LONG)
             put(radix, i, row)
             branch, config, byte = np.int64(radix.nodes[i, BRANCH]), after, np.int64(0)
             may_end = ends.shape[0] > 0 and branch != LEAF and memo.configs[config, ACCEPTING] != 0
@@ -155,8 +154,14 @@ def walk(net, memo, work, radix, scratch, n, row, limit):  # type: ignore[no-unt
                 visited += CONFIGURATION
                 after = np.int64(step(net, memo, work, config, byte))
                 if after <= 0:
-                    return after - (after == 0)  # 0 here breaks the contract of rows: reported as UNKNOWN
+                    return _no_way(after)
     return visited
+
+
+@inlined
+def _no_way(after):  # type: ignore[no-untyped-def]
+    """What a walk returns where no configuration is behind a live byte: why; 0 breaks the contract of rows."""
+    return after if after < 0 else np.int64(DEAD_END)
 
 
 @inner
@@ -178,7 +183,7 @@ def fill_row(net, memo, work, radix, config, part, chosen, row, scratch, top, cu
 
     Only those scan items of `config` count whose entry in i64 `part` is `chosen`; all, if that is ALL.
     Below the branches in column 0 of i64 `cut` (., 2), children of the root, nothing is visited if what holds there
-    takes WIDE bytes or more: column 1 receives that configuration. Row 0 of `cut` is none: cut[0, 1] becomes 1 if
+    takes MANY_BYTES or more: column 1 receives that configuration. Row 0 of `cut` is none: cut[0, 1] becomes 1 if
     another row received something. What is returned, and `scratch.ends`, as for `walk`.
     """
     root, some = scratch.root, chosen != ALL
@@ -210,13 +215,13 @@ def fill_row(net, memo, work, radix, config, part, chosen, row, scratch, top, cu
             elif after < 0:
                 after = np.int64(step(net, memo, work, config, byte))
             if after <= 0:
-                return after - (after == 0)
+                return _no_way(after)
             s = _section(cut, branch)
-            if s > 0 and _takes(memo, after) >= WIDE:
+            if s > 0 and _takes(memo, after) >= MANY_BYTES:
                 put(radix, i, row)
                 cut[0, 1], cut[s, 1] = 1, after
                 continue
-            scratch.seeds[n, NODE], scratch.seeds[n, AFTER] = i, after
+            scratch.seeds[n, SEED_NODE], scratch.seeds[n, SEED_AFTER] = i, after
             n += 1
         kid += np.int64(ones(children))
     walked = walk(net, memo, work, radix, scratch, n, row, limit - visited)
@@ -247,17 +252,17 @@ def fill_below(net, memo, work, radix, first, exits, most, least, config, row, s
     `config` is what holds before these nodes' bytes. Of exits inside a counted part, those with more than `most`
     repetitions or, if due, fewer than `least` do not count. `cut` as there.
     """
-    visited, n, wide = np.int64(0), 0, cut.shape[0] > 1 and _takes(memo, config) >= WIDE
+    visited, n, wide = np.int64(0), 0, cut.shape[0] > 1 and _takes(memo, config) >= MANY_BYTES
     for word in range(4):
         bits = memo.live[config, word]
         while bits != 0:
             byte = 64 * word + np.int64(lowest(bits))
             bits &= bits - np.uint64(1)
             for e in range(first[byte], first[byte + 1]):
-                if exits[e, UNITS] > most or (exits[e, DUE] and exits[e, UNITS] < least):
+                if exits[e, EXIT_UNITS] > most or (exits[e, EXIT_DUE] and exits[e, EXIT_UNITS] < least):
                     continue
-                i = np.int64(exits[e, CHILD])
-                s = _section(cut, np.int64(exits[e, PARENT])) if wide else 0
+                i = np.int64(exits[e, EXIT_CHILD])
+                s = _section(cut, np.int64(exits[e, EXIT_PARENT])) if wide else 0
                 if s > 0:
                     cut[0, 1], cut[s, 1] = 1, config
                     continue
@@ -270,13 +275,13 @@ def fill_below(net, memo, work, radix, first, exits, most, least, config, row, s
                     visited += CONFIGURATION
                     after = np.int64(step(net, memo, work, config, byte))
                     if after <= 0:
-                        return after - (after == 0)
+                        return _no_way(after)
                 if n == scratch.seeds.shape[0]:
                     walked = walk(net, memo, work, radix, scratch, n, row, ENDLESS)
                     if walked < 0:
                         return walked
                     visited, n = visited + walked, 0
-                scratch.seeds[n, NODE], scratch.seeds[n, AFTER] = i, after
+                scratch.seeds[n, SEED_NODE], scratch.seeds[n, SEED_AFTER] = i, after
                 n += 1
     walked = walk(net, memo, work, radix, scratch, n, row, ENDLESS)
     return walked if walked < 0 else visited + walked

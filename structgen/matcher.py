@@ -26,7 +26,7 @@ from structgen.errors import LimitExceeded, OptionError, StaleState, TokenReject
 from structgen.grammars.ir import SPECIAL, Grammar, special_symbols
 from structgen.grammars.ir_lr import LexedGrammar
 from structgen.grammars.storage import write_grammar
-from structgen.kernels.entries import ODD
+from structgen.kernels.codes import NOT_TEXT
 from structgen.kernels.handles import handle
 from structgen.kernels.layout import DEAD, FINISHED, START, Words
 from structgen.kernels.survey import fewest_tokens
@@ -221,7 +221,7 @@ class Constraint:
     def _read_token(self, own: int, token: int) -> int:
         if self._read is not None:
             after = self._read(own, token)
-            if after != ODD:
+            if after != NOT_TEXT:
                 return after
         if token in self._stops:
             return FINISHED if self.automaton.is_accepting(own) else DEAD

@@ -23,7 +23,7 @@ from typing import IO
 
 from structgen.kernels._disk import kernel_cache_dir, kernel_stamp, warn_once
 from structgen.kernels._jit import LEXED, MASKS, NETWORKS, TOKENS, UNITS, Unit
-from structgen.kernels._worker import START
+from structgen.kernels._worker import PROGRAM
 
 __all__ = ["ensure_compiled", "ensure_lexed_compiled", "kernel_files", "remove_unused", "turn"]
 
@@ -198,7 +198,7 @@ class _Worker:
     def __init__(self, unit: Unit) -> None:
         self._unit = unit
         self._dots, self._errors = (tempfile.TemporaryFile() for _ in range(2))  # noqa: SIM115 - as long as this
-        command = [sys.executable, "-c", START, unit.name, kernel_stamp(), *sys.path]
+        command = [sys.executable, "-c", PROGRAM, unit.name, kernel_stamp(), *sys.path]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self._dots, stderr=self._errors)
 
     def steps(self) -> int:

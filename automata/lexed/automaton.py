@@ -27,9 +27,10 @@ from structgen.errors import InvariantError, LimitExceeded, Unsatisfiable
 from structgen.grammars.ir_lr import END, LexedGrammar
 from structgen.kernels import lexed_entries as entries
 from structgen.kernels import lr
+from structgen.kernels.codes import CROWDED, GROW, NEED_LEXER
 from structgen.kernels.handles import handle
 from structgen.kernels.layout import DEAD, FINISHED, START
-from structgen.kernels.lr import CROWDED, GROW, N_CONFIGS, N_STACKS, NEED, LexMemo, LrTables
+from structgen.kernels.lr import N_LEXED, N_STACKS, LexMemo, LrTables
 
 MOST_COMPLETION = 100_000  # configurations looked at for a completion
 
@@ -67,7 +68,7 @@ class LexedConfigurations:
                     return result
                 if result == GROW:
                     self._grow()
-                elif result == NEED:
+                elif result == NEED_LEXER:
                     self._lex.open(*self._memo.wanted.tolist())
                     self._bind()
                 elif result == CROWDED:
@@ -173,8 +174,8 @@ class LexedConfigurations:
         if stack not in self._known_stacks:
             states, node = [], stack
             while node:
-                states.append(int(self._memo.stacks[node, lr.STATE]))
-                node = int(self._memo.stacks[node, lr.PARENT])
+                states.append(int(self._memo.stacks[node, lr.STACK_STATE]))
+                node = int(self._memo.stacks[node, lr.STACK_PARENT])
             self._known_stacks[stack] = self._needs.of(states[::-1])
         return self._known_stacks[stack]
 
@@ -231,7 +232,7 @@ class LexedConfigurations:
             return {state: state for state in (DEAD, FINISHED, START)}
 
     def __len__(self) -> int:
-        return int(self._memo.counts[N_CONFIGS])
+        return int(self._memo.counts[N_LEXED])
 
     @property
     def nbytes(self) -> int:
@@ -318,7 +319,7 @@ def _empty_memo(configs: int, words: int) -> LexMemo:
         agenda=np.zeros((lr.MOST_THREADS, 3), np.int64),
         wanted=np.zeros(2, np.int64),
     )
-    memo.counts[N_CONFIGS] = START  # DEAD and FINISHED: no threads
+    memo.counts[N_LEXED] = START  # DEAD and FINISHED: no threads
     memo.counts[N_STACKS] = 1  # number 0 is no stack
     return memo
 

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from structgen.grammars.ir_lr import END, LexedGrammar
-from structgen.kernels.lr import UNKNOWN, LexStates
+from structgen.kernels.codes import UNKNOWN
+from structgen.kernels.lr import LexStates
 
 
 class LexTable:

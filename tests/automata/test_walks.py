@@ -17,7 +17,7 @@ from structgen.grammars.regular.charset import utf8
 from structgen.grammars.regular.language import Language
 from structgen.grammars.regular.lower import lower
 from structgen.kernels.layout import LOOPS, START, UNSET
-from structgen.kernels.self_loops import CLASSES, ODD, TWO, classes_below
+from structgen.kernels.self_loops import CLASSES, NO_CHARACTER, TWO, classes_below
 
 LETTERS = [*'afnzAFZ09 "\\,\n\x01\x7f_', "é", "߿", "漢", "😀"]
 PARTS = (b"\xc3", b"\xe6\xbc", b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\xf5", b"\xbf", b"\xf0\x9f\x98")
@@ -68,12 +68,12 @@ def test_the_classes_below_a_node() -> None:
     for node in range(n):
         start = texts[node]
         rests = [texts[inner][len(start) :] for inner in range(node + 1, int(arrays.skip[node]))]
-        expected = [int(ODD)] if classes_of(start, cut=0) is None else [classes_of(rest) for rest in rests]
+        expected = [int(NO_CHARACTER)] if classes_of(start, cut=0) is None else [classes_of(rest) for rest in rests]
         union = 0
         for classes in expected:
-            union |= int(ODD) if classes is None else classes
+            union |= int(NO_CHARACTER) if classes is None else classes
         got = int(below[node])
-        assert got == union or got & union & int(ODD)
+        assert got == union or got & union & int(NO_CHARACTER)
 
 
 def classes_of(data: bytes, cut: int = 3) -> int | None:
