@@ -15,13 +15,20 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 NEEDS = {"predicates.md": "sqlglot"}
 
 
-@pytest.mark.parametrize("page", ["constraints.md", "tour.md", "sampling.md", "predicates.md", "grammars.md"])
+PAGES = sorted(page.name for page in DOCS.glob("*.md") if "\n>>> " in page.read_text())
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_examples(page: str) -> None:
     if page in NEEDS:
         pytest.importorskip(NEEDS[page])
-    result = doctest.testfile(str(DOCS / page), module_relative=False, encoding="utf-8")
-    assert result.attempted > 10
+    result = doctest.testfile(str(DOCS / page), module_relative=False, encoding="utf-8", optionflags=doctest.ELLIPSIS)
+    assert result.attempted > 3
     assert result.failed == 0
+
+
+def test_pages_with_examples_are_found() -> None:
+    assert {"constraints.md", "tour.md", "sampling.md", "models.md", "saving.md", "moving.md"} <= set(PAGES)
 
 
 def test_the_table_of_keywords_is_current() -> None:
