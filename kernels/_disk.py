@@ -19,6 +19,7 @@ import os
 import stat
 import sys
 import tempfile
+import uuid
 import zlib
 from importlib.metadata import version
 from pathlib import Path
@@ -140,18 +141,9 @@ def write_checked(path: Path, content: bytes) -> None:
     if not as_stamped():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    half = path.with_name(f"{path.stem}-{uuid.uuid4().hex[:16]}.tmp")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content + zlib.crc32(content).to_bytes(4, "little"))
-        os.chmod(name, 0o644 & ~_umask())  # mkstemp's files are private: a cache may be another user's
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
+        half.write_bytes(content + zlib.crc32(content).to_bytes(4, "little"))
+        os.replace(half, path)
+    finally:
+        half.unlink(missing_ok=True)
