@@ -5,7 +5,7 @@ Cost: linear in the expression, without the rules it calls.
 
 from __future__ import annotations
 
-from structgen.grammars.ir import Alt, ByteSet, Expr, Graph, Literal, Repeat, Seq, Terminal, Unordered
+from structgen.grammars.ir import Alt, ByteSet, Expr, Graph, Literal, Repeat, Seq, Terminal, Unordered, walk
 
 EXPAND = 8  # a repetition of a single byte set up to this often is written out: no counter needed
 
@@ -43,17 +43,11 @@ def is_never_empty(expr: Expr) -> bool:
 
 def needs_register(expr: Expr) -> bool:
     """Whether writing the expression in place would need the item's register."""
-    match expr:
-        case Seq(parts) | Alt(parts):
-            return any(map(needs_register, parts))
-        case Repeat(body, _, maximum):
-            written_out = maximum is not None and maximum <= EXPAND and isinstance(body, ByteSet)
-            return not (_plain(expr) or written_out) or needs_register(body)
-        case Terminal(body):
-            return needs_register(body)
-        case Graph(labels=labels):
-            return any(map(needs_register, labels))
-        case Unordered():
-            return True
-        case _:
-            return False
+    return any(map(_counts, walk(expr)))
+
+
+def _counts(expr: Expr) -> bool:
+    if isinstance(expr, Repeat):
+        written_out = expr.maximum is not None and expr.maximum <= EXPAND and isinstance(expr.body, ByteSet)
+        return not (_plain(expr) or written_out)
+    return isinstance(expr, Unordered)

@@ -16,8 +16,9 @@ lives in rules), so passes may recurse over an expression but never over the rul
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from operator import is_
 from typing import TypeAlias
 
 from structgen.errors import UnsupportedSchema
@@ -241,6 +242,39 @@ def children(expr: Expr) -> tuple[Expr, ...]:
             return ()
 
 
+def walk(expr: Expr) -> Iterator[Expr]:
+    """The expression and all it is made of, each object once; rules it calls are not entered."""
+    pending, met = [expr], {id(expr)}
+    while pending:
+        yield (found := pending.pop())
+        for part in reversed(children(found)):
+            if id(part) not in met:
+                met.add(id(part))
+                pending.append(part)
+
+
+def rebuilt(expr: Expr, parts: Sequence[Expr]) -> Expr:
+    """The expression with other `children`, in their order; the same object if they are the same objects."""
+    if all(map(is_, children(expr), parts)):
+        return expr  # and every expression without children
+    match expr:
+        case Seq():
+            return Seq(tuple(parts))
+        case Alt():
+            return Alt(tuple(parts))
+        case Repeat(_, minimum, maximum):
+            return Repeat(parts[0], minimum, maximum)
+        case Terminal():
+            return Terminal(parts[0])
+        case Graph():
+            return replace(expr, labels=tuple(parts))
+        case Unordered(members):
+            bodies, (separator, *last) = parts[: len(members)], parts[len(members) :]
+            needed = [required for _, required in members]
+            return Unordered(tuple(zip(bodies, needed, strict=True)), separator, last[0] if last else None)
+    raise TypeError(expr)
+
+
 class GrammarBuilder:
     """Collects rules, after the `common` ones. A rule is declared first and defined later, so rules may be
     recursive."""
@@ -326,19 +360,10 @@ def special(name: str) -> Literal:
 def special_symbols(grammar: Grammar) -> set[bytes]:
     """The special tokens a grammar uses, as spelled."""
     found: set[bytes] = set()
-    pending: list[Expr] = [rule.body for rule in grammar.rules]
-    while pending:
-        match pending.pop():
-            case Literal(value):
-                found |= {b"\xff" + part.split(b"\xfe")[0] + b"\xfe" for part in value.split(b"\xff")[1:]}
-            case Seq(parts) | Alt(parts):
-                pending += parts
-            case Repeat(body) | Terminal(body):
-                pending.append(body)
-            case Graph(labels=labels):
-                pending += labels
-            case Unordered(members, separator, extra):
-                pending += [*(body for body, _ in members), separator, *(() if extra is None else (extra,))]
+    for rule in grammar.rules:
+        for expr in walk(rule.body):
+            if isinstance(expr, Literal):
+                found |= {b"\xff" + part.split(b"\xfe")[0] + b"\xfe" for part in expr.value.split(b"\xff")[1:]}
     return found
 
 

@@ -6,12 +6,11 @@ each at its place in the user's own source, and reports what is defined and neve
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from structgen.errors import GrammarError
-from structgen.grammars.combine.join import mapped
+from structgen.errors import GrammarError, suggest
+from structgen.grammars.combine.join import mapped, references
 from structgen.grammars.ir import (
     Alt,
     Expr,
@@ -23,7 +22,6 @@ from structgen.grammars.ir import (
     Seq,
     Terminal,
     Unordered,
-    children,
     refuse_distinct,
 )
 
@@ -74,9 +72,9 @@ class NamedRules:
         """The grammar of the rules that `start` reaches. Raises GrammarError for what it cannot mean."""
         for name, position in self.used.items():
             if name not in self.defined:
-                raise error_at(self.source, position, f"the rule {name!r} is not defined{self._nearest(name)}")
+                raise error_at(self.source, position, f"the rule {name!r} is not defined{suggest(name, self.defined)}")
         if start not in self.defined:
-            have = f"{self._nearest(start) or ': the grammar starts there'}"
+            have = f"{suggest(start, self.defined) or ': the grammar starts there'}"
             raise error_at(self.source, len(self.source), f"there is no rule {start!r}{have}")
         grammar = self.builder.build(self.refs[start])
         reached = _reached(grammar)
@@ -94,21 +92,10 @@ class NamedRules:
             self.refs[name] = self.builder.declare(name)
         return self.refs[name]
 
-    def _nearest(self, name: str) -> str:
-        near = difflib.get_close_matches(name, self.defined, 1)
-        return f"; did you mean {near[0]!r}?" if near else ""
-
     def _why(self, grammar: Grammar, number: int) -> str:
-        if number in _reached(grammar, _references(grammar.rules[number].body)):
+        if number in _reached(grammar, references(grammar.rules[number].body)):
             return "each of its alternatives leads back to it"
         return "it needs a rule that has none"
-
-
-def _references(expr: Expr) -> Iterator[int]:
-    if isinstance(expr, Ref):
-        yield expr.rule
-    for child in children(expr):
-        yield from _references(child)
 
 
 def _reached(grammar: Grammar, start: Iterable[int] | None = None) -> set[int]:
@@ -116,7 +103,7 @@ def _reached(grammar: Grammar, start: Iterable[int] | None = None) -> set[int]:
     queue = list(dict.fromkeys([grammar.start] if start is None else start))
     found = set(queue)
     while queue:
-        for rule in _references(grammar.rules[queue.pop()].body):
+        for rule in references(grammar.rules[queue.pop()].body):
             if rule not in found:
                 found.add(rule)
                 queue.append(rule)

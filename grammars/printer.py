@@ -1,4 +1,4 @@
-"""From grammar IR to readable text, one rule a line: the form of snapshots, `structgen compile --print` and the tour.
+"""From grammar IR to readable text, one rule a line: the form of snapshots and of the tour.
 
     person ::= "{\"name\":" gap string "}"
     digits ::= [0-9]{1,3}

@@ -25,6 +25,8 @@ StructgenError
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 __all__ = [
     "BudgetTooSmall",
     "GrammarError",
@@ -47,6 +49,7 @@ __all__ = [
     "UnsupportedSchema",
     "ValueRejected",
     "VocabularyError",
+    "suggest",
 ]
 
 
@@ -226,3 +229,11 @@ class InvariantError(StructgenError):
     def __init__(self, invariant: str, detail: str = "") -> None:
         super().__init__(f"{invariant}: {detail}")
         self.invariant, self.detail = invariant, detail
+
+
+def suggest(name: object, known: Iterable[str]) -> str:
+    """How a message about an unknown name ends: with the nearest known one, if any is near."""
+    import difflib  # loaded when something is wrong
+
+    near = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""

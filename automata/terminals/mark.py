@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from structgen.automata.expressions import is_never_empty
 from structgen.grammars.ir import (
     Alt,
     ByteSet,
@@ -97,7 +98,7 @@ class _Finder:
             if facts.size > MOST_NODES or not facts.plain:
                 continue
             self.flat[number] = body
-            if _nullable(body):
+            if not is_never_empty(body):
                 self.empty.add(number)
             for caller in callers.get(number, ()):
                 missing[caller] -= 1
@@ -231,19 +232,3 @@ class _Finder:
 def _is_long(expr: Expr) -> bool:
     maximum = getattr(expr, "maximum", 0)
     return maximum is None or maximum > SHORT
-
-
-def _nullable(expr: Expr) -> bool:
-    match expr:
-        case Literal(value):
-            return not value
-        case Seq(parts):
-            return all(map(_nullable, parts))
-        case Alt(options):
-            return any(map(_nullable, options))
-        case Repeat(body, minimum, _):
-            return minimum == 0 or _nullable(body)
-        case Graph(start=start, accepts=accepts):
-            return start in accepts
-        case _:
-            return False

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from structgen.grammars.ir import (
-    Alt,
-    ByteSet,
     Expr,
     Grammar,
-    Graph,
     Literal,
     Ref,
     Repeat,
     Rule,
-    Seq,
     Terminal,
-    Unordered,
     alt,
+    children,
+    rebuilt,
     refuse_distinct,
     seq,
-)  # fmt: skip
+    walk,
+)
 
 __all__ = ["alternatives", "import_rules", "in_turn", "mapped", "references", "repeated"]
 
@@ -58,34 +55,13 @@ def import_rules(grammar: Grammar, into: list[Rule]) -> Ref:
 
 def mapped(expr: Expr, change: Callable[[Ref], Expr]) -> Expr:
     """The expression with every reference replaced."""
-    match expr:
-        case Literal() | ByteSet() | Terminal():
-            return expr
-        case Ref():
-            return change(expr)
-        case Seq(parts):
-            return Seq(tuple(mapped(part, change) for part in parts))
-        case Alt(options):
-            return Alt(tuple(mapped(option, change) for option in options))
-        case Repeat(body, minimum, maximum):
-            return Repeat(mapped(body, change), minimum, maximum)
-        case Graph(labels=labels):
-            return replace(expr, labels=tuple(mapped(label, change) for label in labels))
-        case Unordered(members, separator, extra):
-            return Unordered(
-                tuple((mapped(body, change), needed) for body, needed in members),
-                mapped(separator, change),
-                None if extra is None else mapped(extra, change),
-            )
+    if isinstance(expr, Ref):
+        return change(expr)
+    if isinstance(expr, Terminal):
+        return expr
+    return rebuilt(expr, [mapped(part, change) for part in children(expr)])
 
 
 def references(expr: Expr) -> set[int]:
     """The rules an expression refers to."""
-    found: set[int] = set()
-
-    def note(ref: Ref) -> Expr:
-        found.add(ref.rule)
-        return ref
-
-    mapped(expr, note)
-    return found
+    return {part.rule for part in walk(expr) if isinstance(part, Ref)}

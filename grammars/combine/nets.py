@@ -6,7 +6,6 @@ a count that a product never has to follow costs nothing. Cost: the size of the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
@@ -29,6 +28,7 @@ from structgen.grammars.ir import (
     Unordered,
     refuse_distinct,
     seq,
+    walk,
 )  # fmt: skip
 
 __all__ = ["Net", "Nets"]
@@ -82,7 +82,7 @@ class Nets:
         if expr not in self._parts:
             self._parts[expr] = len(self.rules)
             self.rules.append(Rule(owner, expr))
-            self._bytes.append(_union(self._bytes[called] for called in references(expr)) | _own_bytes(expr))
+            self._bytes.append(reduce(or_, (self._bytes[called] for called in references(expr)), _own_bytes(expr)))
         return self._parts[expr]
 
     def alphabet(self, rule: int) -> int:
@@ -108,25 +108,7 @@ def _alphabets(rules: list[Rule]) -> list[int]:
 
 
 def _own_bytes(expr: Expr) -> int:
-    match expr:
-        case Literal(value):
-            return ByteSet.of(value).mask
-        case ByteSet(mask):
-            return mask
-        case Seq(parts) | Alt(parts):
-            return _union(map(_own_bytes, parts))
-        case Repeat(body) | Terminal(body):
-            return _own_bytes(body)
-        case Graph(labels=labels):
-            return _union(map(_own_bytes, labels))
-        case Unordered(members, separator, extra):
-            bodies = [body for body, _ in members] + [separator] + ([] if extra is None else [extra])
-            return _union(map(_own_bytes, bodies))
-        case Ref():
-            return 0
-
-
-def _union(masks: Iterable[int]) -> int:
+    masks = (ByteSet.of(e.value).mask if isinstance(e, Literal) else getattr(e, "mask", 0) for e in walk(expr))
     return reduce(or_, masks, 0)
 
 

@@ -23,7 +23,7 @@ from structgen.grammars.regular.dfa import Dfa, distances, explore, longest, mem
 from structgen.grammars.regular.machine import Budget
 from structgen.grammars.regular.parse import parse as parse_ecma
 from structgen.grammars.regular.python_re import parse as parse_python
-from structgen.grammars.regular.syntax import Node, assertions, char, lengths, loop
+from structgen.grammars.regular.syntax import assertions, char, lengths, loop
 from structgen.grammars.regular.terms import EVERYTHING, NOTHING, Automaton, Network, Regex, Strings, Term, regex
 
 Dialect = Literal["ecma", "python"]
@@ -86,11 +86,6 @@ class Language:
     def regex(pattern: str, dialect: Dialect = "ecma", search: bool = False) -> Language:
         """The strings a pattern matches as a whole or, with `search`, in which it is found."""
         return _regex(pattern, dialect, search)
-
-    @staticmethod
-    def of_node(node: Node) -> Language:
-        """The strings a syntax tree matches as a whole."""
-        return Language(regex(whole_text(node, search=False)))
 
     @staticmethod
     def of_automaton(dfa: Dfa) -> Language:

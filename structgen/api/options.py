@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -11,7 +10,7 @@ from typing import Any, Literal
 from typing_extensions import TypedDict
 
 from structgen.api.language import Language
-from structgen.errors import OptionError
+from structgen.errors import OptionError, suggest
 from structgen.grammars.ir import Grammar
 from structgen.grammars.json_schema.style import JsonStyle
 from structgen.grammars.lark import LarkGrammar
@@ -152,8 +151,7 @@ class Settings:
         known = [*(field.name for field in dataclasses.fields(cls) if field.name != "source"), *sources]
         for name in options:
             if name not in known:
-                near = difflib.get_close_matches(name, [*known, "model", "prompt", "stream"], n=1, cutoff=0.5)
-                hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(known)}"
+                hint = suggest(name, [*known, "model", "prompt", "stream"]) or f"; there are {', '.join(known)}"
                 raise OptionError(f"unknown option {name!r}{hint}", option=name)
         given = {name: options[name] for name in sources if options.get(name) is not None}
         return cls(**{name: value for name, value in options.items() if name not in sources}, source=given)
@@ -162,6 +160,5 @@ class Settings:
 def one_of(option: str, value: object, allowed: Sequence[str]) -> None:
     """Raise OptionError unless `value` is one of `allowed`; names the nearest."""
     if value not in allowed:
-        near = difflib.get_close_matches(str(value), allowed, n=1, cutoff=0.3)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise OptionError(f"{option} is one of {', '.join(map(repr, allowed))}, not {value!r}{hint}", option=option)
+        choices = ", ".join(map(repr, allowed))
+        raise OptionError(f"{option} is one of {choices}, not {value!r}{suggest(value, allowed)}", option=option)

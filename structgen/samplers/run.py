@@ -6,7 +6,6 @@ the costs so far.
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import time
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from structgen.errors import OptionError
+from structgen.errors import OptionError, suggest
 from structgen.protocols import Chooser, Floats
 from structgen.samplers.choosers import stream_of
 from structgen.samplers.logspace import log_sum
@@ -198,9 +197,8 @@ def mean_weight(log_weights: Sequence[float]) -> tuple[float | None, float | Non
 def method_of(name: str) -> Method:
     """The method of this name. OptionError names the nearest when there is none."""
     if name not in METHODS:
-        near = difflib.get_close_matches(str(name), METHODS, n=1, cutoff=0.4)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise OptionError(f"method is one of {', '.join(METHODS)}, not {name!r}{hint}", option="method")
+        choices = ", ".join(map(repr, METHODS))
+        raise OptionError(f"method is one of {choices}, not {name!r}{suggest(name, METHODS)}", option="method")
     function: Method = getattr(import_module(METHODS[name]), name)
     return function
 
