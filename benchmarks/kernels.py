@@ -35,11 +35,11 @@ TWINS = {  # entry, or all of a module: its slow, obvious twin and the test that
     "interning": (REFERENCE, AGAINST),
     "handles": ("NumPy", "tests/kernels/test_kernels.py"),
     "rows": ("structgen/engines/masking.py", "tests/engines/test_resident.py"),
-    "self_loops": ("tests/automata/test_walks.py", "tests/automata/test_walks.py"),
+    "self_loops": ("tests/kernels/test_self_loops.py", "tests/kernels/test_self_loops.py"),
     "survey.find_exits": ("automata/masks.py", ROWS),
     "survey.fewest_tokens": ("tests/kernels/test_kernels.py", "tests/kernels/test_kernels.py"),
     "tables": ("structgen/matcher.py", "tests/engines/test_resident.py"),
-    "trie": ("tests/automata/test_trie.py", "tests/automata/test_trie.py"),
+    "trie": ("tests/kernels/test_trie.py", "tests/kernels/test_trie.py"),
     "trie.mark_leaving": ("automata/masks.py", ROWS),
 }
 HANDLES = ("h", "trie", "words", "shares", "scratch")

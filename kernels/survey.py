@@ -15,10 +15,12 @@ from structgen.kernels.codes import UNCERTAIN
 from structgen.kernels.earley import step
 from structgen.kernels.layout import (
     ACCEPTING,
+    ARCS,
     ATTR,
     BOOL_1D,
     BRANCH,
     BYTE,
+    CHAIN,
     CHAINED,
     I16_1D,
     I32_1D,
@@ -29,6 +31,7 @@ from structgen.kernels.layout import (
     ORIGIN,
     SCANS,
     SEGMENT,
+    SET,
     U8_1D,
     In,
     Strided,
@@ -36,7 +39,7 @@ from structgen.kernels.layout import (
 )
 from structgen.kernels.walks import CONFIG, EXIT_CHILD, EXIT_DUE, EXIT_PARENT, EXIT_UNITS, enter, take
 
-ALIVE, LEAVES, MIXED, COUNTING, PAST = 1, 2, 4, 8, 16  # what `survey` notes of a configuration
+ALIVE, LEAVES, MIXED, COUNTING, PAST, BOTH = 1, 2, 4, 8, 16, 32  # what `survey` notes of a configuration
 COUNT, PHASE = 5, 6  # of a survey's path, beside the columns of walks
 
 
@@ -113,7 +116,8 @@ def split(memo, span, config, part, groups):  # type: ignore[no-untyped-def]
 @inner
 def _count(net, memo, config, known):  # type: ignore[no-untyped-def]
     """Fill row `config` of `known`: flags of the configuration, and how many repetitions were begun."""
-    count, inside, outside, flags = np.int64(0), False, memo.configs[config, ACCEPTING] != 0, np.int64(ALIVE)
+    accepting = memo.configs[config, ACCEPTING] != 0
+    count, inside, outside, flags = np.int64(0), False, False, np.int64(ALIVE)
     for k in range(memo.configs[config, SCANS], memo.configs[config + 1, SCANS]):
         if net.nodes[memo.scans[k, NODE], SEGMENT] < 0:
             outside = True
@@ -123,9 +127,26 @@ def _count(net, memo, config, known):  # type: ignore[no-untyped-def]
         count, inside = memo.scans[k, ATTR], True
     if inside:
         flags |= COUNTING
-    if memo.configs[config, ACCEPTING]:
+    if inside and outside:
+        flags |= BOTH
+    if accepting:
         flags |= LEAVES
-    known[config, 0], known[config, 1] = flags, min(count + (inside and not outside), 32_000)
+    known[config, 0], known[config, 1] = flags, min(count + (inside and not outside and not accepting), 32_000)
+
+
+@inner
+def _moves_outside(net, memo, config, byte):  # type: ignore[no-untyped-def]
+    """Whether some item of `config` that stands outside the counted part takes `byte`."""
+    word, bit = byte >> 6, np.uint64(byte & 63)
+    for k in range(memo.configs[config, SCANS], memo.configs[config + 1, SCANS]):
+        node = memo.scans[k, NODE]
+        if net.nodes[node, SEGMENT] < 0:
+            if net.nodes[node, CHAIN] == byte:
+                return True
+            for a in range(net.nodes[node, ARCS], net.nodes[node + 1, ARCS]):
+                if (net.sets[net.arcs[a, SET], word] >> bit) & np.uint64(1):
+                    return True
+    return False
 
 
 @inner
@@ -135,8 +156,9 @@ def survey(net, memo, work, radix, config, top, need, closed, exits, leaves, kno
 
     need i16 (tokens,): repetitions begun by those that are possible, others keep their value; closed bool (tokens,):
     the counted part was left. exits i64 (n, 3): inner trie nodes where the text may end, repetitions there, 1 = inside
-    the counted part or after it. leaves u8 (n,): 1 where the text may end. UNCERTAIN if items have counted differently,
-    or if there are more configurations than rows of the scratch `known` i16 (., 2), zeros. path u64 (depth + 2, 7).
+    the counted part or after it. leaves u8 (n,): 1 where the text may end. UNCERTAIN if items have counted differently
+    (from a byte on that goes on inside the counted part and after it at once, they do), or if there are more
+    configurations than rows of the scratch `known` i16 (., 2), zeros. path u64 (depth + 2, 7).
     """
     if config >= known.shape[0]:
         return np.int64(UNCERTAIN)
@@ -165,6 +187,8 @@ def survey(net, memo, work, radix, config, top, need, closed, exits, leaves, kno
         if known[after, 0] == 0:
             _count(net, memo, after, known)
         if known[after, 0] & MIXED:
+            return np.int64(UNCERTAIN)
+        if known[config, 0] & BOTH and known[after, 0] & COUNTING and _moves_outside(net, memo, config, byte):
             return np.int64(UNCERTAIN)
         if known[after, 0] & COUNTING:
             phase, count = np.int64(COUNTING), np.int64(known[after, 1])

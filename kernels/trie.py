@@ -1,6 +1,6 @@
 """From tokens sorted by their bytes to the arrays of a byte trie in depth-first order.
 
-Cost: linear in the bytes of all tokens. Reference: a dictionary of prefixes, tests/automata/test_trie.py.
+Cost: linear in the bytes of all tokens. Reference: a dictionary of prefixes, tests/kernels/test_trie.py.
 """
 
 from __future__ import annotations

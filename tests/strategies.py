@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from hypothesis import strategies as st
 
@@ -42,6 +43,14 @@ EOS = 0
 def all_texts(longest: int) -> list[bytes]:
     """Every text over the alphabet up to a length, shortest first."""
     return [bytes(t) for n in range(longest + 1) for t in itertools.product(ALPHABET, repeat=n)]
+
+
+@contextmanager
+def mostly() -> Iterator[list[bool]]:
+    """Filled with a verdict for each draw; more than half must be true, or the test has looked at next to nothing."""
+    seen: list[bool] = []
+    yield seen
+    assert sum(seen) > len(seen) / 2, f"{sum(seen)} of {len(seen)} draws"
 
 
 def leaves(rules: int) -> list[Expr]:

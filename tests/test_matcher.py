@@ -5,17 +5,12 @@ from __future__ import annotations
 import gc
 import pickle
 import random
-import sys
 import weakref
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-sys.path.insert(0, str(Path(__file__).parent))
-from strategies import EOS, VOCABULARY, grammars
 
 from structgen import matcher as module
 from structgen.batch import fill_masks
@@ -25,6 +20,7 @@ from structgen.errors import OptionError, Unsatisfiable
 from structgen.grammars.ir import ByteSet, Grammar, GrammarBuilder, Literal, Ref, Repeat, Rule, alt, seq
 from structgen.matcher import Constraint, Matcher
 from structgen.vocabulary import Vocabulary
+from tests.strategies import EOS, VOCABULARY, grammars, mostly
 
 SMALL = Vocabulary.from_bytes(VOCABULARY, eos=[EOS])
 
@@ -40,63 +36,75 @@ def compiled(grammar: Grammar) -> Constraint | None:
         return None
 
 
-@settings(max_examples=120, deadline=None)
-@given(grammars(), st.integers(0, 2**32))
-def test_laws_along_a_random_walk(grammar: Grammar, seed: int) -> None:
-    constraint = compiled(grammar)
-    if constraint is None:
-        return
-    rng, matcher, taken = random.Random(seed), constraint.matcher(), []
-    for _ in range(8):
-        allowed = bits(matcher)
-        assert allowed, "a mask is never empty before the end"
-        assert (EOS in allowed) == matcher.is_accepting()
-        assert matcher.allows(range(SMALL.size)).nonzero()[0].tolist() == allowed
-        for token in range(-1, SMALL.size + 1):  # bit set <=> accept succeeds; a refusal changes nothing
-            before, steps = matcher.state, len(matcher)
-            assert matcher.accept(token) == (token in allowed)
-            if token in allowed:
-                matcher.rollback(1)
-            assert (matcher.state, len(matcher)) == (before, steps)
-        token = rng.choice(allowed)
-        fork = matcher.fork()
-        assert matcher.accept(token)
-        taken.append(token)
-        assert len(fork) == len(matcher) - 1, "a fork is independent"
-        if token == EOS:
-            assert matcher.is_finished() and not bits(matcher) and not matcher.accept(EOS)
-            break
-    text = b"".join(VOCABULARY[t] for t in taken)
-    whole = constraint.matcher()
-    assert whole.accept_bytes(text), "the state depends on bytes, not on their split into tokens"
-    if taken[-1] != EOS:
-        assert whole.state == matcher.state
-    matcher.rollback(len(taken))
-    assert matcher.state == constraint.matcher().state
+def test_laws_along_a_random_walk() -> None:
+    with mostly() as satisfiable:
+
+        @settings(max_examples=120, deadline=None)
+        @given(grammars(), st.integers(0, 2**32))
+        def check(grammar: Grammar, seed: int) -> None:
+            constraint = compiled(grammar)
+            satisfiable.append(constraint is not None)
+            if constraint is None:
+                return
+            rng, matcher, taken = random.Random(seed), constraint.matcher(), []
+            for _ in range(8):
+                allowed = bits(matcher)
+                assert allowed, "a mask is never empty before the end"
+                assert (EOS in allowed) == matcher.is_accepting()
+                assert matcher.allows(range(SMALL.size)).nonzero()[0].tolist() == allowed
+                for token in range(-1, SMALL.size + 1):  # bit set <=> accept succeeds; a refusal changes nothing
+                    before, steps = matcher.state, len(matcher)
+                    assert matcher.accept(token) == (token in allowed)
+                    if token in allowed:
+                        matcher.rollback(1)
+                    assert (matcher.state, len(matcher)) == (before, steps)
+                token = rng.choice(allowed)
+                fork = matcher.fork()
+                assert matcher.accept(token)
+                taken.append(token)
+                assert len(fork) == len(matcher) - 1, "a fork is independent"
+                if token == EOS:
+                    assert matcher.is_finished() and not bits(matcher) and not matcher.accept(EOS)
+                    break
+            text = b"".join(VOCABULARY[t] for t in taken)
+            whole = constraint.matcher()
+            assert whole.accept_bytes(text), "the state depends on bytes, not on their split into tokens"
+            if taken[-1] != EOS:
+                assert whole.state == matcher.state
+            matcher.rollback(len(taken))
+            assert matcher.state == constraint.matcher().state
+
+        check()
 
 
-@settings(max_examples=80, deadline=None)
-@given(grammars(), st.integers(0, 2**32))
-def test_shortest_completion_and_forced_bytes(grammar: Grammar, seed: int) -> None:
-    constraint = compiled(grammar)
-    if constraint is None:
-        return
-    rng, matcher = random.Random(seed), constraint.matcher()
-    for _ in range(4):
-        forced = matcher.forced_bytes()
-        fork = matcher.fork()
-        for byte in forced:
-            live = [b for b in b"ab" if fork.fork().accept_bytes(bytes([b]))]
-            assert live == [byte] and not fork.is_accepting()
-            fork.accept_bytes(bytes([byte]))
-        fork = matcher.fork()
-        plan = fork.shortest_completion()
-        assert matcher.tokens_to_accept() == len(plan)
-        assert all(fork.accept(t) for t in plan) and fork.is_accepting()
-        choices = [t for t in bits(matcher) if t != EOS]
-        if not choices:
-            break
-        matcher.accept(rng.choice(choices))
+def test_shortest_completion_and_forced_bytes() -> None:
+    with mostly() as satisfiable:
+
+        @settings(max_examples=80, deadline=None)
+        @given(grammars(), st.integers(0, 2**32))
+        def check(grammar: Grammar, seed: int) -> None:
+            constraint = compiled(grammar)
+            satisfiable.append(constraint is not None)
+            if constraint is None:
+                return
+            rng, matcher = random.Random(seed), constraint.matcher()
+            for _ in range(4):
+                forced = matcher.forced_bytes()
+                fork = matcher.fork()
+                for byte in forced:
+                    live = [b for b in b"ab" if fork.fork().accept_bytes(bytes([b]))]
+                    assert live == [byte] and not fork.is_accepting()
+                    fork.accept_bytes(bytes([byte]))
+                fork = matcher.fork()
+                plan = fork.shortest_completion()
+                assert matcher.tokens_to_accept() == len(plan)
+                assert all(fork.accept(t) for t in plan) and fork.is_accepting()
+                choices = [t for t in bits(matcher) if t != EOS]
+                if not choices:
+                    break
+                matcher.accept(rng.choice(choices))
+
+        check()
 
 
 def nested() -> Grammar:

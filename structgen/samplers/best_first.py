@@ -134,8 +134,12 @@ def best_first(run: Run, n: int, *, limit: int = 100_000, batch: int = 1) -> Sam
                     met.look(path, row)
                 queue.put(path, Events.of(row, first))
             waiting = []
-    log_rest = max([queue.log_bound, *(path.log_prob for path, _ in waiting)])
-    return _result(run, met.paths, n, log_rest, cut=cut and proven < n, limited=visited >= limit)
+    return _result(run, met.paths, n, _log_rest(queue, waiting), cut=cut and proven < n, limited=visited >= limit)
+
+
+def _log_rest(queue: Queue, waiting: Sequence[tuple[Path, int]]) -> float:
+    """The highest log p of any output not proven yet; what was taken off but never read counts."""
+    return max([queue.log_bound, *(path.log_prob for path, _ in waiting)])
 
 
 class _Best:

@@ -17,9 +17,14 @@ exchanged, as g and m at shared prefixes are the same for both.
     priority    exp(H(u)) - 1, H the entropy of the masked row: where there was a choice; one step in 100 is a restart
 
 pi is stationary for each, and every kernel has a part of pi in it: K(x, .) >= delta Z pi, as Q(x -> y) is at least
-delta q(y) and q / pi = Z / W >= Z. Hence TV_k <= (1 - delta Z)^k from any start, with delta = 1, 1 / T, 1 / 100 of each
-cut; Z >= M, the probability of all outputs met so far, makes it a certificate (`tv_bound`), a loose one for large
-languages. Potentials Phi multiply p(w bottom) and W; W is not bounded by one then, and there is no certificate.
+delta q(y) and q / pi = Z / W >= Z, with delta = 1, 1 / T, 1 / 100 of each cut. So has the start, a masked draw that did
+not die: mu >= q >= Z pi. With mu = Z pi + (1 - Z) r, and as K leaves pi as it is, mu K^k - pi = (1 - Z) (r - pi) K^k;
+K shrinks the difference of two laws by 1 - delta Z (Doeblin). Hence
+
+    TV_k <= (1 - delta Z)^k (1 - Z)
+
+Z >= M, the probability of all outputs met so far, makes it a certificate, a loose one for large languages. Potentials
+Phi multiply p(w bottom) and W; W is not bounded by one then, and there is no certificate.
 
 A proposal that dies is a rejected one. The first state is a masked draw that did not die.
 
@@ -46,7 +51,7 @@ from structgen.samplers.run import Run, mean_weight
 from structgen.samplers.weights import Row
 from structgen.vocabulary import Vocabulary
 
-__all__ = ["CUTS", "RESTARTS", "Chain", "Chains", "Trace", "mcmc"]
+__all__ = ["CUTS", "RESTARTS", "Chain", "Chains", "Trace", "certificate", "mcmc"]
 
 CUTS = ("restart", "uniform", "priority")
 RESTARTS = 0.01  # of the steps of "priority": pos(0) > 0 whatever the first row looks like
@@ -127,6 +132,13 @@ def log_acceptance(cut: str, x: Trace, y: Trace) -> float:
         return 0.0
     log_g = np.log(cut_weights(cut, x).sum()) - np.log(cut_weights(cut, y).sum())
     return min(0.0, float(log_g) + y.log_weight - x.log_weight)
+
+
+def certificate(cut: str, max_tokens: int, steps: int, log_lower: float) -> float:
+    """Bound on the total variation between pi and the law of a chain after `steps` steps, from log M <= log Z."""
+    delta = {"restart": 1.0, "uniform": 1 / max_tokens, "priority": RESTARTS}[cut]
+    lower = min(float(np.exp(log_lower)), 1.0)
+    return float((1 - delta * lower) ** steps * (1 - lower))
 
 
 @dataclass(slots=True)
@@ -264,14 +276,13 @@ def _result(run: Run, walk: Chains, outputs: Sequence[Trace], n: int, done: int,
     """With M, the bounds it certifies, and what the proposals say of Z where they are independent."""
     root = walk.states()[0].log_m[0]
     lower = min(log_sum(list(walk.seen.values())), root)
-    share = {"restart": 1.0, "uniform": 1 / run.problem.max_tokens, "priority": RESTARTS}[walk.cut]
     bounded = not run.problem.law.potentials
     known: dict[str, Any] = {"status": "complete", "evidence_bounds": (lower, root) if bounded else None}
     if len(outputs) < n or done < steps:
         known |= {"status": "budget", "note": f"{done} of {steps} steps were made before the budget was spent"}
     else:
         if bounded:
-            known["tv_bound"] = float(np.exp(steps * np.log1p(-min(share * np.exp(lower), 1 - 1e-16))))
+            known["tv_bound"] = certificate(walk.cut, run.problem.max_tokens, steps, lower)
         if walk.cut == "restart":
             known["log_evidence"], known["evidence_error"] = mean_weight(walk.log_weights)
     return run.result("mcmc", [trace.sample(run.problem.vocabulary) for trace in outputs], **known)

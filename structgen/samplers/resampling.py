@@ -5,6 +5,9 @@
     systematic    the same uniform number in every stratum
     residual      floor(k w_i) copies for certain, the rest multinomial (Liu and Chen 1998)
 
+All but multinomial draw in an order that goes with the places of the weights (certain copies first, the last stratum
+last), so what they drew is shuffled: then every place among the k has the same law.
+
 Douc, Cappe and Moulines (2005) compare them. Each draw is a discrete choice (systematic: of the piece of [0, 1/k) on
 which the counts are constant), so tests can enumerate all of them. Cost O(N + k), systematic O(N log N).
 """
@@ -25,13 +28,17 @@ Places = NDArray[np.int64]
 
 
 def resample(log_weights: Floats, k: int, chooser: Chooser, scheme: str = "stratified") -> Places:
-    """(k,) indices into the weights. OptionError for an unknown scheme, ValueError when all weights are zero."""
+    """(k,) indices into the weights, in random order: every place has the law of one draw by weight.
+
+    Raises OptionError for an unknown scheme, ValueError when all weights are zero.
+    """
     check_scheme(scheme)
     highest = log_weights.max(initial=-np.inf)
     if highest == -np.inf:
         raise ValueError("all weights are zero: there is nothing to resample")
     weights = np.exp(log_weights - highest)
-    return SCHEMES[scheme](weights / weights.sum(), k, chooser)
+    drawn = SCHEMES[scheme](weights / weights.sum(), k, chooser)
+    return drawn if scheme == "multinomial" else _shuffled(drawn, chooser)
 
 
 def check_scheme(scheme: str) -> None:
@@ -84,6 +91,10 @@ SCHEMES: dict[str, Callable[[Floats, int, Chooser], Places]] = {
     "systematic": systematic,
     "residual": residual,
 }
+
+
+def _shuffled(drawn: Places, chooser: Chooser) -> Places:
+    return drawn[list(chooser.order(np.zeros(drawn.size)))]
 
 
 def _cumulative(weights: Floats) -> Floats:

@@ -14,7 +14,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from structgen.samplers.choosers import RandomChooser
+from structgen.protocols import Chooser
+from structgen.samplers.choosers import stream_of
 from structgen.samplers.law import TargetLaw
 from structgen.samplers.logspace import effective_size
 from structgen.samplers.resampling import resample
@@ -189,14 +190,10 @@ class SampleSet:
         """k samples by weight, with replacement."""
         return self.resample(k, seed, scheme="multinomial")
 
-    def resample(self, k: int, seed: int = 0, scheme: str = "stratified") -> list[Sample]:
-        """k samples by weight under a scheme of `resampling`, in random order for all but "multinomial"."""
+    def resample(self, k: int, seed: int | Chooser = 0, scheme: str = "stratified") -> list[Sample]:
+        """k samples by weight under a scheme of `resampling`, in random order."""
         self.probabilities()
-        chooser = RandomChooser(seed)
-        places = resample(self.log_weights, k, chooser, scheme)
-        if scheme != "multinomial":
-            chooser.generator.shuffle(places)
-        return [self.samples[place] for place in places]
+        return [self.samples[place] for place in resample(self.log_weights, k, stream_of(seed), scheme)]
 
     def posterior(self, key: Callable[[Sample], Hashable] | None = None) -> list[tuple[Any, float]]:
         """(key of the samples, probability), likeliest first; the key is the text's bytes if not given."""

@@ -61,13 +61,13 @@ def smc(
     step = proposal_of(proposal, run.problem, awrs or AWRS())
     if run.budget.attempts is not None and run.budget.attempts < n:
         return run.result("smc", [], status="budget", note=f"{n} particles are more than the budget of attempts")
-    particles = Particles(run, n, twist or _potentials)
+    particles, resampler = Particles(run, n, twist or _potentials), run.chooser(n)
     while particles.live:
         if run.spent():
             return run.result("smc", [], status="budget", note="the run was not finished: it has no samples")
         particles.advance(step)
         if particles.live and -np.inf < particles.log_mean and particles.ess < ess_threshold * n:
-            particles.resample(resampling, run.chooser(n))
+            particles.resample(resampling, resampler)
     return particles.result()
 
 

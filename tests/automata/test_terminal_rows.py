@@ -14,9 +14,9 @@ from structgen.automata.network import build_network
 from structgen.automata.policy import WalkPolicy
 from structgen.automata.terminals import registry
 from structgen.automata.terminals.registry import TerminalRegistry, registry_of
-from structgen.automata.terminals.terminal import AWAKE
+from structgen.automata.terminals.terminal import AWAKE, SurveyedTerminal
 from structgen.automata.trie import build_trie
-from structgen.grammars.ir import ByteSet, Grammar, Literal, Repeat, Rule, Seq, Terminal, alt, seq
+from structgen.grammars.ir import ByteSet, Expr, Grammar, Literal, Repeat, Rule, Seq, Terminal, alt, seq
 from structgen.grammars.json_schema import JsonStyle, compile_schema
 from structgen.kernels.layout import START
 
@@ -123,13 +123,29 @@ def test_terminals_go_with_the_last_grammar_that_uses_them(monkeypatch: pytest.M
     assert all(one.automaton is one.automaton for one in used)
 
 
-def test_an_ambiguous_count_is_walked() -> None:
-    unit = alt(Literal(b"x"), Literal(b"xx"))
-    grammar = Grammar((Rule("r", Terminal(seq(Repeat(unit, 2, 5), Literal(b'"')))),))
+@pytest.mark.parametrize(
+    ("unit", "end", "ambiguous"),
+    [
+        (alt(Literal(b"x"), Literal(b"xx")), b'"', True),  # counted in two ways
+        (alt(Literal(b"x"), Literal(b"ab")), b"x", True),  # the last unit or what follows
+        (alt(Literal(b"x"), Literal(b"ab")), b'"', False),
+    ],
+)
+def test_an_ambiguous_count_is_walked(unit: Expr, end: bytes, ambiguous: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    bounded, learnt = SurveyedTerminal.bounded, []
+
+    def noted(terminal: SurveyedTerminal, node: int, count: int, low: int, high: int, learn: bool) -> object:
+        row = bounded(terminal, node, count, low, high, learn)
+        learnt.extend([row is not None] * learn)
+        return row
+
+    monkeypatch.setattr(SurveyedTerminal, "bounded", noted)
+    grammar = Grammar((Rule("r", Terminal(seq(Repeat(unit, 2, 5), Literal(end)))),))
     automaton = Configurations(build_network(grammar))
     table = MaskTable(automaton, TRIE, (0,), check=True, policy=LEARN)
     for count in range(11):
         table.row(automaton.advance(START, b"x" * count))
+    assert learnt and (False in learnt) == ambiguous
 
 
 def test_rows_found_by_other_grammars_since() -> None:

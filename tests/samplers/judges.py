@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,12 @@ from hypothesis import settings
 
 from structgen.samplers import mcmc
 from structgen.samplers.attempts import Attempt, Attempts
-from structgen.samplers.choosers import every_outcome
+from structgen.samplers.choosers import ExhaustiveChooser, every_outcome
 from structgen.samplers.exact import Exact, enumerate_outputs, total_variation
 from structgen.samplers.fixtures import FIXTURES, finite_language, vocabulary_of
 from structgen.samplers.models import TableModel
 from structgen.samplers.problem import Problem
+from structgen.samplers.result import Sample, SampleSet
 from structgen.samplers.row_memory import RowMemory
 from structgen.samplers.run import Run, sample
 from structgen.samplers.trie import Trie
@@ -42,6 +44,22 @@ def small_problem(max_tokens: int = 4) -> Problem:
     """Five token sequences, unlike masses: small enough to go through every outcome of a whole run."""
     vocabulary = vocabulary_of("a", "b")
     return Problem(TableModel.sine(vocabulary, 1.5), finite_language(vocabulary, ["a", "ab", "bb", "bab"]), max_tokens)
+
+
+def three_outputs() -> Problem:
+    """Two steps, masses that differ, and a draw that dies: small enough for three draws, resampled."""
+    vocabulary = vocabulary_of("a", "b")
+    rows = np.log(np.array([[0.5, 0.3, 0.2], [0.3, 0.1, 0.6]]))
+    model = TableModel(vocabulary, lambda u: rows[min(len(u), 1)])
+    return Problem(model, finite_language(vocabulary, ["a", "b", "ba"]), 3)
+
+
+def unequal_weights() -> SampleSet:
+    """Three masked draws, one of them with most of the weight."""
+    drawn = sample(three_outputs(), 3, "masked")
+    samples = [replace(drawn.samples[0], token_ids=(place,), log_weight=float(np.log(w))) for place, w in
+               enumerate((0.2, 0.7, 0.1))]  # fmt: skip
+    return replace(drawn, samples=tuple(samples))
 
 
 def dying() -> Problem:
@@ -65,6 +83,21 @@ def expectations(problem: Problem, method: str, n: int, **options: Any) -> tuple
             weight = float(np.exp(drawn.log_weight)) / max(len(result.samples), 1)
             by_output[drawn.token_ids] = by_output.get(drawn.token_ids, 0.0) + probability * weight
     return by_output, evidence, total
+
+
+def check_places(experiment: Callable[[ExhaustiveChooser], Sequence[Sample]]) -> None:
+    """E[W 1{w}] is the same for every place among the draws, over every outcome, given that there is such a draw."""
+    weight: dict[tuple[int, Any], float] = {}
+    there: dict[int, float] = {}
+    for probability, samples in every_outcome(experiment):
+        for place, drawn in enumerate(samples):
+            there[place] = there.get(place, 0.0) + probability
+            key = place, drawn.token_ids
+            weight[key] = weight.get(key, 0.0) + probability * float(np.exp(drawn.log_weight))
+    assert len(there) > 1 and there[0] > 0.5
+    for w in {w for _, w in weight}:
+        shares = [weight.get((place, w), 0.0) / there[place] for place in sorted(there)]
+        np.testing.assert_allclose(shares, shares[0], rtol=1e-9, err_msg=str(w))
 
 
 def fit_p_value(exact: Exact, token_ids: Sequence[tuple[int, ...]]) -> float:

@@ -6,16 +6,31 @@ with it. A judge that no mutant can fail would test nothing.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from structgen.errors import StructgenError
-from structgen.samplers import attempts, beam, best_first, canonical, law, mcmc, problem, run, trie, weights
-from structgen.samplers.exact import enumerate_outputs
+from structgen.samplers import (
+    attempts,
+    beam,
+    best_first,
+    canonical,
+    choosers,
+    law,
+    mcmc,
+    problem,
+    resampling,
+    run,
+    trie,
+    weights,
+)
+from structgen.samplers.choosers import every_outcome
+from structgen.samplers.exact import enumerate_outputs, total_variation
 from structgen.samplers.fixtures import finite_language, vocabulary_of
 from structgen.samplers.law import TargetLaw
 from structgen.samplers.models import TableModel
@@ -27,16 +42,19 @@ from tests.samplers.judges import (
     check_attempt_order,
     check_fit,
     check_kernel,
+    check_places,
     check_trie_weights,
     check_weighted,
     dying,
     fixture,
     small_problem,
+    unequal_weights,
     warmed,
 )
 from tests.samplers.test_canonical import letters_but, problem_of
 
 Patch = Callable[[pytest.MonkeyPatch], None]
+TAIL = np.log(np.array([0.05, 0.5, 0.3, 0.15]))
 
 
 def masked_small() -> None:
@@ -535,6 +553,80 @@ def end_in_any_spelling(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(canonical.CanonicalMatcher, "is_accepting", lambda self: self.inner.is_accepting())
 
 
+def order_of_the_tail() -> None:
+    """Draws without replacement by Gumbel keys alone: the rounds of draws with replacement do not hide them."""
+    expected = {result: p for p, result in every_outcome(lambda c: tuple(c.order(TAIL)))}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(choosers, "_ROUNDS", 0)
+        chooser = choosers.RandomChooser(5)
+        drawn = Counter(tuple(chooser.order(TAIL)) for _ in range(20_000))
+    for order, p in expected.items():
+        assert abs(drawn[order] - 20_000 * p) < 6 * np.sqrt(20_000 * p * (1 - p)) + 6
+
+
+def places_of_a_resampled_set() -> None:
+    drawn = unequal_weights()
+    for scheme in ("stratified", "systematic", "residual"):
+        check_places(lambda chooser, scheme=scheme: drawn.resample(3, chooser, scheme))
+
+
+def searches_cut_short() -> None:
+    """Whatever a search did not return is at most as likely as it says."""
+    for name in ("T1", "T2", "T3"):
+        problem_, exact = fixture(name)
+        for budget in range(1, 30):
+            found = sample(problem_, 3, "best_first", batch=4, limit=budget)
+            returned = {s.token_ids for s in found.samples}
+            rest = [p for w, p in zip(exact.outputs, exact.log_prob, strict=True) if w not in returned]
+            assert found.log_rest is not None and max(rest, default=-np.inf) <= found.log_rest + 1e-12
+
+
+def chains_as_near_as_certified() -> None:
+    """The law after k steps, exactly, against the bound; Z is known here, so the bound is as tight as it gets."""
+    for problem_ in (fixture("T3")[0], slow_to_restart()):
+        exact = enumerate_outputs(problem_)
+        for cut in mcmc.CUTS:
+            k, law_ = check_kernel(problem_, cut, exact), exact.masked / exact.masked.sum()
+            for steps in range(8):
+                bound = mcmc.certificate(cut, problem_.max_tokens, steps, exact.log_evidence)
+                assert total_variation(law_, exact.target) <= bound + 1e-12, (cut, steps)
+                law_ = law_ @ k
+
+
+def slow_to_restart() -> Problem:
+    """Long outputs that differ at the first token, where a uniform cut is rare; "a" is drawn far too often."""
+    vocabulary = vocabulary_of("a", "b")
+    rows = np.log(np.array([[0.5, 0.5 - 1e-9, 1e-9], [0.5, 0.4999, 0.0001]]))
+    model = TableModel(vocabulary, lambda u: rows[1] if u[:1] == (0,) or not u else np.log([0.0005, 0.999, 0.0005]))
+    return Problem(model, finite_language(vocabulary, ["aaaaaa", "bbbbbb"]), 7)
+
+
+def uniform_tail_keys(patch: pytest.MonkeyPatch) -> None:
+    """Uniform numbers where exponential ones belong."""
+    order = choosers.RandomChooser.order
+
+    def mutant(self: Any, log_weights: Any) -> Any:
+        generator = self.generator
+        self.generator = SimpleNamespace(random=generator.random, standard_exponential=generator.random)
+        yield from order(self, log_weights)
+        self.generator = generator
+
+    patch.setattr(choosers.RandomChooser, "order", mutant)
+
+
+def unshuffled(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(resampling, "_shuffled", lambda drawn, chooser: drawn)
+
+
+def forget_what_waits(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(best_first, "_log_rest", lambda queue, waiting: queue.log_bound)
+
+
+def every_cut_a_restart(patch: pytest.MonkeyPatch) -> None:
+    certificate = mcmc.certificate
+    patch.setattr(mcmc, "certificate", lambda cut, *rest: certificate("restart", *rest))
+
+
 MUTANTS: list[tuple[Patch, Callable[[], None]]] = [
     (forget_last_mass, masked_small),
     (weigh_by_q, masked_small),
@@ -575,6 +667,10 @@ MUTANTS: list[tuple[Patch, Callable[[], None]]] = [
     (end_in_any_spelling, canonical_language),
     (beam_forgets_the_beaten, narrow_beams),
     (search_the_masked_law, likeliest_first),
+    (uniform_tail_keys, order_of_the_tail),
+    (unshuffled, places_of_a_resampled_set),
+    (forget_what_waits, searches_cut_short),
+    (every_cut_a_restart, chains_as_near_as_certified),
 ]
 
 
