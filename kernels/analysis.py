@@ -1,4 +1,4 @@
-"""What a rule network can do at least: fewest bytes from every node to the end of its rule, by a fixpoint.
+"""Fewest bytes from every node of a rule network to the end of its rule, by a fixpoint (Knuth 1977).
 
 A node whose figure stays FAR cannot finish; its edges are removed, so that no mask ever leads into a dead end.
 Cost: passes over all edges, nodes after their successors, until nothing changes that was read before it changed: two or

@@ -1,4 +1,4 @@
-"""From the draft of a network to its final arrays: sorted by source, measured, and without what cannot finish.
+"""From the draft of a network to its final arrays: sorted by source, measured, unproductive nodes removed.
 
 Cost: linear in nodes and edges, but for the measuring (kernels/analysis.py). Reference: automata/reference.py, which
 removes unproductive rules from a plain list of productions.

@@ -1,7 +1,8 @@
-"""Who called a rule where.
+"""The return addresses of an Earley item set: which item waits for which rule.
 
-Callers of a configuration are sorted by rule. A tail call hands down the callers of its own rule (Leo 1991), so closing
-a right recursion of depth d costs O(1), not O(d).
+The rows of one set are sorted by the rule they wait for, so that completing a rule scans one run of rows. An item whose
+rule ends right after its call (a tail call) is not recorded itself; the addresses *it* would return to are copied
+instead (Leo 1991): closing a right recursion of depth d costs O(1), not O(d).
 """
 
 from __future__ import annotations

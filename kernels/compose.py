@@ -1,10 +1,10 @@
-"""A mask row put together in one call, from terminal rows that are known.
+"""The mask row of a state composed in one call, where the terminal rows of all its groups are known.
 
-An item set is a disjunction: its mask is the union of the rows of its parts. The items of one terminal are a
-part whose row is known; tokens that leave the expression, and the items of no expression, are walked in the context.
+An item set is a disjunction: its mask is the union of the masks of its groups. A group is the items of one terminal,
+whose row is known; tokens that leave the terminal, and items of no terminal, are walked in the context.
 
-Cost: a comparison per item and record, an OR of the row per part, and the walks. Twin: MaskTable._together, which also
-learns what is not known. Receipt: docs/adr/0017, mean per token as a ratio to llguidance 0.49 -> 0.43.
+Cost: a comparison per item and record, an OR of the row per group, and the walks. Twin: MaskTable._compose_slowly,
+which also learns what is not known. Receipt: docs/adr/0017, mean per token as a ratio to llguidance 0.49 -> 0.43.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ REST = -1  # the group of items that are walked
 
 
 @inlined
-def _bounded(shares, span, records, r, attr):  # type: ignore[no-untyped-def]
+def _bounded(tables, span, records, r, attr):  # type: ignore[no-untyped-def]
     """The record of an item of a counted expression, from record r on; or -1."""
-    low, high = shares.spans[span, SPAN_LOW], shares.spans[span, SPAN_HIGH]
+    low, high = tables.spans[span, SPAN_LOW], tables.spans[span, SPAN_HIGH]
     while r >= 0:
         most = records[r, MOST]
         left = most if high < 0 else min(high - attr, most)
@@ -82,13 +82,13 @@ def _exact(memo, scratch, records, r, first, n, group, base):  # type: ignore[no
 
 
 @allocating
-def _records(shares, span):  # type: ignore[no-untyped-def]
-    table = shares.table[span]
-    return longs_at(shares.tables[table, RECORDS_AT], shares.tables[table, N_RECORDS], RECORD)
+def _records(tables, span):  # type: ignore[no-untyped-def]
+    table = tables.table[span]
+    return longs_at(tables.tables[table, RECORDS_AT], tables.tables[table, N_RECORDS], RECORD)
 
 
 @inlined
-def _choose(memo, shares, scratch, config, n, found):  # type: ignore[no-untyped-def]
+def _choose(memo, tables, scratch, config, n, found):  # type: ignore[no-untyped-def]
     """Write the record of each item, once per row and group; how many items are left to be walked, or NO_ROW."""
     first, rest = memo.configs[config, SCANS], np.int64(0)
     for i in range(n):
@@ -98,27 +98,27 @@ def _choose(memo, shares, scratch, config, n, found):  # type: ignore[no-untyped
             rest += 1
             continue
         span, node, again = scratch.groups[group, 0], memo.scans[first + i, NODE], False
-        sort, base = shares.spans[span, SPAN_SORT], shares.spans[span, SPAN_FIRST]
+        sort, base = tables.spans[span, SPAN_SORT], tables.spans[span, SPAN_FIRST]
         for j in range(i):
             again |= sort == EXACT and scratch.part[j] == group
-        number = shares.equivalent[node] if sort == EQUIVALENT else node - base
+        number = tables.equivalent[node] if sort == EQUIVALENT else node - base
         if again or number < 0:
             continue
-        table = shares.table[span]
-        if number >= shares.tables[table, N_HEADS]:
+        table = tables.table[span]
+        if number >= tables.tables[table, N_HEADS]:
             return np.int64(NO_ROW)
-        r = np.int64(ints_at(shares.tables[table, HEADS_AT], shares.tables[table, N_HEADS])[number])
-        if r >= shares.tables[table, N_RECORDS]:  # the index has grown, the table tells where it was
+        r = np.int64(ints_at(tables.tables[table, HEADS_AT], tables.tables[table, N_HEADS])[number])
+        if r >= tables.tables[table, N_RECORDS]:  # the index has grown, the table tells where it was
             return np.int64(NO_ROW)
         if sort == EXACT:
-            r = _exact(memo, scratch, _records(shares, span), r, first, n, group, base)
+            r = _exact(memo, scratch, _records(tables, span), r, first, n, group, base)
         elif sort == BOUNDED:
-            r = _bounded(shares, span, _records(shares, span), r, memo.scans[first + i, ATTR])
+            r = _bounded(tables, span, _records(tables, span), r, memo.scans[first + i, ATTR])
         if r < 0:
             return np.int64(NO_ROW)
         found -= scratch.groups[group, 2] > 0
         scratch.groups[group, 2] = 0  # its row is found
-        if _records(shares, span)[r, ROW_AT] == 0:  # of an EXACT group
+        if _records(tables, span)[r, ROW_AT] == 0:  # of an EXACT group
             for j in range(i, n):
                 if scratch.part[j] == group:
                     scratch.part[j] = REST
@@ -132,17 +132,17 @@ def _choose(memo, shares, scratch, config, n, found):  # type: ignore[no-untyped
 
 
 @inlined
-def _add(net, memo, work, radix, shares, scratch, cut, config, i, row):  # type: ignore[no-untyped-def]
+def _add(net, memo, work, radix, tables, scratch, cut, config, i, row):  # type: ignore[no-untyped-def]
     """Walk in this context the tokens that leave the expression of item i; nodes visited, or GROW / CROWDED."""
     r, group = scratch.chosen[i], scratch.part[i]
-    records, part = _records(shares, scratch.groups[group, 0]), scratch.part
+    records, part = _records(tables, scratch.groups[group, 0]), scratch.part
     if records[r, LEAVING_AT]:
         leaving = radix_at(records[r, LEAVING_AT])
         return fill_row(net, memo, work, leaving, config, part, group, row, scratch, 0, scratch.no_cut, ENDLESS)
     if records[r, FIRST_AT] == 0:
         return np.int64(0)
     origin = memo.scans[memo.configs[config, SCANS] + i, ORIGIN]
-    after = arrive(net, memo, work, shares.spans[scratch.groups[group, 0], SPAN_AFTER], origin)
+    after = arrive(net, memo, work, tables.spans[scratch.groups[group, 0], SPAN_AFTER], origin)
     if after < 0:
         return after
     first = longs_at(records[r, FIRST_AT], 1, 257)[0]
@@ -161,19 +161,19 @@ def _walked(cut, found):  # type: ignore[no-untyped-def]
 
 
 @inner
-def compose(net, memo, work, radix, shares, scratch, cut, config, row):  # type: ignore[no-untyped-def]
+def compose(net, memo, work, radix, tables, scratch, cut, config, row):  # type: ignore[no-untyped-def]
     """Write the mask of `config` into u32 `row`; trie nodes visited, NO_ROW, or GROW / CROWDED (call again)."""
     n = memo.configs[config + 1, SCANS] - memo.configs[config, SCANS]
     if n > scratch.part.shape[0]:
         return np.int64(NO_ROW)
     part = scratch.part
-    found = split(memo, shares.span, config, part, scratch.groups)
+    found = split(memo, tables.span, config, part, scratch.groups)
     if found == 0:
         row[:] = 0
         return _walked(
             cut, fill_row(net, memo, work, radix, config, part, np.int64(ALL), row, scratch, 0, cut, ENDLESS)
         )
-    rest = _choose(memo, shares, scratch, config, n, found)
+    rest = _choose(memo, tables, scratch, config, n, found)
     if rest == NO_ROW:
         return rest
     if rest == n:
@@ -182,7 +182,7 @@ def compose(net, memo, work, radix, shares, scratch, cut, config, row):  # type:
     for i in range(n):
         if scratch.chosen[i] < 0:
             continue
-        records = _records(shares, scratch.groups[part[i], 0])
+        records = _records(tables, scratch.groups[part[i], 0])
         local = words_at(records[scratch.chosen[i], ROW_AT], row.shape[0])
         if begun:
             for k in range(row.shape[0]):
@@ -191,7 +191,7 @@ def compose(net, memo, work, radix, shares, scratch, cut, config, row):  # type:
             for k in range(row.shape[0]):
                 row[k] = local[k]
             begun = True
-        walked = _walked(cut, _add(net, memo, work, radix, shares, scratch, cut, config, i, row))
+        walked = _walked(cut, _add(net, memo, work, radix, tables, scratch, cut, config, i, row))
         if walked < 0:
             return walked
         visited += walked

@@ -1,4 +1,4 @@
-"""A network while it grows: tables that the operations of a program (emission.py) append to, and their sorting.
+"""A rule network under construction: append-only tables that the operations of a program (emission.py) fill.
 
 Cost: constant per node or edge; a byte set is looked up in a hash table, so that equal ones share a number.
 """
@@ -15,7 +15,9 @@ from structgen.kernels.arrays import filled_longs
 from structgen.kernels.hashing import next_slot, slot, spread
 from structgen.kernels.layout import SPAN_AFTER, SPAN_END, SPAN_FIRST, SPAN_HIGH, SPAN_KEY, SPAN_LOW, SPAN_SORT
 
+# Slots of Draft.counts: how many rows of each table are in use.
 D_NODES, D_ARCS, D_CALLS, D_SILENT, D_SETS, D_SEGMENTS, D_MEMBERS, D_SPANS, D_SOLID, D_BROAD, D_STEPS = range(11)
+# Columns of Draft.segments: one counted or unordered part each.
 G_SORT, G_MINIMUM, G_ENTER, G_BODY, G_LEAVE, G_MOST, G_EXTRA, G_SEPARATOR, G_MEMBERS, G_BROAD = range(10)
 
 

@@ -18,7 +18,7 @@ from structgen.kernels import registers as _registers
 from structgen.kernels import survey as _masks
 from structgen.kernels import walks as _walks
 from structgen.kernels._jit import MASKS
-from structgen.kernels.handles import automaton, radix_of, scratch_of, shares_of, words_of
+from structgen.kernels.handles import automaton, radix_of, scratch_of, tables_of, words_of
 from structgen.kernels.layout import (
     BOOL_1D,
     I16_1D,
@@ -172,6 +172,6 @@ def fill_below(
 
 
 @MASKS.entry
-def compose(h: Handle, trie: Handle, shares: Handle, scratch: Handle, cut: I64_2D, config: int, row: U32_1D) -> Any:
+def compose(h: Handle, trie: Handle, tables: Handle, scratch: Handle, cut: I64_2D, config: int, row: U32_1D) -> Any:
     net, memo, work = automaton(h)
-    return _composed(net, memo, work, radix_of(trie), shares_of(shares), scratch_of(scratch), cut, config, row)
+    return _composed(net, memo, work, radix_of(trie), tables_of(tables), scratch_of(scratch), cut, config, row)

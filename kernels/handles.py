@@ -68,7 +68,7 @@ if DISABLED:
         """Radix of a handle."""
         return h[0]
 
-    words_of = shares_of = scratch_of = radix_of
+    words_of = tables_of = scratch_of = radix_of
 
     def longs_at(address: Any, rows: Any, columns: Any) -> Any:
         """An i64 array by its address."""
@@ -101,7 +101,7 @@ else:
 
     _network, _memo, _work = _views(OF_AUTOMATON)
     _tables, _states, _lexed = _views(OF_LEXED)
-    radix_of, words_of, shares_of, scratch_of = map(view, (Radix, Words, TerminalTables, Scratch))
+    radix_of, words_of, tables_of, scratch_of = map(view, (Radix, Words, TerminalTables, Scratch))
 
     @inlined
     def automaton(h):  # type: ignore[no-untyped-def]

@@ -1,4 +1,4 @@
-"""What a keyword's function may look at: the schema the keyword stands in, its subschemas, and what references name."""
+"""The context of one keyword: the schema around it, its subschemas, and what references in it name."""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""What the caller names as a model -> an engine: a transformers model, a folder, a .gguf file, the name of a model that
-a Python package carries, an engine, or None for the bundled nano.
+"""The `model` argument of `generate` -> an engine.
+
+A transformers model, a folder, a .gguf file, the name of a model that a Python package carries, an engine, or None for
+the bundled nano.
 
 Engines are kept: per model object for as long as it lives, for the last few paths, and nano for the process.
 """

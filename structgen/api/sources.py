@@ -1,4 +1,4 @@
-"""What a caller names as constraint -> grammar IR and a reader of the finished text.
+"""The arguments of `compile` that name a constraint -> grammar IR and a reader of the finished text.
 
 Exactly one of: `schema` (types.py says what), `regex` (the whole output matches it, as `re.fullmatch` says), `choices`
 (one of these strings), `gbnf` and `ebnf` (grammars as llama.cpp and xgrammar write them), `lark` (text or LarkGrammar),

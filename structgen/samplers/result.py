@@ -61,7 +61,7 @@ class Sample:
 
 @dataclass(slots=True)
 class Stats:
-    """What it cost.
+    """Costs of a run.
 
     field               counts
     prefixes_scored     prefixes whose logits were computed; many share a model call

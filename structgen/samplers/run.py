@@ -72,7 +72,7 @@ class Budget:
 
 
 class Run:
-    """One call of `sample` while it runs."""
+    """The state of one `sample` call: its budget, its costs so far, its random streams."""
 
     def __init__(self, problem: Problem, budget: Budget | None = None, seed: int | Chooser = 0) -> None:
         self.problem, self.budget, self.stats = problem, budget or Budget(), Stats()
