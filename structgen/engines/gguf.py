@@ -18,6 +18,7 @@ import tempfile
 import time
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from structgen.disk_cache import cache_root
 from structgen.engines.loading import load_model, load_tokenizer, quietly
@@ -53,18 +54,20 @@ def converted(path: str | os.PathLike[str]) -> Path:
 def _convert(source: Path, folder: Path) -> None:
     """Make the folder: whole or not at all, and by whoever is first where processes start together."""
     import torch
-    from transformers import GgufConfig
+    import transformers
 
     started = time.perf_counter()
     sys.stderr.write(f"structgen: converting {source.name}, once on this machine ... ")
     sys.stderr.flush()
     at = {"gguf_file": source.name, "local_files_only": True}
+    plain: dict[str, Any] = {}
+    if hasattr(transformers, "GgufConfig"):  # releases before it dequantise always
+        plain["quantization_config"] = transformers.GgufConfig(dequantize=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         try:
-            config = GgufConfig(dequantize=True)
             with contextlib.redirect_stderr(io.StringIO()):  # a bar of the conversion that no setting turns off
-                model = load_model(source.parent, quantization_config=config, dtype=torch.bfloat16, **at)
+                model = load_model(source.parent, dtype=torch.bfloat16, **at, **plain)
             model.config.__dict__.pop("quantization_config", None)  # the weights are plain now
             with quietly():
                 model.save_pretrained(temporary)
