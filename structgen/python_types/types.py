@@ -73,4 +73,4 @@ def _schema_target(schema: Mapping[str, Any] | bool, registry: Any) -> Target:
             raise InvariantError("generated text satisfies the schema", f"{fault}: {text[:200]}")
         return json.loads(text)
 
-    return Target(schema, read, "JSON Schema", is_type=False)
+    return Target(schema, read, "JSON Schema", is_type=False, source=schema, registry=registry)
