@@ -14,6 +14,7 @@ from structgen._version import VERSION as _VERSION
 
 if TYPE_CHECKING:
     from structgen.api.compile import compile
+    from structgen.api.describe import describe
     from structgen.api.generate import agenerate, agenerate_result, generate, generate_result
     from structgen.api.language import Language
     from structgen.api.languages import (
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from structgen.constraint_files import load_constraint, save_constraint
     from structgen.errors import (
         BudgetTooSmall,
+        CompletedWarning,
         GrammarError,
         InvariantError,
         LimitExceeded,
@@ -74,6 +76,7 @@ __all__ = [
     "Budget",
     "BudgetTooSmall",
     "Cache",
+    "CompletedWarning",
     "Constraint",
     "GrammarError",
     "InvariantError",
@@ -119,6 +122,7 @@ __all__ = [
     "clear_caches",
     "compile",
     "containing",
+    "describe",
     "fill_masks",
     "generate",
     "generate_result",
@@ -138,6 +142,7 @@ __all__ = [
 
 _HOMES = {
     "structgen.api.compile": ("compile",),
+    "structgen.api.describe": ("describe",),
     "structgen.api.generate": ("agenerate", "agenerate_result", "generate", "generate_result"),
     "structgen.api.language": ("Language",),
     "structgen.api.languages": (

@@ -29,6 +29,7 @@ from structgen.matcher import Constraint
 from structgen.warmup import ensure_compiled, ensure_lexed_compiled
 
 if TYPE_CHECKING:
+    from structgen.python_types.target import Target
     from structgen.vocabulary import Vocabulary
 
 __all__ = ["compile_grammar", "trie_of"]
@@ -89,23 +90,23 @@ def _built(vocabulary: Vocabulary) -> TokenTrie:
 
 
 @collector_paused()
-def compile_grammar(grammar: AnyGrammar, vocabulary: Vocabulary) -> Constraint:
+def compile_grammar(grammar: AnyGrammar, vocabulary: Vocabulary, target: Target | None = None) -> Constraint:
     """Compile `grammar` for `vocabulary`. Raises Unsatisfiable (empty language) or LimitExceeded."""
     ensure_compiled()
     if isinstance(grammar, LexedGrammar):
         ensure_lexed_compiled()
-    return Constraint(grammar, vocabulary, trie_of(vocabulary))
+    return Constraint(grammar, vocabulary, trie_of(vocabulary), target)
 
 
-def _read(grammar: str, vocabulary: Vocabulary) -> Constraint:
-    return compile_grammar(read_grammar(grammar), vocabulary)
+def _read(grammar: str, vocabulary: Vocabulary, target: Target | None) -> Constraint:
+    return compile_grammar(read_grammar(grammar), vocabulary, target)
 
 
 def _reduce(constraint: Constraint) -> Any:
-    """Grammar and vocabulary; the trie is at hand, or on disk, wherever the vocabulary is."""
+    """Grammar, vocabulary and target; the trie is at hand, or on disk, wherever the vocabulary is."""
     if isinstance(constraint.grammar, LexedGrammar):
-        return compile_grammar, (constraint.grammar, constraint.vocabulary)
-    return _read, (write_grammar(constraint.grammar), constraint.vocabulary)
+        return compile_grammar, (constraint.grammar, constraint.vocabulary, constraint.target)
+    return _read, (write_grammar(constraint.grammar), constraint.vocabulary, constraint.target)
 
 
 copyreg.pickle(Constraint, _reduce)

@@ -13,7 +13,7 @@ StructgenError
 ├── TokenRejected              .token_id .text .expected      a token the constraint forbids here
 ├── StaleState                 .state                         a state that was forgotten, held without a lease
 ├── BudgetTooSmall             .needed .budget                the shortest valid output needs more tokens
-├── Truncated                  .text .budget                  the budget, not the model, ended the output
+├── Truncated                  .text .budget .needed .results the budget, not the model, ended an output
 ├── ValueRejected              .text .reason                  the schema accepts the text, the type's validators do not
 ├── SamplingIncomplete         .status .found .wanted .result a sampler ended before it had all that was asked for
 ├── PredicateError             .function .text .complete .reason  a user's predicate or potential failed on a text
@@ -21,6 +21,8 @@ StructgenError
 ├── OptionError                .option .reason                an unknown or contradictory option
 ├── StorageError               .source .reason                a saved constraint that cannot be used
 └── InvariantError             .invariant .detail             our own arrays break their contract: a bug here
+
+One warning: CompletedWarning  .text .completed_at            the model did not choose all of a value that is returned
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from collections.abc import Iterable
 
 __all__ = [
     "BudgetTooSmall",
+    "CompletedWarning",
     "GrammarError",
     "InvariantError",
     "LimitExceeded",
@@ -161,11 +164,31 @@ class BudgetTooSmall(StructgenError):
 
 
 class Truncated(StructgenError):
-    """The model had not finished within `budget` tokens. `text` is the valid output it was steered to."""
+    """The model had not finished within `budget` tokens: `text` is the unfinished output.
 
-    def __init__(self, *, text: str, budget: int) -> None:
-        super().__init__(f"the model had not finished after {budget} tokens; a larger max_tokens lets it")
-        self.text, self.budget = text, budget
+    `needed` tokens (stop token included) are the shortest valid ending from there. `results` are the results of all
+    outputs of the call, None where one was truncated.
+    """
+
+    def __init__(self, *, text: str, budget: int, needed: int, results: tuple[object, ...] = ()) -> None:
+        end = text if len(text) <= 80 else f"...{text[-80:]}"
+        super().__init__(
+            f"the model had not finished after {budget} tokens, a valid end takes {needed} more: {end!r} "
+            f"(a larger max_tokens lets it; on_truncate='complete' ends it without the model, 'return' as it stands)"
+        )
+        self.text, self.budget, self.needed, self.results = text, budget, needed, results
+
+
+class CompletedWarning(UserWarning):
+    """The budget ran short and `text` was completed without the model: it did not choose what is at `completed_at`.
+
+    These are JSON pointers; "" is the whole.
+    """
+
+    def __init__(self, *, text: str, completed_at: tuple[str, ...]) -> None:
+        where = ", ".join(place or "the whole" for place in completed_at[:8]) + ", ..." * (len(completed_at) > 8)
+        super().__init__(f"the budget ran short; not chosen by the model: {where} (in {text[:200]})")
+        self.text, self.completed_at = text, completed_at
 
 
 class ValueRejected(StructgenError):

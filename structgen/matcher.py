@@ -15,10 +15,11 @@ import hashlib
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import TypeVar
 
 from structgen.automata.budget import MEMOS
 from structgen.automata.trie import TokenTrie
@@ -31,6 +32,7 @@ from structgen.kernels.handles import handle
 from structgen.kernels.layout import DEAD, FINISHED, START, Words
 from structgen.kernels.survey import fewest_tokens
 from structgen.kinds import AnyGrammar, kind_of
+from structgen.python_types.target import Target
 
 if TYPE_CHECKING:
     from structgen.protocols import Encoder
@@ -41,19 +43,24 @@ __all__ = ["Constraint", "Lease", "Matcher"]
 _FORCED_LIMIT = 1 << 16
 _MOST_STEPS = 200_000  # transitions by token that are remembered
 Row = NDArray[np.uint32]
+T = TypeVar("T", default=Any)  # what a finished text is read as
 
 
-class Constraint:
+class Constraint(Generic[T]):
     """A grammar compiled for a vocabulary: immutable in what it accepts, shared by threads, picklable.
 
-    Attributes: `vocabulary`, `grammar`, `trie`, `fingerprint` (hash of grammar and vocabulary). States are ints: START
+    Attributes: `vocabulary`, `grammar`, `trie`, `fingerprint` (hash of grammar and vocabulary), `target` (what reads a
+    finished text, None where the value is the text). States are ints: START
     begins, DEAD is after what is not allowed, FINISHED after a stop token (kernels/layout.py); equal ints behave alike.
     Whoever holds an int beyond the life of a matcher holds a lease (`pin`).
     Raises Unsatisfiable when the grammar has no finite text, LimitExceeded when it is too large.
     """
 
-    def __init__(self, grammar: AnyGrammar, vocabulary: Vocabulary, trie: TokenTrie) -> None:
+    def __init__(
+        self, grammar: AnyGrammar, vocabulary: Vocabulary, trie: TokenTrie, target: Target | None = None
+    ) -> None:
         kind = kind_of(grammar)
+        self.target = target
         self.grammar, self.vocabulary, self.trie = grammar, vocabulary, trie
         self.automaton = kind.automaton(grammar)
         self.masks = kind.masks(self.automaton, trie, vocabulary)
@@ -255,6 +262,18 @@ class Constraint:
                 why = "ends a text" if name in self.vocabulary.names else "is not one token of this vocabulary"
                 raise VocabularyError(f"the grammar uses the special token {name!r}, which {why}")
 
+    def spelled(self, text: bytes) -> list[int]:
+        """Fewest tokens that spell `text`, whatever it is. Raises LimitExceeded when none do."""
+        data = np.frombuffer(text, np.uint8)
+        best, choice = np.zeros(len(data) + 1, np.int64), np.zeros(len(data), np.int32)
+        if not fewest_tokens(self.trie.arrays, data, best, choice):
+            raise LimitExceeded("the vocabulary cannot spell the shortest completion", limit="vocabulary", allowed=0)
+        tokens, at = [], 0
+        while at < len(data):
+            tokens.append(int(choice[at]))
+            at += len(self.spelling(tokens[-1], symbol=data[at] == SPECIAL))
+        return tokens
+
     def spelling(self, token: int, *, symbol: bool) -> bytes:
         """The bytes a token stands for in the automaton, as a symbol or as text."""
         return self._symbols[token] if symbol else self.vocabulary.token_bytes(token)
@@ -424,22 +443,20 @@ class Matcher:
         drafted = tokens if ends else tokens[:-1]
         return list(drafted[: self.valid_prefix(drafted)])
 
+    def live_bytes(self) -> list[int]:
+        """The bytes that may come next, ascending."""
+        return self.constraint.automaton.live_bytes(self._states[-1])
+
+    def shortest_bytes(self) -> bytes:
+        """A byte-shortest completion; empty when already complete. Raises LimitExceeded beyond a million bytes."""
+        return b"" if self.is_finished() else self.constraint.automaton.shortest(self._states[-1])
+
     def shortest_completion(self) -> list[int]:
         """Fewest tokens that spell a byte-shortest completion (no stop token); [] when already complete.
 
         Raises LimitExceeded when that completion has more than a million bytes or no tokens spell it.
         """
-        if self.is_finished():
-            return []
-        data = np.frombuffer(self.constraint.automaton.shortest(self._states[-1]), np.uint8)
-        best, choice = np.zeros(len(data) + 1, np.int64), np.zeros(len(data), np.int32)
-        if not fewest_tokens(self.constraint.trie.arrays, data, best, choice):
-            raise LimitExceeded("the vocabulary cannot spell the shortest completion", limit="vocabulary", allowed=0)
-        tokens, at = [], 0
-        while at < len(data):
-            tokens.append(int(choice[at]))
-            at += len(self.constraint.spelling(tokens[-1], symbol=data[at] == SPECIAL))
-        return tokens
+        return self.constraint.spelled(self.shortest_bytes())
 
     def bytes_to_accept(self) -> int:
         """Fewest bytes to a complete text: known of every state, so this is a look-up. 0 once finished."""

@@ -42,12 +42,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class SamplingOptions:
-    """How a token is drawn. The mask comes first, then temperature, then top-k, then top-p.
+    """How a token is drawn. The mask comes first, then temperature, then top-k, then top-p, then min-p.
 
     field        meaning
     temperature  divides the logits; 0 takes the likeliest allowed token
     top_k        keep the k likeliest tokens; None keeps all
     top_p        keep the fewest likeliest tokens that together have this probability; None keeps all
+    min_p        keep the tokens at least this many times as likely as the likeliest; None keeps all
+    repetition_penalty  before all of these: divides the positive logits of tokens in prompt and output, multiplies the
+                 negative ones (Keskar et al. 2019); 1 changes nothing
     seed         together with a row's stream number it decides every draw of that row
     """
 
@@ -55,6 +58,8 @@ class SamplingOptions:
     top_k: int | None = None
     top_p: float | None = None
     seed: int = 0
+    min_p: float | None = None
+    repetition_penalty: float = 1.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.temperature < float("inf"):
@@ -65,3 +70,8 @@ class SamplingOptions:
             raise OptionError(f"top_p must be in (0, 1], not {self.top_p}", option="top_p")
         if self.seed < 0:
             raise OptionError(f"seed must not be negative, not {self.seed}", option="seed")
+        if self.min_p is not None and not 0 <= self.min_p <= 1:
+            raise OptionError(f"min_p must be in [0, 1], not {self.min_p}", option="min_p")
+        if not 0 < self.repetition_penalty < float("inf"):
+            reason = f"repetition_penalty must be positive and finite, not {self.repetition_penalty}"
+            raise OptionError(reason, option="repetition_penalty")

@@ -157,7 +157,8 @@ class Lowering:
         if known is not None:
             return known
         canonical = self.style.numbers == "canonical"
-        text = number_text(numbers, canonical=canonical, max_states=self.algebra.limits.number_states)
+        limits, bound = self.algebra.limits, self.style.max_digits
+        text = number_text(numbers, canonical=canonical, max_states=limits.number_states, max_digits=bound)
         return self._shared(numbers, NAMED.get(numbers, "number"), text if text == NOTHING else Terminal(text))
 
 

@@ -3,7 +3,8 @@
 One pass over the text runs trackers side by side, each a small integer or tuple: the comparison with a bound (digit by
 digit; the longer integer part is the larger number), the remainder modulo a divisor (for a/10^k: of the digits up to
 the k-th after the point), and the shape of the text. Cost: the product of the trackers' states, bounded by
-`Limits.number_states`.
+`Limits.number_states`. A state that digits lead back to itself goes on in a counted repetition instead of a loop, so
+that the number of digits is bounded by a register; cycles of remainders are left as they are.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 
 from structgen.errors import LimitExceeded
-from structgen.grammars.ir import NOTHING, ByteSet, Expr, Graph
+from structgen.grammars.ir import NOTHING, ByteSet, Expr, Graph, Repeat
 from structgen.grammars.json_schema.number import Cell, Number
 
 __all__ = ["SIGNIFICANT", "digit_multiple", "digits_of", "plain"]
@@ -135,8 +136,14 @@ def digit_multiple(modulus: int) -> Tracker:
 START, ZERO, INTEGER, POINT, DECIMAL = range(5)
 
 
-def plain(cell: Cell, with_point: bool, max_states: int, extra: tuple[Tracker, ...] = ()) -> Expr:
-    """Plain spellings of the numbers >= 0 in `cell`."""
+Counts = tuple[int | None, int | None]
+
+
+def plain(
+    cell: Cell, with_point: bool, max_states: int, extra: tuple[Tracker, ...] = (), *, counts: Counts = (None, None)
+) -> Expr:
+    """Plain spellings of the numbers >= 0 in `cell`; `counts` are the most digits before and behind the point that
+    nothing else bounds."""
     trackers = list(extra)
     low, high = cell.low, cell.high
     if low is not None and (low > 0 or cell.low_open):
@@ -146,13 +153,14 @@ def plain(cell: Cell, with_point: bool, max_states: int, extra: tuple[Tracker, .
     if cell.multiple is not None and not (cell.multiple == 1 and not with_point):
         trackers.append(_divisibility(cell.multiple, True))
     trackers.extend(_divisibility(divisor, False) for divisor in sorted(cell.never))
-    return _product(trackers, with_point, max_states, (DECIMAL,) if cell.pointed else (ZERO, INTEGER, DECIMAL))
+    ends = (DECIMAL,) if cell.pointed else (ZERO, INTEGER, DECIMAL)
+    return _product(trackers, with_point, max_states, ends, counts)
 
 
 State = tuple[Hashable, ...]  # phase, then one state per tracker
 
 
-def _product(trackers: list[Tracker], with_point: bool, max_states: int, ends: tuple[int, ...]) -> Expr:
+def _product(trackers: list[Tracker], with_point: bool, max_states: int, ends: tuple[int, ...], counts: Counts) -> Expr:
     """All trackers over one text that ends in one of the phases, explored breadth first; states that cannot succeed are
     dropped."""
 
@@ -173,6 +181,7 @@ def _product(trackers: list[Tracker], with_point: bool, max_states: int, ends: t
     first: State = (START, *(t.start for t in trackers))
     numbers, queue, accepts = {first: 0}, [first], []
     arrows: dict[tuple[int, int], int] = {}
+    read = [0]  # digits on the way to each state
     for state in queue:  # grows while it is read
         source, phase = numbers[state], state[0]
         if phase in ends and all(t.accepts(s, phase == DECIMAL) for t, s in zip(trackers, state[1:], strict=True)):
@@ -182,16 +191,24 @@ def _product(trackers: list[Tracker], with_point: bool, max_states: int, ends: t
             if number is None:
                 number = numbers[target] = len(queue)
                 queue.append(target)
+                read.append(read[source] + 1)
                 if number > max_states:
                     reason = "a number range or multipleOf needs too large an automaton"
                     raise LimitExceeded(reason, limit="number_states", allowed=max_states)
             arrow = (source, number)
             arrows[arrow] = arrows.get(arrow, 0) | 1 << byte
-    return _trimmed(len(queue), accepts, arrows)
+    most = {INTEGER: counts[0], DECIMAL: counts[1]}
+    bounds: dict[int, int] = {}  # of the states whose loops are counted: most digits there
+    for source, state in enumerate(queue):
+        bound = most.get(state[0])  # type: ignore[call-overload]
+        if bound is not None and (source, source) in arrows:
+            bounds[source] = max(bound - (read[source] if state[0] == INTEGER else 1), 0)
+    return _trimmed(len(queue), accepts, arrows, bounds)
 
 
-def _trimmed(n_states: int, accepts: list[int], arrows: dict[tuple[int, int], int]) -> Expr:
-    """The graph of the states that reach an accepting one."""
+def _trimmed(n_states: int, accepts: list[int], arrows: dict[tuple[int, int], int], bounds: dict[int, int]) -> Expr:
+    """The graph of the states that reach an accepting one. A loop with a bound leads to a state of its own, which goes
+    on as the first does."""
     sources: dict[int, list[int]] = {}
     for source, target in arrows:
         sources.setdefault(target, []).append(source)
@@ -205,9 +222,16 @@ def _trimmed(n_states: int, accepts: list[int], arrows: dict[tuple[int, int], in
         return NOTHING
     order = {state: i for i, state in enumerate(sorted(live))}
     sets = {mask: ByteSet(mask) for mask in arrows.values()}
-    edges = tuple(
-        (order[source], sets[mask], order[target])
-        for (source, target), mask in arrows.items()
-        if source in live and target in live
-    )
-    return Graph.of(len(order), 0, tuple(order[state] for state in accepts), edges)
+    edges: list[tuple[int, Expr, int]] = []
+    behind = {state: len(order) + place for place, state in enumerate(state for state in order if bounds.get(state))}
+    for (source, target), mask in arrows.items():
+        if source not in live or target not in live:
+            continue
+        if source != target or source not in bounds:
+            edges.append((order[source], sets[mask], order[target]))
+            if source in behind:
+                edges.append((behind[source], sets[mask], order[target]))
+        elif source in behind:
+            edges.append((order[source], Repeat(sets[mask], 1, bounds[source]), behind[source]))
+    ends = [order[state] for state in accepts] + [behind[state] for state in accepts if state in behind]
+    return Graph.of(len(order) + len(behind), 0, tuple(ends), edges)

@@ -10,6 +10,8 @@ writes it. Left out of restricted sets, therefore: mantissas that are not normal
 plain notation) unless the divisor is a power of ten and no bound applies on that side of 0. Sets without
 restriction take every spelling.
 
+Digits that no bound of the set limits are counted (`Digits`): a register, not states.
+
 Style "canonical": whole-number sets as digits only, no -0; scientific only for exponents at which repr uses it.
 """
 
@@ -31,19 +33,33 @@ __all__ = ["number_text"]
 
 DIGIT = ByteSet.span(0x30, 0x39)
 DIGIT_ONE_UP = ByteSet.span(0x31, 0x39)
-ZERO, LARGE = Literal(b"0"), seq(DIGIT_ONE_UP, Repeat(DIGIT))
-WHOLE = alt(ZERO, LARGE)
-FRACTION = seq(Literal(b"."), Repeat(DIGIT, 1))
+ZERO, POINT = Literal(b"0"), Literal(b".")
 MINUS = Literal(b"-")
 REPR_EXPONENTS = ((-324, -5), (16, 308))  # where repr writes doubles in scientific notation
 
 
+MAX = Fraction("1.7976931348623157e308")  # the largest double, as repr writes it
+FINITE = 308  # of so many digits before the point every number is a finite double
+FINEST = 1074  # decimals of the smallest double
+
+
 @lru_cache(maxsize=4096)
-def number_text(cells: NumberSet, *, canonical: bool, max_states: int) -> Expr:
-    """The texts whose value is in one of the cells."""
+def number_text(cells: NumberSet, *, canonical: bool, max_states: int, max_digits: int | None = None) -> Expr:
+    """The texts whose value is in one of the cells; `max_digits` as JsonStyle says it."""
     listed = [cell for cell in cells if cell.is_point]
     others = [cell for cell in cells if not cell.is_point]
-    return alt(_listed_text(listed, canonical), *(_cell_text(cell, canonical, max_states) for cell in others))
+    texts = (_cell_text(cell, canonical, max_states, max_digits) for cell in others)
+    return alt(_listed_text(listed, canonical), *texts)
+
+
+def _large(digits: int | None) -> Expr:
+    """A whole number from 1 on, of at most so many digits."""
+    return seq(DIGIT_ONE_UP, Repeat(DIGIT, 0, None if digits is None else digits - 1))
+
+
+def _counts(max_digits: int | None) -> tuple[int | None, int | None]:
+    """Most digits before and behind the point of a number that may have decimals."""
+    return (None, None) if max_digits is None else (min(max_digits, FINITE), min(max_digits, FINEST))
 
 
 def _listed_text(cells: list[Cell], canonical: bool) -> Expr:
@@ -97,30 +113,51 @@ def _is_whole(cell: Cell, canonical: bool) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _cell_text(cell: Cell, canonical: bool, max_states: int) -> Expr:
+def _cell_text(cell: Cell, canonical: bool, max_states: int, max_digits: int | None) -> Expr:
     if cell.low is None and cell.high is None and not cell.never:
         if cell.is_interval:
-            return _any_number(canonical)
+            return _any_number(canonical, max_digits)
         if cell.multiple == 1 and (canonical or cell.digits) and not cell.pointed:
-            return alt(ZERO, seq(optional(MINUS), LARGE)) if canonical else seq(optional(MINUS), WHOLE)
+            large = _large(max_digits)
+            return alt(ZERO, seq(optional(MINUS), large)) if canonical else seq(optional(MINUS), alt(ZERO, large))
     whole = _is_whole(cell, canonical)
+    counts = (max_digits, None) if whole else _counts(max_digits)
     parts = []
     for sign, half in ((EPSILON, _not_negative(cell)), (MINUS, _mirrored(cell, zero=not canonical))):
         if half.is_empty():
             continue
-        science = NOTHING if whole else _scientific(half, canonical, max_states)
-        parts.append(seq(sign, alt(plain(half, not whole, max_states), science)))
+        science = NOTHING if whole else _scientific(half, canonical, max_states, max_digits)
+        parts.append(seq(sign, alt(plain(half, not whole, max_states, counts=counts), science)))
     return alt(*parts)
 
 
-def _any_number(canonical: bool) -> Expr:
+def _any_number(canonical: bool, max_digits: int | None) -> Expr:
+    before, after = _counts(max_digits)
+    large, decimals = _large(before), seq(POINT, Repeat(DIGIT, 1, after))
     if not canonical:
-        exponent = seq(ByteSet.of(b"eE"), optional(ByteSet.of(b"+-")), Repeat(DIGIT, 1))
-        return seq(optional(MINUS), WHOLE, optional(FRACTION), optional(exponent))
-    below_one = seq(Literal(b"-0."), Repeat(ZERO), LARGE)  # there is no -0.0
-    science = seq(DIGIT_ONE_UP, optional(FRACTION), Literal(b"e"), _exponents(None, None, canonical=True))
-    from_one = seq(optional(MINUS), alt(seq(LARGE, optional(FRACTION)), science))
-    return alt(seq(ZERO, optional(FRACTION)), below_one, from_one)
+        return seq(optional(MINUS), _any_size(alt(ZERO, large), optional(decimals), max_digits))
+    below_one = seq(Literal(b"-0."), Repeat(ZERO, 0, after), _large(after))  # there is no -0.0
+    science = [seq(DIGIT_ONE_UP, optional(decimals), Literal(b"e"), _exponents(None, None, canonical=True))]
+    if max_digits is not None:
+        top = plain(Cell(low=1, high=_normalised(MAX)[0]), True, 1000, counts=(before, after))
+        science = [
+            seq(DIGIT_ONE_UP, optional(decimals), Literal(b"e"), _exponents(None, FINITE - 1, canonical=True)),
+            seq(top, Literal(b"e"), _exponents(FINITE, FINITE, canonical=True)),
+        ]
+    from_one = seq(optional(MINUS), alt(seq(large, optional(decimals)), *science))
+    return alt(seq(ZERO, optional(decimals)), below_one, from_one)
+
+
+def _any_size(whole: Expr, decimals: Expr, max_digits: int | None) -> Expr:
+    """Every spelling of a number without its sign; the bounded ones are finite doubles: no more than 308 digits with
+    what the exponent adds."""
+    mark = ByteSet.of(b"eE")
+    if max_digits is None:
+        return seq(whole, decimals, optional(seq(mark, optional(ByteSet.of(b"+-")), Repeat(DIGIT, 1))))
+    half = FINITE // 2
+    longer = seq(alt(ZERO, _large(min(half, max_digits))), decimals, mark, _exponents(None, half - 1, canonical=False))
+    short = seq(DIGIT, decimals, mark, _exponents(half, FINITE - 1, canonical=False))
+    return alt(seq(whole, decimals), longer, short)
 
 
 def _not_negative(cell: Cell) -> Cell:
@@ -141,8 +178,11 @@ def _mirrored(cell: Cell, *, zero: bool) -> Cell:
 # --------------------------------------------------------------------------------------------- scientific notation
 
 
-def _scientific(cell: Cell, canonical: bool, max_states: int) -> Expr:
+def _scientific(cell: Cell, canonical: bool, max_states: int, max_digits: int | None) -> Expr:
     """Normalised scientific spellings of the numbers > 0 in `cell`."""
+    if max_digits is not None and (cell.high is None or cell.high > MAX):
+        cell = replace(cell, high=MAX, high_open=False)
+    counts = _counts(max_digits)
     mark = Literal(b"e") if canonical else ByteSet.of(b"eE")
     low = None if not cell.low else _normalised(cell.low)
     high = None if cell.high is None else _normalised(cell.high)
@@ -155,7 +195,7 @@ def _scientific(cell: Cell, canonical: bool, max_states: int) -> Expr:
             least = low[1] + (not _reaches(piece, low[0], cell.low_open))
         if high is not None:
             most = high[1] - (not _reaches_down(piece, high[0], cell.high_open))
-        for mantissa, first, last in _mantissas(piece, cell, least, most, max_states):
+        for mantissa, first, last in _mantissas(piece, cell, least, most, max_states, counts):
             exponents = _exponents(first, last, canonical=canonical)
             options.append(seq(mantissa, mark, exponents))
     return alt(*options)
@@ -195,30 +235,35 @@ def _reaches_down(piece: Cell, bound: Number, bound_open: bool) -> bool:
 
 
 def _mantissas(
-    piece: Cell, cell: Cell, least: int | None, most: int | None, max_states: int
+    piece: Cell,
+    cell: Cell,
+    least: int | None,
+    most: int | None,
+    max_states: int,
+    counts: tuple[int | None, int | None],
 ) -> Iterator[tuple[Expr, int | None, int | None]]:
     """Mantissa texts in `piece` and the exponents first..last with which they satisfy the cell's divisors."""
     divisors = [*cell.never] if cell.multiple is None else [cell.multiple, *cell.never]
     if not divisors:
         if least is None or most is None or least <= most:
-            yield plain(piece, True, max_states), least, most
+            yield plain(piece, True, max_states, counts=counts), least, most
         return
     bottom = min(_normalised(divisor)[1] for divisor in divisors)
     top = max(_settled_from(divisor) for divisor in divisors)
     if cell.multiple is None:  # below every divisor nothing is a multiple
         last = bottom - 1 if most is None else min(most, bottom - 1)
         if least is None or least <= last:
-            yield plain(piece, True, max_states), least, last
+            yield plain(piece, True, max_states, counts=counts), least, last
     first = bottom if least is None else max(least, bottom)
     decimal = _power_of_ten(cell)
     for exponent in range(first, min(top, top if most is None else most + 1)):
         if decimal is not None and piece == WHOLE_PIECE and not cell.never:
-            yield _decimals(exponent - decimal), exponent, exponent
+            yield _decimals(exponent - decimal, counts[1]), exponent, exponent
         elif not REPR_EXPONENTS[0][1] < exponent < REPR_EXPONENTS[1][0]:
             scale = Fraction(10) ** -exponent
             multiple = None if cell.multiple is None else cell.multiple * scale
             never = frozenset(divisor * scale for divisor in cell.never)
-            text = plain(replace(piece, multiple=multiple, never=never), True, max_states)
+            text = plain(replace(piece, multiple=multiple, never=never), True, max_states, counts=counts)
             if text != NOTHING:
                 yield text, exponent, exponent
     if cell.multiple is not None and not cell.never and (most is None or top <= most):
@@ -238,12 +283,12 @@ def _power_of_ten(cell: Cell) -> int | None:
     return exponent if mantissa == 1 else None
 
 
-def _decimals(most: int) -> Expr:
-    """Mantissas with at most this many decimals that are not 0."""
+def _decimals(most: int, zeros_too: int | None) -> Expr:
+    """Mantissas with at most this many decimals that are not 0, and at most `zeros_too` zeros behind them."""
     if most < 0:
         return NOTHING
     zeros = Literal(b"0")
-    decimals = seq(Repeat(DIGIT, 1, most), Repeat(zeros)) if most else Repeat(zeros, 1)
+    decimals = seq(Repeat(DIGIT, 1, most), Repeat(zeros, 0, zeros_too)) if most else Repeat(zeros, 1, zeros_too)
     return seq(DIGIT_ONE_UP, optional(seq(Literal(b"."), decimals)))
 
 

@@ -8,6 +8,11 @@
                     "any"         every order, each known key at most once
     numbers         "canonical"   integers as digits; other numbers as json.dumps writes them; no -0
                     "any"         1.0 and 1e2 are integers too (left out: see `number_text`)
+    max_digits      most digits a number may have where no keyword bounds it. Of a number that may have decimals at most
+                    308 before the point, so that it is finite as a double, and 1,074 behind it, which is what the
+                    smallest double has; exponents end where doubles do. None: no bound. A multipleOf that is no power
+                    of ten is not counted (its digits run through remainders): there the digits before the point have
+                    no bound
     escapes         "canonical"   the one spelling json.dumps writes for each character
                     "any"         every escape JSON allows
     ascii_only      characters beyond ASCII are written as \\u escapes
@@ -46,17 +51,21 @@ class JsonStyle:
     escapes: Spelling = "canonical"
     ascii_only: bool = False
     distinct_keys: bool = False
+    max_digits: int | None = 4300  # of an integer, what Python reads
 
     def __post_init__(self) -> None:
         allowed = {"whitespace": Whitespace, "property_order": PropertyOrder, "numbers": Spelling, "escapes": Spelling}
         for name, choices in allowed.items():
             if getattr(self, name) not in get_args(choices):
                 raise OptionError(f"{name} must be one of {', '.join(get_args(choices))}", option=name)
+        digits = self.max_digits
+        if digits is not None and (isinstance(digits, bool) or not isinstance(digits, int) or digits < 1):
+            raise OptionError(f"max_digits is an integer of at least 1, or None, not {digits!r}", option="max_digits")
 
     @staticmethod
     def any() -> JsonStyle:
         """Everything the JSON standard allows."""
-        return JsonStyle("any", "any", "any", "any")
+        return JsonStyle("any", "any", "any", "any", max_digits=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,30 +15,30 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from structgen._version import VERSION
 from structgen.api.sources import Source, source_of
 from structgen.compiler import compile_grammar
-from structgen.errors import StorageError, Unsatisfiable
+from structgen.errors import OptionError, StorageError, Unsatisfiable
 from structgen.grammars.ir_lr import LexedGrammar
-from structgen.grammars.json_schema.style import JsonStyle
 from structgen.kinds import AnyGrammar
 from structgen.matcher import Constraint
 from structgen.memory import Held, register
-from structgen.options import Limits
 from structgen.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from typing_extensions import Unpack
+    from pydantic import TypeAdapter
+    from typing_extensions import TypeForm, Unpack
 
-    from structgen.api.options import SourceOptions
+    from structgen.api.options import CompileOptions
 
 __all__ = ["Compiled", "Remembered", "compile", "compile_source"]
 
 _SLOW = 0.005  # seconds of making a grammar from which a file pays: reading one takes half a millisecond and more
 _log = logging.getLogger("structgen")
 
+T = TypeVar("T")
 Compiled = tuple[Constraint, Any]  # and the report, None if it came from a file
 
 
@@ -101,33 +101,49 @@ _remembered = Remembered()
 register("api.compile.constraints", lambda: _remembered.held(), lambda: _remembered.clear())
 
 
+@overload
 def compile(
-    *,
-    vocabulary: Vocabulary,
-    schema: object = None,
-    style: JsonStyle | None = None,
-    limits: Limits | None = None,
-    registry: Any = None,
-    folder: str | os.PathLike[str] | None = None,
-    **source: Unpack[SourceOptions],
-) -> Constraint:
+    *, vocabulary: Vocabulary, schema: TypeForm[T] | TypeAdapter[T], **options: Unpack[CompileOptions]
+) -> Constraint[T]: ...
+@overload
+def compile(*, vocabulary: Vocabulary, schema: None = None, **options: Unpack[CompileOptions]) -> Constraint[str]: ...
+@overload
+def compile(*, vocabulary: Vocabulary, schema: Any, **options: Unpack[CompileOptions]) -> Constraint[Any]: ...
+def compile(*, vocabulary: Vocabulary, schema: Any = None, folder: Any = None, **source: Any) -> Constraint[Any]:
     """Compile `schema` or one of the sources of `structgen.api.options.SourceOptions` for a vocabulary.
 
     `schema` is a Python type, a TypeAdapter, a JSON Schema (mapping, boolean, text, or path). `style` says how JSON is
     spelled (numbers of a Python type always canonically, as types read them), `registry` (a `referencing.Registry`)
     holds other documents the schema refers to. `folder` keeps what took long to compile, for other processes; a file
-    in it that cannot be used is made again, with a warning in the log, and any may be deleted.
+    in it that cannot be used is made again, with a warning in the log, and any may be deleted. `vocabulary` is a
+    Vocabulary, or a tokenizer to make one of.
+    The constraint knows how its texts are read: `generate(constraint=...)` gives the type's values.
     Raises SchemaError, UnsupportedSchema, Unsatisfiable, RegexError, GrammarError, LimitExceeded or OptionError.
     """
-    found = source_of(schema=schema, style=style, limits=limits, registry=registry, **source)
-    if folder is None or found.key is None:
-        return compile_source(found, vocabulary)[0]
-    path = Path(folder) / f"{_file_name(found, vocabulary)}.structgen"
-    return _remembered.get(path, lambda: (_through_file(path, found, vocabulary), None))[0]
+    if not isinstance(vocabulary, Vocabulary):
+        vocabulary = Vocabulary.from_tokenizer(vocabulary)
+    if folder is not None and not isinstance(folder, (str, os.PathLike)):
+        raise OptionError(f"folder is a path, not {type(folder).__name__}", option="folder")
+    found = source_of(schema=schema, **source)
+    target = found.target
+
+    def make() -> Compiled:
+        if folder is None or found.key is None:
+            lowered = found.lower()
+            return _compiled(lowered.grammar, found, vocabulary), lowered.report
+        return _through_file(Path(folder) / f"{_file_name(found, vocabulary)}.structgen", found, vocabulary), None
+
+    if found.key is None:
+        return make()[0]
+    reader = id(target.read) if target is not None and target.is_type else 0  # held by what is kept under this key
+    return _remembered.get((found.kind, found.key, vocabulary.fingerprint, reader), make)[0]
 
 
 def compile_source(source: Source | Constraint, vocabulary: Vocabulary) -> Compiled:
-    """The constraint of a source and its report; what is compiled already is handed through."""
+    """The constraint of a source and its report; what is compiled already is handed through.
+
+    One constraint serves all types of one schema: who asks for it reads its texts by the source's own target.
+    """
     if isinstance(source, Constraint):
         return source, None
 
@@ -137,12 +153,12 @@ def compile_source(source: Source | Constraint, vocabulary: Vocabulary) -> Compi
 
     if source.key is None:
         return make()
-    return _remembered.get((source.kind, source.key, vocabulary.fingerprint), make)
+    return _remembered.get((source.kind, source.key, vocabulary.fingerprint, 0), make)
 
 
 def _compiled(grammar: AnyGrammar, source: Source, vocabulary: Vocabulary) -> Constraint:
     try:
-        return compile_grammar(grammar, vocabulary)
+        return compile_grammar(grammar, vocabulary, source.target)
     except Unsatisfiable as error:
         if error.pointer or not source.name:
             raise
@@ -158,7 +174,9 @@ def _through_file(path: Path, source: Source, vocabulary: Vocabulary) -> Constra
     from structgen.constraint_files import load_constraint, save_constraint
 
     try:
-        return load_constraint(path, vocabulary)
+        loaded = load_constraint(path, vocabulary)
+        loaded.target = source.target
+        return loaded
     except FileNotFoundError:
         pass
     except (OSError, StorageError) as error:

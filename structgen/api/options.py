@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import numbers
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -10,19 +12,23 @@ from typing import Any, Literal
 from typing_extensions import TypedDict
 
 from structgen.api.language import Language
+from structgen.api.peers import answer
 from structgen.errors import OptionError, suggest
 from structgen.grammars.ir import Grammar
 from structgen.grammars.json_schema.style import JsonStyle
 from structgen.grammars.lark import LarkGrammar
-from structgen.matcher import Constraint
 from structgen.options import Limits
-from structgen.samplers.predicates import Function, Guarded
+from structgen.samplers.predicates import Function
 from structgen.samplers.run import METHODS, Budget
 from structgen.tags import StructuralTag
 
-__all__ = ["GenerateOptions", "Settings", "one_of"]
+__all__ = ["CompileOptions", "GenerateOptions", "Settings", "check_integer", "check_number", "one_of", "shown"]
 
-OnTruncate = Literal["complete", "raise", "return"]
+OnTruncate = Literal["raise", "complete", "return"]
+MethodName = Literal[
+    "masked", "asap", "cars", "rejection", "importance", "smc", "enumeration", "mcmc", "beam", "best_first"
+]
+Processor = Callable[[Any, Any], Any]
 Progress = Callable[[int, float], object]
 
 
@@ -47,21 +53,37 @@ class SourceOptions(TypedDict, total=False):
     grammar: Language | Grammar | None
 
 
-class GenerateOptions(SourceOptions, total=False):
-    """What `generate` and its twins take beside model, prompt, schema and stream; `Settings` says what each means."""
+class CompileOptions(SourceOptions, total=False):
+    """What `compile` takes beside vocabulary and schema."""
 
-    constraint: Constraint | Guarded | Sequence[Constraint | Guarded] | None
+    style: JsonStyle | None
+    limits: Limits | None
+    registry: Any
+    folder: str | os.PathLike[str] | None
+
+
+class GenerateOptions(SourceOptions, total=False):
+    """What `generate` and its twins take beside model, prompt, schema, constraint, n and stream; see `Settings`."""
+
+    messages: Sequence[Mapping[str, Any]] | None
+    system: str | None
+    chat: bool | None
+    describe: bool | Callable[[Any], str]
     where: Function | Sequence[Function] | None
     tokenizer: Any
-    n: int
-    method: str
+    method: MethodName
     method_options: Mapping[str, Any] | None
     budget: Budget | None
     max_tokens: int | None
     temperature: float | None
     top_p: float | None
     top_k: int | None
+    min_p: float | None
+    repetition_penalty: float | None
+    logits_processor: Processor | Sequence[Processor] | None
+    stop: str | Sequence[str] | None
     seed: int | None
+    batch_size: int | None
     style: JsonStyle | None
     limits: Limits | None
     registry: Any
@@ -77,6 +99,11 @@ class Settings:
     schema       Python type, TypeAdapter or JSON Schema; a list for a batch
     source       the other constraints that are given, by name: see SourceOptions
     constraint   what `compile` returned, with functions on top or not; a list for a batch
+    messages     a chat, instead of a prompt: [{"role": "user", "content": "..."}]
+    system       the system message of a chat
+    chat         whether a text is put to the model as a user's message, in its chat template; when not given it is if
+                 the tokenizer has a template. False: the text as it stands
+    describe     True: the prompt ends with what `structgen.describe` says of the schema; a function says it instead
     where        predicates and potentials (`structgen.Predicate`, `Potential`): functions of the text, for samplers
     tokenizer    of a transformers model whose folder does not hold it
     n            outputs per prompt
@@ -85,22 +112,34 @@ class Settings:
     method_options  the sampler's own options; of weighted ones `draws` too, among which n outputs are picked by weight;
                  of all of them `canonical` (`structgen.samplers.problem.Problem`)
     budget       when the sampler gives up (`structgen.samplers.run.Budget`); SamplingIncomplete is raised then
-    max_tokens   most tokens of one output, stop token included; 512, or what the model's context leaves, when not given
+    max_tokens   most tokens of one output, stop token included; when not given what the model's context leaves behind
+                 the longest prompt, at most 8,192
     temperature  0 takes the likeliest allowed token; when not given 0 for one output and 1 for several, 1 for samplers
     top_p        sample from the likeliest tokens that hold this probability
     top_k        sample from the k likeliest tokens
+    min_p        sample from the tokens at least this many times as likely as the likeliest
+    repetition_penalty  divides the positive logits of tokens that have been, multiplies the negative ones; 1 is none
+    logits_processor  functions (token ids so far (1, t), logits (1, V)) -> logits, as transformers has them, called in
+                 their order before the mask
+    stop         strings that end an output: behind the first token that finishes one of them where the text is complete
     seed         makes sampling repeatable; a fresh one when not given
+    batch_size   most outputs decoded at once; as many as fit the memory when not given
     style        how JSON is spelled
     limits       bounds against hostile schemas
     registry     other documents a JSON Schema refers to (`referencing.Registry`)
-    on_truncate  "complete": a budget that runs short steers to the shortest end; "raise": it raises Truncated;
-                 "return": the result has the text so far, value None and finish_reason "length"
+    on_truncate  what happens when the budget ends an output. "raise": Truncated is raised; "complete": it is completed
+                 without the model from the last whole value, with a CompletedWarning; "return": the result has the text
+                 so far, value None and finish_reason "length"
     progress     called with (tokens generated so far, seconds) after every step
     """
 
     schema: Any = None
     source: Mapping[str, Any] = field(default_factory=dict)
     constraint: Any = None
+    messages: Any = None
+    system: str | None = None
+    chat: bool | None = None
+    describe: bool | Callable[[Any], str] = False
     where: Any = None
     tokenizer: Any = None
     n: int = 1
@@ -111,50 +150,127 @@ class Settings:
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None
+    min_p: float | None = None
+    repetition_penalty: float | None = None
+    logits_processor: Any = None
+    stop: Any = None
     seed: int | None = None
+    batch_size: int | None = None
     style: JsonStyle | None = None
     limits: Limits | None = None
     registry: Any = None
-    on_truncate: str = "complete"
+    on_truncate: str = "raise"
     progress: Progress | None = None
 
     def __post_init__(self) -> None:
         one_of("method", self.method, tuple(METHODS))
-        self._check_method()
-        one_of("on_truncate", self.on_truncate, ("complete", "raise", "return"))
-        if not isinstance(self.n, int) or self.n < 1:
-            raise OptionError(f"n must be at least 1, not {self.n!r}", option="n")
+        one_of("on_truncate", self.on_truncate, ("raise", "complete", "return"))
+        for name, least in _INTEGERS.items():
+            check_integer(name, getattr(self, name), least, optional=name != "n")
+        for name in _NUMBERS:
+            check_number(name, getattr(self, name))
+        for name, (kinds, what) in _KINDS.items():
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, kinds):
+                raise OptionError(f"{name} is {what}, not {shown(value)}", option=name)
+        for name, value in (("progress", self.progress), *(("logits_processor", p) for p in self.processors)):
+            if value is not None and not callable(value):
+                raise OptionError(f"{name} is a function, not {shown(value)}", option=name)
+        if not isinstance(self.describe, bool) and not callable(self.describe):
+            raise OptionError(
+                f"describe is True or a function of the schema, not {shown(self.describe)}", option="describe"
+            )
+        if not all(isinstance(text, str) and text for text in self.stops):
+            raise OptionError("stop is a string, or several, none of them empty", option="stop")
         if self.n > 1 and self.temperature == 0:
             raise OptionError("n > 1 at temperature 0 gives the same output n times", option="temperature")
+        self._check_method()
 
     def _check_method(self) -> None:
         """What only samplers take, and what only the decode loop does."""
-        sampler = {"method_options": self.method_options, "budget": self.budget, "where": self.where}
-        decoding = {"progress": self.progress, "on_truncate": None if self.on_truncate == "complete" else 1}
-        for name, value in (sampler if self.method == "masked" else decoding).items():
-            if value is not None:
+        sampler = ("method_options", "budget", "where")
+        decoding = (*_DECODING, *(("on_truncate",) if self.on_truncate != "raise" else ()))
+        for name in sampler if self.method == "masked" else decoding:
+            if getattr(self, name) is not None:
                 other = "; a sampler is needed" if name == "where" else ""
                 raise OptionError(f"{name} means nothing with method={self.method!r}{other}", option=name)
 
     @property
     def functions(self) -> tuple[Function, ...]:
         """`where` as a tuple. Raises OptionError for what is no function of the text."""
-        given = () if self.where is None else (self.where,) if isinstance(self.where, Function) else tuple(self.where)
-        if not all(isinstance(function, Function) for function in given):
+        given = () if self.where is None else (self.where,) if isinstance(self.where, Function) else self.where
+        if not isinstance(given, Sequence) or not all(isinstance(function, Function) for function in given):
             raise OptionError("where is a Predicate or a Potential, or several of them", option="where")
-        return given
+        return tuple(given)
+
+    @property
+    def stops(self) -> tuple[Any, ...]:
+        """`stop` as a tuple."""
+        return () if self.stop is None else (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)
+
+    @property
+    def processors(self) -> tuple[Any, ...]:
+        """`logits_processor` as a tuple."""
+        given = self.logits_processor
+        return () if given is None else tuple(given) if isinstance(given, Sequence) else (given,)
 
     @classmethod
-    def read(cls, options: Mapping[str, Any]) -> Settings:
+    def read(cls, options: Mapping[str, Any], *, stream: object = False) -> Settings:
         """The settings of a call. Raises OptionError for a name that does not exist."""
+        if not isinstance(stream, bool):
+            raise OptionError(f"stream is True or False, not {shown(stream)}", option="stream")
         sources = tuple(SourceOptions.__annotations__)
         known = [*(field.name for field in dataclasses.fields(cls) if field.name != "source"), *sources]
         for name in options:
             if name not in known:
-                hint = suggest(name, [*known, "model", "prompt", "stream"]) or f"; there are {', '.join(known)}"
-                raise OptionError(f"unknown option {name!r}{hint}", option=name)
+                raise OptionError(f"unknown option {name!r}{_hint(name, known)}", option=name)
         given = {name: options[name] for name in sources if options.get(name) is not None}
         return cls(**{name: value for name, value in options.items() if name not in sources}, source=given)
+
+
+_INTEGERS = {"n": 1, "max_tokens": 1, "top_k": 1, "seed": 0, "batch_size": 1}  # and the least each may be
+_NUMBERS = ("temperature", "top_p", "min_p", "repetition_penalty")  # SamplingOptions has their ranges
+_DECODING = ("progress", "min_p", "repetition_penalty", "logits_processor", "stop", "batch_size")
+_KINDS: dict[str, tuple[Any, str]] = {
+    "system": (str, "a text"),
+    "chat": (bool, "True or False"),
+    "method_options": (Mapping, "a mapping"),
+    "budget": (Budget, "a structgen.Budget"),
+    "style": (JsonStyle, "a structgen.JsonStyle"),
+    "limits": (Limits, "structgen.Limits"),
+    "stop": ((str, list, tuple), "a string, or several"),
+    "messages": ((list, tuple), "a list of messages"),
+}
+
+
+def _hint(name: str, known: Sequence[str]) -> str:
+    """What was probably meant by a name that does not exist."""
+    here = answer(name)
+    if here is not None:
+        return f": {here}"
+    return suggest(name, [*known, "model", "prompt", "stream"]) or f"; there are {', '.join(known)}"
+
+
+def shown(value: object) -> str:
+    """A value in a message: its type, and itself where it is short."""
+    text = repr(value)
+    return f"{type(value).__name__} {text}" if len(text) <= 40 else type(value).__name__
+
+
+def check_integer(option: str, value: object, least: int, *, optional: bool = False) -> None:
+    """Raise OptionError unless `value` is an integer of at least `least` (or None, where it is optional)."""
+    if value is None and optional:
+        return
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise OptionError(f"{option} is an integer, not {shown(value)}", option=option)
+    if value < least:
+        raise OptionError(f"{option} must be at least {least}, not {value}", option=option)
+
+
+def check_number(option: str, value: object) -> None:
+    """Raise OptionError unless `value` is None or a real number."""
+    if value is not None and (isinstance(value, bool) or not isinstance(value, numbers.Real)):
+        raise OptionError(f"{option} is a number, not {shown(value)}", option=option)
 
 
 def one_of(option: str, value: object, allowed: Sequence[str]) -> None:

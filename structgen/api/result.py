@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import enum
+import html
+import json
+import math
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -29,17 +33,20 @@ class Stats:
 class Result(Generic[T]):
     """One output with everything known about it.
 
+    What was completed is no draw of the model: its log_prob, log_q and log_weight are NaN.
+
     field          meaning
     value          the typed value; None when finish_reason is "length"
     text           its text
     token_ids      the tokens of the text
     log_prob       log probability of the text and its end under the model, temperature and filters, unmasked
     log_q          the same under the constraint, as it was sampled; None where the sampler has no closed form of it
-    log_weight     log_prob - log_q: the importance weight of this sample, unless the guard chose some of its tokens;
-                   of a sampler's output the weight it had among its draws, 0 if it is exact
-    finish_reason  "stop": the model ended it; "completed": the budget ran short and it was steered to its end;
-                   "length": the budget ended it where it stood, as on_truncate="return" asks
+    log_weight     log_prob - log_q: the importance weight of this sample; of a sampler's output the weight it had
+                   among its draws, 0 if it is exact
+    finish_reason  "stop": the model ended it, or a stop string; "completed": the budget ran short and it was ended
+                   without the model; "length": the budget ended it where it stood, as on_truncate="return" asks
     stats          counts and times
+    completed_at   JSON pointers of the places the model did not choose; () unless finish_reason is "completed"
     samples        all that a sampler returned (`structgen.samplers.result.SampleSet`); None for masked decoding
     report         of a schema what is enforced, by JSON pointer; of a grammar what nothing uses; else None
     """
@@ -52,5 +59,43 @@ class Result(Generic[T]):
     log_weight: float
     finish_reason: str
     stats: Stats
+    completed_at: tuple[str, ...] = ()
     report: Any = field(default=None, repr=False)
     samples: Any = field(default=None, repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but report and samples, as `json.dumps` takes it: the value as JSON has it, NaN as None."""
+        shown = ("text", "token_ids", "log_prob", "log_q", "log_weight", "finish_reason", "completed_at")
+        record = {name: _plain(getattr(self, name)) for name in shown}
+        stats = {name: getattr(self.stats, name) for name in self.stats.__slots__}
+        return {"value": _json_value(self.value), **record, "stats": stats}
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks."""
+        record = self.to_dict()
+        value = json.dumps(record.pop("value"), indent=2, ensure_ascii=False)
+        rows = {"value": value, **{name: record[name] for name in ("finish_reason", "log_prob", "log_weight")}}
+        rows |= (
+            {"completed_at": ", ".join(place or "(the whole)" for place in self.completed_at)}
+            if self.completed_at
+            else {}
+        )
+        rows["tokens"] = f"{self.stats.output_tokens} ({self.stats.tokens_per_second:.0f} per second)"
+        cells = (f"<tr><th>{name}</th><td><pre>{html.escape(str(cell))}</pre></td></tr>" for name, cell in rows.items())
+        return f"<table>{''.join(cells)}</table>"
+
+
+def _plain(value: Any) -> Any:
+    """A field as JSON has it: tuples are lists, what is no finite number is None."""
+    if isinstance(value, tuple):
+        return list(value)
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _json_value(value: Any) -> Any:
+    """A value of any type as JSON has it."""
+    if value is None or isinstance(value, (str, bool, int)):
+        return value.value if isinstance(value, enum.Enum) else value
+    from pydantic_core import to_jsonable_python  # loaded when a type comes
+
+    return to_jsonable_python(value, inf_nan_mode="null")

@@ -54,15 +54,14 @@ class Lowered:
 class Source:
     """One constraint before it meets a vocabulary.
 
-    `kind` and `key` identify the language (None: not by content), `lower` writes the grammar, `read` turns the finished
-    text into the value, `schema` is what a prompt may show the model, `name` what messages call the constraint.
+    `kind` and `key` identify the language (None: not by content), `lower` writes the grammar, `target` reads the
+    finished text and is what a prompt may show the model (None: the value is the text), `name` is for messages.
     """
 
     kind: str
     key: str | None
     lower: Callable[[], Lowered]
-    read: Callable[[str], Any]
-    schema: Mapping[str, Any] | bool | None = None
+    target: Target | None = None
     name: str = ""
 
 
@@ -103,14 +102,14 @@ def _schema_source(target: Target, style: JsonStyle, limits: Limits, registry: A
 
     text = json.dumps(target.schema, default=repr)  # key order matters: it is the order of the output
     key = None if registry is not None else _digest(text, repr(style), repr(limits))
-    return Source("schema", key, lower, target.read, target.schema)
+    return Source("schema", key, lower, target)
 
 
 def _regex_source(pattern: str) -> Source:
     if not isinstance(pattern, str):
         raise OptionError(f"regex is a string, not {type(pattern).__name__}", option="regex")
     name = f"the regex {pattern[:80]!r}"
-    return Source("regex", _digest(pattern), lambda: Lowered(regex_grammar(pattern)), str, name=name)
+    return Source("regex", _digest(pattern), lambda: Lowered(regex_grammar(pattern)), name=name)
 
 
 def _gbnf_source(text: str) -> Source:
@@ -129,7 +128,7 @@ def _text_source(kind: str, text: object, compiler: Callable[[str], tuple[Gramma
     """A grammar written as text in one of the formats people use."""
     if not isinstance(text, str):
         raise OptionError(f"{kind} is a string, not {type(text).__name__}", option=kind)
-    return Source(kind, _digest(text), lambda: Lowered(*compiler(text)), str)
+    return Source(kind, _digest(text), lambda: Lowered(*compiler(text)))
 
 
 def _lark_source(given: str | LarkGrammar) -> Source:
@@ -137,7 +136,7 @@ def _lark_source(given: str | LarkGrammar) -> Source:
 
     grammar = given if isinstance(given, LarkGrammar) else LarkGrammar(given)
     key = _digest(repr(grammar)) if grammar.indenter is None else None  # an indenter is code: not known by content
-    return Source("lark", key, lambda: Lowered(*compile_lark(grammar)), str)
+    return Source("lark", key, lambda: Lowered(*compile_lark(grammar)))
 
 
 def _tag_source(tag: StructuralTag) -> Source:
@@ -145,7 +144,7 @@ def _tag_source(tag: StructuralTag) -> Source:
 
     if not isinstance(tag, StructuralTag):
         raise OptionError(f"tag is a StructuralTag, not {type(tag).__name__}", option="tag")
-    return Source("tag", None, lambda: Lowered(tag_grammar(tag)), str)
+    return Source("tag", None, lambda: Lowered(tag_grammar(tag)))
 
 
 def tag_grammar(tag: StructuralTag) -> Grammar:
@@ -175,10 +174,10 @@ def _grammar_source(grammar: Grammar | TextLanguage) -> Source:
     from structgen.api.language import Language as TextLanguage
 
     if isinstance(grammar, TextLanguage):
-        return Source("language", grammar.key, lambda: Lowered(grammar.grammar), str, name=str(grammar))
+        return Source("language", grammar.key, lambda: Lowered(grammar.grammar), name=str(grammar))
     if not isinstance(grammar, Grammar):
         raise OptionError(f"grammar is a Language or grammar IR, not {type(grammar).__name__}", option="grammar")
-    return Source("grammar", _digest(write_grammar(grammar)), lambda: Lowered(grammar), str)
+    return Source("grammar", _digest(write_grammar(grammar)), lambda: Lowered(grammar))
 
 
 def _choices_source(choices: Sequence[str]) -> Source:
@@ -188,7 +187,7 @@ def _choices_source(choices: Sequence[str]) -> Source:
         raise OptionError("a choice holds a lone surrogate, which no output can", option="choices")
     if not choices:
         raise OptionError("choices is empty", option="choices")
-    return Source("choices", _digest(*choices), lambda: Lowered(choices_grammar(choices)), str)
+    return Source("choices", _digest(*choices), lambda: Lowered(choices_grammar(choices)))
 
 
 def _is_utf8(text: str) -> bool:

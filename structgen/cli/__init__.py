@@ -1,38 +1,54 @@
 """The command line: `structgen generate | check | explain | compile | warmup | demo`.
 
-Exit codes: 0 success, 1 a run that failed (or a text or schema that does not qualify), 2 a mistake in what was asked.
-Errors are one line on stderr, and the place with a caret where there is one; `--debug` shows the traceback.
+Exit codes stand in codes.py. Errors are one line on stderr, and the place with a caret where there is one; with
+`--json` they are one line of JSON. `--debug` shows the traceback.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 __all__ = ["main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
+    from structgen.cli.codes import FAILED, INTERRUPTED, code_of
     from structgen.cli.parser import build_parser
-    from structgen.errors import GrammarError, OptionError, RegexError, SourceError, Unsatisfiable, UnsupportedSchema
+    from structgen.errors import GrammarError, RegexError
 
     arguments = build_parser().parse_args(argv)
     try:
         return int(arguments.run(arguments))
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads any more: no second complaint
-        return 1
+        return FAILED
     except Exception as error:
         if arguments.debug:
             raise
+        if getattr(arguments, "json", False):
+            print(json.dumps(_record(error)), file=sys.stderr)
+            return code_of(error)
         print(f"structgen: {one_line(error)}", file=sys.stderr)
         if isinstance(error, (GrammarError, RegexError)):
             print("\n".join(str(error).split("\n")[1:]), file=sys.stderr)  # the place, with a caret
-        return 2 if isinstance(error, (SourceError, UnsupportedSchema, Unsatisfiable, OptionError)) else 1
+        return code_of(error)
+
+
+def _record(error: BaseException) -> dict[str, Any]:
+    """An error with its data, as JSON: {"error": its type, "message": ..., "exit_code": ..., its attributes}."""
+    from structgen.cli.codes import code_of
+
+    plain = (str, int, float, bool, type(None))
+    data: dict[str, Any] = {name: value for name, value in vars(error).items() if isinstance(value, plain)}
+    data |= {name: list(value) for name, value in vars(error).items() if isinstance(value, tuple) and name != "results"}
+    return {"error": type(error).__name__, "message": str(error), "exit_code": code_of(error), **data}
 
 
 def one_line(error: BaseException) -> str:

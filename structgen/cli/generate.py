@@ -5,40 +5,59 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import warnings
 from typing import Any
 
-from structgen.cli.reading import source_options, style_argument, text_argument
+from structgen.cli.codes import ENDED_BY_BUDGET
+from structgen.cli.reading import json_file, source_options, style_argument, text_argument
+from structgen.errors import CompletedWarning
 
 __all__ = ["run"]
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Generate and print."""
+    """Generate and print; ENDED_BY_BUDGET where a value that is printed is not the model's own to its end."""
     from structgen.api.generate import generate_result
 
-    sources = source_options(arguments)
-    options = ("n", "seed", "max_tokens", "method", "temperature", "top_p", "top_k")
-    named = {name: getattr(arguments, name) for name in options}
     line = ProgressLine() if sys.stderr.isatty() and arguments.method in (None, "masked") else None
     try:
-        found = generate_result(
-            arguments.model,
-            text_argument(arguments.prompt),
-            **sources,
-            style=style_argument(arguments),
-            progress=line,
-            **{name: value for name, value in named.items() if value is not None},
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CompletedWarning)  # said below, a line for each
+            found = generate_result(
+                arguments.model, **_prompt(arguments), **source_options(arguments), **_options(arguments), progress=line
+            )
     finally:
         if line is not None:
             line.clear()
-    for result in found if isinstance(found, list) else [found]:
-        print(json.dumps(_record(result)) if arguments.json else _shown(result.value))
+    results = found if isinstance(found, list) else [found]
+    for result in results:
+        print(json.dumps(result.to_dict()) if arguments.json else _shown(result))
+        if result.finish_reason == "completed":
+            places = ", ".join(place or "the whole" for place in result.completed_at)
+            print(f"structgen: warning: the budget ran short; not chosen by the model: {places}", file=sys.stderr)
+        elif result.finish_reason == "length":
+            print("structgen: warning: the budget ended the output; it is not complete", file=sys.stderr)
         if arguments.stats:
             print(_figures(result), file=sys.stderr)
     if arguments.stats and arguments.method not in (None, "masked"):
-        print(_sampler_figures(result.samples), file=sys.stderr)
-    return 0
+        print(_sampler_figures(results[0].samples), file=sys.stderr)
+    return ENDED_BY_BUDGET if any(result.finish_reason in ("completed", "length") for result in results) else 0
+
+
+def _options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The options that were given, by the names `generate` has for them."""
+    names = (
+        "n", "seed", "max_tokens", "method", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "stop",
+        "on_truncate", "chat", "system", "describe",
+    )  # fmt: skip
+    given = {name: getattr(arguments, name) for name in names}
+    return {"style": style_argument(arguments), **{name: value for name, value in given.items() if value is not None}}
+
+
+def _prompt(arguments: argparse.Namespace) -> dict[str, Any]:
+    if arguments.messages is not None:
+        return {"messages": json_file(arguments.messages, "messages"), "prompt": arguments.prompt or ""}
+    return {"prompt": text_argument(arguments.prompt or "")}
 
 
 class ProgressLine:
@@ -55,14 +74,12 @@ class ProgressLine:
         sys.stderr.flush()
 
 
-def _shown(value: Any) -> str:
+def _shown(result: Any) -> str:
+    """The value as text, or the text of one that is unfinished."""
+    if result.finish_reason == "length":
+        return str(result.text)
+    value = result.to_dict()["value"]
     return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
-
-
-def _record(result: Any) -> dict[str, Any]:
-    names = ("value", "text", "token_ids", "log_prob", "log_q", "log_weight", "finish_reason")
-    stats = {name: getattr(result.stats, name) for name in result.stats.__slots__}
-    return {**{name: getattr(result, name) for name in names}, "stats": stats}
 
 
 def _sampler_figures(samples: Any) -> str:

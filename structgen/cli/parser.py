@@ -48,12 +48,19 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # a
 
 def _constraint(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("constraint (one of)").add_mutually_exclusive_group(required=True)
-    group.add_argument("--schema", metavar="FILE", help="JSON Schema: a file, - for stdin, or the JSON text itself")
+    group.add_argument(
+        "--schema",
+        metavar="SCHEMA",
+        help="JSON Schema: a file, - for stdin, or the JSON text itself; or a Python type, package.module:Type",
+    )
     group.add_argument("--regex", metavar="PATTERN", help="regular expression the whole output matches (Python syntax)")
     group.add_argument("--choice", metavar="TEXT", action="append", help="one allowed output; repeat for more")
     group.add_argument("--gbnf", metavar="FILE", help="grammar as llama.cpp writes it: a file, or - for stdin")
     group.add_argument("--ebnf", metavar="FILE", help="grammar as xgrammar writes it: a file, or - for stdin")
     group.add_argument("--lark", metavar="FILE", help="grammar as lark reads it: a file, or - for stdin")
+    group.add_argument(
+        "--tag", metavar="FILE", help="structural tag as JSON (docs/grammars.md): a file, or - for stdin"
+    )
     group.add_argument(
         "--grammar",
         metavar="EXPRESSION",
@@ -78,13 +85,36 @@ def _add_generate(commands: Commands, shared: argparse.ArgumentParser) -> None:
     )
     parser.set_defaults(run=_command("generate", "run"))
     _constraint(parser)
-    parser.add_argument("--prompt", metavar="TEXT", default="", help="the prompt; - reads it from stdin")
+    parser.add_argument("--prompt", metavar="TEXT", help="the prompt; - reads it from stdin")
+    parser.add_argument(
+        "--messages", metavar="FILE", help="a chat as JSON, instead of a prompt: a file, or - for stdin"
+    )
+    parser.add_argument("--system", metavar="TEXT", help="the chat's system message")
+    parser.add_argument(
+        "--chat",
+        action=argparse.BooleanOptionalAction,
+        help="put the prompt to the model as a user's message (when not given: if its tokenizer has a chat template)",
+    )
+    parser.add_argument(
+        "--describe", action="store_true", default=None, help="let the prompt end with a description of the schema"
+    )
     parser.add_argument(
         "--model", metavar="PATH", help="folder of a transformers model; without it the bundled nano model"
     )
     parser.add_argument("--n", type=int, default=1, metavar="N", help="how many values (default 1)")
     parser.add_argument("--seed", type=int, metavar="N", help="makes sampling repeatable")
-    parser.add_argument("--max-tokens", type=int, metavar="N", help="most tokens of one output, stop token included")
+    parser.add_argument(
+        "--max-tokens",
+        type=int,
+        metavar="N",
+        help="most tokens of one output, stop token included (default: what the model's context leaves, at most 8192)",
+    )
+    parser.add_argument(
+        "--on-truncate",
+        choices=["raise", "complete", "return"],
+        help="when the budget ends an output: raise an error (default), complete it without the model, or return it as "
+        "it stands; exit code 3 in all three",
+    )
     parser.add_argument(
         "--temperature", type=float, metavar="T", help="0 takes the likeliest token; 1 samples the model"
     )
@@ -97,6 +127,18 @@ def _add_generate(commands: Commands, shared: argparse.ArgumentParser) -> None:
         help="masked (default), or a sampler: cars is exact, asap and importance weighted (docs/sampling.md)",
     )
     parser.add_argument("--top-k", type=int, metavar="K", help="sample from the K likeliest tokens")
+    parser.add_argument(
+        "--min-p", type=float, metavar="P", help="sample from tokens P times as likely as the likeliest"
+    )
+    parser.add_argument(
+        "--repetition-penalty",
+        type=float,
+        metavar="R",
+        help="make tokens that have been less likely; 1 changes nothing",
+    )
+    parser.add_argument(
+        "--stop", metavar="TEXT", action="append", help="end where the text is complete and holds this; repeat for more"
+    )
     parser.add_argument(
         "--json", action="store_true", help="a line of JSON per output: value, text, tokens, probabilities"
     )
@@ -112,7 +154,9 @@ def _add_check(commands: Commands, shared: argparse.ArgumentParser) -> None:
         "is, and what in it invites trouble. Exit code 1 when it is not supported.",
     )
     parser.set_defaults(run=_command("inspect", "check"))
-    parser.add_argument("schema", metavar="FILE", help="JSON Schema: a file, - for stdin, or the JSON text itself")
+    parser.add_argument(
+        "schema", metavar="SCHEMA", help="a file, - for stdin, the JSON text itself, or a type: package.module:Type"
+    )
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     _style(parser)
 

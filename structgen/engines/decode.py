@@ -1,16 +1,15 @@
 """The decode loop: prompts and constraints to complete outputs, a batch of independent rows.
 
-Every step: logits -> law of each running row, masked and unmasked -> one token per row -> budget guard -> feed back.
-The guard keeps a completion in reach at all times: a drawn token is taken only if afterwards the shortest completion
-and the stop token still fit, else the next token of a completion that does fit is taken instead. So a constrained row
-is always complete, whatever the model; if not even the shortest output fits at the start, BudgetTooSmall says so.
+Every step: logits -> law of each running row, masked and unmasked -> one token per row -> feed back. A row ends with a
+stop token or with its budget; one that is steered (`Request.steer`) is completed before that (engines/steering.py) and
+so always ends whole, whatever the model. If not even the shortest output fits at the start, BudgetTooSmall says so.
 
-Cost per step: one model call for the batch; per row a mask look-up, an accept and, where the bytes to the end no longer
-fit the budget, one shortest completion per state.
+Cost per step: one model call for the batch; per row a mask look-up and an accept.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -21,7 +20,9 @@ import torch
 from structgen.bits import row_of
 from structgen.engines.masking import MaskRow, apply_masks
 from structgen.engines.sampling import DrawLaw, checked_logits, draw, law, row_generator
-from structgen.errors import BudgetTooSmall, InvariantError, OptionError, VocabularyError
+from structgen.engines.shaping import Processor, shape_logits
+from structgen.engines.steering import Completion, check_budget, complete, leaves_room, tokens_to_end
+from structgen.errors import InvariantError, OptionError, VocabularyError
 from structgen.matcher import Constraint, Matcher
 from structgen.options import SamplingOptions
 from structgen.vocabulary import Vocabulary, check_same_tokens
@@ -49,7 +50,10 @@ class BatchModel(Protocol):
 class Request:
     """One row. `max_tokens` counts the stop token. `stream` numbers its random stream; None: its place in the batch.
 
-    `steer=False` turns the budget guard off: the row may then end for length, with an incomplete text.
+    With `steer` the row is completed when its budget runs short; without, it may end for length, with an unfinished
+    text. `is_json` says that the constraint's texts are JSON, whose values have boundaries (engines/steering.py).
+    The row ends behind the first token that finishes one of `stops` where its text is complete. `processors` change its
+    batch's logits (engines/shaping.py).
     """
 
     prompt: Sequence[int]
@@ -57,6 +61,9 @@ class Request:
     max_tokens: int = 256
     stream: int | None = None
     steer: bool = True
+    is_json: bool = False
+    stops: tuple[bytes, ...] = ()
+    processors: tuple[Processor, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +72,17 @@ class Output:
 
     field          meaning
     token_ids      tokens of the text, without the stop token
-    stop_id        the stop token, None when the row ended for length
+    stop_id        the stop token, None when the row ended for length or with one of its stop strings
     data           the text's bytes
-    finish_reason  "stop": the model ended it; "completed": the budget guard chose tokens; "length": a row
-                   that nobody steers (no constraint, or steer=False) ran out of tokens
+    finish_reason  "stop": the model ended it, or wrote a stop string; "completed": its end was not chosen by the model,
+                   because the budget ran short; "length": a row that nobody steers ran out of tokens
     log_prob       of token_ids and the stop under the model's law, after temperature, top-k and top-p but unmasked
-    log_q          of the same under the law that was sampled; tokens the guard chose count as certain
+    log_q          of the same under the law that was sampled
+    completed_at   the places the model did not choose, where finish_reason is "completed" (steering.Completion)
+    needed         of a row that ended for length: tokens of its shortest valid ending, stop token included
 
-    Stop tokens count as one event. Unless finish_reason is "completed", exp(log_weight) is an importance weight.
+    Stop tokens count as one event. exp(log_weight) is an importance weight. What was completed is no draw: its log_prob
+    and log_q are NaN.
     """
 
     token_ids: tuple[int, ...]
@@ -81,6 +91,8 @@ class Output:
     finish_reason: FinishReason
     log_prob: float
     log_q: float
+    completed_at: tuple[str, ...] = ()
+    needed: int | None = None
 
     @property
     def text(self) -> str:
@@ -95,7 +107,11 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the batch: the token each running row took (stop tokens too) and the rows that ended with it."""
+    """One step of the batch: the token each running row took (stop tokens too) and the rows that ended with it.
+
+    A row that is completed takes no token in its last step: `finished` holds its whole text, which may have lost
+    tokens of the steps before.
+    """
 
     index: int
     tokens: dict[int, int]
@@ -132,7 +148,8 @@ def _run(model: BatchModel, rows: list[_Row], options: SamplingOptions) -> Itera
         wide = checked_logits(logits, len(rows), model.vocabulary.size)
         taken = _take_tokens([rows[i] for i in running], wide if len(running) == len(rows) else wide[running], options)
         finished = {i: output for i in running if (output := rows[i].output()) is not None}
-        yield Step(index, dict(zip(running, taken, strict=True)), finished)
+        written = {i: token for i, token in zip(running, taken, strict=True) if rows[i].completion is None}
+        yield Step(index, written, finished)
         running, index = [i for i in running if i not in finished], index + 1
         if not running:
             return
@@ -140,16 +157,22 @@ def _run(model: BatchModel, rows: list[_Row], options: SamplingOptions) -> Itera
 
 
 def _take_tokens(rows: list[_Row], logits: torch.Tensor, options: SamplingOptions) -> list[int]:
-    """Draw a token for every row, let the guard overrule it, and count its probability under both laws."""
+    """Draw a token for every row, count its probability under both laws, and let the row take it."""
+    texts = [[*row.request.prompt, *row.tokens] for row in rows] if _shapes(rows, options) else []
+    logits = shape_logits(logits, texts, options.repetition_penalty, rows[0].request.processors)
     free = law(logits, options)
     sampled = law(apply_masks(logits, [row.mask() for row in rows]), options)
     drawn = draw(sampled, [row.generator for row in rows], options)
-    taken = [row.take(token) for row, token in zip(rows, drawn, strict=True)]
-    log_probs, log_qs = _event(free, taken, rows), _event(sampled, taken, rows)
-    for index, row in enumerate(rows):
-        row.log_prob += log_probs[index]
-        row.log_q += log_qs[index] if taken[index] == drawn[index] else 0.0
-    return taken
+    log_probs, log_qs = _event(free, drawn, rows), _event(sampled, drawn, rows)
+    for row, token, log_prob, log_q in zip(rows, drawn, log_probs, log_qs, strict=True):
+        row.take(token)
+        row.log_prob += log_prob
+        row.log_q += log_q
+    return drawn
+
+
+def _shapes(rows: list[_Row], options: SamplingOptions) -> bool:
+    return options.repetition_penalty != 1 or bool(rows[0].request.processors)
 
 
 def _event(source: DrawLaw, taken: list[int], rows: list[_Row]) -> list[float]:
@@ -165,10 +188,7 @@ def _event(source: DrawLaw, taken: list[int], rows: list[_Row]) -> list[float]:
 
 @dataclass(slots=True)
 class _Row:
-    """A running row. `plan` is a completion known to fit from here, or None when the matcher's shortest one does.
-
-    `distances` is shared by the rows of one constraint: state -> tokens of its shortest completion.
-    """
+    """A running row; `distances` is shared by the rows of one constraint (steering.leaves_room)."""
 
     request: Request
     generator: torch.Generator
@@ -176,9 +196,8 @@ class _Row:
     known: MaskRow
     matcher: Matcher | None
     distances: dict[int, int]
-    plan: list[int] | None = None
     tokens: list[int] = field(default_factory=list)
-    guarded: bool = False
+    completion: Completion | None = None
     log_prob: float = 0.0
     log_q: float = 0.0
 
@@ -198,53 +217,55 @@ class _Row:
             raise VocabularyError(f"no token can write what must come next: {', '.join(self.matcher.expected())}")
         return mask
 
-    def take(self, token: int) -> int:
-        """Take the drawn token if a completion still fits behind it, else the next token of one that fits."""
-        matcher = self.matcher
-        if matcher is not None:
-            _accept(matcher, token)
-            left = self.request.max_tokens - len(self.tokens) - 1
-            if not self.request.steer or matcher.is_finished() or self._fits(matcher, left):
-                self.plan = None
-            else:
-                matcher.rollback(1)
-                token = self._planned(matcher)
+    def take(self, token: int) -> None:
+        """Take the drawn token; where it leaves no room for an end, write the end instead."""
         self.tokens.append(token)
-        return token
-
-    def _fits(self, matcher: Matcher, left: int) -> bool:
-        """A completion and the stop token take `left` tokens at most; no token is shorter than a byte."""
-        return left > matcher.bytes_to_accept() or left > self._distance(matcher)
-
-    def _distance(self, matcher: Matcher) -> int:
-        known = self.distances.get(matcher.state)
-        if known is None:
-            known = self.distances[matcher.state] = matcher.tokens_to_accept()
-        return known
-
-    def _planned(self, matcher: Matcher) -> int:
-        self.guarded = True
-        plan = matcher.shortest_completion() if self.plan is None else self.plan
-        token = plan[0] if plan else self.stops[0]
-        self.plan = plan[1:]
-        _accept(matcher, token)
-        return token
+        matcher, request = self.matcher, self.request
+        if matcher is None:
+            return
+        if not matcher.accept(token):
+            raise InvariantError("a token the mask allows is accepted", f"token {token} in state {matcher.state}")
+        left = request.max_tokens - len(self.tokens)
+        if request.steer and not matcher.is_finished() and not leaves_room(matcher, left, self.distances):
+            self.completion = complete(matcher, self.tokens, request.max_tokens, is_json=request.is_json)
 
     def output(self) -> Output | None:
         """The row's output once it has ended."""
-        stopped = self.last_token in self.stops
+        if self.completion is not None:
+            return self._completed(self.completion)
+        ended = self.last_token in self.stops
+        stopped = ended or self._holds_stop()
         if not stopped and len(self.tokens) < self.request.max_tokens:
             return None
-        if not stopped and self.matcher is not None and self.request.steer:
-            raise InvariantError("a constrained row ends with a stop token", f"{len(self.tokens)} tokens")
-        text_ids = self.tokens[:-1] if stopped else self.tokens
+        text_ids = self.tokens[:-1] if ended else self.tokens
         return Output(
             token_ids=tuple(text_ids),
-            stop_id=self.last_token if stopped else None,
+            stop_id=self.last_token if ended else None,
             data=self.vocabulary.decode(text_ids),
-            finish_reason="completed" if self.guarded else "stop" if stopped else "length",
+            finish_reason="stop" if stopped else "length",
             log_prob=self.log_prob,
             log_q=self.log_q,
+            needed=None if stopped or self.matcher is None else tokens_to_end(self.matcher),
+        )
+
+    def _holds_stop(self) -> bool:
+        """Whether the last token finished a stop string and the text is complete."""
+        if not self.request.stops or (self.matcher is not None and not self.matcher.is_accepting()):
+            return False
+        longest = max(len(stop) for stop in self.request.stops)
+        last = len(self.vocabulary.token_bytes(self.last_token))
+        tail = self.vocabulary.decode(self.tokens[-longest - 1 :])  # a token is a byte at least
+        return any(tail.find(stop, max(len(tail) - last - len(stop) + 1, 0)) >= 0 for stop in self.request.stops)
+
+    def _completed(self, completion: Completion) -> Output:
+        return Output(
+            token_ids=tuple(completion.tokens),
+            stop_id=self.stops[0],
+            data=self.vocabulary.decode(completion.tokens),
+            finish_reason="completed",
+            log_prob=math.nan,
+            log_q=math.nan,
+            completed_at=completion.completed_at,
         )
 
 
@@ -256,14 +277,8 @@ def _open_matcher(request: Request, vocabulary: Vocabulary) -> Matcher | None:
         return None
     check_same_tokens(request.constraint.vocabulary, vocabulary)
     matcher = request.constraint.matcher()
-    if not request.steer:
-        return matcher
-    at_least = -(-matcher.bytes_to_accept() // max(request.constraint.trie.longest, 1)) + 1
-    if at_least > request.max_tokens:  # no need to spell a completion of a billion bytes to know that
-        raise BudgetTooSmall(needed=at_least, budget=request.max_tokens)
-    needed = matcher.tokens_to_accept() + 1
-    if needed > request.max_tokens:
-        raise BudgetTooSmall(needed=needed, budget=request.max_tokens)
+    if request.steer:
+        check_budget(matcher, request.max_tokens)
     return matcher
 
 
@@ -272,8 +287,3 @@ def _known_ids(vocabulary: Vocabulary) -> MaskRow:
     known = np.diff(vocabulary.offsets) > 0
     known[list(vocabulary.special_ids)] = True
     return row_of(known, vocabulary.size)
-
-
-def _accept(matcher: Matcher, token: int) -> None:
-    if not matcher.accept(token):
-        raise InvariantError("a token the mask allows is accepted", f"token {token} in state {matcher.state}")

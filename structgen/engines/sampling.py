@@ -7,6 +7,7 @@ all unless the nucleus really is that wide.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,14 +52,16 @@ def checked_logits(logits: torch.Tensor, rows: int, width: int) -> torch.Tensor:
 
 
 def law(logits: torch.Tensor, options: SamplingOptions) -> DrawLaw:
-    """The law after temperature, top-k and top-p. Temperature 0 is reported as the law at temperature 1."""
+    """The law after temperature, top-k, top-p and min-p. Temperature 0 is reported as the law at temperature 1."""
     scaled = logits / options.temperature if options.temperature not in (0, 1) else logits
     if options.top_k is not None and options.top_k < scaled.shape[1]:
         scores, ids = scaled.topk(options.top_k, dim=1)
         whole = DrawLaw(scores, scores.logsumexp(dim=1, keepdim=True), ids)
     else:
         whole = DrawLaw(scaled, scaled.logsumexp(dim=1, keepdim=True), None)
-    return whole if options.top_p is None or options.top_p >= 1 else _nucleus(whole, options.top_p)
+    if options.top_p is not None and options.top_p < 1:
+        whole = _nucleus(whole, options.top_p)
+    return whole if not options.min_p else _likely(whole, options.min_p)
 
 
 def draw(source: DrawLaw, generators: list[torch.Generator], options: SamplingOptions) -> list[int]:
@@ -85,6 +88,13 @@ def _draw_places(source: DrawLaw, generators: list[torch.Generator]) -> torch.Te
     # Rounding (a parallel sum need not be monotone; a number may round up to the whole sum) can point at a token of
     # probability zero. That is as rare as rounding, so any possible token will do.
     return torch.where(weights.gather(1, places) > 0, places, weights.argmax(dim=1, keepdim=True))
+
+
+def _likely(whole: DrawLaw, min_p: float) -> DrawLaw:
+    """The candidates at least `min_p` times as likely as the likeliest (Nguyen et al. 2024)."""
+    least = whole.scores.amax(dim=1, keepdim=True) + math.log(min_p)
+    kept = whole.scores.masked_fill(whole.scores < least, -torch.inf)
+    return DrawLaw(kept, kept.logsumexp(dim=1, keepdim=True), whole.ids)
 
 
 def _nucleus(whole: DrawLaw, top_p: float) -> DrawLaw:

@@ -7,6 +7,7 @@ left; every step is one `forward` over a DynamicCache with explicit position ids
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -20,6 +21,8 @@ from structgen.vocabulary import Vocabulary, check_model
 __all__ = ["Prompt", "TransformersEngine"]
 
 CACHE_NAMES = ("cache", "past_key_values")  # since transformers 5.24, and before
+
+_UNKNOWN_MEMORY = 4 << 30  # what a host is taken to have free that does not say (Windows)
 
 Message: TypeAlias = Mapping[str, Any]
 Prompt: TypeAlias = str | Sequence[int] | Sequence[Message]
@@ -53,6 +56,20 @@ class TransformersEngine:
         self.cache_name = names[0]
 
     @property
+    def has_chat_template(self) -> bool:
+        """Whether the tokenizer knows how a chat is written."""
+        return bool(getattr(self.tokenizer, "chat_template", None))
+
+    def rows_that_fit(self, tokens: int) -> int:
+        """How many sequences of `tokens` tokens can be decoded at once in half of the memory that is free: their keys
+        and values, and four copies of their logits in float64."""
+        config = self.model.config.get_text_config()
+        heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+        width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        cached = 2 * config.num_hidden_layers * heads * width * self.model.dtype.itemsize
+        return max(1, int(_free_bytes(self.device) // 2 // (tokens * cached + 32 * self.vocabulary.size)))
+
+    @property
     def device(self) -> torch.device:
         """Where the model's inputs go."""
         return torch.device(self.model.device)
@@ -62,13 +79,24 @@ class TransformersEngine:
         if isinstance(prompt, str):
             return self._started([int(i) for i in self.tokenizer(prompt)["input_ids"]])
         if prompt and isinstance(prompt[0], Mapping):
-            ids = self.tokenizer.apply_chat_template(list(prompt), add_generation_prompt=True, return_dict=False)
-            return [int(i) for i in ids]
+            return self._chat_ids(prompt)
         ids = [int(i) for i in prompt if not isinstance(i, Mapping)]
         for token_id in ids:
             if not 0 <= token_id < self.vocabulary.size:
                 raise VocabularyError(f"prompt token {token_id} is outside the vocabulary of {self.vocabulary.size}")
         return self._started(ids)
+
+    def _chat_ids(self, messages: Sequence[Any]) -> list[int]:
+        """A chat as the tokenizer's template writes it. Raises OptionError for one that the template refuses."""
+        from jinja2 import TemplateError  # comes with what templates need
+
+        if not self.has_chat_template:
+            raise OptionError("the model's tokenizer has no chat template", option="prompt")
+        try:
+            ids = self.tokenizer.apply_chat_template(list(messages), add_generation_prompt=True, return_dict=False)
+        except (TemplateError, TypeError) as error:
+            raise OptionError(f"the chat template refuses these messages: {error}", option="messages") from error
+        return [int(i) for i in ids]
 
     def tokens_of(self, text: str) -> list[int]:
         """How the tokenizer spells a text by itself: no token that begins or ends a prompt."""
@@ -116,6 +144,16 @@ class TransformersEngine:
         limit = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
         if limit is not None and tokens > limit:
             raise ModelError(f"prompt and budget together are {tokens} tokens, the model reads {limit}")
+
+
+def _free_bytes(device: torch.device) -> int:
+    """Memory of a device that nobody uses; of the host's, and of devices that do not say, what the host has."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    names = os.sysconf_names if hasattr(os, "sysconf_names") else {}
+    if "SC_AVPHYS_PAGES" not in names:
+        return _UNKNOWN_MEMORY
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def _parameters(model: Any) -> frozenset[str]:

@@ -15,13 +15,16 @@ import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from math import isfinite
 from typing import Any
 
 import jsonschema_rs
 
 from structgen.errors import SchemaError
 
-__all__ = ["ExactValidator"]
+__all__ = ["ExactValidator", "exact_integer", "finite_float"]
+
+_MOST_DIGITS = 4300  # what int() reads (sys.int_info.default_max_str_digits)
 
 _HERE = "json-schema:///"  # what it puts before a relative reference in a document without an address
 _WHOLE = re.compile(r"\\[pPu]\{[^}]*\}|\\.|\{\d+(,\d*)?\}", re.DOTALL)  # escapes and quantifiers, outside classes
@@ -29,6 +32,17 @@ _MAPS = ("properties", "$defs", "definitions", "dependentSchemas", "dependencies
 _VALUES = ("const", "enum", "default", "examples")  # no schemas
 _UNASSERTED = ("contentEncoding", "contentMediaType", "contentSchema")
 _SINCE_2019: tuple[type, ...] = (jsonschema_rs.Draft201909Validator, jsonschema_rs.Draft202012Validator)
+
+
+def exact_integer(digits: str) -> int | Decimal:
+    """An integer of any size: beyond the 4,300 digits that Python reads as an int, a Decimal."""
+    return int(digits) if len(digits) <= _MOST_DIGITS else Decimal(digits)
+
+
+def finite_float(digits: str) -> float | Decimal:
+    """A number with a point or an exponent: where a double would be infinite, the exact Decimal."""
+    found = float(digits)
+    return found if isfinite(found) else Decimal(digits)
 
 
 class _Annotation:
@@ -63,7 +77,7 @@ class ExactValidator:
     def fault(self, text: str) -> str | None:
         """Why `text` is not a valid instance, or None."""
         try:
-            value = json.loads(text, parse_float=Decimal)
+            value = json.loads(text, parse_float=Decimal, parse_int=exact_integer)
             fault = next(self._validator.iter_errors(value), None)
         except UnicodeEncodeError:
             return "a string holds a lone surrogate, which is no character"

@@ -226,6 +226,15 @@ class TypeSchema(GenerateJsonSchema):
             "pattern": f"^{json_text_pattern(self.generate_inner(inner), self.resolve_ref_schema)}$",
         }
 
+    def call_schema(self, schema: Core) -> Schema:
+        """Named tuples are made by a call; any other function is refused, since pydantic would run it."""
+        if not isinstance(schema["function"], type):
+            name = getattr(schema["function"], "__name__", "function")
+            raise refuse(
+                schema, f"{name} would be called with what a model wrote; as schema= alone it gives its arguments"
+            )
+        return super().call_schema(schema)
+
     # classes: their fields and no others
 
     def model_schema(self, schema: Core) -> Schema:  # noqa: D102

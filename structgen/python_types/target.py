@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 __all__ = ["Target"]
@@ -15,9 +16,21 @@ class Target:
 
     `schema` is for the automaton, `read` for the finished text, `name` for messages. `is_type` says that a Python type
     reads the text: its numbers are then spelled canonically whatever the style, since no `int` is read from 1e999999.
+    `source` and `registry` are what the target was made of, and make it anew where it is unpickled.
     """
 
     schema: Mapping[str, Any] | bool
     read: Callable[[str], Any]
     name: str
     is_type: bool
+    source: Any = None
+    registry: Any = None
+
+    def __reduce__(self) -> Any:
+        return _again, (self.source, self.registry)
+
+
+def _again(source: Any, registry: Any) -> Target:
+    """The target of a source, in another process."""
+    target: Target = import_module("structgen.python_types.types").target_of(source, registry)
+    return target

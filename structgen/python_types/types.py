@@ -64,13 +64,13 @@ def _schema_target(schema: Mapping[str, Any] | bool, registry: Any) -> Target:
     validator: list[ExactValidator] = []  # made when first needed: compiling alone does not need it
 
     def read(text: str) -> Any:
-        if not validator:
-            from structgen.python_types.exact import ExactValidator
+        from structgen.python_types.exact import ExactValidator, exact_integer, finite_float
 
+        if not validator:
             validator.append(ExactValidator(schema, registry))
         fault = validator[0].fault(text)
         if fault is not None:
             raise InvariantError("generated text satisfies the schema", f"{fault}: {text[:200]}")
-        return json.loads(text)
+        return json.loads(text, parse_int=exact_integer, parse_float=finite_float)
 
-    return Target(schema, read, "JSON Schema", is_type=False)
+    return Target(schema, read, "JSON Schema", is_type=False, source=schema, registry=registry)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pydantic
 import pytest
 
 import structgen as sg
 from structgen.api.compile import compile_source
-from structgen.api.options import GenerateOptions, Settings, SourceOptions
+from structgen.api.options import GenerateOptions, MethodName, Settings, SourceOptions
 from structgen.api.sources import FRONT_ENDS, source_of
+from structgen.samplers.run import METHODS
 from tests.api.engines import HashEngine
 
 
@@ -102,22 +104,52 @@ def test_result_knows_everything(engine: HashEngine) -> None:
     assert result.stats.tokens_per_second > 0
 
 
-def test_a_short_budget_completes_raises_or_is_too_small(engine: HashEngine) -> None:
+def test_a_budget_that_runs_out_raises_with_what_is_there(engine: HashEngine) -> None:
+    with pytest.raises(sg.Truncated, match="a valid end takes") as caught:
+        sg.generate(engine, "p", regex="[a-z]{12,90}0", max_tokens=6, seed=1)
+    error = caught.value
+    assert error.budget == 6 and error.text.isalpha() and error.results == (None,)
+    matcher = sg.compile(regex="[a-z]{12,90}0", vocabulary=engine.vocabulary).matcher()
+    assert matcher.accept_bytes(error.text.encode())
+    assert error.needed == matcher.tokens_to_accept() + 1, "with the stop token"
+    with pytest.raises(sg.Truncated) as several:
+        sg.generate(engine, ["p", "q", "r"], schema=int, max_tokens=3, seed=2, temperature=3.0)
+    whole = [result for result in several.value.results if result is not None]
+    assert 0 < len(whole) < 3 and all(isinstance(result.value, int) for result in whole)  # type: ignore[attr-defined]
+
+
+def test_completing_is_asked_for_and_says_what_it_chose(engine: HashEngine) -> None:
     schema = {"type": "array", "items": {"type": "integer"}, "minItems": 1}
     for budget in (4, 5, 8, 16):
-        assert isinstance(sg.generate(engine, "p", schema=schema, max_tokens=budget, seed=2, temperature=3.0), list)
-    long = {"type": "string", "minLength": 30}
-    with pytest.raises(sg.Truncated) as caught:
-        sg.generate(engine, "p", regex="[a-z]{4,90}0", max_tokens=6, on_truncate="raise", seed=1)
-    assert caught.value.budget == 6
+        with pytest.warns(sg.CompletedWarning, match="not chosen by the model") as caught:
+            result = sg.generate_result(
+                engine, "p", schema=schema, max_tokens=budget, seed=2, temperature=3.0, on_truncate="complete"
+            )
+        assert isinstance(result.value, list) and result.finish_reason == "completed"
+        assert result.completed_at == caught[0].message.completed_at  # type: ignore[union-attr]
+        assert caught[0].filename == __file__
+        assert math.isnan(result.log_prob) and math.isnan(result.log_weight)
+        assert result.to_dict()["log_prob"] is None
+    with pytest.warns(sg.CompletedWarning):
+        people = sg.generate_result(
+            engine, "p", schema=Person, n=20, max_tokens=14, seed=2, temperature=3.0, on_truncate="complete"
+        )
+    assert any("/age" in result.completed_at for result in people)
+    assert {result.completed_at for result in people if result.finish_reason == "stop"} <= {()}
+
+
+def test_a_text_is_returned_as_it_stands_or_is_too_small(engine: HashEngine) -> None:
     cut = sg.generate_result(engine, "p", regex="[a-z]{40,90}0", max_tokens=6, on_truncate="return", seed=1)
     assert cut.finish_reason == "length" and cut.value is None and len(cut.token_ids) == 6
     assert cut.text.isalpha() and cut.text.islower()
     whole = sg.generate_result(engine, "p", regex="[a-z]{0,2}0", max_tokens=20, on_truncate="return", seed=1)
     assert whole.finish_reason == "stop" and whole.value == whole.text
-    with pytest.raises(sg.BudgetTooSmall) as small:
-        sg.generate(engine, "p", schema=long, max_tokens=10)
-    assert small.value.needed > 10
+    for mode, budget in (("raise", 6), ("complete", 10)):
+        with pytest.raises(sg.BudgetTooSmall) as small:
+            sg.generate(engine, "p", schema={"type": "string", "minLength": 30}, max_tokens=budget, on_truncate=mode)
+        assert small.value.needed > budget
+    with pytest.raises(sg.Truncated):  # words of five letters would do: it is for the model to find them
+        sg.generate(engine, "p", regex="[a-z]{12,90}0", max_tokens=6, seed=1)
 
 
 def test_stream_ends_with_the_typed_value(engine: HashEngine) -> None:
@@ -125,19 +157,31 @@ def test_stream_ends_with_the_typed_value(engine: HashEngine) -> None:
     assert isinstance(last, Person)
     assert partial
     assert all(set(value) <= {"name", "age"} for value in partial)
+    assert {value["age"] for value in partial if "age" in value} <= {last.age}, "a number is shown once it is finished"
     assert last == sg.generate(engine, "p", schema=Person)
     *begun, text = sg.generate(engine, "p", regex="[äöü]{3}x", stream=True)
     assert re.fullmatch("[äöü]{3}x", text)
     assert all(text.startswith(value) for value in begun)
+
+
+def test_a_batch_streams_a_list(engine: HashEngine) -> None:
+    prompts = ["a", "b", "c"]
+    *partial, last = sg.generate(engine, prompts, schema=Point, stream=True, batch_size=2)
+    assert last == sg.generate(engine, prompts, schema=Point)
+    assert partial and all(len(values) == 3 for values in partial)
+    assert partial[0][2] is None, "the second batch has not begun"
+    *_, several = sg.generate(engine, ["a"], schema=Point, stream=True, n=2, seed=1)
+    assert several == sg.generate(engine, ["a"], schema=Point, n=2, seed=1)
+    assert list(sg.generate(engine, [], schema=Point, stream=True)) == [[]]
     with pytest.raises(sg.OptionError, match="stream"):
-        sg.generate(engine, ["a", "b"], schema=Person, stream=True)
+        sg.generate(engine, "a", schema=Point, stream=True, method="cars")
 
 
 def test_async_twins(engine: HashEngine) -> None:
     async def work() -> tuple[Any, Any, list[Any]]:
         value = await sg.agenerate(engine, "p", schema=Person)
         result = await sg.agenerate_result(engine, "p", schema=Person)
-        return value, result, [part async for part in await sg.agenerate(engine, "p", schema=Person, stream=True)]
+        return value, result, [part async for part in sg.agenerate(engine, "p", schema=Person, stream=True)]
 
     value, result, parts = asyncio.run(work())
     assert value == result.value == parts[-1]
@@ -162,7 +206,7 @@ def test_progress_counts_tokens(engine: HashEngine) -> None:
         ({"schema": int, "regex": "a"}, "regex", "schema and regex are given"),
         ({"regex": "a", "style": sg.JsonStyle()}, "style", "beside schema"),
         ({"schema": int, "method": "mask"}, "method", "did you mean 'masked'"),
-        ({"schema": int, "on_truncate": "give up"}, "on_truncate", "'complete', 'raise', 'return'"),
+        ({"schema": int, "on_truncate": "give up"}, "on_truncate", "'raise', 'complete', 'return'"),
         ({"schema": int, "n": 0}, "n", "at least 1"),
         ({"schema": int, "n": 2, "temperature": 0}, "temperature", "same output"),
         ({"schema": int, "top_p": 0}, "top_p", "top_p"),
@@ -188,9 +232,10 @@ def test_batch_lists_must_fit(engine: HashEngine) -> None:
 
 
 def test_both_lists_of_options_agree() -> None:
-    names = {field for field in Settings.__dataclass_fields__ if field not in ("schema", "source")}
+    names = {field for field in Settings.__dataclass_fields__ if field not in ("schema", "source", "constraint", "n")}
     sources = set(SourceOptions.__annotations__)
     assert names | sources == set(GenerateOptions.__annotations__)
+    assert get_args(MethodName) == tuple(METHODS)
     assert all(f"    {name} " in (Settings.__doc__ or "") for name in names), "every option is described"
     assert all(f"    {name} " in (SourceOptions.__doc__ or "") for name in sources), "every source is described"
     assert sources == set(FRONT_ENDS)

@@ -107,6 +107,13 @@ def test_stdin(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPat
         (["check", "/no/such/file.json"], 2, "cannot read"),
         (["check", '{"type": 3}'], 2, "#/type"),
         (["explain", "--regex", "(a", "--text", "a"], 2, "the regex, at position"),
+        (["check", ""], 2, "--schema is empty"),
+        (["check", '{"type": "integer",}'], 2, "line 1, column 20"),
+        (["check", "[1]"], 2, "cannot read '[1]'"),
+        (["check", "structgen.nothing:Type"], 2, "structgen.nothing:Type"),
+        (["check", "structgen.errors:Type"], 2, "has no attribute 'Type'"),
+        (["explain", "--gbnf", "/no/such/file", "--text", ""], 2, "--gbnf: cannot read '/no/such/file'"),
+        (["explain", "--tag", "/no/such/file", "--text", ""], 2, "--tag: cannot read '/no/such/file'"),
         (["generate", "--schema", "{}", "--n", "0"], 2, "n must be at least 1"),
         (["generate", "--schema", "{}", "--model", "/no/such/model"], 1, "no model at"),
         (["compile", "--schema", "{}", "--model", "/no/such/model"], 1, "no tokenizer at"),
@@ -118,6 +125,27 @@ def test_errors_are_one_line(capsys: pytest.CaptureFixture[str], arguments: list
     assert err.startswith("structgen: error: ")
     assert message in err
     assert len(err.splitlines()) == (3 if "regex" in message else 1)  # a pattern is shown, with a caret
+
+
+def test_a_type_and_a_tag_are_constraints_too(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    person = "structgen.cli.demo:Person"
+    text = '{"name": "Ada", "age": 36, "city": "London"}'
+    assert run(capsys, "explain", "--schema", person, "--text", text)[0] == 0
+    assert run(capsys, "check", person)[1].startswith("supported     yes")
+    tag = tmp_path / "tag.json"
+    tag.write_text(json.dumps({"tags": [{"begin": "<a>", "end": "</a>", "regex": "[0-9]+"}], "between": False}))
+    assert run(capsys, "explain", "--tag", str(tag), "--text", "<a>12</a>")[0] == 0
+    assert run(capsys, "explain", "--tag", str(tag), "--text", "<a>x</a>")[0] == 1
+    tag.write_text('{"tagz": []}')
+    code, _, err = run(capsys, "explain", "--tag", str(tag), "--text", "")
+    assert code == 2 and "tagz" in err
+
+
+def test_an_error_is_json_beside_json(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "check", '{"type": 3}', "--json")
+    found = json.loads(err)
+    assert (code, out) == (2, "")
+    assert found["error"] == "SchemaError" and found["pointer"] == "#/type" and found["exit_code"] == 2
 
 
 def test_languages_as_expressions(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -58,6 +58,26 @@ def test_a_budget_that_cannot_hold_the_output_fails_with_1(capsys: pytest.Captur
     assert "a valid output needs" in capsys.readouterr().err
 
 
+def test_a_budget_that_ends_an_output_is_exit_code_3(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["generate", "--schema", SCHEMA, "--prompt", "Maria Sanchez is 34 years old", "--max-tokens", "11"]
+    assert main(arguments) == 3
+    printed = capsys.readouterr()
+    assert printed.out == "" and "the model had not finished after 11 tokens" in printed.err
+    assert main([*arguments, "--json"]) == 3
+    error = json.loads(capsys.readouterr().err)
+    assert error["error"] == "Truncated" and error["budget"] == 11 and error["exit_code"] == 3 and error["needed"] > 0
+    assert main([*arguments, "--on-truncate", "complete"]) == 3
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["age"] == 0
+    assert "not chosen by the model:" in printed.err and "/age" in printed.err
+    assert main([*arguments, "--on-truncate", "complete", "--json"]) == 3
+    record = json.loads(capsys.readouterr().out)
+    assert "/age" in record["completed_at"] and record["log_prob"] is None
+    assert main([*arguments, "--on-truncate", "return"]) == 3
+    printed = capsys.readouterr()
+    assert printed.out.startswith("{") and "not complete" in printed.err
+
+
 def test_compile_reports_sizes_and_times(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compile", "--schema", SCHEMA, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

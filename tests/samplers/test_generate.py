@@ -106,7 +106,7 @@ def test_options_of_the_other_kind_are_refused(engine: HashEngine) -> None:
     with pytest.raises(OptionError, match="progress"):
         sg.generate(engine, "?", choices=COLOURS, method="cars", progress=print)
     with pytest.raises(OptionError, match="on_truncate"):
-        sg.generate(engine, "?", choices=COLOURS, method="cars", on_truncate="raise")
+        sg.generate(engine, "?", choices=COLOURS, method="cars", on_truncate="complete")
     with pytest.raises(OptionError, match="stream"):
         sg.generate(engine, "?", choices=COLOURS, method="cars", stream=True)
     with pytest.raises(OptionError, match="no option 'particles'"):

@@ -1,0 +1,176 @@
+"""Model, prompt and options -> a call that is ready to run: engine, rows, sampling; everything read and compiled.
+
+    read options -> find the engine -> frame and encode each prompt -> compile each constraint
+
+A row is one prompt with its constraint and with what reads the finished text. Cost: the encoding of the prompts, and
+the compilation of constraints that are not remembered (api/compile.py).
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from structgen.api.compile import compile_source
+from structgen.api.models import engine_of
+from structgen.api.options import Settings
+from structgen.api.prompts import framed, read_prompts
+from structgen.api.sources import Source, source_of
+from structgen.errors import OptionError
+from structgen.matcher import Constraint
+from structgen.options import SamplingOptions
+from structgen.samplers.predicates import Guarded
+
+if TYPE_CHECKING:
+    from structgen.engines.decode import Request
+
+__all__ = ["MOST_TOKENS", "Call", "Row"]
+
+MOST_TOKENS = 8192  # of one output, where neither the caller nor the model's context says less
+ROWS = 32  # decoded at once on an engine that does not say how many fit
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One prompt: its tokens, its constraint, and what reads the finished text."""
+
+    prompt: list[int]
+    constraint: Constraint | Guarded
+    read: Callable[[str], Any]
+    is_json: bool
+    report: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that is ready to run."""
+
+    engine: Any
+    rows: tuple[Row, ...]
+    is_batch: bool
+    settings: Settings
+    sampling: SamplingOptions
+    budget: int
+    compile_seconds: float
+
+    @classmethod
+    def of(cls, model: Any, prompt: Any, settings: Settings) -> Call:
+        """Read, check and compile."""
+        prompts, is_batch = read_prompts(prompt, settings.messages)
+        sources = _sources(settings, len(prompts), is_batch)
+        sampling, functions = _sampling(settings), settings.functions
+        engine = engine_of(model, settings.tokenizer)
+        started, rows = time.perf_counter(), []
+        for each, source in zip(prompts, sources, strict=True):
+            constraint, target, report = _compiled(source, engine.vocabulary)
+            for function in functions:
+                constraint = constraint & function
+            schema = None if target is None else target.schema
+            ids = engine.encode(framed(each, schema, settings, engine, bundled=model is None))
+            read = str if target is None else target.read
+            rows.append(Row(ids, constraint, read, schema is not None, report))
+        seconds = time.perf_counter() - started
+        return cls(engine, tuple(rows), is_batch, settings, sampling, _budget(engine, rows, settings), seconds)
+
+    def requests(self) -> list[Request]:
+        """What the decode loop is asked: n rows per prompt, each with its own random stream."""
+        from structgen.engines.decode import Request
+        from structgen.engines.steering import check_budget
+
+        settings, requests = self.settings, list[Request]()
+        stops = tuple(text.encode() for text in settings.stops)
+        for row in self.rows:
+            if not isinstance(row.constraint, Constraint):
+                raise OptionError("a constraint with functions on top needs a sampler: method='smc'", option="method")
+            if settings.on_truncate != "return":
+                check_budget(row.constraint.matcher(), self.budget, steer=settings.on_truncate == "complete")
+            for _ in range(settings.n):
+                requests.append(
+                    Request(
+                        row.prompt,
+                        row.constraint,
+                        self.budget,
+                        stream=len(requests),
+                        steer=settings.on_truncate == "complete",
+                        is_json=row.is_json,
+                        stops=stops,
+                        processors=settings.processors,
+                    )
+                )
+        return requests
+
+    @property
+    def batch_size(self) -> int:
+        """Outputs decoded at once."""
+        if self.settings.batch_size is not None:
+            return self.settings.batch_size
+        fits = getattr(self.engine, "rows_that_fit", None)
+        longest = max((len(row.prompt) for row in self.rows), default=0)
+        return ROWS if fits is None else max(1, fits(longest + self.budget))
+
+
+def _compiled(source: Source | Constraint | Guarded, vocabulary: Any) -> tuple[Any, Any, Any]:
+    """Constraint, target (None: the value is the text), and report."""
+    if isinstance(source, Guarded):
+        return source, getattr(source.constraint, "target", None), None
+    constraint, report = compile_source(source, vocabulary)
+    return constraint, source.target, report
+
+
+def _sources(settings: Settings, count: int, is_batch: bool) -> list[Source | Constraint | Guarded]:
+    """A source per prompt; `schema` and `constraint` may be lists in a batch."""
+    several = {name: getattr(settings, name) for name in ("schema", "constraint")}
+    lists = {name: value for name, value in several.items() if isinstance(value, (list, tuple))}
+    for name, value in lists.items():
+        if not is_batch:
+            raise OptionError(f"a list of {name} needs a list of prompts", option=name)
+        if len(value) != count:
+            raise OptionError(f"{len(value)} values of {name} for {count} prompts", option=name)
+    if not lists:
+        return [_source(settings, settings.schema, settings.constraint)] * count
+    return [
+        _source(settings, **{n: lists[n][i] if n in lists else v for n, v in several.items()}) for i in range(count)
+    ]
+
+
+def _source(settings: Settings, schema: Any, constraint: Any) -> Source | Constraint | Guarded:
+    others = {name: getattr(settings, name) for name in ("style", "limits", "registry")} | {**settings.source}
+    if constraint is None:
+        return source_of(schema=schema, **others)
+    if not isinstance(constraint, (Constraint, Guarded)):
+        raise OptionError("constraint is what compile() returns", option="constraint")
+    for name, value in {"schema": schema, **others}.items():
+        if value is not None:
+            raise OptionError(f"{name} is part of a compiled constraint already", option=name)
+    return constraint
+
+
+def _sampling(settings: Settings) -> SamplingOptions:
+    temperature = settings.temperature
+    if temperature is None:
+        temperature = 0.0 if settings.n == 1 and settings.method == "masked" else 1.0
+    return SamplingOptions(
+        temperature=temperature,
+        top_k=settings.top_k,
+        top_p=settings.top_p,
+        seed=secrets.randbits(32) if settings.seed is None else settings.seed,
+        min_p=settings.min_p,
+        repetition_penalty=1.0 if settings.repetition_penalty is None else settings.repetition_penalty,
+    )
+
+
+def _budget(engine: Any, rows: Sequence[Row], settings: Settings) -> int:
+    """Most tokens of one output: what was asked for, else what the model's context leaves behind the longest prompt."""
+    longest = max((len(row.prompt) for row in rows), default=0)
+    config = getattr(getattr(engine, "model", None), "config", None)
+    context = None if config is None else getattr(config.get_text_config(), "max_position_embeddings", None)
+    if context is not None and longest >= context:
+        raise OptionError(
+            f"a prompt of {longest} tokens leaves no room in the model's context of {context}", option="prompt"
+        )
+    if settings.max_tokens is not None:
+        return settings.max_tokens
+    return MOST_TOKENS if context is None else min(MOST_TOKENS, int(context) - longest)

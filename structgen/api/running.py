@@ -1,0 +1,164 @@
+"""A call that is ready -> its results: by the decode loop, in batches that fit memory, or by a sampler; or as a stream.
+
+The random numbers of an output depend on its place among all outputs of the call, not on the batch it is decoded in.
+Every text that ended is read and validated; what the budget ended is handled as `on_truncate` says.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from structgen.api.call import Call, Row
+from structgen.api.result import Result, Stats
+from structgen.api.sampled import draw_outputs
+from structgen.errors import CompletedWarning, OptionError, Truncated
+from structgen.python_types.partial import partial_value
+
+if TYPE_CHECKING:
+    from structgen.engines.decode import Output, Request, Step
+
+__all__ = ["results_of", "stream_of", "values_of"]
+
+
+def results_of(call: Call) -> Any:
+    """All outputs: a `Result`, or lists of them as the prompts and n ask for."""
+    if not call.rows:
+        return []
+    return _arranged(call, _sampled(call) if call.settings.method != "masked" else _decoded(call))
+
+
+def values_of(results: Any) -> Any:
+    """The values of results, in the same lists."""
+    return [values_of(item) for item in results] if isinstance(results, list) else results.value
+
+
+def stream_of(call: Call) -> Iterator[Any]:
+    """Partial values as they change, in the lists that `generate` returns, and in the end the finished ones."""
+    if call.settings.method != "masked":
+        raise OptionError("stream=True is for method='masked': samplers finish before they choose", option="stream")
+    return _partials(call, call.requests()) if call.rows else iter([[]])
+
+
+def _arranged(call: Call, items: list[Any]) -> Any:
+    """One item per output -> per prompt one, or a list of n; of one prompt that, of a batch a list."""
+    n = call.settings.n
+    per_prompt = [items[at] if n == 1 else items[at : at + n] for at in range(0, len(items), n)]
+    return per_prompt if call.is_batch else per_prompt[0]
+
+
+def _steps(call: Call, requests: list[Request]) -> Iterator[tuple[int, Step]]:
+    """The steps of all batches, each with the number of the batch's first output."""
+    from structgen.engines.decode import decode_steps
+
+    started, count, size = time.perf_counter(), 0, call.batch_size
+    for first in range(0, len(requests), size):
+        for step in decode_steps(call.engine, requests[first : first + size], call.sampling):
+            count += len(step.tokens)
+            if call.settings.progress is not None:
+                call.settings.progress(count, time.perf_counter() - started)
+            yield first, step
+
+
+def _decoded(call: Call) -> list[Result[Any]]:
+    """n results per prompt from the decode loop."""
+    outputs: dict[int, Output] = {}
+    started = time.perf_counter()
+    for first, step in _steps(call, call.requests()):
+        outputs |= {first + row: output for row, output in step.finished.items()}
+    return _read(call, outputs, time.perf_counter() - started)
+
+
+def _read(call: Call, outputs: dict[int, Output], seconds: float) -> list[Result[Any]]:
+    """The results; raises Truncated for the first output that its budget ended, with the others."""
+    n, results, cut = call.settings.n, list[Result[Any] | None](), None
+    for index in range(len(call.rows) * n):
+        output = outputs[index]
+        if output.finish_reason == "length" and call.settings.on_truncate == "raise":
+            cut = output if cut is None else cut
+            results.append(None)
+        else:
+            results.append(_result(call, call.rows[index // n], output, seconds))
+    if cut is not None:
+        assert cut.needed is not None, "a row of generate has a constraint"
+        raise Truncated(text=cut.text, budget=call.budget, needed=cut.needed, results=tuple(results))
+    return [result for result in results if result is not None]
+
+
+def _result(call: Call, row: Row, output: Output, seconds: float) -> Result[Any]:
+    incomplete = output.finish_reason == "length"
+    text = output.text if incomplete else output.data.decode("utf-8")
+    if output.finish_reason == "completed":
+        warnings.warn(
+            CompletedWarning(text=text, completed_at=output.completed_at), stacklevel=6
+        )  # the line that called generate
+    return Result(
+        value=None if incomplete else row.read(text),
+        text=text,
+        token_ids=output.token_ids,
+        log_prob=output.log_prob,
+        log_q=output.log_q,
+        log_weight=output.log_weight,
+        finish_reason=output.finish_reason,
+        stats=Stats(len(row.prompt), len(output.token_ids), call.compile_seconds, seconds),
+        completed_at=output.completed_at,
+        report=row.report,
+    )
+
+
+def _sampled(call: Call) -> list[Result[Any]]:
+    """n results per prompt from a sampler."""
+    results, settings = [], call.settings
+    for stream, row in enumerate(call.rows):
+        samples, everything = draw_outputs(
+            call.engine,
+            row.prompt,
+            row.constraint,
+            call.budget,
+            call.sampling,
+            settings.n,
+            settings.method,
+            stream,
+            budget=settings.budget,
+            options=settings.method_options,
+        )
+        for drawn in samples:
+            text = drawn.data.decode("utf-8")
+            stats = Stats(len(row.prompt), len(drawn.token_ids), call.compile_seconds, everything.stats.seconds)
+            results.append(
+                Result(
+                    value=row.read(text),
+                    text=text,
+                    token_ids=drawn.token_ids,
+                    log_prob=drawn.log_prob,
+                    log_q=drawn.log_q,
+                    log_weight=drawn.log_weight,
+                    finish_reason=drawn.finish,
+                    stats=stats,
+                    report=row.report,
+                    samples=everything,
+                )
+            )
+    return results
+
+
+def _partials(call: Call, requests: list[Request]) -> Iterator[Any]:
+    """Streams begin at None; the last item has every value finished and typed."""
+    n, started = call.settings.n, time.perf_counter()
+    texts, shown = [bytearray() for _ in requests], list[Any]([None] * len(requests))
+    outputs: dict[int, Output] = {}
+    vocabulary = call.engine.vocabulary
+    for first, step in _steps(call, requests):
+        outputs |= {first + row: output for row, output in step.finished.items()}
+        changed = False
+        for row, token in step.tokens.items():
+            index = first + row
+            texts[index] += vocabulary.token_bytes(token)
+            value = partial_value(bytes(texts[index]), is_json=call.rows[index // n].is_json)
+            if value is not None and value != shown[index]:
+                shown[index], changed = value, True
+        if changed and len(outputs) < len(requests):
+            yield _arranged(call, list(shown))
+    yield values_of(_arranged(call, _read(call, outputs, time.perf_counter() - started)))
