@@ -8,8 +8,8 @@ TOO_LONG    -4    walks with a limit       learns a terminal row instead, or wal
 UNCERTAIN   -5    survey                   keeps no row: repetitions counted in two ways, or too many states
 NO_ROW      -6    compose                  makes the mask step by step, and learns what is missing
 NOT_TEXT    -7    read                     takes the token for a symbol or a stop token
-NEED_LEXER  -8    lexed                    opens the lexing context memo.wanted, calls again
+NEED_CLASS  -8    lexed                    finds the class of the stack memo.wanted, calls again
 DEAD_END    -9    walks                    InvariantError: a live transition led nowhere
 """
 
-UNKNOWN, GROW, CROWDED, TOO_LONG, UNCERTAIN, NO_ROW, NOT_TEXT, NEED_LEXER, DEAD_END = range(-1, -10, -1)
+UNKNOWN, GROW, CROWDED, TOO_LONG, UNCERTAIN, NO_ROW, NOT_TEXT, NEED_CLASS, DEAD_END = range(-1, -10, -1)

@@ -3,8 +3,8 @@
 A thread is (lex, stack, column): where the lexer is (state * byte rows + byte row inside a character), a stack
 (kernels/lr.py), and the columns since the last newline of an open newline token (-1: none).
 Where a token may end the thread goes on both ways: the token continues, or it is fed to the parser and the next begins.
-Almost every configuration holds one or two threads. A thread whose lexer can reach no terminal that its stack can shift
-is dropped at once.
+Almost every configuration holds one or two threads. A thread from which no end of the text can be reached is dropped at
+once: what its lexer state leads to and what its stack leads to the end must have a token in common.
 
 Cost of a step: linear in threads and in the reductions they make; a known transition: one load. Reference: lark itself,
 in tests/lark.
@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from structgen.kernels._jit import allocating, inner
-from structgen.kernels.codes import CROWDED, GROW, NEED_LEXER, UNKNOWN
+from structgen.kernels.codes import CROWDED, GROW, UNKNOWN
 from structgen.kernels.hashing import free_slot, joined, mix, next_slot, slot, spread
 from structgen.kernels.lr import (
     CLASS,
@@ -32,30 +32,82 @@ from structgen.kernels.lr import (
     STACK_STATE,
     TAB,
     feed,
-    learn_shiftable,
+    learn_live,
+    newline,
     node,
     take,
 )
 
 
 @inner
-def alive(tab, lex, memo, stack, state):  # type: ignore[no-untyped-def]
-    """1 when the lexer state can reach a terminal that the stack can shift, past any ignored ones, 0 when not, GROW."""
-    grown = learn_shiftable(tab, memo, stack)
+def has_column(lex, state, column, wanted):  # type: ignore[no-untyped-def]
+    """Whether a newline token that is open, or begins, can still bring its last line to a column."""
+    further = lex.columns[state, 1] >> np.uint64(min(wanted, 63)) & np.uint64(1)
+    if further or column < 0 or wanted < column:
+        return further > 0
+    return (lex.columns[state, 0] >> np.uint64(min(wanted - column, 63)) & np.uint64(1)) > 0
+
+
+@inner
+def begins_line(tab, lex, memo, stack, state, column, wanted):  # type: ignore[no-untyped-def]
+    """1 when a newline token that ends at the column `wanted` leads on, 0 when not, GROW or NEED_CLASS."""
+    after = newline(tab, memo, stack, wanted)
+    if after <= 0:
+        return after
+    grown = learn_live(tab, memo, after)
     if grown < 0:
         return grown
-    if lex.fresh[state] & 2 and memo.shiftable[stack, 0] & np.uint64(1):
-        return np.int64(1)
-    for w in range(tab.ignored.shape[0]):
-        if lex.reach[state, w] & memo.shiftable[stack, w] & ~tab.ignored[w]:
-            return np.int64(1)
-    context = tab.contexts[memo.stacks[stack, STACK_STATE]]
-    words = tab.ignored.shape[0]
-    for k in range(lex.first_skip[state], lex.first_skip[state + 1]):
-        for w in range(words):
-            if lex.through[context, lex.skips[k] * words + w] & memo.shiftable[stack, w]:
+    context = tab.contexts[memo.stacks[after, STACK_STATE]]
+    for pair in range(lex.guards.shape[0]):
+        w, bit = pair >> 6, np.uint64(1) << np.uint64(pair & 63)
+        if lex.lines[w] & lex.reach[state, w] & bit:
+            begun = lex.starts[context, lex.guards[pair]]
+            if lex.fresh[begun] & 2 and memo.live[after, 0] & np.uint64(1):
                 return np.int64(1)
+            for v in range(memo.live.shape[1]):
+                if lex.reach[begun, v] & memo.live[after, v]:
+                    return np.int64(1)
     return np.int64(0)
+
+
+@inner
+def finds_column(tab, lex, memo, stack, state, column):  # type: ignore[no-untyped-def]
+    """1 when a newline token can end at a column that fits the open blocks, 0 when not, GROW or NEED_CLASS."""
+    margin = memo.stacks[stack, STACK_MARGIN]
+    top = -1 - memo.stacks[margin, STACK_STATE]
+    for wanted in range(top + 1, top + 66):  # a block begins: of the columns beyond one is as good as another
+        if has_column(lex, state, column, wanted):
+            good = begins_line(tab, lex, memo, stack, state, column, np.int64(wanted))
+            if good != 0:
+                return good
+            break
+    while margin > 0:
+        wanted = -1 - memo.stacks[margin, STACK_STATE]
+        if has_column(lex, state, column, wanted):
+            good = begins_line(tab, lex, memo, stack, state, column, wanted)
+            if good != 0:
+                return good
+        margin = memo.stacks[margin, STACK_PARENT]
+    return np.int64(0)
+
+
+@inner
+def alive(tab, lex, memo, stack, state, column):  # type: ignore[no-untyped-def]
+    """1 when from a lexer state and a stack the end of the text can be reached, 0 when not, GROW or NEED_CLASS."""
+    grown = learn_live(tab, memo, stack)
+    if grown < 0:
+        return grown
+    if lex.fresh[state] & 2 and memo.live[stack, 0] & np.uint64(1):
+        return np.int64(1)
+    line = False
+    for w in range(memo.live.shape[1]):
+        bits = lex.reach[state, w] & memo.live[stack, w]
+        if bits & ~lex.lines[w]:
+            return np.int64(1)
+        line |= bits > 0
+    if not line or lex.newline[state] & 2 or memo.stacks[memo.stacks[stack, STACK_MARGIN], STACK_MARGIN] > 0:
+        return np.int64(line)
+    return finds_column(tab, lex, memo, stack, state, column)
 
 
 @inner
@@ -84,8 +136,7 @@ def add(memo, n, place, stack, column):  # type: ignore[no-untyped-def]
 @inner
 def column_after(tab, lex, state, column, byte):  # type: ignore[no-untyped-def]
     """The column after one more byte, as far as it matters: while a newline token may be open."""
-    terminal = tab.scalars[NEWLINE]
-    if terminal < 0 or not (lex.reach[state, terminal >> 6] >> np.uint64(terminal & 63)) & np.uint64(1):
+    if not lex.newline[state]:
         return np.int64(-1)
     if byte == 10:
         return np.int64(0)
@@ -98,19 +149,15 @@ def column_after(tab, lex, state, column, byte):  # type: ignore[no-untyped-def]
 def follow(tab, lex, memo, end, stack, column):  # type: ignore[no-untyped-def]
     """Feed the token of row `end` of lex.ends: (stack after it, lexer state before the next token).
 
-    The stack is 0 where that is an error or a dead end; GROW or NEED_LEXER.
+    The stack is 0 where that is an error or a dead end; GROW or NEED_CLASS.
     """
     terminal, after = np.int64(lex.ends[end, 0]), np.int64(stack)
     if not (tab.ignored[terminal >> 6] >> np.uint64(terminal & 63)) & np.uint64(1):
         after = take(tab, memo, stack, terminal, column)
         if after <= 0:
             return after, np.int64(0)
-    context, guard = tab.contexts[memo.stacks[after, STACK_STATE]], lex.ends[end, 1]
-    begun = np.int64(lex.starts[context, guard])
-    if begun == UNKNOWN:
-        memo.wanted[0], memo.wanted[1] = context, guard
-        return np.int64(NEED_LEXER), begun
-    good = alive(tab, lex, memo, after, begun)
+    begun = np.int64(lex.starts[tab.contexts[memo.stacks[after, STACK_STATE]], lex.ends[end, 1]])
+    good = alive(tab, lex, memo, after, begun, np.int64(-1))
     return (after if good > 0 else good), begun
 
 
@@ -120,7 +167,7 @@ def enter(tab, lex, memo, n, state, stack, column):  # type: ignore[no-untyped-d
     begins.
     """
     rows = tab.bytes.shape[0]
-    good = alive(tab, lex, memo, stack, state)
+    good = alive(tab, lex, memo, stack, state, column)
     if good < 0:
         return np.int64(good)
     if good:
@@ -138,8 +185,8 @@ def enter(tab, lex, memo, n, state, stack, column):  # type: ignore[no-untyped-d
 
 @inner
 def possible(tab, lex, memo, state, stack, column):  # type: ignore[no-untyped-def]
-    """1 when `enter` would put a thread on the agenda, 0 when none, GROW or NEED_LEXER."""
-    good = alive(tab, lex, memo, stack, state)
+    """1 when `enter` would put a thread on the agenda, 0 when none, GROW or NEED_CLASS."""
+    good = alive(tab, lex, memo, stack, state, column)
     if good != 0:
         return np.int64(good)
     for end in range(lex.first_end[state], lex.first_end[state + 1]):
@@ -151,7 +198,7 @@ def possible(tab, lex, memo, state, stack, column):  # type: ignore[no-untyped-d
 
 @inner
 def possible_inside(tab, lex, memo, state, row, stack, column):  # type: ignore[no-untyped-def]
-    """1 when some character that the bytes so far begin leads on, 0 when none does, GROW or NEED_LEXER."""
+    """1 when some character that the bytes so far begin leads on, 0 when none does, GROW or NEED_CLASS."""
     for symbol in range(lex.next.shape[1]):
         if (tab.within[row, symbol >> 6] >> np.uint64(symbol & 63)) & np.uint64(1):
             after = np.int64(lex.next[state, symbol])
@@ -192,7 +239,7 @@ def intern(tab, lex, memo, n):  # type: ignore[no-untyped-def]
         for column in range(3):
             memo.threads[first + i, column] = memo.agenda[i, column]
         state, row = memo.agenda[i, LEX] // rows, memo.agenda[i, LEX] % rows
-        if row == 0 and lex.fresh[state] & 2 and memo.shiftable[memo.agenda[i, STACK], 0] & np.uint64(1):
+        if row == 0 and lex.fresh[state] & 2 and memo.live[memo.agenda[i, STACK], 0] & np.uint64(1):
             accepting = 1
     memo.configs[config, 0], memo.configs[config, 1], memo.configs[config + 1, 1] = accepting, first, first + n
     memo.trans[config, :] = UNKNOWN
@@ -203,7 +250,7 @@ def intern(tab, lex, memo, n):  # type: ignore[no-untyped-def]
 
 @inner
 def step(tab, lex, memo, config, byte):  # type: ignore[no-untyped-def]
-    """The configuration after one byte: 0, an id, or GROW, NEED_LEXER, CROWDED (nothing changed: call again)."""
+    """The configuration after one byte: 0, an id, or GROW, NEED_CLASS, CROWDED (nothing changed: call again)."""
     known = memo.trans[config, byte]
     if known >= 0:
         return np.int64(known)
@@ -235,7 +282,7 @@ def step(tab, lex, memo, config, byte):  # type: ignore[no-untyped-def]
 
 @inner
 def can_take(tab, lex, memo, config, byte):  # type: ignore[no-untyped-def]
-    """1 when the byte is possible, 0 when not, without making the configuration it leads to; GROW or NEED_LEXER."""
+    """1 when the byte is possible, 0 when not, without making the configuration it leads to; GROW or NEED_CLASS."""
     known = memo.trans[config, byte]
     if known >= 0:
         return np.int64(known > 0)
@@ -265,7 +312,7 @@ def try_feed(tab, lex, memo, stack, terminal):  # type: ignore[no-untyped-def]
 
 @inner
 def advance(tab, lex, memo, config, data):  # type: ignore[no-untyped-def]
-    """The configuration after all bytes of u8 array `data`; stops at 0, GROW, NEED_LEXER or CROWDED."""
+    """The configuration after all bytes of u8 array `data`; stops at 0, GROW, NEED_CLASS or CROWDED."""
     for i in range(data.shape[0]):
         config = step(tab, lex, memo, config, np.int64(data[i]))
         if config <= 0:
@@ -278,11 +325,10 @@ def begin(tab, lex, memo):  # type: ignore[no-untyped-def]
     """Intern the configuration before the first byte."""
     margin = node(memo, np.int64(0), np.int64(-1), np.int64(0))
     stack = node(memo, np.int64(0), tab.scalars[FIRST_STATE], margin)
+    if stack < 0:
+        return stack
     begun = np.int64(lex.starts[tab.contexts[tab.scalars[FIRST_STATE]], 0])
-    if begun == UNKNOWN:
-        memo.wanted[0], memo.wanted[1] = tab.contexts[tab.scalars[FIRST_STATE]], 0
-        return np.int64(NEED_LEXER)
-    good = alive(tab, lex, memo, stack, begun)
+    good = alive(tab, lex, memo, stack, begun, np.int64(-1))
     if good <= 0:
         return good
     n = add(memo, np.int64(0), begun * tab.bytes.shape[0], stack, np.int64(-1))
@@ -293,7 +339,7 @@ def begin(tab, lex, memo):  # type: ignore[no-untyped-def]
 def fill_row(tab, lex, memo, trie, config, row, path):  # type: ignore[no-untyped-def]
     """Set bit t of u32 array `row` for every token t allowed in `config`, by one walk over the vocabulary's trie.
 
-    Returns how many trie nodes were visited, or GROW, NEED_LEXER, CROWDED (call again: what was found stays found).
+    Returns how many trie nodes were visited, or GROW, NEED_CLASS, CROWDED (call again: what was found stays found).
     path is i64 scratch of at least the trie's depth + 1.
     """
     path[0] = config

@@ -14,7 +14,7 @@ import numpy as np
 
 from structgen.kernels._jit import allocating, inner
 from structgen.kernels.arrays import longs
-from structgen.kernels.codes import GROW
+from structgen.kernels.codes import GROW, NEED_CLASS
 from structgen.kernels.hashing import mix, next_slot, slot
 from structgen.kernels.layout import I8_1D, I32_1D, I32_2D, I64_1D, I64_2D, U8_1D, U64_1D, U64_2D
 
@@ -27,7 +27,7 @@ END_TERMINAL = 0
 N_LEXED, N_THREADS, N_STACKS = range(3)
 # LrTables.scalars
 FIRST_STATE, FINAL_STATE, NEWLINE, INDENT, DEDENT, TAB = range(6)
-STACK_PARENT, STACK_STATE, STACK_MARGIN = range(3)  # LexMemo.stacks
+STACK_PARENT, STACK_STATE, STACK_MARGIN, STACK_CLASS = range(4)  # LexMemo.stacks
 LEX, STACK, COLUMN = range(3)  # LexMemo.threads
 
 
@@ -57,45 +57,50 @@ class LrTables(NamedTuple):
 
 
 class LexStates(NamedTuple):
-    """The lexing automaton as far as it is known.  l states, e ends.
+    """The lexing automaton.  l states, e ends, p pairs (terminal, guard) of a token's end, v = ceil(p / 64).
 
     next      i32 (l, classes)   next state, 0 = none
     first_end i32 (l + 1,)       first row in `ends`
-    ends      i32 (e, 2)         terminal and guard of a token that may end here
-    reach     u64 (l, w)         terminals that may end here or later
-    first_skip i32 (l + 1,)      first row in `skips`
-    skips     i32 (.,)           guards that an ignored token may leave here or later
+    ends      i32 (e, 3)         terminal, guard and number of a pair that a token may end with here
+    reach     u64 (l, v)         pairs that a token may end with after one more character at least
+    newline   u8 (l,)            1 = a newline token may end here or later, 3 = and its last line begin at any column
+    columns   u64 (l, 2)         columns that such a token may add to its last line, and columns at which a further line
+                                 of it may begin, each with at least one more character; bit 63: 63 or more
+    lines     u64 (v,)           the pairs of newline tokens
+    guards    i32 (p,)           guard of each pair
     fresh     u8 (l,)            3 = before a token, and the text may end here
-    starts    i32 (contexts, g)  state before a token, by context and guard; UNKNOWN = ask
-    through   u64 (contexts, g * w)  w words per guard: terminals that may come, past any that are ignored; END_TERMINAL
+    starts    i32 (contexts, g)  state before a token, by context and guard
     """
 
     next: I32_2D
     first_end: I32_1D
     ends: I32_2D
     reach: U64_2D
-    first_skip: I32_1D
-    skips: I32_1D
+    newline: U8_1D
+    columns: U64_2D
+    lines: U64_1D
+    guards: I32_1D
     fresh: U8_1D
     starts: I32_2D
-    through: U64_2D
 
 
 class LexMemo(NamedTuple):
-    """Interned configurations and stacks.
+    """Interned configurations and stacks, and which stacks can still reach the end of a text.  k classes of stacks.
 
     counts    i64 (3,)       configurations, threads, stack nodes in use
     trans     i32 (C, 256)   next configuration, 0 = dead, UNKNOWN
     configs   i64 (C + 1, 2) accepting; first row in `threads`
     threads   i64 (., 3)     LEX, STACK, COLUMN
     table     i32 (H,)       open-addressing hash of configurations, 0 = free
-    stacks    i64 (S, 3)     STACK_PARENT, STACK_STATE (LALR state, or -1 - indentation of a margin), and
-                             STACK_MARGIN (or open parentheses)
+    stacks    i64 (S, 4)     STACK_PARENT, STACK_STATE (LALR state, or -1 - indentation of a margin), and
+                             STACK_MARGIN (or open parentheses), STACK_CLASS
     stack_table i32 (2 S,)   hash of stacks
-    shiftable u64 (S, w)     terminals the stack can shift, END_TERMINAL where the text may end
+    live      u64 (S, v)     pairs whose token leads the stack to the end; bit 0: the text may end
     known     u8 (S,)        whether that is computed
     agenda    i64 (MOST_THREADS, 3)  scratch
-    wanted    i64 (2,)       context and guard whose start state a kernel asked for
+    wanted    i64 (2,)       class of a stack, and the state on it, whose class a kernel asked for
+    class_next i32 (k, s)    class of a stack with another state on it; 0 = of the empty stack; UNKNOWN = ask
+    class_live u64 (2 k, v)  `live` of a class outside parentheses and, in the row behind, inside; bit 0: the end itself
     """
 
     counts: I64_1D
@@ -105,10 +110,12 @@ class LexMemo(NamedTuple):
     table: I32_1D
     stacks: I64_2D
     stack_table: I32_1D
-    shiftable: U64_2D
+    live: U64_2D
     known: U8_1D
     agenda: I64_2D
     wanted: I64_1D
+    class_next: I32_2D
+    class_live: U64_2D
 
 
 # ------------------------------------------------------------------------------------------------------------- stacks
@@ -116,7 +123,7 @@ class LexMemo(NamedTuple):
 
 @inner
 def node(memo, parent, state, margin):  # type: ignore[no-untyped-def]
-    """The stack node (parent, state, margin), made if new; GROW when full."""
+    """The stack node (parent, state, margin), made if new; GROW when full, NEED_CLASS when its class is not known."""
     place = slot(memo.stack_table, mix(parent, state, margin))
     while memo.stack_table[place] != 0:
         k = memo.stack_table[place]
@@ -130,6 +137,13 @@ def node(memo, parent, state, margin):  # type: ignore[no-untyped-def]
     k = memo.counts[N_STACKS]
     if k >= memo.stacks.shape[0]:
         return np.int64(GROW)
+    kind = np.int64(0)
+    if state >= 0:
+        kind = np.int64(memo.class_next[memo.stacks[parent, STACK_CLASS], state])
+        if kind < 0:
+            memo.wanted[0], memo.wanted[1] = memo.stacks[parent, STACK_CLASS], state
+            return np.int64(NEED_CLASS)
+    memo.stacks[k, STACK_CLASS] = kind
     memo.stacks[k, STACK_PARENT], memo.stacks[k, STACK_STATE], memo.stacks[k, STACK_MARGIN] = parent, state, margin
     memo.known[k] = 0
     memo.stack_table[place] = k
@@ -167,7 +181,7 @@ def reduce_for(tab, memo, stack, terminal, local):  # type: ignore[no-untyped-de
 
 @allocating
 def feed(tab, memo, stack, terminal, margin):  # type: ignore[no-untyped-def]
-    """The stack after a terminal: 0 when it is an error, GROW. New nodes carry `margin`."""
+    """The stack after a terminal: 0 when it is an error, GROW, NEED_CLASS. New nodes carry `margin`."""
     local = longs(MOST_LOCAL)
     base, n, action = reduce_for(tab, memo, stack, terminal, local)
     if action <= 0:
@@ -207,7 +221,7 @@ def newline(tab, memo, stack, column):  # type: ignore[no-untyped-def]
 
 @inner
 def take(tab, memo, stack, terminal, column):  # type: ignore[no-untyped-def]
-    """The stack after a token: 0 when it is an error, GROW."""
+    """The stack after a token: 0 when it is an error, GROW, NEED_CLASS."""
     if terminal == tab.scalars[NEWLINE]:
         return newline(tab, memo, stack, column)
     margin = memo.stacks[stack, STACK_MARGIN]
@@ -223,7 +237,7 @@ def take(tab, memo, stack, terminal, column):  # type: ignore[no-untyped-def]
 
 @allocating
 def finish(tab, memo, stack):  # type: ignore[no-untyped-def]
-    """1 when the text may end with this stack, 0 when not, GROW: blocks that are open are closed first."""
+    """1 when the text may end with this stack, 0 when not, GROW, NEED_CLASS: blocks that are open are closed first."""
     margin = memo.stacks[stack, STACK_MARGIN]
     while memo.stacks[margin, STACK_STATE] < -1:
         margin = memo.stacks[margin, STACK_PARENT]
@@ -235,26 +249,18 @@ def finish(tab, memo, stack):  # type: ignore[no-untyped-def]
     return np.int64(action > 0)
 
 
-@allocating
-def learn_shiftable(tab, memo, stack):  # type: ignore[no-untyped-def]
-    """Fill memo.shiftable of a stack; 0, or GROW."""
+@inner
+def learn_live(tab, memo, stack):  # type: ignore[no-untyped-def]
+    """Fill memo.live of a stack; 0, GROW or NEED_CLASS."""
     if memo.known[stack]:
         return np.int64(0)
     ends = finish(tab, memo, stack)
     if ends < 0:
         return ends
-    local = longs(MOST_LOCAL)
-    memo.shiftable[stack, :] = 0
-    top = memo.stacks[stack, STACK_STATE]
-    for terminal in range(1, tab.actions.shape[1]):
-        action = tab.actions[top, terminal]
-        if action < 0:
-            _, _, action = reduce_for(tab, memo, stack, terminal, local)
-        if action > 0:
-            memo.shiftable[stack, terminal >> 6] |= np.uint64(1) << np.uint64(terminal & 63)
-    closed = tab.scalars[NEWLINE]
-    if closed >= 0 and memo.stacks[memo.stacks[stack, STACK_MARGIN], STACK_MARGIN] > 0:
-        memo.shiftable[stack, closed >> 6] |= np.uint64(1) << np.uint64(closed & 63)
-    memo.shiftable[stack, 0] |= np.uint64(ends)
+    inside = np.int64(memo.stacks[memo.stacks[stack, STACK_MARGIN], STACK_MARGIN] > 0)
+    row = 2 * memo.stacks[stack, STACK_CLASS] + inside
+    for w in range(memo.live.shape[1]):
+        memo.live[stack, w] = memo.class_live[row, w]
+    memo.live[stack, 0] = (memo.live[stack, 0] & ~np.uint64(1)) | np.uint64(ends)
     memo.known[stack] = 1
     return np.int64(0)

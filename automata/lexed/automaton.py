@@ -1,11 +1,11 @@
 """The lazy automaton of a lexed grammar: the twin of automata/configurations.py for an LALR parser behind a lexer.
 
 A state is an int as everywhere, so matchers, masks, forks and rollbacks know no difference. The kernels grow
-configurations and stacks; when they meet a lexing context for the first time they ask for it, and its automaton is made
-here, once, from the grammar's lexer.
+configurations and stacks; when they meet a kind of stack for the first time they ask whether it can reach the end of a
+text (liveness.py).
 
-Cost: a known transition is one look-up; a new context some milliseconds; a new configuration what kernels/lexed.py
-says.
+Cost: a known transition is one look-up; a new kind of stack up to a millisecond; a new configuration what
+kernels/lexed.py says.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ from numpy.typing import NDArray
 from structgen.automata.lexed import completion
 from structgen.automata.lexed.completion import Needs
 from structgen.automata.lexed.lexing import LexTable
+from structgen.automata.lexed.liveness import Liveness
 from structgen.errors import InvariantError, LimitExceeded, Unsatisfiable
-from structgen.grammars.ir_lr import END, LexedGrammar
+from structgen.grammars.ir_lr import LexedGrammar
 from structgen.kernels import lexed_entries as entries
 from structgen.kernels import lr
-from structgen.kernels.codes import CROWDED, GROW, NEED_LEXER
+from structgen.kernels.codes import CROWDED, GROW, NEED_CLASS
 from structgen.kernels.handles import handle
 from structgen.kernels.layout import DEAD, FINISHED, START
 from structgen.kernels.lr import N_LEXED, N_STACKS, LexMemo, LrTables
@@ -48,9 +49,11 @@ class LexedConfigurations:
         self._limit_bytes = limit_bytes
         self._tables = tables_of(grammar)
         self._lex = LexTable(grammar)
-        self._memo = _empty_memo(64, len(self._tables.ignored))
+        self._liveness = Liveness(grammar, self._lex)
+        self._memo = _empty_memo(self._liveness)
         self._bind()
         self._completions: dict[int, bytes] = {}
+        self._known_letters: dict[int, list[bytes]] = {}
         self._known_needs: dict[tuple[int, int], int] = {}
         self._known_stacks: dict[int, int] = {}
         start = self.call(entries.begin)
@@ -68,8 +71,9 @@ class LexedConfigurations:
                     return result
                 if result == GROW:
                     self._grow()
-                elif result == NEED_LEXER:
-                    self._lex.open(*self._memo.wanted.tolist())
+                elif result == NEED_CLASS:
+                    self._liveness.enter(*self._memo.wanted.tolist())
+                    self._memo = self._memo._replace(class_next=self._liveness.next, class_live=self._liveness.live)
                     self._bind()
                 elif result == CROWDED:
                     raise LimitExceeded("too many ways to cut a text", limit="threads", allowed=len(self._memo.agenda))
@@ -123,7 +127,7 @@ class LexedConfigurations:
             length = -written
             if length > reached[here][0]:
                 continue
-            for text in self._letters:
+            for text in self._letters(self._inside(here)):
                 after = self.advance(here, text)
                 there = length + len(text)
                 if after != DEAD and there < reached.get(after, (limit + 1,))[0]:
@@ -137,19 +141,25 @@ class LexedConfigurations:
     def _needs(self) -> Needs:
         return Needs(self.grammar)
 
-    @functools.cached_property
-    def _letters(self) -> list[bytes]:
-        """A shortest text of one character for each class."""
-        found: dict[int, bytes] = {}
-        queue = deque([(0, b"")])
-        while queue:
-            row, text = queue.popleft()
-            for byte, entry in enumerate(self.grammar.bytes[row]):
-                if entry >= lr.CLASS:
-                    found.setdefault(entry, text + bytes([byte]))
-                elif entry > 0 and len(found) < self.grammar.symbols:
-                    queue.append((entry, text + bytes([byte])))
-        return list(found.values())
+    def _inside(self, state: int) -> int:
+        """The byte row that the text ends in: 0 between characters, else that of the character begun."""
+        rows = len(self._tables.bytes)
+        return int(self._memo.threads[self._memo.configs[state, 1], lr.LEX]) % rows
+
+    def _letters(self, row: int) -> list[bytes]:
+        """For each class a shortest text that ends the character begun, or one of one character where none is."""
+        if row not in self._known_letters:
+            found: dict[int, bytes] = {}
+            queue = deque([(row, b"")])
+            while queue:
+                at, text = queue.popleft()
+                for byte, entry in enumerate(self.grammar.bytes[at]):
+                    if entry >= lr.CLASS:
+                        found.setdefault(entry, text + bytes([byte]))
+                    elif entry > 0 and len(found) < self.grammar.symbols:
+                        queue.append((entry, text + bytes([byte])))
+            self._known_letters[row] = list(found.values())
+        return self._known_letters[row]
 
     def _need(self, state: int) -> int:
         """Fewest bytes to the end of the text, by the parser's tables; at most the truth."""
@@ -162,13 +172,18 @@ class LexedConfigurations:
         """The same for a lexer state and a stack: the token that is open, then what its stack needs."""
         if (place, stack) not in self._known_needs:
             fresh, best = self._lex.arrays.fresh[place], completion.FAR
-            for terminal in _members(self._lex.arrays.reach[place]):
+            for terminal in self._coming(place, stack):
                 after = stack if terminal in self.grammar.ignored else self.call(entries.try_feed, stack, terminal)
                 if after:
                     width = self.grammar.widths[terminal] if fresh else 1
                     best = min(best, width + self._stack_need(after))
             self._known_needs[place, stack] = best
         return self._known_needs[place, stack]
+
+    def _coming(self, place: int, stack: int) -> set[int]:
+        """The terminals that a lexer state leads to and that lead the stack to the end."""
+        bits = self._lex.arrays.reach[place] & self._memo.live[stack]
+        return {self._lex.pairs[pair][0] for pair in _members(bits)}
 
     def _stack_need(self, stack: int) -> int:
         if stack not in self._known_stacks:
@@ -189,8 +204,7 @@ class LexedConfigurations:
         names: dict[str, None] = {}
         if state >= START:
             for place, stack, _ in self._threads(state):
-                bits = self._lex.arrays.reach[place // rows] & (self._memo.shiftable[stack] | self._tables.ignored)
-                names |= {labels[t]: None for t in _members(bits) if t != END}
+                names |= {labels[terminal]: None for terminal in sorted(self._coming(place // rows, stack))}
         return (*names, *(("the end",) if self.is_accepting(state) else ()))
 
     @property
@@ -225,7 +239,7 @@ class LexedConfigurations:
         with self.lock:
             if not {DEAD, FINISHED, START}.issuperset(live):
                 return None
-            self._memo = _empty_memo(64, len(self._tables.ignored))
+            self._memo = _empty_memo(self._liveness)
             self._completions, self._known_needs, self._known_stacks = {}, {}, {}
             self._bind()
             self.call(entries.begin)
@@ -247,7 +261,7 @@ class LexedConfigurations:
             raise LimitExceeded(f"{len(self)} parser configurations", limit="memo_bytes", allowed=self._limit_bytes)
         configs, threads, stacks = self._memo.counts.tolist()
         columns = {"trans": configs, "configs": configs, "threads": threads}
-        columns |= dict.fromkeys(("stacks", "shiftable", "known"), stacks)
+        columns |= dict.fromkeys(("stacks", "live", "known"), stacks)
         full = [name for name, used in columns.items() if 2 * used >= len(getattr(self._memo, name)) - 2]
         grown: dict[str, NDArray[Any]] = {}
         for name in full:
@@ -304,7 +318,8 @@ def _within(rows: NDArray[np.int32], symbols: int) -> NDArray[np.uint64]:
     return found
 
 
-def _empty_memo(configs: int, words: int) -> LexMemo:
+def _empty_memo(liveness: Liveness) -> LexMemo:
+    configs = 64
     stacks = 4 * configs
     memo = LexMemo(
         counts=np.zeros(3, np.int64),
@@ -312,12 +327,14 @@ def _empty_memo(configs: int, words: int) -> LexMemo:
         configs=np.zeros((configs, 2), np.int64),
         threads=np.zeros((2 * configs, 3), np.int64),
         table=np.zeros(4 * configs, np.int32),
-        stacks=np.zeros((stacks, 3), np.int64),
+        stacks=np.zeros((stacks, 4), np.int64),
         stack_table=np.zeros(2 * stacks, np.int32),
-        shiftable=np.zeros((stacks, words), np.uint64),
+        live=np.zeros((stacks, liveness.live.shape[1]), np.uint64),
         known=np.zeros(stacks, np.uint8),
         agenda=np.zeros((lr.MOST_THREADS, 3), np.int64),
         wanted=np.zeros(2, np.int64),
+        class_next=liveness.next,
+        class_live=liveness.live,
     )
     memo.counts[N_LEXED] = START  # DEAD and FINISHED: no threads
     memo.counts[N_STACKS] = 1  # number 0 is no stack

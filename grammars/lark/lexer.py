@@ -20,6 +20,8 @@ itself, in tests/lark/test_lexer.py.
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -184,6 +186,11 @@ def join(one: Conditions, two: Conditions) -> Conditions:
     return frozenset([*(c for c in both if c[0]), (False, frozenset().union(*never))])
 
 
+def hold_at_end(conditions: Conditions) -> bool:
+    """Whether conditions hold where the text ends: a thread that waits behind conditions which hold has matched."""
+    return all(sign == any(pc == MATCHED and hold_at_end(more) for pc, more in threads) for sign, threads in conditions)
+
+
 class Lexer:
     """States of the lexing automaton by number, made on demand: `start`, `successors`, `ends`."""
 
@@ -192,6 +199,7 @@ class Lexer:
         self.threads = Threads(program, names)
         self.states: list[State | None] = [None]  # number 0 is dead
         self.guards: list[Guard] = [Guard()]
+        self._opened: dict[int, list[Thread]] = {}
         self._state_number: dict[State, int] = {}
         self._guard_number: dict[Guard, int] = {self.guards[0]: 0}
 
@@ -212,25 +220,33 @@ class Lexer:
 
     def opened(self, terminal: int) -> list[Thread]:
         """The threads of a terminal before its first character."""
-        return list(self.threads.closure(self.program.starts[terminal], _FREE, (), set()))
+        found = self._opened.get(terminal)
+        if found is None:
+            found = list(self.threads.closure(self.program.starts[terminal], _FREE, (), set()))
+            self._opened[terminal] = found
+        return found
 
     def successors(self, number: int) -> list[tuple[int, int]]:
         """(mask of classes, next state) for every way on."""
         state = self.states[number]
         assert state is not None
-        groups: dict[object, int] = {}
-        masks = list(dict.fromkeys(self.asked(state)))
-        for symbol in range(self.symbols):
-            signature = tuple(mask >> symbol & 1 for mask in masks)
-            if any(signature):
-                key = (signature, symbol) if self.width(state) else signature
-                groups[key] = groups.get(key, 0) | 1 << symbol
+        parts = self._parts(list(dict.fromkeys(self.asked(state))))
+        if self.width(state):  # what may be asked of the past tells characters apart, too
+            parts = [mask & -mask for part in parts for mask in _suffixes(part)]
         found: dict[int, int] = {}
-        for mask in groups.values():
+        for mask in parts:
             after = self.step(state, (mask & -mask).bit_length() - 1)
             if after:
                 found[after] = found.get(after, 0) | mask
         return [(mask, after) for after, mask in found.items()]
+
+    @staticmethod
+    def _parts(masks: list[int]) -> list[int]:
+        """The classes that some mask has, by which of the masks have them."""
+        parts = [union] if (union := functools.reduce(operator.or_, masks, 0)) else []
+        for mask in masks:
+            parts = [piece for part in parts for piece in (part & mask, part & ~mask) if piece]
+        return parts
 
     def asked(self, state: State) -> Iterator[int]:
         """The class masks that decide what a character does here."""
@@ -355,10 +371,17 @@ class Lexer:
         return number
 
     def may_end(self, number: int) -> bool:
-        """Whether the text may end before this token: no condition is left that something must follow."""
+        """Whether the text may end before this token: what the tokens before ask for holds where nothing follows."""
         state = self.states[number]
         assert state is not None
-        return state.fresh and not any(sign for sign, _ in state.guard)
+        return state.fresh and hold_at_end(state.guard)
+
+
+def _suffixes(mask: int) -> Iterator[int]:
+    """The mask without its lowest bits, one fewer at a time."""
+    while mask:
+        yield mask
+        mask &= mask - 1
 
 
 def check_lookbehinds(program: Program, symbols: int, names: tuple[str, ...]) -> None:
