@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from structgen.api.peers import answer
 from structgen.errors import OptionError
 from structgen.grammars.ir import Grammar, GrammarBuilder
 from structgen.grammars.json_schema import compile_schema
@@ -77,9 +78,11 @@ def source_of(
     given = {name: value for name, value in (("schema", schema), *others.items()) if value is not None}
     for name in given:
         if name != "schema" and name not in FRONT_ENDS:
-            raise OptionError(
-                f"there is no constraint {name!r}; there are schema, {', '.join(FRONT_ENDS)}", option=name
-            )
+            here = answer(name) or f"there are schema, {', '.join(FRONT_ENDS)}"
+            raise OptionError(f"there is no constraint {name!r}; {here}", option=name)
+    for option, found, kind in (("style", style, JsonStyle), ("limits", limits, Limits)):
+        if found is not None and not isinstance(found, kind):
+            raise OptionError(f"{option} is a structgen.{kind.__name__}, not {type(found).__name__}", option=option)
     if len(given) != 1:
         what = f"{' and '.join(given)} are given" if given else f"none of schema, {', '.join(FRONT_ENDS)} is given"
         raise OptionError(f"one constraint is needed, {what}", option=list(given)[1] if given else "schema")

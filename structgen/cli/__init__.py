@@ -17,28 +17,31 @@ __all__ = ["main"]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
-    from structgen.cli.codes import FAILED, INTERRUPTED, code_of
     from structgen.cli.parser import build_parser
-    from structgen.errors import GrammarError, RegexError
 
     arguments = build_parser().parse_args(argv)
     try:
         return int(arguments.run(arguments))
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads any more: no second complaint
-        return FAILED
-    except Exception as error:
-        if arguments.debug:
+    except (Exception, KeyboardInterrupt) as error:
+        if arguments.debug and isinstance(error, Exception):
             raise
-        if getattr(arguments, "json", False):
-            print(json.dumps(_record(error)), file=sys.stderr)
-            return code_of(error)
+        return _report(error, as_json=getattr(arguments, "json", False))
+
+
+def _report(error: BaseException, *, as_json: bool) -> int:
+    """Say what went wrong; the exit code."""
+    from structgen.cli.codes import code_of
+    from structgen.errors import GrammarError, RegexError
+
+    if isinstance(error, BrokenPipeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads any more: no second complaint
+    elif as_json and isinstance(error, Exception):
+        print(json.dumps(_record(error)), file=sys.stderr)
+    elif isinstance(error, Exception):
         print(f"structgen: {one_line(error)}", file=sys.stderr)
         if isinstance(error, (GrammarError, RegexError)):
             print("\n".join(str(error).split("\n")[1:]), file=sys.stderr)  # the place, with a caret
-        return code_of(error)
+    return code_of(error)
 
 
 def _record(error: BaseException) -> dict[str, Any]:

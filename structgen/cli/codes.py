@@ -15,7 +15,11 @@ from structgen.errors import OptionError, SourceError, Truncated, Unsatisfiable,
 __all__ = ["ENDED_BY_BUDGET", "FAILED", "INTERRUPTED", "MISTAKE", "SUCCESS", "code_of"]
 
 SUCCESS, FAILED, MISTAKE, ENDED_BY_BUDGET, INTERRUPTED = 0, 1, 2, 3, 130
-_CODES = (((SourceError, UnsupportedSchema, Unsatisfiable, OptionError), MISTAKE), ((Truncated,), ENDED_BY_BUDGET))
+_CODES: tuple[tuple[tuple[type[BaseException], ...], int], ...] = (
+    ((SourceError, UnsupportedSchema, Unsatisfiable, OptionError), MISTAKE),
+    ((Truncated,), ENDED_BY_BUDGET),
+    ((KeyboardInterrupt,), INTERRUPTED),
+)
 
 
 def code_of(error: BaseException) -> int:

@@ -33,6 +33,7 @@ def target_of(source: object, registry: Any = None) -> Target:
     if isinstance(source, (str, os.PathLike)):
         source = _parsed(source)
     if isinstance(source, (bool, Mapping)):
+        _refuse_wrapper(source)
         return _schema_target(source, registry)
     from structgen.python_types.adapters import type_target
 
@@ -58,6 +59,19 @@ def _parsed(source: str | os.PathLike[str]) -> Any:
     if not isinstance(found, (bool, dict)):
         raise SchemaError(f"a schema is an object or a boolean, not {type(found).__name__}")
     return found
+
+
+_WRAPPERS = {  # what APIs put around a schema, by its "type", and what is to be passed instead
+    "json_schema": "pass what stands in json_schema.schema",
+    "function": "pass what stands in function.parameters",
+    "json_object": 'any object is {"type": "object"}',
+}
+
+
+def _refuse_wrapper(source: Mapping[str, Any] | bool) -> None:
+    kind = source.get("type") if isinstance(source, Mapping) else None
+    if isinstance(kind, str) and kind in _WRAPPERS:
+        raise SchemaError(f"{kind!r} is a wrapper around a schema: {_WRAPPERS[kind]}", pointer="#/type", keyword="type")
 
 
 def _schema_target(schema: Mapping[str, Any] | bool, registry: Any) -> Target:
