@@ -26,7 +26,7 @@ from structgen.kernels.layout import Trie
 
 __all__ = ["cache_root", "load_rows", "load_trie", "save_rows", "save_trie", "write_whole"]
 
-_VERSION = 1
+_VERSION = 2  # 2: stop tokens are symbols, too
 _log = logging.getLogger("structgen")
 
 

@@ -50,7 +50,8 @@ class Constraint(Generic[T]):
     """A grammar compiled for a vocabulary: immutable in what it accepts, shared by threads, picklable.
 
     Attributes: `vocabulary`, `grammar`, `trie`, `fingerprint` (hash of grammar and vocabulary), `target` (what reads a
-    finished text, None where the value is the text). States are ints: START
+    finished text, None where the value is the text), `stop_symbols` (names of the stop tokens that the grammar asks
+    for; where one completes the text it ends the output). States are ints: START
     begins, DEAD is after what is not allowed, FINISHED after a stop token (kernels/layout.py); equal ints behave alike.
     Whoever holds an int beyond the life of a matcher holds a lease (`pin`).
     Raises Unsatisfiable when the grammar has no finite text, LimitExceeded when it is too large.
@@ -66,7 +67,7 @@ class Constraint(Generic[T]):
         self.masks = kind.masks(self.automaton, trie, vocabulary)
         self._stops = frozenset(vocabulary.stop_ids)
         self._symbols = vocabulary.symbols
-        self._check_symbols()
+        self.stop_symbols = self._check_symbols()
         self._words = _words(vocabulary)
         self._read: Callable[[int, int], int] | None = self.automaton.reader(self._words[0])
         self._next: dict[int, int] = {}  # by state * size of the vocabulary + token: an int is nothing to collect
@@ -230,12 +231,14 @@ class Constraint(Generic[T]):
             after = self._read(own, token)
             if after != NOT_TEXT:
                 return after
-        if token in self._stops:
-            return FINISHED if self.automaton.is_accepting(own) else DEAD
         if token in self._symbols:
             after = self.automaton.advance(own, self._symbols[token])
+            if token in self._stops and self.automaton.is_accepting(after):
+                return FINISHED  # the grammar asks for this stop token, and nothing is missing behind it
             if after != DEAD:
                 return after
+        if token in self._stops:
+            return FINISHED if self.automaton.is_accepting(own) else DEAD
         text = self.vocabulary.token_bytes(token)
         if not text or b"\xff" in text or b"\xfe" in text:  # the bytes that spell special tokens
             return DEAD
@@ -251,16 +254,20 @@ class Constraint(Generic[T]):
             own = self.automaton.advance(own, bytes(live))
         return bytes(out)
 
-    def _check_symbols(self) -> None:
-        """Raise VocabularyError when the grammar uses a special token that the vocabulary does not have."""
+    def _check_symbols(self) -> tuple[str, ...]:
+        """The stop tokens that the grammar uses as symbols. Raises VocabularyError when it uses a special token that
+        the vocabulary does not have.
+        """
         if not isinstance(self.grammar, Grammar) or not self.automaton.has_specials:
-            return
-        have = set(self._symbols.values())
-        for text in special_symbols(self.grammar):
-            if text not in have:
-                name = text[1:-1].decode()
-                why = "ends a text" if name in self.vocabulary.names else "is not one token of this vocabulary"
-                raise VocabularyError(f"the grammar uses the special token {name!r}, which {why}")
+            return ()
+        tokens = {text: token for token, text in self._symbols.items()}
+        used = [(text, text[1:-1].decode()) for text in special_symbols(self.grammar)]
+        for text, name in used:
+            if text not in tokens:
+                raise VocabularyError(
+                    f"the grammar uses the special token {name!r}, which is not one token of this vocabulary"
+                )
+        return tuple(name for text, name in used if tokens[text] in self._stops)
 
     def spelled(self, text: bytes) -> list[int]:
         """Fewest tokens that spell `text`, whatever it is. Raises LimitExceeded when none do."""
@@ -344,7 +351,8 @@ class Matcher:
     def mask(self) -> NDArray[np.uint32]:
         """Read-only u32 (ceil(V / 32),): bit t % 32 of word t // 32 set = token t may come next.
 
-        Stop tokens are set exactly when the text is complete. All zero once finished.
+        Stop tokens are set exactly when the text is complete, and where the grammar asks for one by name. All zero once
+        finished.
         """
         return self.constraint.masks.row(self._states[-1])
 

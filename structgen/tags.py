@@ -16,7 +16,7 @@ from typing import Any
 from structgen.errors import OptionError
 from structgen.grammars.tags import Special
 
-__all__ = ["Special", "StructuralTag", "Tag", "Thinking"]
+__all__ = ["Special", "StructuralTag", "Tag", "Thinking", "ends_of"]
 
 
 _THINK, _END_OF_THINKING = Special("<think>"), Special("</think>")
@@ -25,13 +25,23 @@ _THINK, _END_OF_THINKING = Special("<think>"), Special("</think>")
 class Tag:
     """A region: `begin`, a content under one constraint (schema=, regex=, gbnf=, ...), `end`.
 
-    `begin` and `end` are text or `Special` tokens. The region opens where the text reaches `trigger`, a beginning of
-    `begin`; without one, where all of `begin` is written.
+    `begin` is text or a `Special` token, `end` one of these or several of them, any of which ends the region. The
+    region opens where the text reaches `trigger`, a beginning of `begin`; without one, where all of `begin` is written.
     """
 
-    def __init__(self, begin: str | Special, end: str | Special = "", *, trigger: str | None = None, **content: Any):
+    def __init__(
+        self,
+        begin: str | Special,
+        end: str | Special | Sequence[str | Special] = "",
+        *,
+        trigger: str | None = None,
+        **content: Any,
+    ) -> None:
+        if not isinstance(begin, str | Special):
+            raise OptionError(f"begin is a text or a Special{_several(begin)}, not {begin!r}", option="begin")
         if not begin:
             raise OptionError("a tag begins with something", option="begin")
+        ends_of(end)
         if trigger is not None and not (isinstance(begin, str) and trigger and begin.startswith(trigger)):
             raise OptionError(f"the trigger {trigger!r} is not how {begin!r} begins", option="trigger")
         self.begin, self.end, self.trigger, self.content = begin, end, trigger, content
@@ -42,14 +52,28 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class Thinking:
-    """A section of free text before everything else. `begin` None: the prompt has written it already."""
+    """A section of free text before everything else. `begin` None: the prompt has written it. `end` as a tag's."""
 
     begin: str | Special | None = _THINK
-    end: str | Special = _END_OF_THINKING
+    end: str | Special | Sequence[str | Special] = _END_OF_THINKING
 
     def __post_init__(self) -> None:
-        if not self.end:
+        if self.begin is not None and not isinstance(self.begin, str | Special):
+            raise OptionError(f"begin is a text, a Special or None, not {self.begin!r}", option="begin")
+        if not all(ends_of(self.end)):
             raise OptionError("thinking ends with something", option="end")
+
+
+def ends_of(end: object) -> tuple[str | Special, ...]:
+    """The marks any of which ends a region. Raises OptionError for what is no mark."""
+    ends = (end,) if isinstance(end, str | Special) else end
+    if not isinstance(ends, list | tuple) or not ends or not all(isinstance(one, str | Special) for one in ends):
+        raise OptionError(f"end is a text, a Special, or a list of these, not {end!r}", option="end")
+    return tuple(ends)
+
+
+def _several(begin: object) -> str:
+    return " (for several write a Tag for each)" if isinstance(begin, list | tuple) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +98,8 @@ class StructuralTag:
     answer: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.tags, list | tuple) or not all(isinstance(tag, Tag) for tag in self.tags):
+            raise OptionError(f"tags is a list of Tag, not {self.tags!r}", option="tags")
         if bool(self.tags) == (self.answer is not None):
             raise OptionError("a structural tag has tags or an answer", option="tags")
         if self.at_least < 0 or (self.at_most is not None and self.at_most < max(self.at_least, 1)):

@@ -86,8 +86,7 @@ def check_mask_laws(automaton: LazyAutomaton, masks: MaskSource, vocabulary: Voc
             plain = bool(text) and b"\xff" not in text and b"\xfe" not in text
             allowed = plain and automaton.advance(state, text) != DEAD
             allowed |= token in symbols and automaton.advance(state, symbols[token]) != DEAD
-            if token in stops:
-                allowed = automaton.is_accepting(state)
+            allowed |= token in stops and automaton.is_accepting(state)
             _law(bool(bits[token]) == allowed, "a bit is set if and only if the token may come", (state, token))
 
 

@@ -128,8 +128,8 @@ class Vocabulary:
 
     @cached_property
     def symbols(self) -> Mapping[int, bytes]:
-        """How grammars spell the named tokens (`ir.special`), by their ids; stop tokens are left out."""
-        spelled = {i: b"\xff" + n.encode() + b"\xfe" for n, i in self.names.items() if i not in self.stop_ids}
+        """How grammars spell the named tokens (`ir.special`), by their ids, stop tokens among them."""
+        spelled = {i: b"\xff" + n.encode() + b"\xfe" for n, i in self.names.items()}
         return MappingProxyType(spelled)
 
     def decode(self, token_ids: Iterable[int]) -> bytes:

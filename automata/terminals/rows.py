@@ -32,7 +32,7 @@ __all__ = [
     "packed",
 ]
 
-ROWS_VERSION = 4  # of what is stored, and of the digests by which it is found
+ROWS_VERSION = 5  # of what is stored, and of the digests by which it is found
 MANY_UNITS = 1 << 15
 
 Row = NDArray[np.uint32]

@@ -38,7 +38,9 @@ _SPECIAL = re.compile(r"<(\[[^\]\n]*\]|[^\s<>\"'][^<>\n]*)>")
 _OPTIONS = re.compile(r"(?m)^([ \t]*)([?!]?_?[a-z]\w*)\[([^\]\n]*)\][ \t]*:")
 _OPTION = re.compile(r'\s*([a-z_]+)\s*(?:=\s*("(?:\\.|[^"\\])*"|[\w.]+))?\s*(?:,|$)')
 _COUNT = re.compile(r"\{[ \t]*(\d*)[ \t]*(,?)[ \t]*(\d*)[ \t]*\}")
-_MARK = re.compile(r"%(?:json|regex|llguidance)\b|<\||^[ \t]*[?!]?_?[a-z]\w*\[(?:lazy|stop|suffix|capture)", re.M)
+_MARK = re.compile(
+    r"%(?:json|regex|llguidance|lark)\b|<[\[|\w]|\{[ \t]*[\d,]|^[ \t]*[?!]?_?[a-z]\w*\[[^\]\n]*\][ \t]*:", re.M
+)
 
 
 @dataclass(slots=True)
@@ -72,6 +74,10 @@ def rewrite(source: str, schema: Callable[[Any], Grammar]) -> Extended:
         elif match := re.compile(r"%llguidance\s*\{[^}]*\}").match(source, at):
             if match[0].split("{")[1].strip(" }\n"):
                 raise error_at(source, at, "options of %llguidance are not supported")
+        elif source.startswith("%lark", at):
+            raise error_at(
+                source, at, "a grammar inside another (%lark { ... }) is not supported: write its rules here"
+            )
         elif match := _JSON.match(source, at):
             value, end = _json_at(source, match.end())
             out.append(hole(schema(value) if match[1] == "json" else _part(source, at, value)))

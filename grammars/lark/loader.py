@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import sys
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -31,7 +32,8 @@ from structgen.grammars.regular.alphabet import Alphabet
 
 __all__ = ["Loaded", "NotLalr", "compile_lalr", "load", "placed"]
 
-_ERRORS: tuple[type[Exception], ...] = (LarkError, AssertionError, re.error)
+# what lark lets through of a grammar's own mistakes: files that are not there, patterns that `re` refuses
+_ERRORS: tuple[type[Exception], ...] = (LarkError, AssertionError, re.error, OSError, RecursionError)
 if "regex" in sys.modules:  # lark measures patterns with it where it is installed
     _ERRORS = (*_ERRORS, sys.modules["regex"].error)
 _PLACE = re.compile(r"line (\d+),? column (\d+)")
@@ -100,15 +102,33 @@ def load(
     except UnexpectedInput as error:
         raise _at(source, f"lark cannot read this: {_first_line(error)}", error.line, error.column) from None
     except _ERRORS as error:
-        at = placed(source, str(error))
+        at = placed(source, _reason(error))
         kind = NotLalr if "Reduce/Reduce" in str(error) else GrammarError
         raise kind(at.reason, line=at.line, column=at.column, excerpt=at.excerpt) from None
     table = found.parser.parser._parse_table if lalr else None
     loaded = Loaded(source, list(found.terminals), list(found.rules), list(found.ignore_tokens), start, table, indenter)
+    _check_patterns(loaded)
     if empty and not may_be_empty:
         raise loaded.error(empty[0], "matches the empty text, which no lexer can")
     _check_productive(loaded)
     return loaded
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"there is no grammar {error.filename} to import"
+    return "it nests too deeply" if isinstance(error, RecursionError) else str(error)
+
+
+def _check_patterns(loaded: Loaded) -> None:
+    """Raise GrammarError for a pattern that `re` refuses: where the package `regex` is installed, lark asks that."""
+    for terminal in loaded.terminals:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)  # of sets such as [[a]], which mean here what they do
+                re.compile(terminal.pattern.to_regexp())
+        except re.error as error:
+            raise loaded.error(terminal.name, f"cannot be used: {error.msg} in /{terminal.pattern.value}/") from None
 
 
 def _check_productive(loaded: Loaded) -> None:

@@ -3,7 +3,7 @@
     output    thinking? then an answer, or text with calls
     thinking  begin, text without the end, end
     calls     (free text, tag) at_least to at_most times, then free text without a trigger
-    tag       begin, content, end
+    tag       begin, content, one of its ends
 
 Marks are text, or special tokens (`Special`), which no text can contain. A trigger is the beginning of a tag: where the
 text reaches it, only tags that begin so can follow. Everything becomes grammar IR, so that the switch between free and
@@ -39,11 +39,12 @@ Mark: TypeAlias = str | Special
 
 @dataclass(frozen=True, slots=True)
 class CompiledTag:
-    """`begin` and `end` around a content; the region opens at `trigger`, a beginning of `begin` (all of it if None)."""
+    """`begin` and one of `ends` around a content; the region opens at `trigger`, a beginning of `begin` (all of it if
+    None)."""
 
     begin: Mark
     content: Grammar
-    end: Mark
+    ends: tuple[Mark, ...]
     trigger: str | None = None
 
 
@@ -57,7 +58,7 @@ class TagLayout:
     at_most     calls that may come, None = any number
     stop        the output ends behind the first call
     between     free text may stand around calls
-    thinking    marks around a section of free text that comes first: (begin or None, end)
+    thinking    marks around a section of free text that comes first: (begin or None, ends)
     answer      a constrained answer behind the thinking, instead of calls
     """
 
@@ -66,7 +67,7 @@ class TagLayout:
     at_most: int | None = None
     stop: bool = False
     between: bool = True
-    thinking: tuple[Mark | None, Mark] | None = None
+    thinking: tuple[Mark | None, tuple[Mark, ...]] | None = None
     answer: Grammar | None = None
 
 
@@ -76,9 +77,9 @@ def compile_tags(layout: TagLayout) -> Grammar:
     start = builder.declare("output")
     parts: list[Expr] = []
     if layout.thinking is not None:
-        begin, end = layout.thinking
+        begin, ends = layout.thinking
         parts.append(EPSILON if begin is None else mark(begin))
-        parts.append(builder.rule("thinking", _until({end: EPSILON})))
+        parts.append(builder.rule("thinking", _until(dict.fromkeys(ends, EPSILON))))
     if layout.answer is not None:
         parts.append(import_rules(builder, layout.answer))
     else:
@@ -96,7 +97,7 @@ def _calls(builder: GrammarBuilder, layout: TagLayout) -> Expr:
     whole: list[Expr] = []
     for tag in layout.tags:
         trigger = tag.begin if tag.trigger is None else tag.trigger
-        rest = seq(import_rules(builder, tag.content), mark(tag.end))
+        rest = seq(import_rules(builder, tag.content), alt(*map(mark, tag.ends)))
         left = tag.begin[len(trigger) :] if isinstance(tag.begin, str) and isinstance(trigger, str) else ""
         behind.setdefault(trigger, []).append(seq(mark(left), rest))
         whole.append(seq(mark(tag.begin), rest))

@@ -23,6 +23,7 @@ from structgen.errors import OptionError
 from structgen.grammars.ir import Grammar, GrammarBuilder
 from structgen.grammars.json_schema import compile_schema
 from structgen.grammars.json_schema.style import JsonStyle
+from structgen.grammars.notations import read_as
 from structgen.grammars.regular.charset import utf8
 from structgen.grammars.regular.language import Language
 from structgen.grammars.regular.lower import lower as lower_language
@@ -131,7 +132,7 @@ def _text_source(kind: str, text: object, compiler: Callable[[str], tuple[Gramma
     """A grammar written as text in one of the formats people use."""
     if not isinstance(text, str):
         raise OptionError(f"{kind} is a string, not {type(text).__name__}", option=kind)
-    return Source(kind, _digest(text), lambda: Lowered(*compiler(text)))
+    return Source(kind, _digest(text), lambda: Lowered(*read_as(kind, compiler, text, text)))
 
 
 def _lark_source(given: str | LarkGrammar) -> Source:
@@ -139,7 +140,7 @@ def _lark_source(given: str | LarkGrammar) -> Source:
 
     grammar = given if isinstance(given, LarkGrammar) else LarkGrammar(given)
     key = _digest(repr(grammar)) if grammar.indenter is None else None  # an indenter is code: not known by content
-    return Source("lark", key, lambda: Lowered(*compile_lark(grammar)))
+    return Source("lark", key, lambda: Lowered(*read_as("lark", compile_lark, grammar, grammar.text)))
 
 
 def _tag_source(tag: StructuralTag) -> Source:
@@ -153,6 +154,7 @@ def _tag_source(tag: StructuralTag) -> Source:
 def tag_grammar(tag: StructuralTag) -> Grammar:
     """The grammar of a structural tag. Raises what the constraints of its regions raise."""
     from structgen.grammars.tags import CompiledTag, TagLayout, compile_tags
+    from structgen.tags import ends_of
 
     def content(options: Mapping[str, Any]) -> Grammar:
         grammar = source_of(**options).lower().grammar
@@ -162,12 +164,14 @@ def tag_grammar(tag: StructuralTag) -> Grammar:
 
     return compile_tags(
         TagLayout(
-            tags=tuple(CompiledTag(each.begin, content(each.content), each.end, each.trigger) for each in tag.tags),
+            tags=tuple(
+                CompiledTag(each.begin, content(each.content), ends_of(each.end), each.trigger) for each in tag.tags
+            ),
             at_least=tag.at_least,
             at_most=tag.at_most,
             stop=tag.stop_after_first,
             between=tag.between,
-            thinking=None if tag.thinking is None else (tag.thinking.begin, tag.thinking.end),
+            thinking=None if tag.thinking is None else (tag.thinking.begin, ends_of(tag.thinking.end)),
             answer=None if tag.answer is None else content(tag.answer),
         )
     )

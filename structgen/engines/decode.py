@@ -163,7 +163,8 @@ def _take_tokens(rows: list[_Row], logits: torch.Tensor, options: SamplingOption
     free = law(logits, options)
     sampled = law(apply_masks(logits, [row.mask() for row in rows]), options)
     drawn = draw(sampled, [row.generator for row in rows], options)
-    log_probs, log_qs = _event(free, drawn, rows), _event(sampled, drawn, rows)
+    complete = [row.matcher is None or row.matcher.is_accepting() for row in rows]
+    log_probs, log_qs = _event(free, drawn, rows, complete), _event(sampled, drawn, rows, complete)
     for row, token, log_prob, log_q in zip(rows, drawn, log_probs, log_qs, strict=True):
         row.take(token)
         row.log_prob += log_prob
@@ -175,12 +176,13 @@ def _shapes(rows: list[_Row], options: SamplingOptions) -> bool:
     return options.repetition_penalty != 1 or bool(rows[0].request.processors)
 
 
-def _event(source: DrawLaw, taken: list[int], rows: list[_Row]) -> list[float]:
-    """Log-probability of what each row did; to stop is one event, whichever of the stop tokens said it."""
+def _event(source: DrawLaw, taken: list[int], rows: list[_Row], complete: list[bool]) -> list[float]:
+    """Log-probability of what each row did; to stop behind a complete text is one event, whichever of the stop tokens
+    said it. One that the grammar asks for by name is a token like others."""
     device = source.scores.device
     out: list[float] = source.log_probs(torch.tensor(taken, device=device).unsqueeze(1)).squeeze(1).tolist()
     for index, (row, token) in enumerate(zip(rows, taken, strict=True)):
-        if len(row.stops) > 1 and token in row.stops:
+        if len(row.stops) > 1 and token in row.stops and complete[index]:
             stops = torch.tensor(row.stops, device=device).expand(len(rows), -1)
             out[index] = float(source.log_probs(stops)[index].logsumexp(0))
     return out
@@ -233,7 +235,7 @@ class _Row:
         """The row's output once it has ended."""
         if self.completion is not None:
             return self._completed(self.completion)
-        ended = self.last_token in self.stops
+        ended = self.last_token in self.stops if self.matcher is None else self.matcher.is_finished()
         stopped = ended or self._holds_stop()
         if not stopped and len(self.tokens) < self.request.max_tokens:
             return None
@@ -258,10 +260,13 @@ class _Row:
         return any(tail.find(stop, max(len(tail) - last - len(stop) + 1, 0)) >= 0 for stop in self.request.stops)
 
     def _completed(self, completion: Completion) -> Output:
+        tokens, stop = list(completion.tokens), self.stops[0]
+        if tokens and tokens[-1] in self.stops:  # an end that the grammar asks for by name
+            stop = tokens.pop()
         return Output(
-            token_ids=tuple(completion.tokens),
-            stop_id=self.stops[0],
-            data=self.vocabulary.decode(completion.tokens),
+            token_ids=tuple(tokens),
+            stop_id=stop,
+            data=self.vocabulary.decode(tokens),
             finish_reason="completed",
             log_prob=math.nan,
             log_q=math.nan,

@@ -97,9 +97,11 @@ class TokenTable:
         self.rows = torch.zeros((len(trans), words), dtype=torch.int32, device=at)
         _run("walk_tokens", (vocabulary.size, len(trans)), trans, data, offsets, self.next)
         self._read_symbols(vocabulary, table.trans)
-        complete = torch.from_numpy(np.where(table.accepting, FINISHED, DEAD).astype(np.int32)).to(at)
-        for token in vocabulary.stop_ids:
-            self.next[:, token] = complete
+        complete = torch.from_numpy(table.accepting).to(at)
+        for token in vocabulary.stop_ids:  # as Constraint reads them: first as symbols, which may complete the text
+            after = self.next[:, token]
+            ends = torch.where(after == DEAD, complete, complete[after.long()])
+            self.next[:, token] = torch.where(ends, FINISHED, after)
         _run("pack_rows", (words, len(trans)), self.next, self.rows)
 
     def _read_symbols(self, vocabulary: Vocabulary, trans: NDArray[np.int32]) -> None:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from structgen.bits import ids_of
 from structgen.errors import BudgetTooSmall, ModelError, OptionError
+from structgen.matcher import Constraint
 from structgen.options import SamplingOptions
 from structgen.protocols import Floats, SequenceConstraint, TokenModel
 from structgen.samplers.canonical import CanonicalConstraint, Encode, encoder_of
@@ -61,6 +62,9 @@ class Problem:
         if max_tokens < 1:
             raise OptionError(f"max_tokens must be at least 1, not {max_tokens}", option="max_tokens")
         check_same_tokens(constraint.vocabulary, model.vocabulary)
+        if names := stop_symbols(constraint):
+            reason = "samplers count all stop tokens as one event, and the constraint asks for one by name: "
+            raise OptionError(reason + ", ".join(names), option="method")
         if canonical not in (False, True, "prefixes"):
             raise OptionError(f"canonical is False, True or 'prefixes', not {canonical!r}", option="canonical")
         if canonical:
@@ -131,6 +135,16 @@ class Problem:
     def _fewest_tokens(self, prefix: Prefix) -> int:
         """A lower bound on the tokens still to come, bottom counted: too high a bound would forbid valid outputs."""
         return -(-prefix.matcher.bytes_to_accept() // self._longest) + 1
+
+
+def stop_symbols(constraint: SequenceConstraint) -> tuple[str, ...]:
+    """Constraint.stop_symbols, whatever is wrapped around it."""
+    while not isinstance(constraint, Constraint):
+        inner = getattr(constraint, "constraint", None)
+        if inner is None:
+            return ()
+        constraint = inner
+    return constraint.stop_symbols
 
 
 def _canonical(constraint: SequenceConstraint, encode: Encode, *, by_prefix: bool) -> SequenceConstraint:

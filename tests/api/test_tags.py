@@ -156,3 +156,35 @@ def test_regions_refuse_what_they_cannot_hold() -> None:
         sg.Tag("<call>", trigger="x", regex="a")
     with pytest.raises(OptionError, match="dynamic"):
         tag_grammar(sg.StructuralTag([sg.Tag("<", lark='start: "a"')]))
+
+
+@pytest.mark.parametrize(
+    ("make", "option"),
+    [
+        (lambda: sg.Tag(["<a>", "<b>"], "</a>", regex="x"), "begin"),  # type: ignore[arg-type]
+        (lambda: sg.Tag(3, "</a>", regex="x"), "begin"),  # type: ignore[arg-type]
+        (lambda: sg.Tag("<a>", [], regex="x"), "end"),
+        (lambda: sg.Tag("<a>", ["</a>", 3], regex="x"), "end"),  # type: ignore[list-item]
+        (lambda: sg.Tag("<a>", None, regex="x"), "end"),  # type: ignore[arg-type]
+        (lambda: sg.Thinking(end=["</think>", ""]), "end"),
+        (lambda: sg.Thinking(begin=["<think>"]), "begin"),  # type: ignore[arg-type]
+        (lambda: sg.StructuralTag("<a>"), "tags"),  # type: ignore[arg-type]
+    ],
+)
+def test_marks_are_texts_or_special_tokens(make: object, option: str) -> None:
+    with pytest.raises(OptionError) as caught:
+        make()  # type: ignore[operator]
+    assert caught.value.option == option
+
+
+def test_a_region_has_several_ends() -> None:
+    tag = sg.Tag("<call>", ["</call>", "1", sg.Special("<tool>")], regex="[ab]+")
+    thinking = sg.Thinking(None, ["2", sg.Special("</think>")])
+    constraint = sg.compile(tag=sg.StructuralTag([tag], thinking=thinking, between=False), vocabulary=VOCABULARY)
+    for end, good in (("</call>", True), ("1", True), ("<tool>", False), ("2", False)):
+        assert constraint.accepts(f"a2<call>ab{end}") is good
+    matcher = constraint.matcher()
+    call, a = TEXTS.index("<call>"), TEXTS.index("a")
+    assert matcher.accept_all([a, END_THINK, call, a]) == 4
+    allowed = set(ids_of(matcher.mask()).tolist())
+    assert {a, TEXTS.index("1"), TEXTS.index("</call>"), TEXTS.index("<"), TOOL} <= allowed and THINK not in allowed

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 
+import structgen as sg
 from structgen.compiler import compile_grammar
 from structgen.engines.decode import Output, Request, decode, decode_steps
 from structgen.engines.transformers import TransformersEngine
@@ -293,3 +294,19 @@ def test_steps_report_tokens_and_ends(make_engine: Engines, constrain: Constrain
     for row in (0, 2):
         ids = [*outputs[row].token_ids, *([] if outputs[row].stop_id is None else [outputs[row].stop_id])]
         assert written[row] == ids
+
+
+@pytest.mark.parametrize("calls", [1, 2])
+def test_a_stop_token_that_the_grammar_asks_for_ends_the_row_only_where_the_text_is_complete(
+    make_engine: Engines, calls: int
+) -> None:
+    engine = make_engine("llama")
+    end = engine.vocabulary.names["<end>"]
+    tag = sg.StructuralTag([sg.Tag("!", sg.Special("<end>"), regex="[xy]+")], calls, calls, between=False)
+    constraint = sg.compile(tag=tag, vocabulary=engine.vocabulary)
+    for max_tokens in (3 * calls + 1, 40):
+        for options in (GREEDY, SAMPLED):
+            output = decode(engine, [Request((5, 6), constraint, max_tokens)], options)[0]
+            assert (*output.token_ids, output.stop_id).count(end) == calls and output.stop_id == end
+            assert output.text.count("!") == calls
+            assert output.finish_reason == "completed" or output.log_prob <= output.log_q <= 0

@@ -10,6 +10,7 @@ import pytest
 
 import structgen as sg
 from structgen.errors import GrammarError, OptionError
+from structgen.grammars.lark.extended import is_extended
 
 VOCABULARY = sg.Vocabulary.from_bytes(
     [*(bytes([b]) for b in range(256)), b"", b"", b""],
@@ -79,6 +80,32 @@ def test_counts() -> None:
         "aabbc1",
         "aaabbccd1",
     ]
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("start: b\nb[max_tokens=5]: /x+/", "'max_tokens=5' is not supported"),
+        ("start: b\nb[temperature=0.5]: /x+/", "'temperature=0.5' is not supported"),
+        ("start: b\nb[capture, max_tokens=5]: /x+/", "max_tokens"),
+        ("start: <[12-14]>", "by number"),
+        ("start: %lark { start: /a/ }", "inside another"),
+    ],
+)
+def test_an_addition_alone_is_recognised(source: str, reason: str) -> None:
+    with pytest.raises(GrammarError, match=reason):
+        constraint(source)
+
+
+@pytest.mark.parametrize("count", ["{2,3}", "{2}", "{,2}", "{ 1 , }"])
+def test_a_count_alone_is_recognised(count: str) -> None:
+    found = constraint(f'start: "a"{count} "b"')
+    least, most = {"{2,3}": (2, 3), "{2}": (2, 2), "{,2}": (0, 2), "{ 1 , }": (1, 9)}[count]
+    assert [n for n in range(10) if found.accepts("a" * n + "b")] == list(range(least, most + 1))
+
+
+def test_templates_are_no_counts() -> None:
+    assert not is_extended('start: _list{item}\n_list{x}: x ("," x)*\nitem: "{2,3}" | /a{2}/')
 
 
 @pytest.mark.parametrize(

@@ -206,6 +206,11 @@ def test_python_modules() -> None:
         ("start: A\nA: /(?<=x)a/", 2, "looks behind its own start"),
         ("start: : a", 1, "Unexpected colon"),
         ("%import common.NOPE\nstart: NOPE", 2, "NOPE"),
+        ("%import nosuch.X\nstart: X", 1, "no grammar nosuch.lark"),
+        ("%import .nosuch.X\nstart: X", 1, "no grammar nosuch.lark"),
+        ("start: A\nA: /\\p{L}+/", 2, "bad escape"),
+        ("start: A\nA: /(?P<x>a)(?P<x>b)/", 2, "redefinition of group"),
+        ("start: A\nA: /(?<!a+)b/", 2, "fixed-width"),
     ],
 )
 def test_errors(source: str, line: int, reason: str) -> None:

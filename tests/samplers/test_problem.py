@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+import structgen as sg
 from structgen.errors import BudgetTooSmall, LimitExceeded, ModelError, OptionError, VocabularyError
 from structgen.samplers.exact import enumerate_outputs
 from structgen.samplers.fixtures import finite_language, vocabulary_of
@@ -55,6 +56,13 @@ def test_stop_tokens_are_one_event() -> None:
     problem = Problem(model, finite_language(vocabulary, ["", "a"]), 4)
     exact = enumerate_outputs(problem)
     assert dict(zip(exact.outputs, np.exp(exact.log_prob), strict=True)) == pytest.approx({(): 0.5, (0,): 0.25})
+
+
+def test_a_stop_token_that_the_grammar_asks_for_by_name_is_refused() -> None:
+    vocabulary = Vocabulary.from_bytes([b"a", b"", b""], eos=[1, 2], names={"<end>": 2})
+    constraint = sg.compile(gbnf='root ::= "a" <end>', vocabulary=vocabulary)
+    with pytest.raises(OptionError, match="<end>"):
+        Problem(TableModel(vocabulary, lambda u: np.zeros(3)), constraint, 4)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
