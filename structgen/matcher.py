@@ -151,6 +151,16 @@ class Constraint(Generic[T]):
         with self.automaton.lock:
             return self.automaton.expected(self._own(state))
 
+    def read(self, state: int, data: bytes) -> int:
+        """The state after bytes, however they split into tokens; DEAD if they are not allowed."""
+        with self.automaton.lock:
+            return self._given(self.automaton.advance(self._own(state), data))
+
+    def live_bytes(self, state: int) -> list[int]:
+        """The bytes that may come next, ascending."""
+        with self.automaton.lock:
+            return self.automaton.live_bytes(self._own(state))
+
     def forced(self, state: int) -> bytes:
         """The bytes that must come next whatever the model says: as long as one byte alone is possible and the text may
         not end. At most 65,536 of them."""

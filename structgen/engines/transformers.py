@@ -121,16 +121,23 @@ class TransformersEngine:
         context.attention = torch.nn.functional.pad(context.attention, (0, 1), value=1)
         return self.forward(ids, context.attention.sum(dim=1, keepdim=True) - 1, context)
 
-    @torch.no_grad()
     def forward(self, ids: torch.Tensor, positions: torch.Tensor, context: Context) -> torch.Tensor:
         """One call of the model; logits of the last position."""
-        inputs = {"input_ids": ids, "attention_mask": context.attention, self.cache_name: context.cache}
-        optional = {"position_ids": positions, "logits_to_keep": 1, "use_cache": True, "return_dict": True}
+        return self.call(ids, positions, context.attention, context.cache, last=True)[:, -1, :]
+
+    @torch.no_grad()
+    def call(
+        self, ids: torch.Tensor, positions: torch.Tensor, attention: Any, cache: DynamicCache, *, last: bool = False
+    ) -> torch.Tensor:
+        """(B, T or, with `last`, at least 1, V) logits after (B, T) ids; `attention` as the model takes it, the cache
+        grows. Raises ModelError where the model returns something else."""
+        inputs = {"input_ids": ids, "attention_mask": attention, self.cache_name: cache}
+        optional = {"position_ids": positions, "use_cache": True, "return_dict": True, "logits_to_keep": int(last)}
         inputs |= {name: value for name, value in optional.items() if name in self._parameters}
         logits: torch.Tensor | None = self.model(**inputs).logits
         if logits is None or logits.ndim != 3 or logits.shape[0] != ids.shape[0]:
             raise ModelError(f"the model returned logits of shape {None if logits is None else tuple(logits.shape)}")
-        return logits[:, -1, :]
+        return logits
 
     def _started(self, ids: list[int]) -> list[int]:
         """A prompt the model can read: an empty one becomes the token that begins a text."""

@@ -1,0 +1,198 @@
+"""One model call for all nodes of draft trees: tree attention over a key-value cache, in transformers.
+
+Every row of a batch has a tree. Its nodes are fed as one sequence with explicit positions and a four-dimensional
+attention mask: a node looks at the row's text so far, at its ancestors and at itself. Keys and values of nodes that
+were not taken stay in the cache, marked as invalid, until a quarter of it is waste; then it is compacted.
+
+`self_test` compares a tree with plain decoding on the model at hand, since a model whose attention is of another kind
+(recurrent states, ALiBi, convolutions) would be silently wrong. Cost of a call: that of its nodes as a prompt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import DynamicCache
+
+from structgen.engines.transformers import TransformersEngine
+from structgen.speculation.tree import DraftTree
+
+__all__ = ["ReadText", "TreeForward"]
+
+_WASTE = 0.25  # share of a cache's slots from which it is compacted
+_TOLERANCE = {torch.float64: 1e-9, torch.float32: 2e-3}  # of the largest logit; other types below
+_COARSE = 0.06
+_MASKED = ("sdpa", "eager")  # attention implementations that take a mask
+
+
+@dataclass(slots=True)
+class ReadText:
+    """What was read of a batch.
+
+    cache      keys and values of S slots a row
+    valid      (B, S) bool: the slot is part of the row's text
+    positions  (B, S) i64: where in the text
+    length     (B,) i64: tokens of the row's text in the cache
+    """
+
+    cache: DynamicCache
+    valid: torch.Tensor
+    positions: torch.Tensor
+    length: torch.Tensor
+
+
+class TreeForward:
+    """Trees through a transformers engine's model. `why_not` says why this model cannot, or is None."""
+
+    def __init__(self, engine: TransformersEngine) -> None:
+        self.engine = engine
+        config = engine.model.config.get_text_config()
+        self._types = tuple(dict.fromkeys(getattr(config, "layer_types", None) or ()))
+        self._window: int | None = getattr(config, "sliding_window", None)
+        self._attention = getattr(config, "_attn_implementation", None)
+        self.why_not = self._refusal()
+        if self.why_not is None:
+            self.why_not = self.self_test()
+
+    def _refusal(self) -> str | None:
+        if self._attention not in _MASKED:
+            return f"attention {self._attention!r} takes no mask of a tree"
+        other = [kind for kind in self._types if kind not in ("full_attention", "sliding_attention")]
+        return f"layers of kind {other[0]}" if other else None
+
+    def read(self, prompts: Sequence[Sequence[int]]) -> tuple[torch.Tensor, ReadText]:
+        """(B, V) logits after each prompt, and what was read."""
+        device, longest = self.engine.device, max(map(len, prompts))
+        pad = self.engine.vocabulary.stop_ids[0]
+        ids = torch.tensor([[pad] * (longest - len(prompt)) + list(prompt) for prompt in prompts], device=device)
+        length = torch.tensor([len(prompt) for prompt in prompts], device=device)
+        places = torch.arange(longest, device=device).unsqueeze(0) - (longest - length).unsqueeze(1)
+        real = places >= 0
+        positions = places.clamp(min=0)
+        none = torch.zeros(len(prompts), 0, device=device)
+        text = ReadText(DynamicCache(), none.bool(), none.long(), torch.zeros_like(length))
+        causal = torch.ones(longest, longest, dtype=torch.bool, device=device).tril()
+        within = causal.unsqueeze(0) & real.unsqueeze(1) | torch.eye(longest, dtype=torch.bool, device=device)
+        logits = self._call(ids, positions, within, text)
+        text.valid, text.positions, text.length = real, positions, length
+        return logits[:, -1], text
+
+    def forward(self, trees: Sequence[DraftTree], text: ReadText) -> torch.Tensor:
+        """(B, T, V) logits after every node of every tree, T the nodes of the largest; `text` has T more slots, none
+        of them valid yet (see `take`)."""
+        device, size = self.engine.device, max(map(len, trees))
+        ids = torch.full((len(trees), size), self.engine.vocabulary.stop_ids[0])
+        depths = torch.zeros(len(trees), size, dtype=torch.long)
+        within = torch.eye(size, dtype=torch.bool).repeat(len(trees), 1, 1)
+        for row, tree in enumerate(trees):
+            ids[row, : len(tree)] = torch.tensor(tree.tokens)
+            depths[row, : len(tree)] = torch.tensor(tree.depths)
+            within[row, : len(tree), : len(tree)] = torch.from_numpy(tree.attention())
+        positions = text.length.unsqueeze(1) + depths.to(device)
+        logits = self._call(ids.to(device), positions, within.to(device), text)
+        text.valid = torch.cat([text.valid, torch.zeros_like(ids, dtype=torch.bool).to(device)], dim=1)
+        text.positions = torch.cat([text.positions, positions], dim=1)
+        return logits
+
+    def take(self, paths: Sequence[Sequence[int]], size: int, text: ReadText) -> None:
+        """Make the nodes of `paths`, one a row, part of the text: nodes of the last trees, whose largest had `size`."""
+        start = text.valid.shape[1] - size
+        for row, path in enumerate(paths):
+            text.valid[row, torch.tensor(path, device=text.valid.device) + start] = True
+            text.length[row] += len(path)
+        if text.valid.shape[1] - int(text.length.max()) > _WASTE * text.valid.shape[1]:
+            self._compact(text)
+
+    def _compact(self, text: ReadText) -> None:
+        """Keep valid slots alone, padded on the left where rows differ."""
+        width = int(text.length.max())
+        order = torch.argsort(text.valid.long(), dim=1, stable=True)[:, -width:]
+        for layer in text.cache.layers:
+            for name in ("keys", "values"):
+                states = getattr(layer, name)
+                index = order.view(order.shape[0], 1, width, 1).expand(-1, states.shape[1], -1, states.shape[3])
+                setattr(layer, name, states.gather(2, index))
+        text.valid, text.positions = text.valid.gather(1, order), text.positions.gather(1, order)
+
+    @torch.no_grad()
+    def _call(self, ids: torch.Tensor, positions: torch.Tensor, within: torch.Tensor, text: ReadText) -> torch.Tensor:
+        """One call of the model on (B, T) ids whose mask among themselves is (B, T, T); the cache grows by T."""
+        new = ids.shape[1]
+        seen = torch.cat([text.valid.unsqueeze(1).expand(-1, new, -1), within], dim=2)
+        at = torch.cat([text.positions, positions], dim=1)
+        near = seen
+        if self._window is not None:
+            near = seen & (positions.unsqueeze(2) - at.unsqueeze(1) < self._window)
+        masks = {"full_attention": seen, "sliding_attention": near}
+        if len(self._types) > 1:
+            mask: Any = {kind: self._as_mask(masks[kind]) for kind in self._types}
+        else:
+            mask = self._as_mask(masks[self._types[0]] if self._types else near)
+        logits: torch.Tensor = self.engine.call(ids, positions, mask, text.cache)
+        return logits
+
+    def _as_mask(self, seen: torch.Tensor) -> torch.Tensor:
+        """(B, 1, T, S): booleans for sdpa; eager adds what it is given."""
+        mask = seen.unsqueeze(1)
+        if self._attention == "sdpa":
+            return mask
+        dtype = self.engine.model.dtype
+        return torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill(~mask, torch.finfo(dtype).min)
+
+    def self_test(self) -> str | None:
+        """Compare trees with plain decoding, over two rows of different lengths; a reason where they differ."""
+        vocabulary = self.engine.vocabulary
+        texts = [token for token in range(vocabulary.size) if vocabulary.token_bytes(token)][:600:7] or [0]
+        prompts = [[texts[(7 * at + 3 * row) % len(texts)] for at in range(5 + 4 * row)] for row in range(2)]
+        trees = [DraftTree(texts[row], 2, None) for row in range(2)]
+        for row, tree in enumerate(trees):
+            for parent, token in ((0, 1), (0, 2), (1, 3), (2, 4), (3, 5)):
+                tree.add(parent, texts[(token + row) % len(texts)], 0.5, 0)
+        try:
+            _, text = self.read(prompts)
+            first = self.forward(trees, text)
+            if not all(_is_plain(layer, text.valid.shape[1]) for layer in text.cache.layers):
+                return "its cache holds more than keys and values"
+            paths = [tree.path(len(tree) - 1) for tree in trees]
+            self.take(paths, max(map(len, trees)), text)
+            self._compact(text)
+            second = self.forward([DraftTree(texts[3], 2, None) for _ in trees], text)
+            return self._difference(prompts, trees, paths, first, second, texts[3])
+        except (RuntimeError, ValueError, TypeError, IndexError, KeyError, NotImplementedError) as error:
+            return f"{type(error).__name__}: {error}".split("\n")[0]
+
+    def _difference(
+        self,
+        prompts: list[list[int]],
+        trees: list[DraftTree],
+        paths: list[list[int]],
+        first: torch.Tensor,
+        second: torch.Tensor,
+        last: int,
+    ) -> str | None:
+        worst = 0.0
+        for row, (prompt, tree) in enumerate(zip(prompts, trees, strict=True)):
+            for node in range(len(tree)):
+                alone = self._alone([*prompt, *(tree.tokens[each] for each in tree.path(node))])
+                worst = max(worst, _distance(first[row, node], alone))
+            alone = self._alone([*prompt, *(tree.tokens[each] for each in paths[row]), last])
+            worst = max(worst, _distance(second[row, 0], alone))
+        allowed = _TOLERANCE.get(self.engine.model.dtype, _COARSE)
+        return None if worst <= allowed else f"trees differ from plain decoding by {worst:.1e} of the largest logit"
+
+    def _alone(self, tokens: list[int]) -> torch.Tensor:
+        return self.engine.prefill([tokens], 0)[0][0]
+
+
+def _distance(one: torch.Tensor, other: torch.Tensor) -> float:
+    scale = float(other.abs().max()) or 1.0
+    return float((one.double() - other.double()).abs().max()) / scale
+
+
+def _is_plain(layer: Any, length: int) -> bool:
+    """A layer that keeps all keys and values, four-dimensional, and nothing else."""
+    states = (getattr(layer, "keys", None), getattr(layer, "values", None))
+    return all(t is not None and t.ndim == 4 and t.shape[2] == length for t in states)
