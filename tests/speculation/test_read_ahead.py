@@ -1,0 +1,268 @@
+"""Reading ahead changes nothing: texts, probabilities and ends equal plain decoding's, whatever the drafts."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from structgen.engines.decode import Output, Request, decode
+from structgen.engines.transformers import TransformersEngine
+from structgen.matcher import Constraint
+from structgen.options import SamplingOptions
+from structgen.speculation import forward as forward_module
+from structgen.speculation.drafters import ForcedText, Place, PromptLookup, RecycledTokens
+from structgen.speculation.forward import TreeForward
+from structgen.speculation.read_ahead import ReadAhead
+from structgen.speculation.tree import DraftTree
+
+Engines = Callable[..., TransformersEngine]
+FAMILIES = ("llama", "qwen2", "qwen3", "gpt2", "gemma", "mistral")
+SCHEMA = {
+    "type": "object",
+    "properties": {"name": {"type": "string", "maxLength": 6}, "ok": {"type": "boolean"}, "n": {"enum": [1, 22, 333]}},
+    "required": ["name", "ok", "n"],
+    "additionalProperties": False,
+}
+
+
+class Adversary:
+    """Drafts that are always wrong, illegal, doubled, deep, or behind the end."""
+
+    name = "adversary"
+
+    def __init__(self, seed: int) -> None:
+        self._rng = random.Random(seed)
+
+    def propose(self, place: Place, chances: Any, source: int) -> None:
+        for _ in range(30):
+            parent = self._rng.randrange(len(place.tree))
+            place.tree.add(parent, self._rng.randrange(place.vocabulary.size), self._rng.random(), source)
+
+    def observe(self, token: int, likely: Any) -> None:
+        self._rng.random()
+
+
+class Oracle:
+    """Drafts the text itself, with a wrong sibling at every node."""
+
+    name = "oracle"
+
+    def __init__(self, prompt: list[int], output: list[int]) -> None:
+        self._text = [*prompt, *output]
+
+    def propose(self, place: Place, chances: Any, source: int) -> None:
+        node = 0
+        for token in self._text[len(place.tokens) : len(place.tokens) + 9]:
+            place.tree.add(node, (token + 1) % place.vocabulary.size, 0.4, source)
+            node = place.tree.add(node, token, 0.95, source)
+            if node < 0:
+                return
+
+    def observe(self, token: int, likely: Any) -> None:
+        pass
+
+
+def drafters_of(kind: str, engine: TransformersEngine) -> Callable[[], list[Any]]:
+    return {
+        "all": lambda: [ForcedText(engine), PromptLookup(), RecycledTokens()],
+        "forced": lambda: [ForcedText(engine)],
+        "lookup": lambda: [PromptLookup()],
+        "recycled": lambda: [RecycledTokens()],
+        "adversary": lambda: [Adversary(3)],
+        "none": list,
+    }[kind]
+
+
+def plain(engine: TransformersEngine, requests: list[Request], options: SamplingOptions) -> list[Output]:
+    return decode(engine, requests, options)
+
+
+def ahead(
+    engine: TransformersEngine, requests: list[Request], options: SamplingOptions, make: Any = None
+) -> tuple[list[Output], ReadAhead]:
+    tree = TreeForward(engine)
+    assert tree.why_not is None
+    model = ReadAhead(tree, [request.constraint for request in requests], make_drafters=make)
+    model._cost = _Free()  # every draft is read, whatever it costs
+    return decode(model, requests, options), model
+
+
+class _Free:
+    def measured(self, nodes: int, seconds: float) -> None:
+        pass
+
+    def __call__(self, nodes: int) -> float:
+        return 1.0
+
+
+def same(ours: list[Output], theirs: list[Output]) -> None:
+    for one, other in zip(ours, theirs, strict=True):
+        assert one.token_ids == other.token_ids
+        assert (one.stop_id, one.finish_reason, one.completed_at) == (
+            other.stop_id,
+            other.finish_reason,
+            other.completed_at,
+        )
+        assert one.log_prob == pytest.approx(other.log_prob, abs=1e-8, nan_ok=True)
+        assert one.log_q == pytest.approx(other.log_q, abs=1e-8, nan_ok=True)
+
+
+def request(engine: TransformersEngine, constraint: Constraint | None, text: str, **more: Any) -> Request:
+    return Request(engine.encode(text), constraint, more.pop("max_tokens", 60), is_json=constraint is not None, **more)
+
+
+@pytest.fixture
+def constraint(make_engine: Engines) -> Constraint:
+    from structgen.compiler import compile_grammar
+    from structgen.grammars.json_schema import compile_schema
+
+    return compile_grammar(compile_schema(SCHEMA).grammar, make_engine().vocabulary)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_passes_its_own_test(family: str, make_engine: Engines) -> None:
+    for double in (False, True):
+        assert TreeForward(make_engine(family, double=double)).why_not is None
+
+
+@pytest.mark.parametrize("kind", ["all", "forced", "lookup", "recycled", "adversary", "none"])
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_the_text_is_that_of_plain_decoding(
+    kind: str, temperature: float, make_engine: Engines, constraint: Constraint
+) -> None:
+    engine = make_engine(double=True)
+    for seed in range(6):
+        options = SamplingOptions(temperature=temperature, seed=seed, top_p=0.9 if seed % 2 else None)
+        requests = [request(engine, constraint, 'the quick {"name": "fox", "ok": true')]
+        ours, model = ahead(engine, requests, options, drafters_of(kind, engine))
+        same(ours, plain(engine, requests, options))
+        assert model.figures.calls <= model.figures.tokens
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_batches_with_and_without_constraints_and_budgets(
+    family: str, make_engine: Engines, constraint: Constraint
+) -> None:
+    engine = make_engine(family, double=True)
+    requests = [
+        request(engine, constraint, "the quick brown"),
+        request(engine, None, "über 世界, the quick brown fox", max_tokens=25),
+        request(engine, constraint, "x", max_tokens=30, steer=False),
+        request(engine, constraint, "true false null", max_tokens=26, steer=True),
+        request(engine, constraint, "the", stops=(b"true",)),
+    ]
+    for seed in range(2):
+        options = SamplingOptions(temperature=1.2, seed=seed)
+        ours, _ = ahead(engine, requests, options, drafters_of("all", engine))
+        same(ours, plain(engine, requests, options))
+
+
+def test_right_drafts_save_calls_and_long_texts_compact(make_engine: Engines) -> None:
+    engine = make_engine(double=True)
+    requests = [request(engine, None, "the quick brown fox", max_tokens=300)]
+    options = SamplingOptions(temperature=1.0, seed=5)
+    expected = plain(engine, requests, options)
+    make = lambda: [Oracle(list(requests[0].prompt), list(expected[0].token_ids))]  # noqa: E731
+    ours, model = ahead(engine, requests, options, make)
+    same(ours, expected)
+    assert model.figures.tokens > 5 * model.figures.calls
+    assert sum(model.figures.taken.values()) >= 0.8 * (model.figures.tokens - model.figures.calls)
+
+
+def test_what_was_taken_is_what_the_text_went_on_with(make_engine: Engines, constraint: Constraint) -> None:
+    engine = make_engine(double=True)
+    requests = [request(engine, constraint, "the quick")]
+    _, model = ahead(engine, requests, SamplingOptions(temperature=1.0, seed=1), drafters_of("all", engine))
+    figures = model.figures
+    assert all(figures.taken.get(name, 0) <= count for name, count in figures.nodes.items())
+    assert figures.tokens - figures.calls <= sum(figures.taken.values())
+
+
+# ---------------------------------------------------------------------------------------------------------- mutants
+
+
+def _sees_siblings(tree: DraftTree) -> Any:
+    import numpy as np
+
+    return np.tril(np.ones((len(tree), len(tree)), np.bool_))
+
+
+def _keeps_all(self: TreeForward, paths: Any, size: int, text: Any) -> None:
+    start = text.valid.shape[1] - size
+    text.valid[:, start:] = True
+    text.length += size
+
+
+def _off_by_one(self: TreeForward, paths: Any, size: int, text: Any) -> None:
+    TAKE(self, [path[:-1] if len(path) > 1 else path for path in paths], size, text)
+
+
+def _shifted(self: TreeForward, trees: Any, text: Any) -> torch.Tensor:
+    text.length += 1
+    found = FORWARD(self, trees, text)
+    text.length -= 1
+    return found
+
+
+def _wrong_order(self: TreeForward, text: Any) -> None:
+    text.valid = text.valid.flip(1)
+    COMPACT(self, text)
+
+
+TAKE, FORWARD, COMPACT = TreeForward.take, TreeForward.forward, TreeForward._compact
+MUTANTS: dict[str, tuple[Any, str, Any]] = {
+    "nodes that see their siblings": (DraftTree, "attention", _sees_siblings),
+    "drafts that stay in the text": (TreeForward, "take", _keeps_all),
+    "a path one too short": (TreeForward, "take", _off_by_one),
+    "positions one too far": (TreeForward, "forward", _shifted),
+    "compaction that keeps the wrong slots": (TreeForward, "_compact", _wrong_order),
+    "the wrong child": (DraftTree, "child", lambda tree, node, token: 1 if len(tree) > 1 and node == 0 else -1),
+    "logits of the parent": (
+        ReadAhead,
+        "_here",
+        lambda model: torch.stack(
+            [model._logits[at, max(0, row.tree.parents[row.node])] for at, row in enumerate(model._rows)]
+        ),
+    ),
+    "logits that are stale": (
+        ReadAhead,
+        "_here",
+        lambda model: torch.stack([model._logits[at, 0] for at, row in enumerate(model._rows)]),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_mutants_are_caught(
+    name: str, make_engine: Engines, constraint: Constraint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the comparison with plain decoding, and those of the forward pass by the self-test as well."""
+    engine = make_engine(double=True)
+    requests = [request(engine, None, "the quick brown fox", max_tokens=60)]
+    options = SamplingOptions(temperature=1.0, seed=2)
+    expected = plain(engine, requests, options)
+    make = lambda: [Oracle(list(requests[0].prompt), list(expected[0].token_ids)), RecycledTokens()]  # noqa: E731
+    owner, attribute, mutant = MUTANTS[name]
+    with monkeypatch.context() as patch:
+        patch.setattr(TreeForward, "self_test", lambda self: None)
+        patch.setattr(owner, attribute, mutant)
+        with pytest.raises((AssertionError, RuntimeError, IndexError)):
+            same(ahead(engine, requests, options, make)[0], expected)
+    if owner in (TreeForward, DraftTree) and attribute != "child":
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, attribute, mutant)
+            assert TreeForward(engine).why_not is not None
+
+
+def test_a_model_that_takes_no_tree_says_why(make_engine: Engines, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = make_engine()
+    monkeypatch.setattr(engine.model.config, "_attn_implementation", "flash_attention_2")
+    assert "flash_attention_2" in (TreeForward(engine).why_not or "")
+    monkeypatch.setattr(engine.model.config, "_attn_implementation", "eager")
+    assert TreeForward(engine).why_not is None
+    monkeypatch.setattr(forward_module, "_TOLERANCE", {torch.float32: -1.0})
+    assert "differ from plain decoding" in (TreeForward(engine).why_not or "")
