@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from structgen.samplers.predicates import Potential, Predicate
     from structgen.samplers.problem import Problem
     from structgen.samplers.run import Budget, sample
+    from structgen.speculation.options import Speculation
     from structgen.tags import Special, StructuralTag, Tag, Thinking
     from structgen.vocabulary import Vocabulary
 
@@ -100,6 +101,7 @@ __all__ = [
     "SchemaError",
     "SourceError",
     "Special",
+    "Speculation",
     "StaleState",
     "StorageError",
     "StructgenError",
@@ -159,6 +161,7 @@ _HOMES = {
         "template",
     ),
     "structgen.api.result": ("Result",),
+    "structgen.speculation.options": ("Speculation",),
     "structgen.tags": ("Special", "StructuralTag", "Tag", "Thinking"),
     "structgen.python_types.types": ("json_schema",),
     "structgen.batch": ("fill_masks",),

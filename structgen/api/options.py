@@ -20,6 +20,7 @@ from structgen.grammars.lark import LarkGrammar
 from structgen.options import Limits
 from structgen.samplers.predicates import Function
 from structgen.samplers.run import METHODS, Budget
+from structgen.speculation.options import Speculation
 from structgen.tags import StructuralTag
 
 __all__ = ["CompileOptions", "GenerateOptions", "Settings", "check_integer", "check_number", "one_of", "shown"]
@@ -84,6 +85,7 @@ class GenerateOptions(SourceOptions, total=False):
     stop: str | Sequence[str] | None
     seed: int | None
     batch_size: int | None
+    speculation: Speculation | Literal["auto"] | None
     style: JsonStyle | None
     limits: Limits | None
     registry: Any
@@ -124,6 +126,9 @@ class Settings:
     stop         strings that end an output: behind the first token that finishes one of them where the text is complete
     seed         makes sampling repeatable; a fresh one when not given
     batch_size   most outputs decoded at once; as many as fit the memory when not given
+    speculation  "auto": several tokens from one model call where drafts agree with the draws, which leaves the law as
+    it
+                 is (`structgen.Speculation` to say how); None: one token a call
     style        how JSON is spelled
     limits       bounds against hostile schemas
     registry     other documents a JSON Schema refers to (`referencing.Registry`)
@@ -156,6 +161,7 @@ class Settings:
     stop: Any = None
     seed: int | None = None
     batch_size: int | None = None
+    speculation: Any = None
     style: JsonStyle | None = None
     limits: Limits | None = None
     registry: Any = None
@@ -179,6 +185,11 @@ class Settings:
         if not isinstance(self.describe, bool) and not callable(self.describe):
             raise OptionError(
                 f"describe is True or a function of the schema, not {shown(self.describe)}", option="describe"
+            )
+        if self.speculation not in (None, "auto") and not isinstance(self.speculation, Speculation):
+            raise OptionError(
+                f"speculation is 'auto', None or a structgen.Speculation, not {shown(self.speculation)}",
+                option="speculation",
             )
         if not all(isinstance(text, str) and text for text in self.stops):
             raise OptionError("stop is a string, or several, none of them empty", option="stop")
@@ -230,7 +241,7 @@ class Settings:
 
 _INTEGERS = {"n": 1, "max_tokens": 1, "top_k": 1, "seed": 0, "batch_size": 1}  # and the least each may be
 _NUMBERS = ("temperature", "top_p", "min_p", "repetition_penalty")  # SamplingOptions has their ranges
-_DECODING = ("progress", "min_p", "repetition_penalty", "logits_processor", "stop", "batch_size")
+_DECODING = ("progress", "min_p", "repetition_penalty", "logits_processor", "stop", "batch_size", "speculation")
 _KINDS: dict[str, tuple[Any, str]] = {
     "system": (str, "a text"),
     "chat": (bool, "True or False"),

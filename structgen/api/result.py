@@ -16,12 +16,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Counts and times of the call an output came from; the times are shared by everything generated with it."""
+    """Counts and times of the call an output came from; the times are shared by everything generated with it.
+
+    `speculation`: what it did (speculation.read_ahead.Figures, of the output's batch), or the reason why the model
+    cannot; None where it was not asked for.
+    """
 
     prompt_tokens: int
     output_tokens: int
     compile_seconds: float
     decode_seconds: float
+    speculation: Any = None
 
     @property
     def tokens_per_second(self) -> float:

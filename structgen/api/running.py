@@ -16,6 +16,7 @@ from structgen.api.result import Result, Stats
 from structgen.api.sampled import draw_outputs
 from structgen.errors import CompletedWarning, OptionError, Truncated
 from structgen.python_types.partial import partial_value
+from structgen.speculation.options import Speculation
 
 if TYPE_CHECKING:
     from structgen.engines.decode import Output, Request, Step
@@ -49,29 +50,45 @@ def _arranged(call: Call, items: list[Any]) -> Any:
     return per_prompt if call.is_batch else per_prompt[0]
 
 
-def _steps(call: Call, requests: list[Request]) -> Iterator[tuple[int, Step]]:
-    """The steps of all batches, each with the number of the batch's first output."""
+def _steps(call: Call, requests: list[Request], figures: dict[int, Any]) -> Iterator[tuple[int, Step]]:
+    """The steps of all batches, each with the number of the batch's first output, by which `figures` says what
+    speculation did."""
     from structgen.engines.decode import decode_steps
 
     started, count, size = time.perf_counter(), 0, call.batch_size
     for first in range(0, len(requests), size):
-        for step in decode_steps(call.engine, requests[first : first + size], call.sampling):
+        batch = requests[first : first + size]
+        model, figures[first] = _model(call, batch)
+        for step in decode_steps(model, batch, call.sampling):
             count += len(step.tokens)
             if call.settings.progress is not None:
                 call.settings.progress(count, time.perf_counter() - started)
             yield first, step
 
 
+def _model(call: Call, batch: list[Request]) -> tuple[Any, Any]:
+    """What decodes a batch, and what becomes of speculation."""
+    asked = call.settings.speculation
+    if asked is None:
+        return call.engine, None
+    from structgen.speculation.read_ahead import read_ahead
+
+    options = Speculation() if asked == "auto" else asked
+    model, why_not = read_ahead(call.engine, [request.constraint for request in batch], options)
+    return (call.engine, f"off: {why_not}") if model is None else (model, model.figures)
+
+
 def _decoded(call: Call) -> list[Result[Any]]:
     """n results per prompt from the decode loop."""
     outputs: dict[int, Output] = {}
+    figures: dict[int, Any] = {}
     started = time.perf_counter()
-    for first, step in _steps(call, call.requests()):
+    for first, step in _steps(call, call.requests(), figures):
         outputs |= {first + row: output for row, output in step.finished.items()}
-    return _read(call, outputs, time.perf_counter() - started)
+    return _read(call, outputs, time.perf_counter() - started, figures)
 
 
-def _read(call: Call, outputs: dict[int, Output], seconds: float) -> list[Result[Any]]:
+def _read(call: Call, outputs: dict[int, Output], seconds: float, figures: dict[int, Any]) -> list[Result[Any]]:
     """The results; raises Truncated for the first output that its budget ended, with the others."""
     n, results, cut = call.settings.n, list[Result[Any] | None](), None
     for index in range(len(call.rows) * n):
@@ -80,14 +97,15 @@ def _read(call: Call, outputs: dict[int, Output], seconds: float) -> list[Result
             cut = output if cut is None else cut
             results.append(None)
         else:
-            results.append(_result(call, call.rows[index // n], output, seconds))
+            speculation = figures.get(index - index % call.batch_size)
+            results.append(_result(call, call.rows[index // n], output, seconds, speculation))
     if cut is not None:
         assert cut.needed is not None, "a row of generate has a constraint"
         raise Truncated(text=cut.text, budget=call.budget, needed=cut.needed, results=tuple(results))
     return [result for result in results if result is not None]
 
 
-def _result(call: Call, row: Row, output: Output, seconds: float) -> Result[Any]:
+def _result(call: Call, row: Row, output: Output, seconds: float, speculation: Any) -> Result[Any]:
     incomplete = output.finish_reason == "length"
     text = output.text if incomplete else output.data.decode("utf-8")
     if output.finish_reason == "completed":
@@ -102,7 +120,7 @@ def _result(call: Call, row: Row, output: Output, seconds: float) -> Result[Any]
         log_q=output.log_q,
         log_weight=output.log_weight,
         finish_reason=output.finish_reason,
-        stats=Stats(len(row.prompt), len(output.token_ids), call.compile_seconds, seconds),
+        stats=Stats(len(row.prompt), len(output.token_ids), call.compile_seconds, seconds, speculation),
         completed_at=output.completed_at,
         report=row.report,
     )
@@ -149,8 +167,9 @@ def _partials(call: Call, requests: list[Request]) -> Iterator[Any]:
     n, started = call.settings.n, time.perf_counter()
     texts, shown = [bytearray() for _ in requests], list[Any]([None] * len(requests))
     outputs: dict[int, Output] = {}
+    figures: dict[int, Any] = {}
     vocabulary = call.engine.vocabulary
-    for first, step in _steps(call, requests):
+    for first, step in _steps(call, requests, figures):
         outputs |= {first + row: output for row, output in step.finished.items()}
         changed = False
         for row, token in step.tokens.items():
@@ -161,4 +180,4 @@ def _partials(call: Call, requests: list[Request]) -> Iterator[Any]:
                 shown[index], changed = value, True
         if changed and len(outputs) < len(requests):
             yield _arranged(call, list(shown))
-    yield values_of(_arranged(call, _read(call, outputs, time.perf_counter() - started)))
+    yield values_of(_arranged(call, _read(call, outputs, time.perf_counter() - started, figures)))

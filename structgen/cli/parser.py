@@ -101,6 +101,11 @@ def _add_generate(commands: Commands, shared: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", metavar="PATH", help="folder of a transformers model; without it the bundled nano model"
     )
+    parser.add_argument(
+        "--speculation",
+        choices=["auto"],
+        help="read several tokens in one call of the model where drafts agree with it; the output's law is the same",
+    )
     parser.add_argument("--n", type=int, default=1, metavar="N", help="how many values (default 1)")
     parser.add_argument("--seed", type=int, metavar="N", help="makes sampling repeatable")
     parser.add_argument(

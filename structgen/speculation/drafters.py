@@ -207,7 +207,6 @@ class RecycledTokens:
         self._after[token] = tuple(likely)
 
 
-def default_drafters(encoder: Encoder | None) -> list[Drafter]:
+def default_drafters(encoder: Encoder) -> list[Drafter]:
     """In the order in which they are asked: later ones go on where earlier ones end."""
-    forced: list[Drafter] = [] if encoder is None else [ForcedText(encoder)]
-    return [*forced, PromptLookup(), RecycledTokens()]
+    return [ForcedText(encoder), PromptLookup(), RecycledTokens()]

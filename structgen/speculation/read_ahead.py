@@ -11,19 +11,23 @@ Cost beside the model's calls: drafting and pruning, some hundred microseconds a
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
+from structgen.engines.transformers import TransformersEngine
 from structgen.kernels.layout import START
 from structgen.matcher import Constraint
 from structgen.speculation.drafters import Drafter, Place, default_drafters
 from structgen.speculation.forward import ReadText, TreeForward
 from structgen.speculation.goodput import Acceptance, CallCost, worth_reading
+from structgen.speculation.options import Speculation
 from structgen.speculation.tree import NOWHERE, DraftTree
 
-__all__ = ["Figures", "ReadAhead"]
+__all__ = ["Figures", "ReadAhead", "read_ahead"]
 
 _LIKELY = 4  # tokens by which a row of logits is remembered
 
@@ -61,21 +65,16 @@ class _Row:
 class ReadAhead:
     """The decode loop's model (engines.decode.BatchModel) for one batch of requests, whose constraints are given.
 
-    `make_drafters` gives each row drafters of its own; `most` bounds the nodes of a call. Attributes: `vocabulary`,
-    `figures`.
+    Attributes: `vocabulary`, `figures`. Not thread-safe; one object per batch.
     """
 
     def __init__(
-        self,
-        forward: TreeForward,
-        constraints: Sequence[Constraint | None],
-        *,
-        make_drafters: object = None,
-        most: int = 32,
+        self, forward: TreeForward, constraints: Sequence[Constraint | None], options: Speculation | None = None
     ) -> None:
+        options = options or Speculation()
         self.vocabulary, self._forward = forward.engine.vocabulary, forward
-        self._constraints, self._most = list(constraints), most
-        self._make = make_drafters if callable(make_drafters) else lambda: default_drafters(forward.engine)
+        self._constraints, self._most = list(constraints), options.most_nodes
+        self._make: Callable[[Any], Sequence[Drafter]] = options.drafters or default_drafters
         self.figures, self._cost = Figures(), CallCost()
         self._acceptance: dict[str, Acceptance] = {}
         self._rows: list[_Row] = []
@@ -86,7 +85,14 @@ class ReadAhead:
         self._forward.engine.check_length(max(map(len, prompts)) + reserve)
         logits, text = self._forward.read(prompts)
         self._rows = [
-            _Row(constraint, self._make(), list(prompt), bytearray(), START, DraftTree(prompt[-1], START, None))
+            _Row(
+                constraint,
+                list(self._make(self._forward.engine)),
+                list(prompt),
+                bytearray(),
+                START,
+                DraftTree(prompt[-1], START, None),
+            )
             for prompt, constraint in zip(prompts, self._constraints, strict=True)
         ]
         self._logits = None
@@ -166,3 +172,20 @@ class ReadAhead:
             for node, token in enumerate(row.tree.tokens):
                 for drafter in row.drafters:
                     drafter.observe(token, likely[at][node])
+
+
+_forwards: weakref.WeakKeyDictionary[Any, TreeForward] = weakref.WeakKeyDictionary()  # tested once per engine
+
+
+def read_ahead(
+    engine: Any, constraints: Sequence[Constraint | None], options: Speculation
+) -> tuple[ReadAhead | None, str | None]:
+    """The engine that reads ahead for one batch of requests; or None and the reason why this engine cannot."""
+    if not isinstance(engine, TransformersEngine):
+        return None, f"{type(engine).__name__} reads no trees"
+    forward = _forwards.get(engine)
+    if forward is None:
+        forward = _forwards[engine] = TreeForward(engine)
+    if forward.why_not is not None:
+        return None, forward.why_not
+    return ReadAhead(forward, constraints, options), None

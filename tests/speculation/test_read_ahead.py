@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 import torch
 
+import structgen as sg
 from structgen.engines.decode import Output, Request, decode
 from structgen.engines.transformers import TransformersEngine
+from structgen.errors import OptionError
 from structgen.matcher import Constraint
 from structgen.options import SamplingOptions
 from structgen.speculation import forward as forward_module
 from structgen.speculation.drafters import ForcedText, Place, PromptLookup, RecycledTokens
 from structgen.speculation.forward import TreeForward
+from structgen.speculation.options import Speculation
 from structgen.speculation.read_ahead import ReadAhead
 from structgen.speculation.tree import DraftTree
 
@@ -86,7 +89,8 @@ def ahead(
 ) -> tuple[list[Output], ReadAhead]:
     tree = TreeForward(engine)
     assert tree.why_not is None
-    model = ReadAhead(tree, [request.constraint for request in requests], make_drafters=make)
+    how = Speculation(drafters=None if make is None else lambda engine: make())
+    model = ReadAhead(tree, [request.constraint for request in requests], how)
     model._cost = _Free()  # every draft is read, whatever it costs
     return decode(model, requests, options), model
 
@@ -266,3 +270,47 @@ def test_a_model_that_takes_no_tree_says_why(make_engine: Engines, monkeypatch: 
     assert TreeForward(engine).why_not is None
     monkeypatch.setattr(forward_module, "_TOLERANCE", {torch.float32: -1.0})
     assert "differ from plain decoding" in (TreeForward(engine).why_not or "")
+
+
+# --------------------------------------------------------------------------------------------------------- generate
+
+
+def test_generate_speculates_and_says_what_it_did(make_engine: Engines) -> None:
+    engine = make_engine(double=True)
+    for n, options in ((1, {"temperature": 0.0}), (3, {"temperature": 1.0})):
+        asked = {"schema": SCHEMA, "n": n, "seed": 4, "max_tokens": 200, "on_truncate": "return", **options}
+        without = sg.generate_result(engine, "the quick fox", **asked)
+        results = sg.generate_result(engine, "the quick fox", speculation="auto", **asked)
+        for one, other in zip([results] if n == 1 else results, [without] if n == 1 else without, strict=True):
+            assert (one.text, one.finish_reason) == (other.text, other.finish_reason)
+            assert one.log_prob == pytest.approx(other.log_prob, abs=1e-8)
+            assert other.stats.speculation is None
+            assert one.stats.speculation.calls <= one.stats.speculation.tokens
+
+
+def test_streams_speculate_too(make_engine: Engines) -> None:
+    engine = make_engine(double=True)
+    asked = {"schema": SCHEMA, "seed": 4, "temperature": 1.0, "max_tokens": 300}
+    plain_steps = list(sg.generate(engine, "the quick fox", stream=True, **asked))
+    assert list(sg.generate(engine, "the quick fox", stream=True, speculation="auto", **asked)) == plain_steps
+
+
+def test_an_engine_that_reads_no_trees_decodes_plainly_and_says_so(make_engine: Engines) -> None:
+    class Other:
+        def __init__(self, engine: TransformersEngine) -> None:
+            self.vocabulary, self.prefill, self.extend = engine.vocabulary, engine.prefill, engine.extend
+            self.encode = engine.encode
+
+    result = sg.generate_result(Other(make_engine()), "the", choices=["quick", "brown"], max_tokens=20, speculation="auto")
+    assert result.value in ("quick", "brown")
+    assert result.stats.speculation == "off: Other reads no trees"
+
+
+@pytest.mark.parametrize("value", [True, "on", 3])
+def test_what_is_no_speculation_is_refused(value: object) -> None:
+    with pytest.raises(OptionError, match="speculation is 'auto'"):
+        sg.generate(None, "x", regex="a", speculation=value)  # type: ignore[call-overload]
+    with pytest.raises(OptionError, match="most_nodes"):
+        Speculation(most_nodes=0)
+    with pytest.raises(OptionError, match="means nothing with method"):
+        sg.generate(None, "x", regex="a", method="cars", speculation="auto")

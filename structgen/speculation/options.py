@@ -1,0 +1,30 @@
+"""How `generate` speculates, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from structgen.errors import OptionError
+
+__all__ = ["Speculation"]
+
+
+@dataclass(frozen=True, slots=True)
+class Speculation:
+    """Drafts are proposed, read in one call, and taken where the draws agree; see structgen/speculation.
+
+    field       meaning
+    most_nodes  most draft tokens of a call, over a row; how many pay is measured while decoding
+    drafters    makes the drafters of a row, given the engine (speculation/drafters.py); None: all of the library's
+    """
+
+    most_nodes: int = 32
+    drafters: Callable[[Any], Sequence[Any]] | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.most_nodes, bool) or not isinstance(self.most_nodes, int) or self.most_nodes < 1:
+            raise OptionError(f"most_nodes is a positive integer, not {self.most_nodes!r}", option="speculation")
+        if self.drafters is not None and not callable(self.drafters):
+            raise OptionError("drafters is a function of the engine", option="speculation")
