@@ -48,14 +48,16 @@ def cases(count: int, seed: int) -> list[tuple[str, Any, str]]:
                 schema = json.dumps(row["schema"])
                 lines = "\n".join(facts(test["data"]))
                 if len(schema) < 3000:
-                    found.append((row["id"], row["schema"], f"Write the facts as JSON.\nSchema: {schema}\nFacts:\n{lines}"))
+                    found.append(
+                        (row["id"], row["schema"], f"Write the facts as JSON.\nSchema: {schema}\nFacts:\n{lines}")
+                    )
                     break
         if len(found) == count:
             break
     return found
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     """Run the arms and write the figures."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks speculation", description=__doc__)
     parser.add_argument("--model", default="smollm2")
@@ -65,7 +67,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--temperature", type=float, default=0.0)
     parser.add_argument("--max-tokens", type=int, default=250)
     parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args(arguments)
+    options = parser.parse_args()
     import torch
 
     from structgen.api.models import engine_of

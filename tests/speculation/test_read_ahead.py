@@ -301,7 +301,9 @@ def test_an_engine_that_reads_no_trees_decodes_plainly_and_says_so(make_engine: 
             self.vocabulary, self.prefill, self.extend = engine.vocabulary, engine.prefill, engine.extend
             self.encode = engine.encode
 
-    result = sg.generate_result(Other(make_engine()), "the", choices=["quick", "brown"], max_tokens=20, speculation="auto")
+    result = sg.generate_result(
+        Other(make_engine()), "the", choices=["quick", "brown"], max_tokens=20, speculation="auto"
+    )
     assert result.value in ("quick", "brown")
     assert result.stats.speculation == "off: Other reads no trees"
 
