@@ -38,22 +38,42 @@ Prompts: TypeAlias = Sequence[str] | Sequence[Sequence[int]] | Sequence[Sequence
 
 @overload
 def generate(  # type: ignore[overload-overlap]
-    model: Any = None, prompt: Prompt = "", *, schema: TypeForm[T] | TypeAdapter[T],
+    model: Any = None, prompt: Prompt = "", *, schema: TypeForm[T],
     n: Literal[1] = 1, stream: Literal[False] = False, **options: Unpack[GenerateOptions]
 ) -> T: ...
 @overload
 def generate(
-    model: Any = None, prompt: Prompt = "", *, schema: TypeForm[T] | TypeAdapter[T],
+    model: Any = None, prompt: Prompt = "", *, schema: TypeForm[T],
     n: int, stream: Literal[False] = False, **options: Unpack[GenerateOptions]
 ) -> list[T]: ...
 @overload
 def generate(
-    model: Any, prompt: Prompts, *, schema: TypeForm[T] | TypeAdapter[T],
+    model: Any, prompt: Prompts, *, schema: TypeForm[T],
     n: Literal[1] = 1, stream: Literal[False] = False, **options: Unpack[GenerateOptions]
 ) -> list[T]: ...
 @overload
 def generate(
-    model: Any, prompt: Prompts, *, schema: TypeForm[T] | TypeAdapter[T],
+    model: Any, prompt: Prompts, *, schema: TypeForm[T],
+    n: int, stream: Literal[False] = False, **options: Unpack[GenerateOptions]
+) -> list[list[T]]: ...
+@overload
+def generate(  # type: ignore[overload-overlap]
+    model: Any = None, prompt: Prompt = "", *, schema: TypeAdapter[T],
+    n: Literal[1] = 1, stream: Literal[False] = False, **options: Unpack[GenerateOptions]
+) -> T: ...
+@overload
+def generate(
+    model: Any = None, prompt: Prompt = "", *, schema: TypeAdapter[T],
+    n: int, stream: Literal[False] = False, **options: Unpack[GenerateOptions]
+) -> list[T]: ...
+@overload
+def generate(
+    model: Any, prompt: Prompts, *, schema: TypeAdapter[T],
+    n: Literal[1] = 1, stream: Literal[False] = False, **options: Unpack[GenerateOptions]
+) -> list[T]: ...
+@overload
+def generate(
+    model: Any, prompt: Prompts, *, schema: TypeAdapter[T],
     n: int, stream: Literal[False] = False, **options: Unpack[GenerateOptions]
 ) -> list[list[T]]: ...
 @overload
@@ -122,22 +142,42 @@ def generate(model: Any = None, prompt: Any = "", *, stream: bool = False, **opt
 
 @overload
 def generate_result(  # type: ignore[overload-overlap]
-    model: Any = None, prompt: Prompt = "", *, schema: TypeForm[T] | TypeAdapter[T],
+    model: Any = None, prompt: Prompt = "", *, schema: TypeForm[T],
     n: Literal[1] = 1, **options: Unpack[GenerateOptions]
 ) -> Result[T]: ...
 @overload
 def generate_result(
-    model: Any = None, prompt: Prompt = "", *, schema: TypeForm[T] | TypeAdapter[T],
+    model: Any = None, prompt: Prompt = "", *, schema: TypeForm[T],
     n: int, **options: Unpack[GenerateOptions]
 ) -> list[Result[T]]: ...
 @overload
 def generate_result(
-    model: Any, prompt: Prompts, *, schema: TypeForm[T] | TypeAdapter[T],
+    model: Any, prompt: Prompts, *, schema: TypeForm[T],
     n: Literal[1] = 1, **options: Unpack[GenerateOptions]
 ) -> list[Result[T]]: ...
 @overload
 def generate_result(
-    model: Any, prompt: Prompts, *, schema: TypeForm[T] | TypeAdapter[T],
+    model: Any, prompt: Prompts, *, schema: TypeForm[T],
+    n: int, **options: Unpack[GenerateOptions]
+) -> list[list[Result[T]]]: ...
+@overload
+def generate_result(  # type: ignore[overload-overlap]
+    model: Any = None, prompt: Prompt = "", *, schema: TypeAdapter[T],
+    n: Literal[1] = 1, **options: Unpack[GenerateOptions]
+) -> Result[T]: ...
+@overload
+def generate_result(
+    model: Any = None, prompt: Prompt = "", *, schema: TypeAdapter[T],
+    n: int, **options: Unpack[GenerateOptions]
+) -> list[Result[T]]: ...
+@overload
+def generate_result(
+    model: Any, prompt: Prompts, *, schema: TypeAdapter[T],
+    n: Literal[1] = 1, **options: Unpack[GenerateOptions]
+) -> list[Result[T]]: ...
+@overload
+def generate_result(
+    model: Any, prompt: Prompts, *, schema: TypeAdapter[T],
     n: int, **options: Unpack[GenerateOptions]
 ) -> list[list[Result[T]]]: ...
 @overload
@@ -192,22 +232,42 @@ def generate_result(model: Any = None, prompt: Any = "", **options: Any) -> Any:
 
 @overload
 def agenerate(  # type: ignore[overload-overlap]
-    model: Any = None, prompt: Prompt = "", *, schema: TypeForm[T] | TypeAdapter[T],
+    model: Any = None, prompt: Prompt = "", *, schema: TypeForm[T],
     n: Literal[1] = 1, stream: Literal[False] = False, **options: Unpack[GenerateOptions]
 ) -> Coroutine[Any, Any, T]: ...
 @overload
 def agenerate(
-    model: Any = None, prompt: Prompt = "", *, schema: TypeForm[T] | TypeAdapter[T],
+    model: Any = None, prompt: Prompt = "", *, schema: TypeForm[T],
     n: int, stream: Literal[False] = False, **options: Unpack[GenerateOptions]
 ) -> Coroutine[Any, Any, list[T]]: ...
 @overload
 def agenerate(
-    model: Any, prompt: Prompts, *, schema: TypeForm[T] | TypeAdapter[T],
+    model: Any, prompt: Prompts, *, schema: TypeForm[T],
     n: Literal[1] = 1, stream: Literal[False] = False, **options: Unpack[GenerateOptions]
 ) -> Coroutine[Any, Any, list[T]]: ...
 @overload
 def agenerate(
-    model: Any, prompt: Prompts, *, schema: TypeForm[T] | TypeAdapter[T],
+    model: Any, prompt: Prompts, *, schema: TypeForm[T],
+    n: int, stream: Literal[False] = False, **options: Unpack[GenerateOptions]
+) -> Coroutine[Any, Any, list[list[T]]]: ...
+@overload
+def agenerate(  # type: ignore[overload-overlap]
+    model: Any = None, prompt: Prompt = "", *, schema: TypeAdapter[T],
+    n: Literal[1] = 1, stream: Literal[False] = False, **options: Unpack[GenerateOptions]
+) -> Coroutine[Any, Any, T]: ...
+@overload
+def agenerate(
+    model: Any = None, prompt: Prompt = "", *, schema: TypeAdapter[T],
+    n: int, stream: Literal[False] = False, **options: Unpack[GenerateOptions]
+) -> Coroutine[Any, Any, list[T]]: ...
+@overload
+def agenerate(
+    model: Any, prompt: Prompts, *, schema: TypeAdapter[T],
+    n: Literal[1] = 1, stream: Literal[False] = False, **options: Unpack[GenerateOptions]
+) -> Coroutine[Any, Any, list[T]]: ...
+@overload
+def agenerate(
+    model: Any, prompt: Prompts, *, schema: TypeAdapter[T],
     n: int, stream: Literal[False] = False, **options: Unpack[GenerateOptions]
 ) -> Coroutine[Any, Any, list[list[T]]]: ...
 @overload
@@ -271,22 +331,42 @@ def agenerate(model: Any = None, prompt: Any = "", *, stream: bool = False, **op
 
 @overload
 def agenerate_result(  # type: ignore[overload-overlap]
-    model: Any = None, prompt: Prompt = "", *, schema: TypeForm[T] | TypeAdapter[T],
+    model: Any = None, prompt: Prompt = "", *, schema: TypeForm[T],
     n: Literal[1] = 1, **options: Unpack[GenerateOptions]
 ) -> Coroutine[Any, Any, Result[T]]: ...
 @overload
 def agenerate_result(
-    model: Any = None, prompt: Prompt = "", *, schema: TypeForm[T] | TypeAdapter[T],
+    model: Any = None, prompt: Prompt = "", *, schema: TypeForm[T],
     n: int, **options: Unpack[GenerateOptions]
 ) -> Coroutine[Any, Any, list[Result[T]]]: ...
 @overload
 def agenerate_result(
-    model: Any, prompt: Prompts, *, schema: TypeForm[T] | TypeAdapter[T],
+    model: Any, prompt: Prompts, *, schema: TypeForm[T],
     n: Literal[1] = 1, **options: Unpack[GenerateOptions]
 ) -> Coroutine[Any, Any, list[Result[T]]]: ...
 @overload
 def agenerate_result(
-    model: Any, prompt: Prompts, *, schema: TypeForm[T] | TypeAdapter[T],
+    model: Any, prompt: Prompts, *, schema: TypeForm[T],
+    n: int, **options: Unpack[GenerateOptions]
+) -> Coroutine[Any, Any, list[list[Result[T]]]]: ...
+@overload
+def agenerate_result(  # type: ignore[overload-overlap]
+    model: Any = None, prompt: Prompt = "", *, schema: TypeAdapter[T],
+    n: Literal[1] = 1, **options: Unpack[GenerateOptions]
+) -> Coroutine[Any, Any, Result[T]]: ...
+@overload
+def agenerate_result(
+    model: Any = None, prompt: Prompt = "", *, schema: TypeAdapter[T],
+    n: int, **options: Unpack[GenerateOptions]
+) -> Coroutine[Any, Any, list[Result[T]]]: ...
+@overload
+def agenerate_result(
+    model: Any, prompt: Prompts, *, schema: TypeAdapter[T],
+    n: Literal[1] = 1, **options: Unpack[GenerateOptions]
+) -> Coroutine[Any, Any, list[Result[T]]]: ...
+@overload
+def agenerate_result(
+    model: Any, prompt: Prompts, *, schema: TypeAdapter[T],
     n: int, **options: Unpack[GenerateOptions]
 ) -> Coroutine[Any, Any, list[list[Result[T]]]]: ...
 @overload
