@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Constraint", "Lease", "Matcher"]
 
+BEGUN = -1  # START once a token was read that is nothing but the leading blank (Vocabulary.leading_blank)
 _FORCED_LIMIT = 1 << 16
 _MOST_STEPS = 200_000  # transitions by token that are remembered
 Row = NDArray[np.uint32]
@@ -52,7 +53,8 @@ class Constraint(Generic[T]):
     Attributes: `vocabulary`, `grammar`, `trie`, `fingerprint` (hash of grammar and vocabulary), `target` (what reads a
     finished text, None where the value is the text), `stop_symbols` (names of the stop tokens that the grammar asks
     for; where one completes the text it ends the output). States are ints: START
-    begins, DEAD is after what is not allowed, FINISHED after a stop token (kernels/layout.py); equal ints behave alike.
+    begins (BEGUN is START behind a leading blank), DEAD is after what is not allowed, FINISHED after a stop token
+    (kernels/layout.py); equal ints behave alike.
     Whoever holds an int beyond the life of a matcher holds a lease (`pin`).
     Raises Unsatisfiable when the grammar has no finite text, LimitExceeded when it is too large.
     """
@@ -71,6 +73,8 @@ class Constraint(Generic[T]):
         self._words = _words(vocabulary)
         self._read: Callable[[int, int], int] | None = self.automaton.reader(self._words[0])
         self._next: dict[int, int] = {}  # by state * size of the vocabulary + token: an int is nothing to collect
+        self._row = self._row_of if vocabulary.leading_blank else self.masks.row
+        self._first_row: Row | None = None
         self._matchers: weakref.WeakSet[Matcher] = weakref.WeakSet()
         self._leases: weakref.WeakSet[Lease] = weakref.WeakSet()
         self._base = 0  # what is added to the automaton's numbers, so that none is given out twice
@@ -101,7 +105,7 @@ class Constraint(Generic[T]):
     def row(self, state: int) -> Row:
         """The mask of a state: read-only u32 (ceil(V / 32),), see Matcher.mask. Raises StaleState, as all of these."""
         with self.automaton.lock:
-            return self.masks.row(self._own(state))
+            return self._row(self._own(state))
 
     def fill_rows(self, states: Sequence[int], out: Any) -> None:
         """Write the masks of `states` into the rows of `out`: numpy or torch on the CPU, 32-bit integers, (n, words or
@@ -134,22 +138,22 @@ class Constraint(Generic[T]):
     def is_accepting(self, state: int) -> bool:
         """Whether the text at a state is complete."""
         with self.automaton.lock:
-            return self.automaton.is_accepting(self._own(state))
+            return self.automaton.is_accepting(_read_alike(self._own(state)))
 
     def distance(self, state: int) -> int:
         """Fewest bytes from a state to a complete text; 0 once finished."""
         with self.automaton.lock:
-            return self.automaton.distance(self._own(state))
+            return self.automaton.distance(_read_alike(self._own(state)))
 
     def shortest(self, state: int = START) -> bytes:
         """A byte-shortest completion. Raises LimitExceeded beyond a million bytes."""
         with self.automaton.lock:
-            return self.automaton.shortest(self._own(state))
+            return self.automaton.shortest(_read_alike(self._own(state)))
 
     def expected(self, state: int = START) -> tuple[str, ...]:
         """What may come next at a state, in words, for messages."""
         with self.automaton.lock:
-            return self.automaton.expected(self._own(state))
+            return self.automaton.expected(_read_alike(self._own(state)))
 
     def read(self, state: int, data: bytes) -> int:
         """The state after bytes, however they split into tokens; DEAD if they are not allowed."""
@@ -174,7 +178,7 @@ class Constraint(Generic[T]):
 
     def _own(self, state: int) -> int:
         """The automaton's number of a state."""
-        if 0 <= state <= START:
+        if 0 <= state <= START or (state == BEGUN and self.vocabulary.leading_blank):
             return state
         own = state - self._base
         if START < own < len(self.automaton):
@@ -204,14 +208,17 @@ class Constraint(Generic[T]):
             matchers = list(self._matchers)
             held = {state: self._own(state) for lease in self._leases for state in lease.states}
             size = len(self.automaton)
-            new = self.automaton.compact({*held.values(), *(own for each in matchers for own in each._states)})
+            states = {*held.values(), *(own for each in matchers for own in each._states)}
+            new = self.automaton.compact(states - {BEGUN})
             if new is None:
                 return False
+            new = {**new, BEGUN: BEGUN}
             for matcher in matchers:
                 matcher._states = [new[own] for own in matcher._states]
             self._base += size
             self._pinned = {state: new[own] for state, own in held.items() if state > START}
             self._next = {}
+            self._first_row = None
             self.masks.drop_rows()
         return True
 
@@ -237,6 +244,19 @@ class Constraint(Generic[T]):
         return known
 
     def _read_token(self, own: int, token: int) -> int:
+        if not self.vocabulary.leading_blank:
+            return self._read_whole(own, token)
+        text = self.vocabulary.token_bytes(token)
+        if own != START or not text.startswith(b" ") or token in self._symbols:
+            after = self._read_whole(_read_alike(own), token)
+        elif len(text) == 1:
+            return BEGUN
+        else:
+            after = DEAD if _odd(text) else self.automaton.advance(START, text[1:])
+        return BEGUN if after == START else after
+
+    def _read_whole(self, own: int, token: int) -> int:
+        """The state after all of a token."""
         if self._read is not None:
             after = self._read(own, token)
             if after != NOT_TEXT:
@@ -250,12 +270,27 @@ class Constraint(Generic[T]):
         if token in self._stops:
             return FINISHED if self.automaton.is_accepting(own) else DEAD
         text = self.vocabulary.token_bytes(token)
-        if not text or b"\xff" in text or b"\xfe" in text:  # the bytes that spell special tokens
+        if not text or _odd(text):
             return DEAD
         return self.automaton.advance(own, text)
 
+    def _row_of(self, own: int) -> Row:
+        """The mask where the vocabulary has a leading blank: at the start its tokens are read without it."""
+        if own != START:
+            return self.masks.row(_read_alike(own))
+        if self._first_row is None:
+            live, row = set(self.automaton.live_bytes(START)), self.masks.row(START).copy()
+            for token in self.vocabulary.blank_tokens:
+                text = self.vocabulary.token_bytes(token)
+                allowed = (len(text) == 1 or text[1] in live) and self._step(START, token) != DEAD
+                row[token >> 5] &= ~np.uint32(1 << (token & 31))
+                row[token >> 5] |= np.uint32(allowed << (token & 31))
+            row.flags.writeable = False
+            self._first_row = row
+        return self._first_row
+
     def _forced(self, own: int) -> bytes:
-        out = bytearray()
+        out, own = bytearray(), _read_alike(own)
         while len(out) < _FORCED_LIMIT and not self.automaton.is_accepting(own):
             live = self.automaton.live_bytes(own)
             if len(live) != 1:
@@ -279,8 +314,11 @@ class Constraint(Generic[T]):
                 )
         return tuple(name for text, name in used if tokens[text] in self._stops)
 
-    def spelled(self, text: bytes) -> list[int]:
-        """Fewest tokens that spell `text`, whatever it is. Raises LimitExceeded when none do."""
+    def spelled(self, text: bytes, *, begins: bool = False) -> list[int]:
+        """Fewest tokens that spell `text`, whatever it is; `begins`: at the start of an output, where a vocabulary may
+        have a leading blank that is no text. Raises LimitExceeded when none do."""
+        if begins and self.vocabulary.leading_blank and text.startswith(b" "):
+            text = b" " + text
         data = np.frombuffer(text, np.uint8)
         best, choice = np.zeros(len(data) + 1, np.int64), np.zeros(len(data), np.int32)
         if not fewest_tokens(self.trie.arrays, data, best, choice):
@@ -294,6 +332,16 @@ class Constraint(Generic[T]):
     def spelling(self, token: int, *, symbol: bool) -> bytes:
         """The bytes a token stands for in the automaton, as a symbol or as text."""
         return self._symbols[token] if symbol else self.vocabulary.token_bytes(token)
+
+
+def _read_alike(own: int) -> int:
+    """The automaton's number of a state: behind a leading blank it is what it was before."""
+    return START if own == BEGUN else own
+
+
+def _odd(text: bytes) -> bool:
+    """Whether a text has the bytes that spell special tokens."""
+    return b"\xff" in text or b"\xfe" in text
 
 
 class Lease:
@@ -364,7 +412,7 @@ class Matcher:
         Stop tokens are set exactly when the text is complete, and where the grammar asks for one by name. All zero once
         finished.
         """
-        return self.constraint.masks.row(self._states[-1])
+        return self.constraint._row(self._states[-1])
 
     def fill_mask(self, row: Any) -> None:
         """Write the mask into a caller's row: numpy or torch, uint32 or int32, ceil(V / 32) words or more (cleared)."""
@@ -413,10 +461,10 @@ class Matcher:
 
     def accept_bytes(self, data: bytes) -> bool:
         """Take bytes, however they split into tokens; one step of rollback. False, nothing changed, if impossible."""
-        after = self.constraint.automaton.advance(self._states[-1], data)
+        after = self.constraint.automaton.advance(_read_alike(self._states[-1]), data)
         if after == DEAD:
             return False
-        self._states.append(after)
+        self._states.append(BEGUN if after == START and data and self.constraint.vocabulary.leading_blank else after)
         return True
 
     def rollback(self, n: int = 1) -> None:
@@ -436,7 +484,7 @@ class Matcher:
 
     def is_accepting(self) -> bool:
         """The text so far is complete: a stop token is allowed."""
-        return self.constraint.automaton.is_accepting(self._states[-1])
+        return self.constraint.automaton.is_accepting(_read_alike(self._states[-1]))
 
     def is_finished(self) -> bool:
         """A stop token was accepted: nothing may follow."""
@@ -455,7 +503,7 @@ class Matcher:
         """
         data = self.forced_bytes()
         text = data.decode("utf-8", "ignore")
-        own = self.constraint.automaton.advance(self._states[-1], data)
+        own = self.constraint.automaton.advance(_read_alike(self._states[-1]), data)
         tokens = encoder.tokens_of(text)
         ends = len(text.encode()) == len(data) and self.constraint.automaton.live_bytes(own) == []
         drafted = tokens if ends else tokens[:-1]
@@ -463,22 +511,22 @@ class Matcher:
 
     def live_bytes(self) -> list[int]:
         """The bytes that may come next, ascending."""
-        return self.constraint.automaton.live_bytes(self._states[-1])
+        return self.constraint.automaton.live_bytes(_read_alike(self._states[-1]))
 
     def shortest_bytes(self) -> bytes:
         """A byte-shortest completion; empty when already complete. Raises LimitExceeded beyond a million bytes."""
-        return b"" if self.is_finished() else self.constraint.automaton.shortest(self._states[-1])
+        return b"" if self.is_finished() else self.constraint.automaton.shortest(_read_alike(self._states[-1]))
 
     def shortest_completion(self) -> list[int]:
         """Fewest tokens that spell a byte-shortest completion (no stop token); [] when already complete.
 
         Raises LimitExceeded when that completion has more than a million bytes or no tokens spell it.
         """
-        return self.constraint.spelled(self.shortest_bytes())
+        return self.constraint.spelled(self.shortest_bytes(), begins=self._states[-1] == START)
 
     def bytes_to_accept(self) -> int:
         """Fewest bytes to a complete text: known of every state, so this is a look-up. 0 once finished."""
-        return self.constraint.automaton.distance(self._states[-1])
+        return self.constraint.automaton.distance(_read_alike(self._states[-1]))
 
     def tokens_to_accept(self) -> int:
         """How many tokens shortest_completion() takes: a number that can always be reached (stop token not counted)."""
@@ -486,4 +534,4 @@ class Matcher:
 
     def expected(self) -> tuple[str, ...]:
         """What may come next, in words, for messages."""
-        return self.constraint.automaton.expected(self._states[-1])
+        return self.constraint.automaton.expected(_read_alike(self._states[-1]))

@@ -10,22 +10,25 @@ Cost: linear in the vocabulary; 128k tokens in about 0.2 s. Imports numpy and th
 from __future__ import annotations
 
 import hashlib
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from structgen.errors import VocabularyError
+from structgen.errors import OptionError, VocabularyError
 from structgen.tokenizers.pieces import read_processor, read_wrapped
 from structgen.tokenizers.pipeline import read_tokenizer
 from structgen.tokenizers.ranks import read_encoding
-from structgen.tokenizers.table import TokenTable
+from structgen.tokenizers.table import LEADING_SPACE, TokenTable
 
-__all__ = ["Vocabulary", "check_model", "check_same_tokens"]
+__all__ = ["TokenIds", "Vocabulary", "check_model", "check_same_tokens", "token_ids"]
+
+TokenIds: TypeAlias = "int | Iterable[Any] | Any"  # an id or several: list, set, array, tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,16 +56,14 @@ class Vocabulary:
     fingerprint: str
 
     @classmethod
-    def from_tokenizer(
-        cls, tokenizer: Any, *, size: int | None = None, stop_ids: Iterable[int] | None = None
-    ) -> Vocabulary:
+    def from_tokenizer(cls, tokenizer: Any, *, size: int | None = None, stop_ids: TokenIds | None = None) -> Vocabulary:
         """Read a transformers, `tokenizers`, tiktoken or sentencepiece tokenizer.
 
         `size` larger than the tokenizer adds padding ids, as models that round their embedding up have. `stop_ids`
         replaces what the tokenizer says ends a text.
         """
         table = _read(tokenizer)
-        stops = table.stops if stop_ids is None else tuple(stop_ids)
+        stops = table.stops if stop_ids is None else token_ids(stop_ids, "stop_ids")
         if not stops:
             raise VocabularyError("the tokenizer does not say which token ends a text: pass stop_ids=[...]")
         if size is not None and size < len(table.tokens):
@@ -75,15 +76,18 @@ class Vocabulary:
         cls,
         tokens: Sequence[bytes],
         *,
-        eos: Iterable[int],
-        special: Iterable[int] = (),
+        eos: TokenIds,
+        special: TokenIds = (),
         names: Mapping[str, int] | None = None,
+        leading_blank: bool = False,
     ) -> Vocabulary:
         """A vocabulary from its tokens' bytes; whatever `eos` and `special` ids hold there is not text.
 
-        `names` are tokens, special or not, that constraints may use as single symbols.
+        `names` are tokens, special or not, that constraints may use as single symbols; `leading_blank` says that a
+        blank which the first token of a text begins with is not text.
         """
-        return _build(list(tokens), frozenset(special), tuple(eos), (), names or {})
+        ends, textless = token_ids(eos, "eos"), frozenset(token_ids(special, "special"))
+        return _build(list(tokens), textless, ends, (LEADING_SPACE,) if leading_blank else (), names or {})
 
     def __post_init__(self) -> None:
         self.offsets.flags.writeable = False
@@ -132,9 +136,43 @@ class Vocabulary:
         spelled = {i: b"\xff" + n.encode() + b"\xfe" for n, i in self.names.items()}
         return MappingProxyType(spelled)
 
-    def decode(self, token_ids: Iterable[int]) -> bytes:
-        """The bytes of several tokens, joined; special ones write nothing."""
-        return b"".join(map(self.token_bytes, token_ids))
+    @cached_property
+    def leading_blank(self) -> bool:
+        """Whether a blank that the first token of a text begins with is not text: the tokenizer adds one to whatever it
+        encodes, and takes it away from what it decodes (sentencepiece)."""
+        return LEADING_SPACE in self.notes
+
+    @cached_property
+    def blank_tokens(self) -> tuple[int, ...]:
+        """The tokens whose text begins with a blank."""
+        raw = np.frombuffer(self.data + b"\0", np.uint8)
+        starts, ends = self.offsets[:-1], self.offsets[1:]
+        return tuple(np.flatnonzero((starts < ends) & (raw[starts] == 32)).tolist())
+
+    def decode(self, token_ids: Iterable[int], *, begins: bool = True) -> bytes:
+        """The bytes of several tokens, joined; special ones write nothing. `begins`: they are the first of a text, and
+        a leading blank of the vocabulary is left out."""
+        data = b"".join(map(self.token_bytes, ids := list(token_ids)))
+        drops = begins and self.leading_blank and ids and self.token_bytes(ids[0]).startswith(b" ")
+        return data[1:] if drops else data
+
+
+def token_ids(given: Any, option: str) -> tuple[int, ...]:
+    """Ids in any form people have them in: an int, a list, a set, an array, a tensor, None. Raises OptionError."""
+    if given is None:
+        return ()
+    if hasattr(given, "tolist"):  # numpy, torch, jax
+        given = given.tolist()
+    if isinstance(given, bool | str | bytes):
+        raise OptionError(f"{option} is a token id or several, not {given!r}", option=option)
+    try:
+        return (operator.index(given),)
+    except TypeError:
+        pass
+    try:
+        return tuple(found for one in given for found in token_ids(one, option))
+    except TypeError:
+        raise OptionError(f"{option} is a token id or several, not {given!r}", option=option) from None
 
 
 def check_model(vocabulary: Vocabulary, model: Any) -> None:
@@ -202,6 +240,8 @@ def _build(
     digest = hashlib.sha256(offsets.astype("<i8", copy=False).tobytes())
     digest.update(data)
     digest.update(repr((sorted(special), stops, sorted(names.items()))).encode())
+    if LEADING_SPACE in notes:
+        digest.update(LEADING_SPACE.encode())
     known = MappingProxyType(dict(names))
     return Vocabulary(len(tokens), data, offsets, special, stops, notes, known, digest.hexdigest())
 
@@ -222,7 +262,4 @@ def _model_rows(model: Any) -> int:
 
 def _declared_stops(model: Any) -> tuple[int, ...]:
     """The stop ids the model's generation config names, if any."""
-    declared = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
-    if declared is None:
-        return ()
-    return tuple(declared) if isinstance(declared, (list, tuple)) else (int(declared),)
+    return token_ids(getattr(getattr(model, "generation_config", None), "eos_token_id", None), "eos_token_id")

@@ -174,7 +174,7 @@ def _partials(call: Call, requests: list[Request]) -> Iterator[Any]:
         changed = False
         for row, token in step.tokens.items():
             index = first + row
-            texts[index] += vocabulary.token_bytes(token)
+            texts[index] += vocabulary.decode([token], begins=not texts[index])
             value = partial_value(bytes(texts[index]), is_json=call.rows[index // n].is_json)
             if value is not None and value != shown[index]:
                 shown[index], changed = value, True

@@ -256,7 +256,7 @@ class _Row:
             return False
         longest = max(len(stop) for stop in self.request.stops)
         last = len(self.vocabulary.token_bytes(self.last_token))
-        tail = self.vocabulary.decode(self.tokens[-longest - 1 :])  # a token is a byte at least
+        tail = self.vocabulary.decode(self.tokens[-longest - 1 :], begins=False)  # a token is a byte at least
         return any(tail.find(stop, max(len(tail) - last - len(stop) + 1, 0)) >= 0 for stop in self.request.stops)
 
     def _completed(self, completion: Completion) -> Output:

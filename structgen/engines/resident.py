@@ -97,12 +97,15 @@ class TokenTable:
         self.rows = torch.zeros((len(trans), words), dtype=torch.int32, device=at)
         _run("walk_tokens", (vocabulary.size, len(trans)), trans, data, offsets, self.next)
         self._read_symbols(vocabulary, table.trans)
-        complete = torch.from_numpy(table.accepting).to(at)
+        if vocabulary.leading_blank:
+            self._read_leading_blank(constraint, table.trans)
+        accepting = table.accepting if len(self.next) == len(trans) else [*table.accepting, table.accepting[START]]
+        complete = torch.tensor(np.asarray(accepting)).to(at)
         for token in vocabulary.stop_ids:  # as Constraint reads them: first as symbols, which may complete the text
             after = self.next[:, token]
             ends = torch.where(after == DEAD, complete, complete[after.long()])
             self.next[:, token] = torch.where(ends, FINISHED, after)
-        _run("pack_rows", (words, len(trans)), self.next, self.rows)
+        _run("pack_rows", (words, len(self.next)), self.next, self.rows)
 
     def _read_symbols(self, vocabulary: Vocabulary, trans: NDArray[np.int32]) -> None:
         """Special tokens the grammar may use as symbols, as Constraint.step takes them; no text spells one."""
@@ -115,6 +118,20 @@ class TokenTable:
                 after = trans[after, byte]
             column = torch.from_numpy(after).to(self.next.device)
             self.next[:, token] = torch.where(column == DEAD, self.next[:, token], column)
+
+    def _read_leading_blank(self, constraint: Constraint, trans: NDArray[np.int32]) -> None:
+        """A last row for START behind a leading blank; START itself reads tokens without theirs (Constraint.step)."""
+        begun = len(trans)
+        self.next = torch.cat([self.next, self.next[START : START + 1]])
+        self.rows = torch.zeros((begun + 1, self.rows.shape[1]), dtype=torch.int32, device=self.rows.device)
+        first = trans[START]
+        for token in constraint.vocabulary.blank_tokens:
+            text = constraint.vocabulary.token_bytes(token)[1:]
+            state = START if not text or first[text[0]] != DEAD else DEAD
+            for byte in text if state else b"":
+                state = int(trans[state, byte])
+            self.next[START, token] = state
+        self.next[self.next == START] = begun
 
     def start(self, batch: int) -> torch.Tensor:
         """int32 (batch,): sequences before their first token."""

@@ -106,7 +106,7 @@ def complete(matcher: Matcher, tokens: Sequence[int], budget: int, *, is_json: b
         if _fewest(there) > budget - kept:
             continue
         ending = there.shortest_bytes()
-        written = constraint.spelled(rest + ending)
+        written = constraint.spelled(rest + ending, begins=not kept)
         if kept + len(written) < budget:
             places = chosen_places(data[:place] + ending, place) if is_json else ("",)
             return Completion([*tokens[:kept], *written], places)
@@ -117,7 +117,9 @@ def _ends(constraint: Constraint, tokens: Sequence[int]) -> tuple[list[int], byt
     """Where each token ends in the bytes, a 0 in front; and the bytes."""
     ends, data = [0], bytearray()
     for token in tokens:
-        data += constraint.spelling(token, symbol=token in constraint.vocabulary.symbols)
+        text = constraint.spelling(token, symbol=token in constraint.vocabulary.symbols)
+        drops = constraint.vocabulary.leading_blank and len(ends) == 1 and text.startswith(b" ")
+        data += text[1:] if drops else text
         ends.append(len(data))
     return ends, bytes(data)
 

@@ -16,7 +16,7 @@ import torch
 from transformers import DynamicCache
 
 from structgen.errors import ModelError, OptionError, VocabularyError
-from structgen.vocabulary import Vocabulary, check_model
+from structgen.vocabulary import Vocabulary, check_model, token_ids
 
 __all__ = ["Prompt", "TransformersEngine"]
 
@@ -172,7 +172,7 @@ def _parameters(model: Any) -> frozenset[str]:
 def _vocabulary_of(model: Any, tokenizer: Any) -> Vocabulary:
     """The tokenizer's vocabulary as wide as the model, after checking that the two belong together."""
     declared = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
-    stops = [] if declared is None else [declared] if isinstance(declared, int) else list(declared)
+    stops = token_ids(declared, "eos_token_id")
     own = [] if tokenizer.eos_token_id is None else [int(tokenizer.eos_token_id)]
     check_model(Vocabulary.from_tokenizer(tokenizer, stop_ids=own or stops), model)
     rows = model.get_output_embeddings().weight.shape[0]

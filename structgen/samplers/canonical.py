@@ -52,11 +52,12 @@ class CanonicalConstraint:
 
     def spells(self, tokens: Tokens, *, complete: bool) -> bool:
         """Whether these tokens are canonical. Before the end, a text that breaks off inside a character may be."""
+        first = True
         for is_text, group in groupby(tokens, lambda token: bool(self.vocabulary.token_bytes(token))):
-            run = list(group)
+            run, begins, first = list(group), first, False
             if is_text:
                 try:
-                    text = self.vocabulary.decode(run).decode("utf-8")
+                    text = self.vocabulary.decode(run, begins=begins).decode("utf-8")
                 except UnicodeDecodeError:
                     return not complete
                 if [int(token) for token in self.encode(text)] != run:

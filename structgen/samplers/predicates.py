@@ -191,7 +191,7 @@ class GuardedMatcher:
         """Take one token if the constraint does; the predicates speak in `mask` and `Guarded.is_viable`."""
         if not self.under.accept(token):
             return False
-        self.data += self.guard.vocabulary.token_bytes(token)
+        self.data += self.guard.vocabulary.decode([token], begins=not self.data)
         return True
 
     def fork(self) -> GuardedMatcher:

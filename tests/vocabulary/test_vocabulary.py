@@ -77,7 +77,8 @@ def unigram(byte_fallback: bool, decoder: Any = None) -> Tokenizer:
 
 def assert_joins(vocabulary: Vocabulary, encoded: list[list[int]], texts: list[str], prefix: bytes = b"") -> None:
     for ids, text in zip(encoded, texts, strict=True):
-        assert vocabulary.decode(ids) == (prefix + text.encode() if text else b""), (text, ids)
+        assert vocabulary.decode(ids, begins=False) == (prefix + text.encode() if text else b""), (text, ids)
+        assert vocabulary.decode(ids) == text.encode(), "a leading blank that the tokenizer adds is no text"
 
 
 def test_llama3_is_exact_and_fast() -> None:
@@ -169,7 +170,8 @@ def test_unigram_as_t5_loses_unknown_characters_and_says_so() -> None:
     vocabulary = Vocabulary.from_tokenizer(tokenizer, stop_ids=[1])
     notes = " / ".join(vocabulary.notes)
     assert "leading space" in notes and "NFKC" in notes and "unknown characters" in notes
-    assert vocabulary.decode(tokenizer.encode("a small text").ids) == b" a small text"
+    ids = tokenizer.encode("a small text").ids
+    assert vocabulary.decode(ids, begins=False) == b" a small text" and vocabulary.decode(ids) == b"a small text"
 
 
 def wordpiece() -> Tokenizer:
