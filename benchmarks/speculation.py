@@ -3,9 +3,9 @@
     python -m benchmarks speculation --model smollm2 [--prompts 12] [--dtype bfloat16] [--temperature 0.7]
 
 A prompt holds a schema of maskbench-dev and a text that states the facts of one of its valid instances; the model
-writes the JSON. Arms run in turns in one process, one thread, each prompt in each arm `--repeats` times; the ratio of a prompt
-is that of the least processor times. In bfloat16 a text can differ from plain decoding where two logits nearly tie:
-such prompts are counted, and their ratio is per token.
+writes the JSON. Arms run in turns in one process, one thread, each prompt in each arm `--repeats` times; the ratio of a
+prompt is that of the least processor times. In bfloat16 a text can differ from plain decoding where two logits nearly
+tie: such prompts are counted, and their ratio is per token.
 """
 
 from __future__ import annotations
