@@ -80,6 +80,10 @@ class Constraint(Generic[T]):
         self._base = 0  # what is added to the automaton's numbers, so that none is given out twice
         self._pinned: dict[int, int] = {}  # numbers given out before the last compact -> the automaton's
 
+    def __repr__(self) -> str:
+        what = "text" if self.target is None else self.target.name
+        return f"Constraint({what}, {self.vocabulary.size} tokens)"
+
     @property
     def fingerprint(self) -> str:
         """Content hash: equal for equal grammars over equal vocabularies."""
@@ -401,6 +405,10 @@ class Matcher:
     def state(self) -> int:
         """The whole state of the constraint, as one int: a number that `Constraint.row`, `step` and the others take."""
         return self.constraint._given(self._states[-1])
+
+    def __repr__(self) -> str:
+        end = "finished" if self.is_finished() else "complete" if self.is_accepting() else "unfinished"
+        return f"Matcher({self.constraint!r}, {len(self)} taken, {end})"
 
     def __len__(self) -> int:
         """How many accepts can be rolled back."""

@@ -20,6 +20,7 @@ from structgen.grammars.json_schema.report import impossible_parts
 from structgen.grammars.json_schema.style import JsonStyle
 from structgen.options import Limits
 from structgen.python_types.types import target_of
+from structgen.warmup import ensure_compiled
 
 __all__ = ["Findings", "check"]
 
@@ -60,6 +61,7 @@ def check(source: object, *, style: JsonStyle | None = None, limits: Limits | No
     reader = Reader(limits)
     draft = reader.read(schema).draft
     enforced, annotations = _count(reader)
+    ensure_compiled()  # the kernels, once per machine: not what the schema costs
     started, reason, size = time.perf_counter(), "", {}
     residual: tuple[str, ...] = ()
     try:

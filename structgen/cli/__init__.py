@@ -17,9 +17,9 @@ __all__ = ["main"]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
-    from structgen.cli.parser import build_parser
+    from structgen.cli.parser import parse
 
-    arguments = build_parser().parse_args(argv)
+    arguments = parse(argv)
     try:
         return int(arguments.run(arguments))
     except (Exception, KeyboardInterrupt) as error:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import importlib
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from structgen._version import VERSION
 
-__all__ = ["build_parser"]
+__all__ = ["build_parser", "parse"]
 
 WARMUP = (
     "Compile all kernels for this machine, once, and print where they are, how large and what it took. "
@@ -40,7 +41,21 @@ def build_parser() -> argparse.ArgumentParser:
     _add_compile(commands, shared)
     _add_warmup(commands, shared)
     _add_demo(commands, shared)
+    for command in commands.choices.values():
+        command.set_defaults(command=command)
     return parser
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Read the arguments; one that does not exist is answered with the usage of its command and the nearest name."""
+    parser = build_parser()
+    arguments, unknown = parser.parse_known_args(argv)
+    if unknown:
+        from structgen.errors import suggest  # loaded when something is wrong
+
+        names = sorted(set(re.findall(r"--[a-z-]+", arguments.command.format_help())))
+        arguments.command.error(f"unrecognized arguments: {' '.join(unknown)}{suggest(unknown[0], names)}")
+    return arguments
 
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # argparse has no public name for it

@@ -48,7 +48,7 @@ def _adapter(source: Any) -> TypeAdapter[Any]:
         return source
     try:
         return TypeAdapter(arguments_of(source) if is_function(source) else source)
-    except (PydanticUserError, PydanticUndefinedAnnotation, PydanticCoreError) as error:
+    except (PydanticUserError, PydanticUndefinedAnnotation, PydanticCoreError, ImportError) as error:  # email-validator
         raise SchemaError(f"{source!r}: {error}") from error
 
 
@@ -59,7 +59,7 @@ def _type_target(source: Any) -> Target:
         schema = adapter.json_schema(schema_generator=TypeSchema, mode="validation")
     except PydanticInvalidForJsonSchema as error:
         raise UnsupportedSchema(f"Python type {name}: {error.message}", keyword="type") from error
-    except PydanticUserError as error:
+    except (PydanticUserError, ImportError) as error:
         raise SchemaError(f"{name}: {error}") from error
 
     def read(text: str) -> Any:

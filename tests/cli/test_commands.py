@@ -220,6 +220,14 @@ def test_mistakes_in_arguments_exit_with_2(capsys: pytest.CaptureFixture[str]) -
     capsys.readouterr()
 
 
+def test_a_misspelled_option_shows_its_command_and_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["generate", "--schema", "{}", "--modle", "x"])
+    err = capsys.readouterr().err
+    assert caught.value.code == 2 and err.startswith("usage: structgen generate")
+    assert "unrecognized arguments: --modle x; did you mean '--model'?" in err
+
+
 def test_every_option_has_help() -> None:
     parser = build_parser()
     (commands,) = (action for action in parser._actions if hasattr(action, "choices") and action.choices)
