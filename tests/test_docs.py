@@ -28,7 +28,19 @@ def test_examples(page: str) -> None:
 
 
 def test_pages_with_examples_are_found() -> None:
-    assert {"constraints.md", "tour.md", "sampling.md", "models.md", "saving.md", "moving.md"} <= set(PAGES)
+    named = (
+        "constraints",
+        "tour",
+        "sampling",
+        "models",
+        "saving",
+        "moving",
+        "generate",
+        "chat",
+        "errors",
+        "logits-processors",
+    )
+    assert {f"{name}.md" for name in named} <= set(PAGES)
 
 
 def test_the_table_of_keywords_is_current() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import html
 import json
@@ -72,19 +73,15 @@ class Result(Generic[T]):
         """Everything but report and samples, as `json.dumps` takes it: the value as JSON has it, NaN as None."""
         shown = ("text", "token_ids", "log_prob", "log_q", "log_weight", "finish_reason", "completed_at")
         record = {name: _plain(getattr(self, name)) for name in shown}
-        stats = {name: getattr(self.stats, name) for name in self.stats.__slots__}
-        return {"value": _json_value(self.value), **record, "stats": stats}
+        return {"value": _json_value(self.value), **record, "stats": dataclasses.asdict(self.stats)}
 
     def _repr_html_(self) -> str:
         """A table for notebooks."""
         record = self.to_dict()
         value = json.dumps(record.pop("value"), indent=2, ensure_ascii=False)
         rows = {"value": value, **{name: record[name] for name in ("finish_reason", "log_prob", "log_weight")}}
-        rows |= (
-            {"completed_at": ", ".join(place or "(the whole)" for place in self.completed_at)}
-            if self.completed_at
-            else {}
-        )
+        if self.completed_at:
+            rows["completed_at"] = ", ".join(place or "(the whole)" for place in self.completed_at)
         rows["tokens"] = f"{self.stats.output_tokens} ({self.stats.tokens_per_second:.0f} per second)"
         cells = (f"<tr><th>{name}</th><td><pre>{html.escape(str(cell))}</pre></td></tr>" for name, cell in rows.items())
         return f"<table>{''.join(cells)}</table>"
