@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import weakref
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
@@ -23,7 +23,7 @@ from typing_extensions import TypeVar
 
 from structgen.automata.budget import MEMOS
 from structgen.automata.trie import TokenTrie
-from structgen.errors import LimitExceeded, OptionError, StaleState, TokenRejected, VocabularyError
+from structgen.errors import LimitExceeded, OptionError, StaleState, TokenRejected, Unsatisfiable, VocabularyError
 from structgen.grammars.ir import SPECIAL, Grammar, special_symbols
 from structgen.grammars.ir_lr import LexedGrammar
 from structgen.grammars.storage import write_grammar
@@ -31,11 +31,12 @@ from structgen.kernels.codes import NOT_TEXT
 from structgen.kernels.handles import handle
 from structgen.kernels.layout import DEAD, FINISHED, START, Words
 from structgen.kernels.survey import fewest_tokens
-from structgen.kinds import AnyGrammar, kind_of
+from structgen.kinds import AnyGrammar, automaton_of, kind_of
 from structgen.python_types.target import Target
+from structgen.spelled import spelled_part, unspelled
 
 if TYPE_CHECKING:
-    from structgen.protocols import Encoder
+    from structgen.protocols import Encoder, LazyAutomaton
     from structgen.vocabulary import Vocabulary
 
 __all__ = ["Constraint", "Lease", "Matcher"]
@@ -62,11 +63,11 @@ class Constraint(Generic[T]):
     def __init__(
         self, grammar: AnyGrammar, vocabulary: Vocabulary, trie: TokenTrie, target: Target | None = None
     ) -> None:
-        kind = kind_of(grammar)
+        self._spelled = spelled_part(grammar, vocabulary)
         self.target = target
         self.grammar, self.vocabulary, self.trie = grammar, vocabulary, trie
-        self.automaton = kind.automaton(grammar)
-        self.masks = kind.masks(self.automaton, trie, vocabulary)
+        self.automaton = self._automaton_of_spelled()
+        self.masks = kind_of(grammar).masks(self.automaton, trie, vocabulary)
         self._stops = frozenset(vocabulary.stop_ids)
         self._symbols = vocabulary.symbols
         self.stop_symbols = self._check_symbols()
@@ -98,7 +99,23 @@ class Constraint(Generic[T]):
     def accepts(self, text: str | bytes) -> bool:
         """Whether `text` as a whole satisfies the constraint (no tokens involved)."""
         data = text.encode() if isinstance(text, str) else text
-        return self.automaton.is_accepting(self.automaton.advance(START, data))
+        return self._whole.is_accepting(self._whole.advance(START, data))
+
+    @cached_property
+    def _whole(self) -> LazyAutomaton:
+        """The automaton of the grammar, what no tokens spell included."""
+        return self.automaton if self._spelled is self.grammar else automaton_of(self.grammar)
+
+    def _automaton_of_spelled(self) -> LazyAutomaton:
+        try:
+            return automaton_of(self._spelled)
+        except Unsatisfiable:
+            if self._spelled is self.grammar:
+                raise
+            whole = self._whole.shortest(START).decode("utf-8", "replace")
+            missing = unspelled(whole, self.vocabulary)
+            named = f", as it has no token for {missing[0]!r}" if missing else ""
+            raise VocabularyError(f"the vocabulary spells no text of this constraint{named}") from None
 
     def sizes(self) -> dict[str, int]:
         """How large the compiled grammar is, by what it is made of."""

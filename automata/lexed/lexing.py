@@ -39,6 +39,8 @@ class LexTable:
         self.grammar = grammar
         self._lexer = grammar.lexer()
         self._newline = -1 if grammar.indentation is None else grammar.indentation.newline
+        entries = {entry for row in grammar.bytes for entry in row if entry >= CLASS}
+        self._readable = sum(1 << (entry - CLASS) for entry in entries)  # classes with a character that can be spelled
         self._number: dict[Pair, int] = {(END, 0): 0}
         self._here: list[list[int]] = [[]]  # by state: pairs of a token that may end exactly there
         self._rows: list[NDArray[np.int32]] = [np.zeros(grammar.symbols, np.int32)]
@@ -90,7 +92,7 @@ class LexTable:
         while number <= newest:
             row = np.zeros(self.grammar.symbols, np.int32)
             for mask, target in lexer.successors(number):
-                row[_chosen(mask, len(row))] = target
+                row[_chosen(mask & self._readable, len(row))] = target
                 newest = max(newest, target)
             self._rows.append(row)
             self._here.append([self._number.setdefault(end, len(self._number)) for end in lexer.ends(number)])

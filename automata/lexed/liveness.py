@@ -133,6 +133,8 @@ class Pending:
         guards, pending = {guard}, [guard]
         while pending:
             guard = pending.pop()
+            if (context, guard) not in self.lex.starts:
+                continue  # a pair of lexer states that no text leads to
             if self.lex.may_end(context, guard):
                 found |= self._at_end()
             for pair in members(self.lex.ends[self.lex.starts[context, guard]]):

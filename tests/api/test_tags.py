@@ -125,7 +125,8 @@ def test_special_tokens_open_regions_and_close_thinking() -> None:
 
 def test_an_answer_behind_thinking() -> None:
     tag = sg.StructuralTag(thinking=sg.Thinking(None, "</think>"), answer={"schema": {"const": {"a": 1}}})
-    constraint = sg.compile(tag=tag, vocabulary=VOCABULARY)
+    every = sg.Vocabulary.from_bytes([*(bytes([byte]) for byte in range(256)), b""], eos=[256])
+    constraint = sg.compile(tag=tag, vocabulary=every)
     assert constraint.accepts("I think {<</think</think>" + json.dumps({"a": 1}))
     assert not constraint.accepts('{"a": 1}') and not constraint.accepts("</think>x")
 

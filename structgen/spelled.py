@@ -1,0 +1,150 @@
+"""A grammar and a vocabulary -> the texts of the grammar that the vocabulary's tokens can spell.
+
+Where every byte is a token of its own, or every byte that the grammar has, that is all of them, and nothing is done.
+Elsewhere the spelled texts are the sequences of *atoms*: the single bytes there are, and tokens that hold other bytes
+and are not put together from shorter ones (the characters of a vocabulary without byte fallback). They are met with
+the grammar before it is compiled (Bar-Hillel, Perles and Shamir 1961), so masks need not know of it.
+
+Exact where no atom begins another: then what is left of a spelled text behind some of its tokens is spelled, too
+(a submonoid with a prefix code as its base is right unitary: Berstel and Perrin 1985). Other vocabularies are refused,
+with a character that the grammar needs and they do not have. Arrays whose elements are compared (uniqueItems) are not
+restricted. Cost: nothing for byte-level vocabularies; else a product of the rules that hold such bytes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from structgen.errors import VocabularyError
+from structgen.grammars.ir import SPECIAL, SPECIAL_END, Grammar
+from structgen.grammars.ir_lr import LexedGrammar
+from structgen.grammars.lark.utf8 import CLASS
+from structgen.options import Limits
+from structgen.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from structgen.grammars.combine.automaton import ByteAutomaton
+
+__all__ = ["spelled_part", "unspelled"]
+
+_OF_SYMBOLS = 1 << SPECIAL | 1 << SPECIAL_END
+_CHARACTERS = sum(1 << byte for byte in range(0xF5) if byte not in (0xC0, 0xC1))
+
+
+def spelled_part(grammar: Grammar | LexedGrammar, vocabulary: Vocabulary) -> Grammar | LexedGrammar:
+    """The grammar restricted to what can be spelled; itself where that is all of it. Raises VocabularyError."""
+    atoms = _atoms(vocabulary)
+    if atoms is None:
+        return grammar
+    missing = sum(1 << byte for byte in range(256) if bytes([byte]) not in atoms)
+    if isinstance(grammar, LexedGrammar):
+        return _restricted(grammar, atoms) if _needed(grammar) & missing else grammar
+    from structgen.grammars.combine.nets import Nets  # combinations are loaded where one is made
+    from structgen.grammars.combine.product import meet
+
+    limit = Limits().product_states
+    if grammar.distinct or not Nets(grammar, limit).alphabet(grammar.start) & missing & ~_OF_SYMBOLS:
+        return grammar
+    return meet(grammar, _automaton(atoms, limit), limit)
+
+
+def unspelled(text: str, vocabulary: Vocabulary) -> str:
+    """The characters of a text that tokens do not spell one by one."""
+    atoms = _atoms(vocabulary)
+    return "" if atoms is None else "".join(letter for letter in text if not _is_made_of(letter.encode(), set(atoms)))
+
+
+@lru_cache(maxsize=16)
+def _atoms(vocabulary: Vocabulary) -> frozenset[bytes] | None:
+    """The atoms of a vocabulary; None where the single bytes spell every UTF-8 text."""
+    lone = np.flatnonzero(np.diff(vocabulary.offsets) == 1).tolist()
+    single = {vocabulary.token_bytes(token) for token in lone}
+    missing = {byte for byte in range(256) if _CHARACTERS >> byte & 1} - {text[0] for text in single}
+    if not missing:
+        return None
+    texts = {vocabulary.token_bytes(token) for token in range(vocabulary.size)} - {b""}
+    atoms = set(single)
+    for text in sorted((text for text in texts if not missing.isdisjoint(text)), key=len):
+        if not _is_made_of(text, atoms):
+            atoms.add(text)
+    return frozenset(atoms)
+
+
+def _is_made_of(text: bytes, atoms: set[bytes]) -> bool:
+    reached = [True] + [False] * len(text)
+    for end in range(1, len(text) + 1):
+        reached[end] = any(reached[start] and text[start:end] in atoms for start in range(end))
+    return reached[-1]
+
+
+def _tree(atoms: frozenset[bytes]) -> list[dict[int, int]]:
+    """The atoms as a tree: per node, byte -> node; 0 is the root, to which the last byte of an atom leads back."""
+    tree: list[dict[int, int]] = [{}]
+    for atom in sorted(atoms):
+        node = 0
+        for byte in atom[:-1]:
+            if tree[node].setdefault(byte, len(tree)) == len(tree):
+                tree.append({})
+            node = tree[node][byte]
+            if not node:
+                raise VocabularyError(
+                    f"some bytes are no tokens of their own, and the token {atom!r} begins with another: what such a "
+                    "vocabulary can spell is not followed; one with all 256 bytes needs no care"
+                )
+        if tree[node].setdefault(atom[-1], 0):
+            raise VocabularyError(f"some bytes are no tokens of their own, and the token {atom!r} begins another")
+    return tree
+
+
+def _automaton(atoms: frozenset[bytes], limit: int) -> ByteAutomaton:
+    """The sequences of atoms, and of the symbols of special tokens, which no vocabulary spells byte by byte."""
+    from structgen.grammars.combine.automaton import ByteAutomaton
+    from structgen.grammars.combine.nets import Net, Nets
+
+    net = Net([], [], {0})
+    for row in _tree(atoms):
+        by_target: dict[int, int] = {}
+        for byte, target in row.items():
+            by_target[target] = by_target.get(target, 0) | 1 << byte
+        net.scans.append([(mask, target) for target, mask in by_target.items()])
+        net.calls.append([])
+    inside = len(net.scans)
+    net.scans[0].append((1 << SPECIAL, inside))
+    net.scans.append([(1 << SPECIAL_END, 0), ((1 << 256) - 1 & ~_OF_SYMBOLS, inside)])
+    net.calls.append([])
+    return ByteAutomaton(net, Nets(Grammar(()), limit))
+
+
+def _needed(grammar: LexedGrammar) -> int:
+    """The bytes of the characters that terminals tell apart; the others are one class, which any of them stands for."""
+    return sum({1 << byte for row in grammar.bytes for byte, entry in enumerate(row) if entry >= 0})
+
+
+def _restricted(grammar: LexedGrammar, atoms: frozenset[bytes]) -> LexedGrammar:
+    """The same lexer, reading the characters alone that can be spelled."""
+    tree, known = _tree(atoms), dict[tuple[int, int], int]()
+    rows: list[tuple[int, ...]] = [()]
+
+    def row(at: int, node: int) -> tuple[int, ...]:
+        """Where a byte leads in both; a row's own targets are made before it."""
+        found = [-1] * 256
+        for byte, target in tree[node].items():
+            entry = grammar.bytes[at][byte]
+            if entry >= CLASS and target:
+                raise VocabularyError("a token holds several characters that are no tokens of their own")
+            if entry >= CLASS:
+                found[byte] = entry
+            elif entry > 0:
+                if (entry, target) not in known:
+                    inner = row(entry, target)
+                    known[entry, target] = len(rows)
+                    rows.append(inner)
+                found[byte] = known[entry, target] if max(rows[known[entry, target]]) >= 0 else -1
+        return tuple(found)
+
+    rows[0] = row(0, 0)
+    return dataclasses.replace(grammar, bytes=tuple(rows))
