@@ -11,15 +11,18 @@ left to the grammar, where a rule that produces nothing disappears.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
-from typing import TYPE_CHECKING, Any, TypeAlias
+from itertools import chain
+from math import prod
+from typing import TYPE_CHECKING, Any
 
 from structgen.errors import LimitExceeded, UnsupportedSchema
 from structgen.grammars.json_schema import array, number, object, string
+from structgen.grammars.json_schema.conditions import conditional, is_plain
+from structgen.grammars.json_schema.exclusive import exactly_one
 from structgen.grammars.json_schema.keywords import Keyword, is_number
-from structgen.grammars.json_schema.number import ALL_NUMBERS, NO_NUMBERS
+from structgen.grammars.json_schema.number import ALL_NUMBERS
 from structgen.grammars.json_schema.protocols import Scope
 from structgen.grammars.json_schema.reader import Node, Reader, exact
 from structgen.grammars.json_schema.recursion import cycle, gather
@@ -33,10 +36,10 @@ from structgen.grammars.json_schema.shapes import (
     BOTH,
     NOTHING,
     ArrayShape,
+    Conditional,
     ObjectShape,
     Shape,
     Shapes,
-    absorbed,
     of_type,
 )
 from structgen.grammars.json_schema.string import ANY_STRING, NO_STRING
@@ -55,6 +58,7 @@ from structgen.grammars.json_schema.terms import (
     UnionTerm,
     ValuesTerm,
 )
+from structgen.grammars.json_schema.unions import complement_all, meet_all
 from structgen.options import Limits
 
 if TYPE_CHECKING:
@@ -62,13 +66,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Algebra"]
 
+MOST_ALTERNATIVES = 200  # of a condition on objects
+FEW_WAYS = 16  # of combining alternatives: so many are written out, seeing what else applies
 EMPTINESS_DEPTH = 12
 EMPTINESS_SEARCH = 3000  # terms looked at to find out whether one is empty
 FOLDED = frozenset(("any", "string", "number", "array", "object"))
 CHOICES = frozenset(("enum", "const"))
 SHAPES_SEARCHED = 200  # alternatives looked at to find out whether a term is empty
-Meet: TypeAlias = Callable[[Shape, Shape, "Algebra"], tuple[Shape, ...]]
-Negate: TypeAlias = Callable[[Shape, "Algebra"], tuple[Shape, ...]]
 
 
 def _order(said: tuple[Keyword, Any]) -> int:
@@ -85,6 +89,7 @@ class Algebra:
     terms: Terms = field(default_factory=Terms)
     expanded: dict[Term, Shapes] = field(default_factory=dict)
     empties: dict[Term, bool] = field(default_factory=dict)
+    conditionals: dict[ObjectShape, Conditional | None] = field(default_factory=dict)
     read: dict[SchemaTerm, tuple[Shapes, tuple[Term, ...]]] = field(default_factory=dict)
     visited: list[Scope] = field(default_factory=list)  # being asked what they evaluate, outermost first
     inline: list[Term] = field(default_factory=list)  # being expanded, outermost first
@@ -156,29 +161,53 @@ class Algebra:
             case ShapesTerm():
                 return term.shapes  # type: ignore[no-any-return]
             case UnionTerm(parts):
-                return reduce(self.union, map(self.expand, parts))
+                return self.union(*map(self.expand, parts))
             case NotTerm(part):
                 return self.complement(self.expand(part))
             case ExactlyOneTerm(parts):
-                return self._exactly_one([self.expand(part) for part in parts])
+                return exactly_one([self.expand(part) for part in parts], self)
         raise TypeError(term)
 
     def _conjunction(self, term: Term) -> Shapes:
         """Everything that applies together, gathered through references and allOf.
 
-        Exclusive choices (oneOf) come last and see what else applies: that often tells their members apart.
+        Exclusive choices (oneOf) come last and see what else applies: that often tells their members apart. Several
+        unions that only ask for properties become conditions of the objects, whose ways are not multiplied.
         """
         own, leaves = gather(term, self._keywords, self._check_depth)
         shapes = reduce(self.meet, own, ANYTHING)
         if shapes is ANYTHING and len(leaves) == 1:
             return self.expand(next(iter(leaves)))
-        choices = [leaf for leaf in leaves if isinstance(leaf, ExactlyOneTerm)]
+        conditions = {leaf: found for leaf in leaves if (found := self._condition(leaf)) is not None}
+        n_ways = prod([len(found.objects) for found in conditions.values()])
+        if n_ways <= FEW_WAYS or len(conditions) < 2 or not shapes.objects:
+            conditions = {}
+        choices = [leaf for leaf in leaves if isinstance(leaf, ExactlyOneTerm) and leaf not in conditions]
         for leaf in leaves:
-            if not isinstance(leaf, ExactlyOneTerm):
+            if leaf in conditions:
+                shapes = self.meet(shapes, replace(conditions[leaf], objects=ALL_OBJECTS))
+            elif leaf not in choices:
                 shapes = self.meet(shapes, self.expand(leaf))
         for choice in choices:
-            shapes = self._exactly_one([self.meet(shapes, self.expand(part)) for part in choice.parts])
-        return shapes
+            shapes = exactly_one([self.meet(shapes, self.expand(part)) for part in choice.parts], self)
+        if not conditions:
+            return shapes
+        asked = object.with_conditions([found.objects for found in conditions.values()])
+        return replace(shapes, objects=meet_all(shapes.objects, (asked,), object.meet, self))
+
+    def _condition(self, leaf: Term) -> Shapes | None:
+        """What a union says that can be a condition of objects, seen by itself; else None."""
+        if isinstance(leaf, ExactlyOneTerm):
+            if not all(is_plain(shape) for part in leaf.parts for shape in self.expand(part).objects):
+                return None
+        elif not isinstance(leaf, UnionTerm):
+            return None
+        try:
+            found = self.expand(leaf)
+        except UnsupportedSchema:  # what else applies may tell its members apart
+            return None
+        is_condition = 1 < len(found.objects) <= MOST_ALTERNATIVES and all(map(is_plain, found.objects))
+        return found if is_condition else None
 
     def _keywords(self, term: SchemaTerm) -> tuple[Shapes, tuple[Term, ...]]:
         """What a schema's own keywords say: shapes, and terms that apply as well."""
@@ -204,9 +233,9 @@ class Algebra:
             if entry.on == "any":
                 terms.append(entry.apply(value, scope))
             elif entry.on == "object" and objects:
-                objects = self._meet_all(objects, (entry.apply(value, scope),), object.meet)
+                objects = meet_all(objects, (entry.apply(value, scope),), object.meet, self)
             elif entry.on == "array" and arrays:
-                arrays = self._meet_all(arrays, (entry.apply(value, scope),), array.meet)
+                arrays = meet_all(arrays, (entry.apply(value, scope),), array.meet, self)
             elif entry.on == "string" and strings is not NO_STRING:
                 strings = string.meet_sets(strings, entry.apply(value, scope))
             elif entry.on == "number" and numbers:
@@ -250,19 +279,21 @@ class Algebra:
             a.booleans & b.booleans,
             number.meet(a.numbers, b.numbers),
             string.meet_sets(a.strings, b.strings),
-            self._meet_all(a.arrays, b.arrays, array.meet),
-            self._meet_all(a.objects, b.objects, object.meet),
+            meet_all(a.arrays, b.arrays, array.meet, self),
+            meet_all(a.objects, b.objects, object.meet, self),
         )
 
-    def union(self, a: Shapes, b: Shapes) -> Shapes:
-        """Values in either."""
+    def union(self, *parts: Shapes) -> Shapes:
+        """Values in any."""
+        arrays = tuple(chain.from_iterable([part.arrays for part in parts]))
+        objects = tuple(chain.from_iterable([part.objects for part in parts]))
         return Shapes(
-            a.null or b.null,
-            a.booleans | b.booleans,
-            number.union(a.numbers, b.numbers),
-            string.union_sets(a.strings, b.strings),
-            ALL_ARRAYS if ANY_ARRAY in a.arrays + b.arrays else self._bounded(a.arrays + b.arrays),
-            ALL_OBJECTS if ANY_OBJECT in a.objects + b.objects else self._bounded(a.objects + b.objects),
+            any(part.null for part in parts),
+            frozenset().union(*(part.booleans for part in parts)),
+            number.union(*(part.numbers for part in parts)),
+            string.union_sets(*(part.strings for part in parts)),
+            ALL_ARRAYS if ANY_ARRAY in arrays else self.bounded(arrays),
+            ALL_OBJECTS if ANY_OBJECT in objects else self.bounded(objects),
         )
 
     def complement(self, a: Shapes) -> Shapes:
@@ -272,72 +303,12 @@ class Algebra:
             BOTH - a.booleans,
             number.complement(a.numbers),
             string.complement_set(a.strings),
-            self._complement_all(a.arrays, ALL_ARRAYS, array.complement, array.meet),
-            self._complement_all(a.objects, ALL_OBJECTS, object.complement, object.meet),
+            complement_all(a.arrays, ALL_ARRAYS, array.complement, array.meet, self),
+            complement_all(a.objects, ALL_OBJECTS, object.complement, object.meet, self),
         )
 
-    def _exactly_one(self, parts: list[Shapes]) -> Shapes:
-        numbers, strings = NO_NUMBERS, NO_STRING
-        seen_numbers, seen_strings = NO_NUMBERS, NO_STRING
-        for part in parts:
-            if part.numbers:
-                fresh = number.meet(part.numbers, number.complement(seen_numbers))
-                numbers = number.union(number.meet(numbers, number.complement(part.numbers)), fresh)
-                seen_numbers = number.union(seen_numbers, part.numbers)
-            if part.strings is not NO_STRING:
-                fresh_strings = string.meet_sets(part.strings, string.complement_set(seen_strings))
-                kept_strings = string.meet_sets(strings, string.complement_set(part.strings))
-                strings = string.union_sets(kept_strings, fresh_strings)
-                seen_strings = string.union_sets(seen_strings, part.strings)
-        return Shapes(
-            sum(part.null for part in parts) == 1,
-            frozenset(value for value in BOTH if sum(value in part.booleans for part in parts) == 1),
-            numbers,
-            strings,
-            self._one_of([part.arrays for part in parts], ALL_ARRAYS, array.complement, array.meet),
-            self._one_of([part.objects for part in parts], ALL_OBJECTS, object.complement, object.meet),
-        )
-
-    def _one_of(
-        self, parts: list[tuple[Shape, ...]], everything: tuple[Shape, ...], negate: Negate[Shape], meet: Meet[Shape]
-    ) -> tuple[Shape, ...]:
-        """Shapes of one part without those it overlaps with; parts that are disjoint need no complement."""
-        parts = [part for part in parts if part]
-        complements: dict[int, tuple[Shape, ...]] = {}
-        overlaps: dict[int, set[int]] = {i: set() for i in range(len(parts))}
-        for i, part in enumerate(parts):
-            for j in range(i):
-                if self._meet_all(parts[j], part, meet):
-                    overlaps[i].add(j)
-                    overlaps[j].add(i)
-        result: list[Shape] = []
-        for i, part in enumerate(parts):
-            for j in overlaps[i]:
-                if j not in complements:
-                    complements[j] = self._complement_all(parts[j], everything, negate, meet)
-                part = self._meet_all(part, complements[j], meet)
-            result.extend(part)
-        return self._bounded(tuple(result))
-
-    def _meet_all(self, a: tuple[Shape, ...], b: tuple[Shape, ...], meet: Meet[Shape]) -> tuple[Shape, ...]:
-        if not a or not b:
-            return ()
-        if a is ALL_OBJECTS or a is ALL_ARRAYS:
-            return b
-        if a == b or b[0] is ANY_OBJECT or b[0] is ANY_ARRAY:
-            return a
-        shapes = self._bounded(tuple(shape for x in a for y in b for shape in meet(x, y, self)))
-        return absorbed(shapes) if len(shapes) > max(len(a), len(b)) else shapes
-
-    def _complement_all(
-        self, shapes: tuple[Shape, ...], everything: tuple[Shape, ...], negate: Negate[Shape], meet: Meet[Shape]
-    ) -> tuple[Shape, ...]:
-        result = everything
-        for shape in shapes:
-            result = self._meet_all(result, negate(shape, self), meet)
-        return result
-
-    def _bounded(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
+    def bounded(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        """The shapes, each once. Raises LimitExceeded if they are too many."""
         if len(shapes) > 1:
             shapes = tuple(dict.fromkeys(shapes))
         allowed = self.limits.shapes if self.depth == 0 else min(self.limits.shapes, SHAPES_SEARCHED)
@@ -376,6 +347,17 @@ class Algebra:
         self.empties[term] = empty
         return empty
 
+    def is_supported(self, term: Term) -> bool:
+        """Whether it is known what the term says: a complement may not be."""
+        floor, self.floor = self.floor, len(self.inline)  # another value than the one being expanded
+        try:
+            self.expand(term)
+        except UnsupportedSchema:
+            return False
+        finally:
+            self.floor = floor
+        return True
+
     def is_choice(self, term: Term) -> bool:
         """Whether the term visibly allows only a few strings or numbers."""
         if not isinstance(term, (SchemaTerm, ValuesTerm)) or self.depth >= EMPTINESS_DEPTH:
@@ -396,4 +378,14 @@ class Algebra:
             return False
         if any(array.normal(shape, self) is not None for shape in shapes.arrays):
             return False
-        return all(object.normal(shape, self) is None for shape in shapes.objects)
+        return all(object.normal(shape, self) is None or not self._fits(shape) for shape in shapes.objects)
+
+    def _fits(self, shape: ObjectShape) -> bool:
+        """Whether the conditions of a shape do not exclude each other."""
+        return not shape.conditions or self.conditional(shape) is not None
+
+    def conditional(self, shape: ObjectShape) -> Conditional | None:
+        """The automaton of a shape with conditions; None where no object fits. Raises LimitExceeded."""
+        if shape not in self.conditionals:
+            self.conditionals[shape] = conditional(shape, self)
+        return self.conditionals[shape]

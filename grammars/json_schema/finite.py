@@ -50,7 +50,7 @@ def values_of(term: Term, limit: int, algebra: Sets, depth: int = 4) -> dict[Has
                 return None
             found[value_key(members)] = members
     for item in shapes.objects:
-        if not item.is_closed or item.some or item.minimum or item.maximum is not None:
+        if not item.is_closed or item.some or item.minimum or item.maximum is not None or item.conditions:
             return None
         if not all(required for _, required, _ in item.known):
             return None
@@ -177,7 +177,11 @@ class _Counting:
 
     def _has_object(self, shape: ObjectShape) -> bool:
         needed = [term for _, required, term in shape.known if required]
-        return not shape.some and shape.minimum <= len(needed) and all(map(self.is_inhabited, needed))
+        return (
+            not (shape.some or shape.conditions)
+            and shape.minimum <= len(needed)
+            and all(map(self.is_inhabited, needed))
+        )
 
     def _many_arrays(self, shape: ArrayShape) -> bool:
         if shape.some or shape.unique or not self._has_array(shape):

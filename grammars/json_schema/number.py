@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import chain
 from typing import Any, TypeAlias
 
 from structgen.grammars.json_schema.keywords import BOOLEAN, NUMBER, POSITIVE, Context, keyword
@@ -125,13 +126,12 @@ def meet(left: NumberSet, right: NumberSet) -> NumberSet:
     return tuple(dict.fromkeys(cell for cell in cells if not cell.is_empty()))
 
 
-def union(left: NumberSet, right: NumberSet) -> NumberSet:
-    """What is in either."""
-    if left == right or not right:
-        return left
-    if ALL_NUMBERS in (left, right):
-        return ALL_NUMBERS
-    return tuple(dict.fromkeys(left + right))
+def union(*sets: NumberSet) -> NumberSet:
+    """What is in any."""
+    some = [cells for cells in sets if cells]
+    if len(some) < 2 or ALL_NUMBERS in some:
+        return ALL_NUMBERS if ALL_NUMBERS in some else some[0] if some else NO_NUMBERS
+    return tuple(dict.fromkeys(chain.from_iterable(some)))
 
 
 def complement(cells: NumberSet) -> NumberSet:

@@ -13,18 +13,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 from structgen.errors import LimitExceeded, UnsupportedSchema
 from structgen.grammars.json_schema import string
 from structgen.grammars.json_schema.keywords import NATURAL, SCHEMA, SCHEMA_MAP, STRINGS, keyword
 from structgen.grammars.json_schema.protocols import Scope, Sets
-from structgen.grammars.json_schema.shapes import ANY_OBJECT, Keys, ObjectShape, Property
+from structgen.grammars.json_schema.shapes import ANY_OBJECT, Keys, ObjectShape, Property, absorbed
 from structgen.grammars.json_schema.terms import FALSE, TRUE, Term
 from structgen.grammars.regular.language import Language
 
-__all__ = ["complement", "key_entries", "meet", "normal", "regions"]
+__all__ = ["complement", "key_entries", "meet", "normal", "regions", "spread", "with_conditions"]
 
+MOST_ABSORBED = 100  # shapes compared each with each to find out whether one covers another
 MAX_REGIONS = 300  # sorts of names that patterns tell apart
 
 
@@ -43,6 +45,9 @@ def meet(a: ObjectShape, b: ObjectShape, algebra: Sets) -> tuple[ObjectShape, ..
     """What fits both: one shape, or several where a `some` may be met by a name the other side knows."""
     if a == ANY_OBJECT or b == ANY_OBJECT:
         return (b if a == ANY_OBJECT else a,)
+    if (a.conditions or b.conditions) and (_is_counted(a) or _is_counted(b)):
+        pairs = product(spread(a, algebra), spread(b, algebra))
+        return tuple(dict.fromkeys(shape for x, y in pairs for shape in meet(x, y, algebra)))
     algebra.step()
     meet_terms = algebra.terms.meet
     of_b = {name: (required, term) for name, required, term in b.known}
@@ -61,7 +66,10 @@ def meet(a: ObjectShape, b: ObjectShape, algebra: Sets) -> tuple[ObjectShape, ..
     maxima = [maximum for maximum in (a.maximum, b.maximum) if maximum is not None]
     others = a.others if not b.others else tuple(dict.fromkeys(a.others + b.others))
     narrowed = a.narrowed or b.narrowed
-    shape = ObjectShape(tuple(known), others, (), max(a.minimum, b.minimum), min(maxima, default=None), narrowed)
+    conditions = tuple(dict.fromkeys(a.conditions + b.conditions))
+    shape = ObjectShape(
+        tuple(known), others, (), max(a.minimum, b.minimum), min(maxima, default=None), narrowed, conditions
+    )
     shapes = [shape]
     for owner in (a, b):
         names = {name for name, _, _ in owner.known} if owner.some else set()
@@ -69,6 +77,27 @@ def meet(a: ObjectShape, b: ObjectShape, algebra: Sets) -> tuple[ObjectShape, ..
             shapes = [split for each in shapes for split in _with_some(each, keys, names, algebra)]
     found = (normal(each, algebra) for each in shapes)
     return tuple(dict.fromkeys(each for each in found if each is not None))
+
+
+def _is_counted(shape: ObjectShape) -> bool:
+    """Whether what some property does bears on the others, so that conditions cannot be seen one by one."""
+    return bool(shape.some or shape.minimum or shape.maximum is not None)
+
+
+def with_conditions(conditions: Iterable[tuple[ObjectShape, ...]]) -> ObjectShape:
+    """The objects that fit one alternative of each condition (conditions.py)."""
+    listed = tuple(dict.fromkeys(conditions))
+    names = dict.fromkeys(name for condition in listed for shape in condition for name, _, _ in shape.known)
+    return ObjectShape(tuple([(name, False, TRUE) for name in names]), conditions=listed)
+
+
+def spread(shape: ObjectShape, algebra: Sets) -> tuple[ObjectShape, ...]:
+    """The same without conditions: a shape for every choice of alternatives. Raises LimitExceeded."""
+    shapes: tuple[ObjectShape, ...] = (replace(shape, conditions=()),)
+    for condition in shape.conditions:
+        shapes = algebra.bounded(tuple(each for x in shapes for y in condition for each in meet(x, y, algebra)))
+        shapes = absorbed(shapes) if len(shapes) <= MOST_ABSORBED else shapes
+    return shapes
 
 
 def _with_some(shape: ObjectShape, keys: Keys, excluded: set[str], algebra: Sets) -> list[ObjectShape]:
@@ -145,6 +174,10 @@ def complement(shape: ObjectShape, algebra: Sets) -> tuple[ObjectShape, ...]:
     if shape.narrowed:
         reason = "other names than those of a format that is not a regular language"
         raise UnsupportedSchema(reason, pointer=shape.narrowed, keyword="propertyNames")
+    if shape.conditions:
+        return complement(replace(shape, conditions=()), algebra) + tuple(
+            way for condition in shape.conditions for way in _failing(condition, algebra)
+        )
     negate, ways = algebra.terms.negate, []
     held: dict[str, Property] = {}
     for name, required, term in shape.known:
@@ -167,6 +200,15 @@ def complement(shape: ObjectShape, algebra: Sets) -> tuple[ObjectShape, ...]:
         ways.append(ObjectShape(context, minimum=shape.maximum + 1))
     found = (normal(way, algebra) for way in ways)
     return tuple(way for way in found if way is not None)
+
+
+def _failing(condition: tuple[ObjectShape, ...], algebra: Sets) -> tuple[ObjectShape, ...]:
+    """The objects that fit no alternative."""
+    ways: tuple[ObjectShape, ...] = (ANY_OBJECT,)
+    for shape in condition:
+        others = complement(shape, algebra)
+        ways = algebra.bounded(tuple(each for x in ways for y in others for each in meet(x, y, algebra)))
+    return ways
 
 
 # ------------------------------------------------------------------------------------------------------- keywords

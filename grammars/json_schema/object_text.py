@@ -19,7 +19,8 @@ from typing import TypeAlias
 from structgen.errors import UnsupportedSchema
 from structgen.grammars.ir import EPSILON, NOTHING, Expr, Graph, Literal, Seq, Unordered, alt, joined, seq
 from structgen.grammars.json_schema import string
-from structgen.grammars.json_schema.object import normal, regions
+from structgen.grammars.json_schema.conditions_text import lower_conditional
+from structgen.grammars.json_schema.object import normal, regions, spread
 from structgen.grammars.json_schema.protocols import Writer
 from structgen.grammars.json_schema.shapes import Keys, ObjectShape
 from structgen.grammars.json_schema.style import Whitespace, gaps
@@ -59,6 +60,14 @@ def lower(shape: ObjectShape, writer: Writer) -> Expr:
     fitting = normal(shape, writer.algebra)
     if fitting is None:
         return NOTHING
+    if shape.conditions and writer.style.property_order == "any":
+        return alt(*(lower(each, writer) for each in spread(shape, writer.algebra)))
+    if shape.conditions:
+        automaton = writer.algebra.conditional(shape)
+        if automaton is None:
+            return NOTHING
+        other, closing = _other(shape, writer, None, TRUE), _closing(writer.style.whitespace)
+        return seq(BRACE, lower_conditional(shape, automaton, other, closing, writer))
     members = []
     for name, required, term in shape.known:
         value = NOTHING if writer.algebra.is_empty(term) else writer.value(term)

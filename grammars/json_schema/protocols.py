@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from structgen.grammars.ir import Expr
 from structgen.grammars.json_schema.keywords import Context
 from structgen.grammars.json_schema.reader import Node, Reader
-from structgen.grammars.json_schema.shapes import ArrayShape, ObjectShape, Shapes
+from structgen.grammars.json_schema.shapes import ArrayShape, Conditional, ObjectShape, Shape, Shapes
 from structgen.grammars.json_schema.style import Gaps, JsonStyle
 from structgen.grammars.json_schema.terms import Environment, Term, Terms
 from structgen.grammars.regular.language import Language
@@ -56,6 +56,15 @@ class Sets(Protocol):
 
     def is_empty(self, term: Term) -> bool:
         """Whether no value fits, as far as can be seen within a few levels; True is always right."""
+
+    def is_supported(self, term: Term) -> bool:
+        """Whether it is known what the term says: a complement may not be."""
+
+    def bounded(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        """The shapes, each once. Raises LimitExceeded if they are too many."""
+
+    def conditional(self, shape: ObjectShape) -> Conditional | None:
+        """The automaton of a shape with conditions; None where no object fits. Raises LimitExceeded."""
 
     def is_choice(self, term: Term) -> bool:
         """Whether the term visibly allows only a few strings or numbers."""

@@ -27,7 +27,9 @@ __all__ = [
     "BOTH",
     "NOTHING",
     "ArrayShape",
+    "Conditional",
     "Counted",
+    "Edge",
     "Keys",
     "ObjectShape",
     "Property",
@@ -41,6 +43,7 @@ __all__ = [
 
 Counted: TypeAlias = tuple[Term, int, int | None]  # what is counted, at least, at most
 Property: TypeAlias = tuple[str, bool, Term]  # name, required, value
+Edge: TypeAlias = tuple[int, int, Term | None, int]  # see Conditional
 Keys: TypeAlias = tuple[Language | None, Term]  # keys of this language, and their value
 
 
@@ -82,6 +85,7 @@ class ObjectShape:
     minimum: int = 0
     maximum: int | None = None
     narrowed: str = field(default="", compare=False)  # where names are only known from inside: no complement
+    conditions: tuple[tuple[ObjectShape, ...], ...] = ()  # of each, one alternative holds; they ask for `known` names
 
     @property
     def is_closed(self) -> bool:
@@ -94,7 +98,7 @@ class ObjectShape:
             return False
         if self.maximum is not None and (other.maximum is None or other.maximum > self.maximum):
             return False
-        if not set(self.others) <= set(other.others):
+        if not set(self.others) <= set(other.others) or not set(self.conditions) <= set(other.conditions):
             return False
         theirs = {name: (required, term) for name, required, term in other.known}
         for name, required, term in self.known:
@@ -105,6 +109,18 @@ class ObjectShape:
             return False
         # Names only the other shape knows: here they fall under `others`, there they do not.
         return not theirs or not (self.others or self.some)
+
+
+@dataclass(frozen=True, slots=True)
+class Conditional:
+    """The known properties of an object with conditions, in their order: an acyclic automaton (conditions.py).
+
+    Edges are (state, place of a property, its value or None where it is absent, higher state); state 0 begins, the last
+    one is past all properties; every state lies between them.
+    """
+
+    n_states: int
+    edges: tuple[Edge, ...]
 
 
 Shape = TypeVar("Shape", ArrayShape, ObjectShape)

@@ -7,12 +7,13 @@ searches.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 from structgen.errors import RegexError, SchemaError, UnsupportedSchema
 from structgen.grammars.json_schema.keywords import NATURAL, STRING, Context, keyword
 from structgen.grammars.regular import formats
 from structgen.grammars.regular.language import Language
+from structgen.grammars.regular.terms import Strings
 
 __all__ = [
     "ALL_STRINGS",
@@ -106,13 +107,24 @@ def meet_sets(left: StringSet, right: StringSet) -> StringSet:
     return _of(meet(left.inner, right.inner), meet(left.outer, right.outer))
 
 
-def union_sets(left: StringSet, right: StringSet) -> StringSet:
-    """What is in either."""
-    if left is right or right is NO_STRING or left is ANY_STRING:
-        return left
-    if left is NO_STRING or right is ANY_STRING:
-        return right
-    return _of(union(left.inner, right.inner), union(left.outer, right.outer))
+def union_sets(*sets: StringSet) -> StringSet:
+    """What is in any. Finite ones are joined at once."""
+    if ANY_STRING in sets:
+        return ANY_STRING
+    some = list(dict.fromkeys(strings for strings in sets if strings is not NO_STRING))
+    if len(some) < 2:
+        return some[0] if some else NO_STRING
+    inner, outer = [strings.inner for strings in some], [strings.outer for strings in some]
+    joined = _union_all(inner)
+    return _of(joined, joined if inner == outer else _union_all(outer))
+
+
+def _union_all(languages: list[Language]) -> Language:
+    members = [language.term.members for language in languages if isinstance(language.term, Strings)]
+    others = [language for language in languages if not isinstance(language.term, Strings)]
+    if len(members) < 2:
+        return reduce(union, languages, NO_STRINGS)
+    return reduce(union, others, literal_strings(frozenset().union(*members)))
 
 
 def complement_set(strings: StringSet) -> StringSet:

@@ -4,7 +4,8 @@
                     "compact"     none
                     "json_dumps"  one space after ':' and ','
                     "any"         blanks, tabs and line ends wherever JSON allows them, without bound
-    property_order  "declared"    as the schema lists them, then required names it does not list, then others
+    property_order  "declared"    as the schema lists them, then names it requires or asks for in conditions without
+                                  listing them, then others
                     "any"         every order, each known key at most once
     numbers         "canonical"   integers as digits; other numbers as json.dumps writes them; no -0
                     "any"         1.0 and 1e2 are integers too (left out: see `number_text`)

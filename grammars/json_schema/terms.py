@@ -13,6 +13,7 @@ becomes a rule that refers to itself. A term is never expanded by making it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -164,7 +165,7 @@ class Terms:
     def exactly_one(self, parts: Iterable[Term]) -> Term:
         """Everything one part accepts and the others do not. A part that occurs twice never counts."""
         given = [part for part in parts if part is not FALSE]
-        repeated = {part for part in given if given.count(part) > 1} if len(set(given)) < len(given) else set()
+        repeated = {part for part, n in Counter(given).items() if n > 1}
         single = dict.fromkeys(part for part in given if part not in repeated)
         one = self._combined("one", ExactlyOneTerm, single) if len(single) > 1 else next(iter(single), FALSE)
         return self.meet(one, *(self.negate(part) for part in repeated)) if repeated else one

@@ -185,7 +185,8 @@ def test_hostile_size() -> None:
 def test_hostile_combinations_end() -> None:
     parts = [{"required": [f"a{i}"]} for i in range(6)]
     with pytest.raises(LimitExceeded, match="shapes"):
-        compile_schema({"allOf": [{"anyOf": [{"required": [f"{j}{i}"]} for i in range(6)]} for j in range(8)]})
+        schema = {"allOf": [{"anyOf": [{"required": [f"{j}{i}"]} for i in range(6)]} for j in range(8)]}
+        compile_schema(schema, style=JsonStyle.any())
     compile_schema({"oneOf": parts})
 
 
