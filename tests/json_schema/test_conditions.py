@@ -120,7 +120,7 @@ def test_random_conditions_are_judged_as_jsonschema_does(style: JsonStyle, close
 )
 def test_conditions_beside_other_keywords(style: JsonStyle, more: dict[str, Any]) -> None:
     schema = {"type": "object", "properties": {"a": {}, "c": {}, "b": {}}, "allOf": SEVERAL, **more}
-    assert check(schema, style, objects(("a", "c", "b", "d"))[::5]) > 0
+    assert check(schema, style, objects(("a", "c", "b", "d"))[1::5]) > 0
 
 
 SEVERAL = [
