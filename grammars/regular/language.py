@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 from weakref import WeakValueDictionary
 
 from structgen.grammars.ir import Expr
@@ -29,6 +29,7 @@ from structgen.grammars.regular.terms import EVERYTHING, NOTHING, Automaton, Net
 
 Dialect = Literal["ecma", "python", "rust"]
 
+DIALECTS = get_args(Dialect)
 _PARSERS = {"ecma": parse_ecma, "python": parse_python, "rust": parse_rust}
 _SEARCH = Budget(states=200_000, work=2_000_000)
 
