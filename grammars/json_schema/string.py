@@ -10,16 +10,18 @@ from dataclasses import dataclass
 from functools import lru_cache, reduce
 
 from structgen.errors import RegexError, SchemaError, UnsupportedSchema
-from structgen.grammars.json_schema.keywords import NATURAL, STRING, Context, keyword
+from structgen.grammars.json_schema.keywords import NATURAL, STRING, Context, Form, keyword
 from structgen.grammars.regular import formats
-from structgen.grammars.regular.language import Language
+from structgen.grammars.regular.language import DIALECTS, Dialect, Language
 from structgen.grammars.regular.terms import Strings
 
 __all__ = [
     "ALL_STRINGS",
     "ANY_STRING",
+    "DIALECT",
     "NO_STRING",
     "NO_STRINGS",
+    "SHOWN_FORMAT",
     "StringSet",
     "complement",
     "complement_set",
@@ -31,6 +33,11 @@ __all__ = [
     "union",
     "union_sets",
 ]
+
+# Keywords of ours, of schemas made from Python types; no user sees them. The first says what `pattern` is written in,
+# the second what people and models are shown as `format`.
+DIALECT, SHOWN_FORMAT = "structgen:dialect", "structgen:format"
+_DIALECTS = Form(lambda value: None if value in DIALECTS else f"must be one of {', '.join(DIALECTS)}")
 
 ALL_STRINGS = Language.any()
 NO_STRINGS = Language.nothing()
@@ -139,17 +146,17 @@ def literal_strings(texts: frozenset[str]) -> Language:
 
 
 @lru_cache(maxsize=4096)
-def _compiled(pattern: str) -> Language:
-    language = Language.regex(pattern, dialect="ecma", search=True)
+def _compiled(pattern: str, dialect: Dialect = "ecma") -> Language:
+    language = Language.regex(pattern, dialect, search=True)
     if language.is_empty():
         return NO_STRINGS
     return ALL_STRINGS if language == ALL_STRINGS else language
 
 
-def pattern_language(pattern: str, pointer: str, name: str) -> Language:
-    """The strings in which an ECMA 262 pattern is found."""
+def pattern_language(pattern: str, pointer: str, name: str, dialect: Dialect = "ecma") -> Language:
+    """The strings in which a pattern is found."""
     try:
-        return _compiled(pattern)
+        return _compiled(pattern, dialect)
     except RegexError as error:
         raise SchemaError(f"not a regular expression: {error.reason}", pointer=pointer, keyword=name) from error
     except UnsupportedSchema as error:
@@ -173,7 +180,20 @@ def _max_length(value: int, scope: Context) -> StringSet:
 
 @keyword("pattern", on="string", form=STRING)
 def _pattern(value: str, scope: Context) -> StringSet:
-    return exact(pattern_language(value, scope.at("pattern"), "pattern"))
+    dialect = scope.schema.get(DIALECT, "ecma")
+    return exact(pattern_language(value, scope.at("pattern"), "pattern", dialect))
+
+
+@keyword(DIALECT, on="string", form=_DIALECTS)
+def _dialect(value: Dialect, scope: Context) -> StringSet:
+    """What `pattern` is written in; of itself it restricts nothing."""
+    return ANY_STRING
+
+
+@keyword(SHOWN_FORMAT, on="string", form=STRING)
+def _shown_format(value: str, scope: Context) -> StringSet:
+    """Nothing that is enforced: the pattern beside it says more."""
+    return ANY_STRING
 
 
 # Languages that hold every text of a format that `formats.get` knows only from inside; of the others, every string.

@@ -1,6 +1,7 @@
 """Reading characters, escapes and bracketed classes of an ECMA-262 pattern: source text to `CharSet`.
 
-`Reader` holds the cursor and the flags in force; `parse.Parser` adds groups, loops and assertions on top of it.
+`Cursor` is a place in a source and the flags in force there, `Reader` reads from it; `parse.Parser` adds groups, loops
+and assertions on top. `rust_re.py` reads another syntax from the same cursor.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ _CONTROLS = {"f": 0x0C, "n": 0x0A, "r": 0x0D, "t": 0x09, "v": 0x0B}
 _SHORTHAND = {"d": sets.ASCII_DIGIT, "w": sets.ASCII_WORD, "s": sets.ECMA_SPACE}
 
 
-class Reader:
-    """A cursor over the source. `flags` holds the letters of the inline flags in force."""
+class Cursor:
+    """A place in the source. `flags` holds the letters of the inline flags in force."""
 
     def __init__(self, source: str) -> None:
         """Start at the beginning with no flags."""
@@ -49,6 +50,10 @@ class Reader:
         if found is not None:
             self.position = found.end()
         return found
+
+
+class Reader(Cursor):
+    """Characters, escapes and classes of ECMA-262."""
 
     def cased(self, charset: CharSet) -> CharSet:
         """The set as the flag `i` widens it."""

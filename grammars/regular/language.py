@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 from weakref import WeakValueDictionary
 
 from structgen.grammars.ir import Expr
@@ -23,11 +23,14 @@ from structgen.grammars.regular.dfa import Dfa, distances, explore, longest, mem
 from structgen.grammars.regular.machine import Budget
 from structgen.grammars.regular.parse import parse as parse_ecma
 from structgen.grammars.regular.python_re import parse as parse_python
+from structgen.grammars.regular.rust_re import parse as parse_rust
 from structgen.grammars.regular.syntax import assertions, char, lengths, loop
 from structgen.grammars.regular.terms import EVERYTHING, NOTHING, Automaton, Network, Regex, Strings, Term, regex
 
-Dialect = Literal["ecma", "python"]
+Dialect = Literal["ecma", "python", "rust"]
 
+DIALECTS = get_args(Dialect)
+_PARSERS = {"ecma": parse_ecma, "python": parse_python, "rust": parse_rust}
 _SEARCH = Budget(states=200_000, work=2_000_000)
 
 
@@ -189,5 +192,4 @@ def _has_surrogate(text: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _regex(pattern: str, dialect: Dialect, search: bool) -> Language:
-    node = parse_python(pattern) if dialect == "python" else parse_ecma(pattern)
-    return Language(regex(whole_text(node, search=search)))
+    return Language(regex(whole_text(_PARSERS[dialect](pattern), search=search)))

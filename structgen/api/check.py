@@ -17,6 +17,7 @@ from structgen.grammars.json_schema import compile_schema
 from structgen.grammars.json_schema.keywords import keywords_of
 from structgen.grammars.json_schema.reader import Node, Reader
 from structgen.grammars.json_schema.report import impossible_parts
+from structgen.grammars.json_schema.string import DIALECT, SHOWN_FORMAT
 from structgen.grammars.json_schema.style import JsonStyle
 from structgen.options import Limits
 from structgen.python_types.types import target_of
@@ -57,7 +58,7 @@ class Findings:
 def check(source: object, *, style: JsonStyle | None = None, limits: Limits | None = None) -> Findings:
     """Findings about anything `schema=` takes. Raises SchemaError when it is no schema at all."""
     limits = limits or Limits()
-    schema = target_of(source).schema
+    schema = target_of(source).enforced
     reader = Reader(limits)
     draft = reader.read(schema).draft
     enforced, annotations = _count(reader)
@@ -88,6 +89,8 @@ def _count(reader: Reader) -> tuple[dict[str, int], dict[str, int]]:
         table = keywords_of(node.draft)
         for name in node.schema:
             entry = table.get(name)
+            if name in (DIALECT, SHOWN_FORMAT):  # of types, which their own patterns show already
+                continue
             if entry is None:
                 annotations[name] += 1
             elif entry.on != "place":

@@ -101,10 +101,10 @@ def _schema_source(target: Target, style: JsonStyle, limits: Limits, registry: A
         style = dataclasses.replace(style, numbers="canonical")
 
     def lower() -> Lowered:
-        compiled = compile_schema(target.schema, style=style, registry=registry, limits=limits)
+        compiled = compile_schema(target.enforced, style=style, registry=registry, limits=limits)
         return Lowered(compiled.grammar, compiled.report)
 
-    text = json.dumps(target.schema, default=repr)  # key order matters: it is the order of the output
+    text = json.dumps(target.enforced, default=repr)  # key order matters: it is the order of the output
     key = None if registry is not None else _digest(text, repr(style), repr(limits))
     return Source("schema", key, lower, target)
 

@@ -8,7 +8,7 @@ Accepted: a pydantic model, dataclass, TypedDict, NamedTuple, Enum, Literal, Uni
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, get_args
 
 from pydantic import PydanticInvalidForJsonSchema, PydanticUndefinedAnnotation, PydanticUserError, TypeAdapter
@@ -18,7 +18,7 @@ from pydantic_core.core_schema import ErrorType
 
 from structgen.errors import InvariantError, LimitExceeded, SchemaError, UnsupportedSchema, ValueRejected
 from structgen.python_types.functions import arguments_of, is_function
-from structgen.python_types.pydantic_schema import TypeSchema
+from structgen.python_types.pydantic_schema import Notes, TypeSchema, shown
 from structgen.python_types.target import Target
 
 __all__ = ["type_target"]
@@ -34,12 +34,13 @@ def type_target(source: Any) -> Target:
     try:
         hash(source)
     except TypeError:
-        return _type_target(source)
-    return _cached_target(source)
+        return _type_target(source)[0]
+    target, momentary = _cached_target(source)
+    return _type_target(source)[0] if momentary else target
 
 
 @lru_cache(maxsize=256)
-def _cached_target(source: Any) -> Target:
+def _cached_target(source: Any) -> tuple[Target, bool]:
     return _type_target(source)
 
 
@@ -52,11 +53,14 @@ def _adapter(source: Any) -> TypeAdapter[Any]:
         raise SchemaError(f"{source!r}: {error}") from error
 
 
-def _type_target(source: Any) -> Target:
+def _type_target(source: Any) -> tuple[Target, bool]:
+    """The target, and whether it depends on the moment: what is in the past or in the future."""
     adapter = _adapter(source)
     name = getattr(source, "__name__", None) or str(getattr(adapter, "_type", source))
+    notes = Notes()
+    generator: Any = partial(TypeSchema, notes=notes, config=getattr(adapter, "_config", None))
     try:
-        schema = adapter.json_schema(schema_generator=TypeSchema, mode="validation")
+        schema = adapter.json_schema(schema_generator=generator, mode="validation")
     except PydanticInvalidForJsonSchema as error:
         raise UnsupportedSchema(f"Python type {name}: {error.message}", keyword="type") from error
     except (PydanticUserError, ImportError) as error:
@@ -69,7 +73,7 @@ def _type_target(source: Any) -> Target:
             faults = error.errors(include_url=False, include_context=False)
             kinds = {fault["type"] for fault in faults}
             reason = "; ".join(f"{'/'.join(map(str, f['loc'])) or 'value'}: {f['msg']}" for f in faults[:5])
-            if kinds & _USERS_OWN or not kinds <= _PYDANTICS_OWN:
+            if notes.unseen or notes.momentary or kinds & _USERS_OWN or not kinds <= _PYDANTICS_OWN:
                 raise ValueRejected(reason, text=text) from error
             if _MANY_DIGITS.search(text):
                 raise LimitExceeded(
@@ -79,4 +83,4 @@ def _type_target(source: Any) -> Target:
         except Exception as error:  # a validator of the user's: pydantic passes on what is no ValueError
             raise ValueRejected(f"{type(error).__name__}: {error}", text=text) from error
 
-    return Target(schema, read, name, is_type=True, source=source)
+    return Target(shown(schema), schema, read, name, is_type=True, source=source), notes.momentary

@@ -13,14 +13,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from structgen.errors import UnsupportedSchema
-from structgen.python_types.patterns import INTEGER, KEY_DATES, REAL
+from structgen.python_types.patterns import INTEGER, REAL
+from structgen.python_types.temporal import HINT
 
-__all__ = ["json_text_pattern", "key_schema"]
+__all__ = ["ANNOTATIONS", "json_text_pattern", "key_schema"]
 
 Schema = Mapping[str, Any]
 Resolve = Callable[[Any], Any]
 
-_ANNOTATIONS = {"title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly"}
+ANNOTATIONS = {HINT, "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly"}
 _TEXT = {
     "integer": INTEGER,
     "number": REAL,
@@ -34,7 +35,7 @@ _DEEPEST = 20
 
 def key_schema(schema: Schema, resolve: Resolve) -> dict[str, Any]:
     """The schema of the strings that a mapping with keys of `schema` may have as keys."""
-    schema = {name: value for name, value in resolve(dict(schema)).items() if name not in _ANNOTATIONS}
+    schema = {name: value for name, value in resolve(dict(schema)).items() if name not in ANNOTATIONS}
     if "anyOf" in schema:
         options = [option for option in schema["anyOf"] if resolve(dict(option)).get("type") != "null"]
         return {"anyOf": [key_schema(option, resolve) for option in options]}
@@ -55,16 +56,13 @@ def key_schema(schema: Schema, resolve: Resolve) -> dict[str, Any]:
 
 def _key_string(schema: Schema) -> dict[str, Any]:
     """Patterns alone: a `format` may be enforced as less than it says, and then names no key exactly."""
-    name = schema.get("format")
-    if name in KEY_DATES:
-        return {"type": "string", "pattern": KEY_DATES[name]}
     dropped = {"format"} if "pattern" in schema else set()
     return {"type": "string", **{key: value for key, value in schema.items() if key not in dropped}}
 
 
 def json_text_pattern(schema: Schema, resolve: Resolve, depth: int = 0) -> str:
     """A pattern of the compact JSON texts of `schema`'s values, in parentheses where it needs them."""
-    schema = {name: value for name, value in resolve(dict(schema)).items() if name not in _ANNOTATIONS}
+    schema = {name: value for name, value in resolve(dict(schema)).items() if name not in ANNOTATIONS}
     if depth > _DEEPEST:
         raise _not_regular("recursion")
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 __all__ = [
     "BY_FORMAT",
-    "DATETIME",
+    "CALENDAR",
+    "CLOCK",
+    "DATE",
     "DURATION",
     "INTEGER",
-    "KEY_DATES",
-    "NAIVE_DATETIME",
-    "TIME",
+    "OFFSET",
     "base64",
     "decimal",
+    "integers",
     "url",
     "uuid",
 ]
@@ -25,21 +26,46 @@ INTEGER = "(0|-?[1-9][0-9]*)"
 REAL = "(0|-?[1-9][0-9]{0,8}([.][0-9]{0,5}[1-9])?|-?0[.][0-9]{0,5}[1-9])"  # distinct texts are distinct doubles
 
 _YEAR = "([1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])"  # Python has no year 0
-_CLOCK = "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,6})?"  # nor a leap second, nor more than microseconds
-_OFFSET = "(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
-DATE = f"^{_YEAR}-"  # the format "date" asserts the rest
-DATETIME = f"^{_YEAR}-[0-9]{{2}}-[0-9]{{2}}T{_CLOCK}{_OFFSET}$"
-TIME = f"^{_CLOCK}{_OFFSET}?$"
-# without a format to lean on, 29 February is left out
 _DAY = "(((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01]))|((0[469]|11)-(0[1-9]|[12][0-9]|30))|02-(0[1-9]|1[0-9]|2[0-8]))"
-NAIVE_DATETIME = f"^{_YEAR}-{_DAY}T{_CLOCK}$"
-KEY_DATES = {"date": f"^{_YEAR}-{_DAY}$", "date-time": f"^{_YEAR}-{_DAY}T{_CLOCK}{_OFFSET}$"}
+_TAIL = "(0[48]|[2468][048]|[13579][26])"  # of a leap year, or of a century that is one
+CALENDAR = f"({_YEAR}-{_DAY}|([0-9]{{2}}{_TAIL}|{_TAIL}00)-02-29)"
+CLOCK = "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,6})?"  # no leap second, no more than microseconds
+OFFSET = "(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+DATE = f"^{CALENDAR}$"
 
 # Six digits a part stay below the 999,999,999 days a timedelta holds.
-DURATION = (
-    "^P([0-9]{1,6}D(T([0-9]{1,6}H([0-9]{1,6}M)?([0-9]{1,6}S)?|[0-9]{1,6}M([0-9]{1,6}S)?|[0-9]{1,6}S))?"
-    "|T([0-9]{1,6}H([0-9]{1,6}M)?([0-9]{1,6}S)?|[0-9]{1,6}M([0-9]{1,6}S)?|[0-9]{1,6}S)|[0-9]{1,6}W)$"
-)
+_PART, _SECONDS = "[0-9]{1,6}", "[0-9]{1,6}([.][0-9]{1,6})?S"
+_TIME = f"T({_PART}H({_PART}M)?({_SECONDS})?|{_PART}M({_SECONDS})?|{_SECONDS})"
+_DAYS = f"({_PART}Y({_PART}M)?({_PART}D)?|{_PART}M({_PART}D)?|{_PART}D)"
+DURATION = f"-?P({_DAYS}({_TIME})?|{_TIME}|{_PART}W)"
+
+
+def integers(low: int, high: int) -> str:
+    """The numbers of a range without leading zeros. 0 <= low <= high."""
+    options = []
+    for width in range(len(str(low)), len(str(high)) + 1):
+        first, last = max(low, 10 ** (width - 1) if width > 1 else 0), min(high, 10**width - 1)
+        options.append(_same_width(str(first), str(last)))
+    return f"({'|'.join(options)})"
+
+
+def _same_width(low: str, high: str) -> str:
+    if low == high:
+        return low
+    if len(low) == 1:
+        return f"[{low}-{high}]"
+    size = len(low) - 1
+    whole_low, whole_high = low[1:] == "0" * size, high[1:] == "9" * size
+    if low[0] == high[0]:
+        return f"{low[0]}{_same_width(low[1:], high[1:])}"
+    options = [] if whole_low else [f"{low[0]}{_same_width(low[1:], '9' * size)}"]
+    first, last = int(low[0]) + (not whole_low), int(high[0]) - (not whole_high)
+    if first <= last:
+        options.append(f"[{first}-{last}][0-9]{{{size}}}")
+    if not whole_high:
+        options.append(f"{high[0]}{_same_width('0' * size, high[1:])}")
+    return f"({'|'.join(options)})"
+
 
 _OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4 = rf"{_OCTET}([.]{_OCTET}){{3}}"
@@ -77,13 +103,18 @@ _TOP = "(com|org|net|info|edu|gov|io|[a-z]{2})"
 _DOMAIN = f"{_LABEL}([.]{_LABEL}){{0,2}}[.]{_TOP}"
 _EMAIL = f"[A-Za-z0-9]{{1,30}}([._+-][A-Za-z0-9]{{1,20}})?@{_DOMAIN}"
 _NAME = "[A-Za-z]{1,30}( [A-Za-z]{1,30}){0,3}"
-_PORT = "(:[1-9][0-9]{0,3})?"
+_PORT = f"(:{integers(1, 65535)})?"
 _PATH = "(/[A-Za-z0-9_.~+-]*)*"
 _QUERY = "([?][A-Za-z0-9_.~+=&-]*)?(#[A-Za-z0-9_.~+-]*)?"
 
 
 def url(schemes: list[str] | None, *, path: bool = True) -> str:
-    """scheme://domain:port/path?query#fragment in ASCII; `schemes` None = web and file-transfer ones."""
+    """scheme://domain:port/path?query#fragment in ASCII; `schemes` None = web and file-transfer ones.
+
+    A file has a path alone.
+    """
+    if schemes == ["file"]:
+        return "^file://(/[A-Za-z0-9_.~+-]*)+$"
     scheme = "|".join(name.replace("+", "[+]").replace(".", "[.]") for name in schemes or ["https", "http", "ftp"])
     return f"^({scheme})://{_DOMAIN}{_PORT}" + (f"{_PATH}{_QUERY}$" if path else "(/[A-Za-z0-9_]+)?$")
 
@@ -115,7 +146,8 @@ def decimal(max_digits: int | None, places: int | None) -> str:
         return f"^-?0[.][0-9]{{0,{max_digits - 1}}}[1-9]$"  # no digit before the point, which 0 itself would need
     fraction = "([.][0-9]+)?" if places is None else f"([.][0-9]{{1,{places}}})?" if places else ""
     if max_digits is None:
-        return f"^-?(0|[1-9][0-9]*){fraction}$"
+        exponent = "([eE][+-]?[0-9]{1,4})?" if places is None else ""
+        return f"^-?(0|[1-9][0-9]*){fraction}{exponent}$"
     if places is not None:
         return f"^-?(0|[1-9][0-9]{{0,{max_digits - places - 1}}}){fraction}$"
     splits = [f"[1-9][0-9]{{{n - 1}}}([.][0-9]{{1,{max_digits - n}}})?" for n in range(1, max_digits)]
@@ -123,7 +155,6 @@ def decimal(max_digits: int | None, places: int | None) -> str:
 
 
 BY_FORMAT: dict[str, str] = {
-    "date": DATE,
     "ipv4network": f"^{_ipv4_network()}$",
     "ipv6network": f"^{_ipv6_network()}$",
     "ipv4interface": f"^{_IPV4_INTERFACE}$",

@@ -2,40 +2,57 @@
 
 pydantic's generator describes; this subclass tightens what it writes until a schema-valid text is a valid value:
 Decimal digits, UUID versions, dates Python can hold, base64, networks, `Json[T]`, keys that are not strings, stripped
-strings. What has no exact schema is refused by name (UnsupportedSchema): dates compared with a bound or with today,
-files that must exist, objects to import. Two choices of ours: a class's object holds its fields and no others unless
-it says `extra="allow"`, and a set of whatever size is an array (pydantic lets repeats collapse).
+strings, what a set can hold. Patterns keep the dialect of their engine. What has no exact schema is refused by name
+(UnsupportedSchema): files that must exist, objects to import, members of an Enum that JSON cannot spell. Two choices
+of ours: a class's object holds its fields and no others unless it says `extra="allow"`, and a set of whatever size is
+an array (pydantic lets repeats collapse). A schema given by the user (WithJsonSchema, json_schema_extra) narrows what
+the type says and never widens it.
 
-Validators written by users cannot be seen from here; they run on the finished value.
+Validators written by users cannot be seen from here; they run on the finished value, and `Notes` says that there are.
 """
 
 from __future__ import annotations
 
+import enum
 import re
 import zoneinfo
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import reduce
+from operator import or_
 from typing import Any
 
+from pydantic import PydanticInvalidForJsonSchema
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, JsonSchemaWarningKind
+from pydantic_core import SchemaValidator, ValidationError, to_json
 
 from structgen.errors import UnsupportedSchema
-from structgen.python_types import patterns
-from structgen.python_types.json_text import json_text_pattern, key_schema
+from structgen.python_types import core_functions as functions
+from structgen.python_types import patterns, temporal
+from structgen.python_types.hashing import hashable, tells_apart
+from structgen.python_types.json_text import ANNOTATIONS, json_text_pattern, key_schema
+from structgen.python_types.temporal import HINT
 
-__all__ = ["TypeSchema"]
+__all__ = ["Notes", "TypeSchema", "shown"]
 
 Core = Any  # pydantic's core schemas: one TypedDict per kind, told apart by "type"
 Schema = JsonSchemaValue
 
+# A keyword of the automata alone (grammars/json_schema/string.py): what `pattern` beside it is written in.
+DIALECT = "structgen:dialect"
+_FLAGS = {"a": re.ASCII, "i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": re.VERBOSE}
 _WHITE = r"\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _STRIPPED = rf"^([^{_WHITE}]([\s\S]*[^{_WHITE}])?)?$"
 _ASCII = r"^[\x00-\x7f]*$"
+_MOST_SUMS = 1024  # of the members of a Flag
 _EXACT_DIGITS = 15  # decimal digits a double always keeps
 _REFUSED = {
-    "file-path": "whether a file exists is no property of its name",
-    "directory-path": "whether a folder exists is no property of its name",
-    "socket-path": "whether a socket exists is no property of its name",
-    "new-path": "whether a path is free is no property of its name",
+    "import_string": "text that a model wrote is not imported",
+    "PathType.validate_file": "whether a file exists is no property of its name",
+    "PathType.validate_directory": "whether a folder exists is no property of its name",
+    "PathType.validate_socket": "whether a socket exists is no property of its name",
+    "PathType.validate_new": "whether a path is free is no property of its name",
 }
 
 
@@ -54,12 +71,45 @@ def also(schema: Schema, pattern: str) -> Schema:
     return {**schema, "allOf": [*schema.get("allOf", ()), {"pattern": pattern}]}
 
 
+def _with_flags(expression: re.Pattern[str]) -> str:
+    """The source of a compiled pattern, its flags written in front."""
+    letters = "".join(letter for letter, flag in _FLAGS.items() if expression.flags & flag)
+    return f"(?{letters}){expression.pattern}" if letters else expression.pattern
+
+
 def _bounded(core: Core) -> bool:
-    return any(core.get(name) is not None for name in ("ge", "gt", "le", "lt", "now_op"))
+    return any(core.get(name) is not None for name in ("ge", "gt", "le", "lt"))
+
+
+@dataclass(slots=True)
+class Notes:
+    """What the generator has found out besides.
+
+    `unseen` names the functions that may refuse what the schema allows, `momentary` says that the schema depends on
+    the moment.
+    """
+
+    unseen: list[str] = field(default_factory=list)
+    momentary: bool = False
+
+
+def shown(schema: Any) -> Any:
+    """A schema as people, models and other tools read it."""
+    if isinstance(schema, dict):
+        kept = {key: shown(value) for key, value in schema.items() if key != DIALECT or not isinstance(value, str)}
+        return {"format" if key == HINT else key: value for key, value in kept.items()}
+    return [shown(value) for value in schema] if isinstance(schema, list) else schema
 
 
 class TypeSchema(GenerateJsonSchema):
     """pydantic's generator, tightened; see the module."""
+
+    def __init__(self, *arguments: Any, notes: Notes, config: Any = None, **options: Any) -> None:
+        """`config` is that of a TypeAdapter; classes have their own, which pydantic's generator follows."""
+        super().__init__(*arguments, **options)
+        self._config_wrapper_stack = type(self._config_wrapper_stack)(type(self._config)(config or {}))
+        self.notes = notes
+        self.cores: dict[str, Core] = {}  # definitions by reference
 
     def emit_warning(self, kind: JsonSchemaWarningKind, detail: str) -> None:
         """A union member without a schema is refused; a default that cannot be written is an annotation less."""
@@ -68,17 +118,16 @@ class TypeSchema(GenerateJsonSchema):
 
     def generate_inner(self, schema: Core) -> Schema:
         """Every schema passes here after pydantic has put its `format` on it."""
-        if (
-            schema["type"] == "function-plain"
-            and getattr(schema["function"]["function"], "__name__", "") == "import_string"
-        ):
-            raise refuse(schema, "text that a model wrote is not imported")
-        found = super().generate_inner(schema)
+        reason = _REFUSED.get(functions.name_in(schema))
+        if reason is not None:
+            raise refuse(schema, reason)
+        plain = functions.without_users_schema(schema)
+        found = super().generate_inner(schema) if plain is None else self._narrowed(schema, plain)
+        if schema["type"].startswith("function-"):
+            self._look_at(schema, found)
         name = found.get("format")
         if found.get("type") != "string" or not isinstance(name, str):
             return found
-        if name in _REFUSED:
-            raise refuse(schema, _REFUSED[name])
         if name in ("base64", "base64url") and schema["type"] == "function-after":
             extra = "+/" if name == "base64" else "-_"
             return also(found, patterns.base64(extra, text=schema["schema"]["type"] == "str"))
@@ -86,13 +135,52 @@ class TypeSchema(GenerateJsonSchema):
             return {"enum": sorted(zoneinfo.available_timezones())}
         return also(found, patterns.BY_FORMAT[name]) if name in patterns.BY_FORMAT else found
 
+    def _narrowed(self, core: Core, plain: Core) -> Schema:
+        """The meet of what the type says (`plain`: without the user's words) and of what the user says it is."""
+        if "ref" in core:  # a class that rewrites its own schema
+            self.notes.unseen.append(core["ref"])
+            return super().generate_inner(core)
+        try:
+            own = super().generate_inner(plain)
+        except PydanticInvalidForJsonSchema:
+            if not core["type"].startswith("function-"):
+                raise
+            self.notes.unseen.append(functions.name_in(core))
+            return super().generate_inner(core)
+        users = super().generate_inner(core)
+        if all(users.get(name) == value for name, value in own.items() if name not in ANNOTATIONS):
+            return users
+        return {**users, "allOf": [*users.get("allOf", ()), own]}
+
+    def _look_at(self, core: Core, found: Schema) -> None:
+        """A function of the user's is noted; a bound that pydantic checks behind a conversion of its own is refused."""
+        if functions.is_users(core):
+            self.notes.unseen.append(functions.name_in(core))
+        elif (unsaid := functions.unsaid(core, found)) and not self.notes.unseen:
+            raise refuse(core, f"{unsaid} behind a conversion")
+
+    def definitions_schema(self, schema: Core) -> Schema:  # noqa: D102
+        self.cores |= {core["ref"]: core for core in schema["definitions"] if "ref" in core}
+        return super().definitions_schema(schema)
+
+    def chain_schema(self, schema: Core) -> Schema:
+        """The first step reads; what the others check is seen where they are pydantic's own."""
+        found = super().chain_schema(schema)
+        for step in schema["steps"][1:]:
+            if step["type"].startswith("function-"):
+                self._look_at(step, found)
+        return found
+
     # strings
 
     def str_schema(self, schema: Core) -> Schema:  # noqa: D102
-        expression = schema.get("pattern")
-        if isinstance(expression, re.Pattern) and expression.flags & ~re.UNICODE:
-            raise refuse(schema, f"the pattern {expression.pattern!r} is compiled with flags")
         found = super().str_schema(schema)
+        expression = schema.get("pattern")
+        if isinstance(expression, re.Pattern):
+            found |= {"pattern": _with_flags(expression), DIALECT: "python"}
+        elif expression is not None:
+            engine = schema.get("regex_engine") or self._config.regex_engine
+            found[DIALECT] = "python" if engine == "python-re" else "rust"
         strips = schema.get("strip_whitespace", self._config.str_strip_whitespace)
         if strips and ("pattern" in found or found.get("minLength")):
             found = also(found, _STRIPPED)
@@ -124,32 +212,35 @@ class TypeSchema(GenerateJsonSchema):
         found = super().multi_host_url_schema(schema)
         return also(found, patterns.url(schema.get("allowed_schemes"), path=False))
 
+    # values among others
+
+    def literal_schema(self, schema: Core) -> Schema:
+        """The values that pydantic itself reads from JSON: no bytes, no members of an Enum that is not one of str."""
+        read = _readable(schema, schema["expected"])
+        return super().literal_schema(schema | {"expected": read})
+
+    def enum_schema(self, schema: Core) -> Schema:
+        """The members that pydantic reads from JSON; of a Flag every sum of members."""
+        found = super().enum_schema(schema | {"members": _readable(schema, schema["members"])})
+        if issubclass(schema["cls"], enum.Flag) and (whole := reduce(or_, found["enum"])) < _MOST_SUMS:
+            found["enum"] = _readable(schema, range(whole + 1))
+        return found
+
     # time
 
     def date_schema(self, schema: Core) -> Schema:  # noqa: D102
-        return self._unbounded(schema, {"type": "string", "format": "date"})
+        self.notes.momentary |= bool(schema.get("now_op"))
+        return temporal.date_schema(schema)
 
     def datetime_schema(self, schema: Core) -> Schema:  # noqa: D102
-        zone = schema.get("tz_constraint")
-        if zone == "naive":
-            return self._unbounded(schema, {"type": "string", "pattern": patterns.NAIVE_DATETIME})
-        if zone not in (None, "aware"):
-            raise refuse(schema, f"a datetime with the offset {zone} s")
-        return self._unbounded(schema, {"type": "string", "format": "date-time", "pattern": patterns.DATETIME})
+        self.notes.momentary |= bool(schema.get("now_op"))
+        return temporal.datetime_schema(schema)
 
     def time_schema(self, schema: Core) -> Schema:  # noqa: D102
-        found = {"type": "string", "pattern": patterns.TIME}
-        if schema.get("tz_constraint") is not None:
-            raise refuse(schema, "a time with a constraint on its offset")
-        return self._unbounded(schema, found)
+        return temporal.time_schema(schema)
 
     def timedelta_schema(self, schema: Core) -> Schema:  # noqa: D102
-        return self._unbounded(schema, {"type": "string", "format": "duration", "pattern": patterns.DURATION})
-
-    def _unbounded(self, core: Core, found: Schema) -> Schema:
-        if _bounded(core):
-            raise refuse(core, f"a {core['type']} compared with a bound or with now")
-        return found
+        return temporal.duration_schema(schema)
 
     # numbers
 
@@ -160,6 +251,9 @@ class TypeSchema(GenerateJsonSchema):
         choices: list[Schema] = []
         if not below_one and (digits is None or digits <= _EXACT_DIGITS) and (places is not None or digits is None):
             number = self._number(schema)
+            if (multiple := schema.get("multiple_of")) is not None:
+                decimals = max(-int(Decimal(str(multiple)).as_tuple().exponent), 0)
+                number = _within(number, 10.0 ** (_EXACT_DIGITS - decimals))
             choices.append(number if places is None else _with_digits(number, digits or _EXACT_DIGITS, places))
         if not bounded and schema.get("multiple_of") is None:
             choices.append({"type": "string", "pattern": patterns.decimal(digits, places)})
@@ -211,10 +305,23 @@ class TypeSchema(GenerateJsonSchema):
         return found
 
     def set_schema(self, schema: Core) -> Schema:  # noqa: D102
-        return _collapsing(super().set_schema(schema))
+        return self._collapsing(super().set_schema, schema)
 
     def frozenset_schema(self, schema: Core) -> Schema:  # noqa: D102
-        return _collapsing(super().frozenset_schema(schema))
+        return self._collapsing(super().frozenset_schema, schema)
+
+    def _collapsing(self, described: Callable[[Any], Schema], core: Core) -> Schema:
+        """An array of what can be hashed. Repeats collapse, so they only matter where a least size is asked for."""
+        items = hashable(core.get("items_schema", {"type": "any"}), self.cores)
+        if items is None:
+            raise refuse(core, "a set of values that have no hash (a frozen model has one)")
+        found = described({**core, "items_schema": items})
+        if found.get("minItems", 0) <= 1:
+            found.pop("uniqueItems", None)
+        elif not tells_apart(items):
+            least = found["minItems"]
+            raise refuse(core, f"a set of at least {least} values that may be equal though written differently")
+        return found
 
     def json_schema(self, schema: Core) -> Schema:
         """`Json[T]`: a string that holds a JSON text, which is regular as long as T has no recursion."""
@@ -246,12 +353,54 @@ class TypeSchema(GenerateJsonSchema):
     def typed_dict_schema(self, schema: Core) -> Schema:  # noqa: D102
         return _closed(super().typed_dict_schema(schema))
 
+    def model_field_schema(self, schema: Core) -> Schema:  # noqa: D102
+        return self._named(super().model_field_schema, schema)
+
+    def dataclass_field_schema(self, schema: Core) -> Schema:  # noqa: D102
+        return self._named(super().dataclass_field_schema, schema)
+
+    def typed_dict_field_schema(self, schema: Core) -> Schema:  # noqa: D102
+        return self._named(super().typed_dict_field_schema, schema)
+
+    def _named(self, described: Callable[[Any], Schema], core: Core) -> Schema:
+        """A field is found under a name; one that is only found along a path has none."""
+        alias = core.get("validation_alias")
+        paths = [] if not isinstance(alias, list) else alias if isinstance(alias[0], list) else [alias]
+        if paths and all(len(path) > 1 for path in paths) and not self._config.validate_by_name:
+            raise refuse(core, f"a field that is found along {paths[0]} (AliasPath) and under no name")
+        return described(core)
+
     # pieces of pydantic that say less than they check
 
     def union_schema(self, schema: Core) -> Schema:  # noqa: D102
         if schema.get("custom_error_type") == "byte_size":
             return {"type": "integer", "minimum": 0}
         return super().union_schema(schema)
+
+    def custom_error_schema(self, schema: Core) -> Schema:  # noqa: D102
+        if schema["custom_error_type"] == "is_hashable":
+            return self.generate_inner(hashable({"type": "any"}, self.cores))
+        return super().custom_error_schema(schema)
+
+    def is_subclass_schema(self, schema: Core) -> Schema:  # noqa: D102
+        raise refuse(schema, "a class is not read from JSON")
+
+
+def _readable(core: Core, values: Iterable[Any]) -> list[Any]:
+    """Those of the values of an Enum or Literal that pydantic reads from what JSON makes of them, each spelled once."""
+    validator = SchemaValidator({key: value for key, value in core.items() if key not in ("ref", "metadata")})
+    read: dict[bytes, Any] = {}
+    for value in values:
+        text = to_json(value.value if isinstance(value, enum.Enum) else value)
+        try:
+            validator.validate_json(text)
+        except ValidationError:
+            continue
+        read.setdefault(text, value)
+    if not read:
+        listed = ", ".join(map(repr, values))[:200]
+        raise refuse(core, f"{listed}: none is read from JSON (members of a StrEnum or IntEnum are)")
+    return list(read.values())
 
 
 def _closed(found: Schema) -> Schema:
@@ -260,15 +409,12 @@ def _closed(found: Schema) -> Schema:
     return found
 
 
-def _collapsing(found: Schema) -> Schema:
-    """Repeats collapse, so they only matter where a least size is asked for."""
-    if found.get("minItems", 0) <= 1:
-        found.pop("uniqueItems", None)
-    return found
+def _within(number: Schema, limit: float) -> Schema:
+    """Numbers whose size is at most `limit`."""
+    low, high = number.get("minimum", -limit), number.get("maximum", limit)
+    return {**number, "minimum": max(low, -limit), "maximum": min(high, limit)}
 
 
 def _with_digits(number: Schema, digits: int, places: int) -> Schema:
     """At most `digits` digits, `places` of them after the point: multiples of 10^-places below 10^(digits - places)."""
-    limit = (10**digits - 1) / 10**places
-    low, high = number.get("minimum", -limit), number.get("maximum", limit)
-    return {**number, "multipleOf": 10**-places, "minimum": max(low, -limit), "maximum": min(high, limit)}
+    return _within({**number, "multipleOf": 10**-places}, (10**digits - 1) / 10**places)

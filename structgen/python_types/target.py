@@ -14,12 +14,14 @@ __all__ = ["Target"]
 class Target:
     """What is to be generated.
 
-    `schema` is for the automaton, `read` for the finished text, `name` for messages. `is_type` says that a Python type
+    `schema` is for people and models, `enforced` for the automaton: the same schema, but for the dialects of patterns
+    that no schema can say. `read` is for the finished text, `name` for messages. `is_type` says that a Python type
     reads the text: its numbers are then spelled canonically whatever the style, since no `int` is read from 1e999999.
     `source` and `registry` are what the target was made of, and make it anew where it is unpickled.
     """
 
     schema: Mapping[str, Any] | bool
+    enforced: Mapping[str, Any] | bool
     read: Callable[[str], Any]
     name: str
     is_type: bool

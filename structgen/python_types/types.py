@@ -87,4 +87,4 @@ def _schema_target(schema: Mapping[str, Any] | bool, registry: Any) -> Target:
             raise InvariantError("generated text satisfies the schema", f"{fault}: {text[:200]}")
         return json.loads(text, parse_int=exact_integer, parse_float=finite_float)
 
-    return Target(schema, read, "JSON Schema", is_type=False, source=schema, registry=registry)
+    return Target(schema, schema, read, "JSON Schema", is_type=False, source=schema, registry=registry)

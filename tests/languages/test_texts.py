@@ -180,7 +180,8 @@ def test_what_nothing_satisfies_is_named() -> None:
 @pytest.mark.parametrize("wrong", [
     lambda: sg.choices("abc"), lambda: sg.length(words=(3, 1)), lambda: sg.insertions("a", ["b"], at="lines"),
     lambda: sg.labelled("a", {"X": ("", ">")}), lambda: sg.insertions("a", ["b"], most=-1), lambda: sg.span(b"a"),
-    lambda: sg.regex("a").repeat(2, 1), lambda: sg.regex("a") & 3, lambda: sg.compile(grammar="a", vocabulary=sg.Vocabulary.from_bytes([b"", b"a"], eos=[0])),
+    lambda: sg.regex("a").repeat(2, 1), lambda: sg.regex("a") & 3,
+    lambda: sg.compile(grammar="a", vocabulary=sg.Vocabulary.from_bytes([b"", b"a"], eos=[0])),
 ])  # fmt: skip
 def test_wrong_arguments_are_named(wrong: object) -> None:
     with pytest.raises(OptionError):
