@@ -23,7 +23,16 @@ from structgen.samplers.run import METHODS, Budget
 from structgen.speculation.options import Speculation
 from structgen.tags import StructuralTag
 
-__all__ = ["CompileOptions", "GenerateOptions", "Settings", "check_integer", "check_number", "one_of", "shown"]
+__all__ = [
+    "CompileOptions",
+    "GenerateOptions",
+    "Settings",
+    "check_integer",
+    "check_number",
+    "is_unicode",
+    "one_of",
+    "shown",
+]
 
 OnTruncate = Literal["raise", "complete", "return"]
 MethodName = Literal[
@@ -179,8 +188,9 @@ class Settings:
             value = getattr(self, name)
             if value is not None and not isinstance(value, kinds):
                 raise OptionError(f"{name} is {what}, not {shown(value)}", option=name)
-        for name, value in (("progress", self.progress), *(("logits_processor", p) for p in self.processors)):
-            if value is not None and not callable(value):
+        functions = [("progress", self.progress)] if self.progress is not None else []
+        for name, value in (*functions, *(("logits_processor", each) for each in self.processors)):
+            if not callable(value):
                 raise OptionError(f"{name} is a function, not {shown(value)}", option=name)
         if not isinstance(self.describe, bool) and not callable(self.describe):
             raise OptionError(
@@ -191,8 +201,10 @@ class Settings:
                 f"speculation is 'auto', None or a structgen.Speculation, not {shown(self.speculation)}",
                 option="speculation",
             )
-        if not all(isinstance(text, str) and text for text in self.stops):
+        if not all(isinstance(text, str) and text and is_unicode(text) for text in self.stops):
             raise OptionError("stop is a string, or several, none of them empty", option="stop")
+        if not all(isinstance(name, str) for name in self.method_options or ()):
+            raise OptionError("method_options is a mapping from names", option="method_options")
         if self.n > 1 and self.temperature == 0:
             raise OptionError("n > 1 at temperature 0 gives the same output n times", option="temperature")
         self._check_method()
@@ -260,6 +272,11 @@ def _hint(name: str, known: Sequence[str]) -> str:
     if here is not None:
         return f": {here}"
     return suggest(name, [*known, "model", "prompt", "stream"]) or f"; there are {', '.join(known)}"
+
+
+def is_unicode(text: str) -> bool:
+    """Whether a text has no lone surrogate, which is no character."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def shown(value: object) -> str:

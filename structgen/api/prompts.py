@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from structgen.api.describe import describe
-from structgen.api.options import Settings, shown
+from structgen.api.options import Settings, is_unicode, shown
 from structgen.errors import OptionError
 
 __all__ = ["framed", "read_prompts"]
@@ -42,6 +42,8 @@ def read_prompts(prompt: Any, messages: Any) -> tuple[list[Any], bool]:
 def _one(prompt: Any) -> Any:
     """One prompt: text, a list of token ids, or a list of messages."""
     if isinstance(prompt, str):
+        if not is_unicode(prompt):
+            raise OptionError("the prompt holds a lone surrogate, which is no character", option="prompt")
         return prompt
     if hasattr(prompt, "tolist") and not isinstance(prompt, (int, float)):
         prompt = prompt.tolist()  # an array or a tensor of token ids
@@ -72,6 +74,8 @@ def _message(message: Any, place: int) -> dict[str, Any]:
         raise OptionError(f"message {place} ({message['role']}) has no content", option="messages")
     elif content is not None and not isinstance(content, str):
         raise OptionError(f"message {place}: content is text, not {shown(content)}", option="messages")
+    if content is not None and not is_unicode(content):
+        raise OptionError(f"message {place} holds a lone surrogate, which is no character", option="messages")
     return {**message, "content": content}
 
 

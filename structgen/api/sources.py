@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -188,7 +188,7 @@ def _grammar_source(grammar: Grammar | TextLanguage) -> Source:
 
 
 def _choices_source(choices: Sequence[str]) -> Source:
-    if isinstance(choices, str) or not all(isinstance(choice, str) for choice in choices):
+    if isinstance(choices, str) or not isinstance(choices, Collection) or not all(isinstance(c, str) for c in choices):
         raise OptionError("choices is a list of strings", option="choices")
     if not all(_is_utf8(choice) for choice in choices):
         raise OptionError("a choice holds a lone surrogate, which no output can", option="choices")

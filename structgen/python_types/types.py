@@ -34,6 +34,7 @@ def target_of(source: object, registry: Any = None) -> Target:
         source = _parsed(source)
     if isinstance(source, (bool, Mapping)):
         _refuse_wrapper(source)
+        _check_names(source)
         return _schema_target(source, registry)
     from structgen.python_types.adapters import type_target
 
@@ -72,6 +73,20 @@ def _refuse_wrapper(source: Mapping[str, Any] | bool) -> None:
     kind = source.get("type") if isinstance(source, Mapping) else None
     if isinstance(kind, str) and kind in _WRAPPERS:
         raise SchemaError(f"{kind!r} is a wrapper around a schema: {_WRAPPERS[kind]}", pointer="#/type", keyword="type")
+
+
+def _check_names(source: Mapping[Any, Any] | bool) -> None:
+    """Raise SchemaError where a name in a schema is no string: JSON has no others."""
+    pending: list[Any] = [source]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, Mapping):
+            for name in part:
+                if not isinstance(name, str):
+                    raise SchemaError(f"a name in a schema is a string, not {name!r}")
+            pending += part.values()
+        elif isinstance(part, (list, tuple)):
+            pending += part
 
 
 def _schema_target(schema: Mapping[str, Any] | bool, registry: Any) -> Target:

@@ -23,13 +23,15 @@ WRONG = {
     "top_p": ("0.9", 0, 1.1, True),
     "min_p": (-0.1, 1.5, "x"),
     "repetition_penalty": (0, -1, "x", float("inf")),
-    "stop": (3, "", ["a", ""], [3], b"x"),
-    "logits_processor": (3, [print, 3]),
+    "stop": (3, "", ["a", ""], [3], b"x", "\ud800"),
+    "logits_processor": (3, [print, 3], [None]),
     "style": ("compact", {"whitespace": "compact"}),
     "limits": (3,),
     "budget": (3,),
     "method": ("greedy", 3),
-    "method_options": (3,),
+    "method_options": (3, {1: 2}),
+    "system": (3, b"x"),
+    "messages": (3, "hi"),
     "on_truncate": ("steer", True),
     "progress": (True, 3),
     "stream": (1, "yes"),
@@ -164,3 +166,28 @@ def test_a_result_is_json_and_a_table() -> None:
     assert json.loads(result.text) == record["value"]
     table = sg.generate_result(HashEngine(), "p", choices=["<b>&"])._repr_html_()
     assert "&lt;b&gt;&amp;" in table and table.startswith("<table>")
+
+
+STRANGE = [
+    3, 3.5, b"x", "", [], {}, object(), type(None), {"a"}, "\ud800", ["\ud800"], [1], [None], True, float("nan"),
+    {"type": {}}, {"$ref": 3}, {1: 2}, {"properties": {"a": {2: 3}}}, [[]], ("a",), sg.Tag, range(3), len,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "option", ["regex", "choices", "gbnf", "ebnf", "lark", "tag", "grammar", "constraint", "schema"]
+)
+def test_whatever_is_given_no_foreign_exception_comes_through(option: str) -> None:
+    for value in STRANGE:
+        try:
+            sg.generate(HashEngine(), "p", max_tokens=30, **{option: value})
+        except sg.StructgenError as error:
+            assert not isinstance(error, sg.InvariantError), value
+
+
+def test_a_prompt_that_is_no_text_is_an_option_error() -> None:
+    for value in STRANGE:
+        try:
+            sg.generate(HashEngine(), value, choices=["x"])
+        except sg.OptionError as error:
+            assert error.option in ("prompt", "messages"), value
