@@ -74,7 +74,6 @@ class Constraint(Generic[T]):
         self._words = _words(vocabulary)
         self._read: Callable[[int, int], int] | None = self.automaton.reader(self._words[0])
         self._next: dict[int, int] = {}  # by state * size of the vocabulary + token: an int is nothing to collect
-        self._row = self._row_of if vocabulary.leading_blank else self.masks.row
         self._first_row: Row | None = None
         self._matchers: weakref.WeakSet[Matcher] = weakref.WeakSet()
         self._leases: weakref.WeakSet[Lease] = weakref.WeakSet()
@@ -295,9 +294,9 @@ class Constraint(Generic[T]):
             return DEAD
         return self.automaton.advance(own, text)
 
-    def _row_of(self, own: int) -> Row:
-        """The mask where the vocabulary has a leading blank: at the start its tokens are read without it."""
-        if own != START:
+    def _row(self, own: int) -> Row:
+        """The mask of a state; where the vocabulary has a leading blank, tokens at the start are read without it."""
+        if own != START or not self.vocabulary.leading_blank:
             return self.masks.row(_read_alike(own))
         if self._first_row is None:
             live, row = set(self.automaton.live_bytes(START)), self.masks.row(START).copy()

@@ -35,7 +35,7 @@ class Limits:
     shapes: int = 2_000
     algebra_steps: int = 100_000
     number_digits: int = 2_000
-    number_states: int = 20_000
+    number_states: int = 50_000
     object_states: int = 200_000
     product_states: int = 200_000
 

@@ -66,12 +66,17 @@ def _atoms(vocabulary: Vocabulary) -> frozenset[bytes] | None:
     missing = {byte for byte in range(256) if _CHARACTERS >> byte & 1} - {text[0] for text in single}
     if not missing:
         return None
-    texts = {vocabulary.token_bytes(token) for token in range(vocabulary.size)} - {b""}
+    texts = {text for text in map(vocabulary.token_bytes, range(vocabulary.size)) if text and _plain(text)}
     atoms = set(single)
     for text in sorted((text for text in texts if not missing.isdisjoint(text)), key=len):
         if not _is_made_of(text, atoms):
             atoms.add(text)
     return frozenset(atoms)
+
+
+def _plain(text: bytes) -> bool:
+    """Whether a text has none of the bytes that spell symbols: no constraint allows one that has."""
+    return SPECIAL not in text and SPECIAL_END not in text
 
 
 def _is_made_of(text: bytes, atoms: set[bytes]) -> bool:

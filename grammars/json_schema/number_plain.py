@@ -9,14 +9,16 @@ that the number of digits is bounded by a register; cycles of remainders are lef
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from structgen.errors import LimitExceeded
 from structgen.grammars.ir import NOTHING, ByteSet, Expr, Graph, Repeat
 from structgen.grammars.json_schema.number import Cell, Number
 
-__all__ = ["SIGNIFICANT", "digit_multiple", "digits_of", "plain"]
+__all__ = ["SIGNIFICANT", "classes", "digit_multiple", "digits_of", "plain"]
 
 SIGNIFICANT = 16  # decimals of a normalised mantissa as repr writes doubles
 
@@ -92,11 +94,42 @@ def _comparison(bound: Number, accepted: Callable[[int], bool]) -> Tracker:
     return Tracker((0, 0), digit, point, accepts)
 
 
+def remainders(modulus: int) -> Callable[[int], int]:
+    """Remainder -> the first one asked for that no digits behind tell from it (Alexeev 2004: the minimal automaton).
+
+    Behind r, j digits can make a multiple if some w < 10^j has r 10^j + w = 0; for the least such j and beyond, r
+    counts modulo modulus / gcd(modulus, 10^j) alone. So 10^p has p + 1 classes, and 65,536 has 2,829.
+    """
+    powers = [1]
+    while powers[-1] < modulus:
+        powers.append(powers[-1] * 10)
+    steps = [(power, modulus // math.gcd(modulus, power)) for power in powers]
+    known: dict[tuple[int, int], int] = {}
+
+    @cache
+    def first_alike(rest: int) -> int:
+        power, period = next((power, period) for power, period in steps if -rest * power % modulus < power)
+        return known.setdefault((power, rest % period), rest)
+
+    return first_alike
+
+
+def classes(divisor: Number) -> int:
+    """About how many remainders are told apart (Alexeev 2004)."""
+    modulus = int("".join(digits_of(divisor)))
+    best, below, power = modulus, 0, 1
+    while power < modulus:
+        shared = math.gcd(modulus, power)
+        best = min(best, below + modulus // shared)
+        below, power = below + min(power, modulus) // shared, power * 10
+    return min(best, below + modulus // math.gcd(modulus, power))
+
+
 def _divisibility(divisor: Number, wanted: bool) -> Tracker:
     """Multiples of a/10^k, or the others. State: (remainder, decimals counted), or "no" for a non-multiple."""
     whole, decimals = digits_of(divisor)
     modulus, places = int(whole + decimals), len(decimals)
-    failed = None if wanted else "no"
+    failed, alike = None if wanted else "no", remainders(modulus)
 
     def digit(state: Hashable, d: int, after_point: bool) -> Hashable:
         if not isinstance(state, tuple):
@@ -104,7 +137,13 @@ def _divisibility(divisor: Number, wanted: bool) -> Tracker:
         rest, count = state
         if after_point and count == places:
             return state if d == 0 else failed
-        return (rest * 10 + d) % modulus, count + after_point
+        rest, count = (rest * 10 + d) % modulus, count + after_point
+        if not after_point:
+            return alike(rest), count
+        left = 10 ** (places - count)
+        if -rest * left % modulus >= left:
+            return failed  # the decimals that are left make no multiple
+        return rest % (modulus // math.gcd(modulus, left)), count
 
     def accepts(state: Hashable, after_point: bool) -> bool:
         if not isinstance(state, tuple):
@@ -118,11 +157,12 @@ def _divisibility(divisor: Number, wanted: bool) -> Tracker:
 
 def digit_multiple(modulus: int) -> Tracker:
     """The digits, read without the point, are a multiple of `modulus`; at most SIGNIFICANT decimals."""
+    least = remainders(modulus)
 
     def digit(state: Hashable, d: int, after_point: bool) -> Hashable:
         assert isinstance(state, tuple)
         rest, count = state
-        return None if count == SIGNIFICANT else ((rest * 10 + d) % modulus, count + after_point)
+        return None if count == SIGNIFICANT else (least((rest * 10 + d) % modulus), count + after_point)
 
     def accepts(state: Hashable, after_point: bool) -> bool:
         assert isinstance(state, tuple)

@@ -7,7 +7,8 @@ bounds' mantissas into ranges, each with its own range of exponents. With diviso
 where the divisor still matters; above that at most 16 decimals are written, which covers every double as repr
 writes it. Left out of restricted sets, therefore: mantissas that are not normalised (12e3, 0.1e5, 0e0); more than
 16 decimals under large exponents with a divisor; and, with a divisor, the exponents -4..15 (at which repr writes
-plain notation) unless the divisor is a power of ten and no bound applies on that side of 0. Sets without
+plain notation) unless the divisor is a power of ten and no bound applies on that side of 0; and what costs an
+automaton of its own for each exponent, with divisors of more than LARGE classes of remainders. Sets without
 restriction take every spelling.
 
 Digits that no bound of the set limits are counted (`Digits`): a register, not states.
@@ -24,7 +25,7 @@ from functools import lru_cache
 
 from structgen.grammars.ir import EPSILON, NOTHING, ByteSet, Expr, Literal, Repeat, alt, optional, seq
 from structgen.grammars.json_schema.number import Cell, Number, NumberSet
-from structgen.grammars.json_schema.number_plain import SIGNIFICANT, digit_multiple, digits_of, plain
+from structgen.grammars.json_schema.number_plain import SIGNIFICANT, classes, digit_multiple, digits_of, plain
 from structgen.grammars.regular.charset import utf8
 from structgen.grammars.regular.language import Language
 from structgen.grammars.regular.lower import lower
@@ -38,6 +39,7 @@ MINUS = Literal(b"-")
 REPR_EXPONENTS = ((-324, -5), (16, 308))  # where repr writes doubles in scientific notation
 
 
+LARGE = 1_000  # classes of remainders: 65,536 has 2,829 and took 6 s in scientific notation, 0.3 s without
 MAX = Fraction("1.7976931348623157e308")  # the largest double, as repr writes it
 FINITE = 308  # of so many digits before the point every number is a finite double
 FINEST = 1074  # decimals of the smallest double
@@ -255,11 +257,11 @@ def _mantissas(
         if least is None or least <= last:
             yield plain(piece, True, max_states, counts=counts), least, last
     first = bottom if least is None else max(least, bottom)
-    decimal = _power_of_ten(cell)
+    decimal, few = _power_of_ten(cell), all(classes(divisor) <= LARGE for divisor in divisors)
     for exponent in range(first, min(top, top if most is None else most + 1)):
         if decimal is not None and piece == WHOLE_PIECE and not cell.never:
             yield _decimals(exponent - decimal, counts[1]), exponent, exponent
-        elif not REPR_EXPONENTS[0][1] < exponent < REPR_EXPONENTS[1][0]:
+        elif few and not REPR_EXPONENTS[0][1] < exponent < REPR_EXPONENTS[1][0]:
             scale = Fraction(10) ** -exponent
             multiple = None if cell.multiple is None else cell.multiple * scale
             never = frozenset(divisor * scale for divisor in cell.never)
@@ -268,8 +270,9 @@ def _mantissas(
                 yield text, exponent, exponent
     if cell.multiple is not None and not cell.never and (most is None or top <= most):
         modulus = _odd_part(int("".join(digits_of(cell.multiple))))
-        text = plain(piece, True, max_states, (digit_multiple(modulus),))
-        yield text, top if least is None else max(top, least), most
+        if modulus <= LARGE:
+            text = plain(piece, True, max_states, (digit_multiple(modulus),))
+            yield text, top if least is None else max(top, least), most
 
 
 WHOLE_PIECE = Cell(1, 10, False, True)
