@@ -38,7 +38,9 @@ def test_multiples_are_those_that_division_finds(divisor: int | str) -> None:
     schema = f'{{"type": "number", "multipleOf": {divisor}}}'
     other = f'{{"type": "number", "not": {{"multipleOf": {divisor}}}}}'
     bounded = f'{{"type": "number", "multipleOf": {divisor}, "minimum": -70000, "exclusiveMaximum": 1000000}}'
-    machines = [automaton_of(compile_schema(each, style=JsonStyle(numbers="any")).grammar) for each in (schema, other, bounded)]
+    machines = [
+        automaton_of(compile_schema(each, style=JsonStyle(numbers="any")).grammar) for each in (schema, other, bounded)
+    ]
     canonical = automaton_of(compile_schema(schema.replace("number", "integer"), style=CANONICAL).grammar)
     seen = [0, 0]
     for text in texts(exact, rng):
