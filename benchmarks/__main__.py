@@ -15,6 +15,7 @@ NAMES = {
     "cuda": "masks on a CUDA device: uploaded, resident, complete tables",
     "language": "how many real schemas compile, and whether every instance is judged right",
     "samples": "whether what the automata of real schemas write is valid",
+    "python_types": "every Python type, both ways: the table in docs/types.md",
     "support": "the tables of keywords and formats in docs/json-schema.md",
     "combinations": "random combinations of keywords, judged in both directions",
     "suite": "the official JSON Schema test suite, case by case, beside peers",

@@ -30,7 +30,8 @@ def keyword_table() -> str:
     """A row per keyword: what it is about, and the drafts in which it is enforced."""
     assert callable(compile_schema)
     tables = {draft: keywords_of(draft) for draft in DRAFTS}
-    names = dict.fromkeys(name for table in tables.values() for name in table)
+    listed = (name for table in tables.values() for name in table)
+    names = dict.fromkeys(name for name in listed if not name.startswith("structgen:"))
     lines = ["| keyword | about | drafts |", "| --- | --- | --- |"]
     for name in sorted(names, key=str.lower):
         drafts = [draft for draft in DRAFTS if name in tables[draft]]

@@ -14,7 +14,7 @@ from typing import Any
 
 from structgen.errors import UnsupportedSchema
 from structgen.python_types.patterns import INTEGER, REAL
-from structgen.python_types.temporal import HINT
+from structgen.python_types.target import DIALECT, HINT
 
 __all__ = ["ANNOTATIONS", "json_text_pattern", "key_schema"]
 
@@ -84,7 +84,7 @@ def json_text_pattern(schema: Schema, resolve: Resolve, depth: int = 0) -> str:
         return r"\[" + ",".join(inner(part) for part in schema["prefixItems"]) + r"\]"
     if kind == "object" and rest <= {"properties", "required", "additionalProperties"}:
         return _object(schema, inner)
-    raise _not_regular(f"{kind} with {', '.join(sorted(rest)) or 'no type of its members'}")
+    raise _not_regular(f"{kind} with {', '.join(sorted(rest - {DIALECT})) or 'no type of its members'}")
 
 
 def _object(schema: Schema, inner: Callable[[Schema], str]) -> str:

@@ -32,15 +32,13 @@ from structgen.python_types import core_functions as functions
 from structgen.python_types import patterns, temporal
 from structgen.python_types.hashing import hashable, tells_apart
 from structgen.python_types.json_text import ANNOTATIONS, json_text_pattern, key_schema
-from structgen.python_types.temporal import HINT
+from structgen.python_types.target import DIALECT, HINT
 
 __all__ = ["Notes", "TypeSchema", "shown"]
 
 Core = Any  # pydantic's core schemas: one TypedDict per kind, told apart by "type"
 Schema = JsonSchemaValue
 
-# A keyword of the automata alone (grammars/json_schema/string.py): what `pattern` beside it is written in.
-DIALECT = "structgen:dialect"
 _FLAGS = {"a": re.ASCII, "i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": re.VERBOSE}
 _WHITE = r"\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _STRIPPED = rf"^([^{_WHITE}]([\s\S]*[^{_WHITE}])?)?$"

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-__all__ = ["Target"]
+__all__ = ["DIALECT", "HINT", "Target"]
+
+# Keywords of ours in what the automata enforce (grammars/json_schema/string.py), which nobody else sees: the dialect of
+# the `pattern` beside it, and what people and models are shown as `format` where the pattern allows more.
+DIALECT, HINT = "structgen:dialect", "structgen:format"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,9 @@ from typing import Any
 
 from structgen.errors import UnsupportedSchema
 from structgen.python_types import patterns
+from structgen.python_types.target import HINT
 
-__all__ = ["HINT", "date_schema", "datetime_schema", "duration_schema", "time_schema"]
-
-# A keyword of ours that is an annotation to the automata; people and models see it as `format`.
-HINT = "structgen:format"
+__all__ = ["date_schema", "datetime_schema", "duration_schema", "time_schema"]
 
 _MICROSECOND = dt.timedelta(microseconds=1)
 _YEAR = 365  # days, as pydantic reads and writes it
