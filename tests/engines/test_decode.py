@@ -81,7 +81,7 @@ def test_every_output_is_complete_and_valid(
 ) -> None:
     engine = make_engine(family)
     requests = [
-        Request(engine.encode("x" * (1 + 5 * index)), constrain(schema), max_tokens=64)
+        Request(engine.encode("x" * (1 + 5 * index)), constrain(schema), max_tokens=64, is_json=index % 2 == 0)
         for index, schema in enumerate(SCHEMAS)
     ]
     assert_complete(decode(engine, requests, options), SCHEMAS, requests)
@@ -92,7 +92,7 @@ def test_tight_budgets_down_to_the_smallest(make_engine: Engines, constrain: Con
     for schema in SCHEMAS:
         constraint = constrain(schema)
         needed = constraint.matcher().tokens_to_accept() + 1
-        requests = [Request([1], constraint, max_tokens=needed + extra) for extra in (0, 1, 2, 3, 5, 8)]
+        requests = [Request([1], constraint, max_tokens=needed + extra, is_json=True) for extra in (0, 1, 2, 3, 5, 8)]
         assert_complete(decode(engine, requests, SAMPLED), [schema] * len(requests), requests)
         with pytest.raises(BudgetTooSmall) as caught:
             decode_steps(engine, [Request([1], constraint, max_tokens=needed - 1)], SAMPLED)
@@ -123,7 +123,7 @@ def run_real_schemas(engine: TransformersEngine, schemas: Sequence[tuple[Any, An
     chosen = [(schema, c) for schema, c in compiled if c.matcher().tokens_to_accept() < 64]
     for start in range(0, len(chosen), 16):
         part = chosen[start : start + 16]
-        requests = [Request([1], constraint, max_tokens=64) for _, constraint in part]
+        requests = [Request([1], constraint, max_tokens=64, is_json=True) for _, constraint in part]
         assert_complete(decode(engine, requests, SAMPLED), [schema for schema, _ in part], requests)
     return len(chosen)
 
