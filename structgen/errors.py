@@ -230,6 +230,10 @@ class ModelError(StructgenError):
         self.reason = reason
 
 
+class SchemaWarning(UserWarning):
+    """A keyword of a schema restricts nothing, and looks as if it should."""
+
+
 class OptionError(StructgenError, TypeError):
     """An option that does not exist, or options that contradict each other."""
 

@@ -22,7 +22,7 @@ import numpy as np
 from structgen.errors import VocabularyError
 from structgen.grammars.ir import SPECIAL, SPECIAL_END, Grammar
 from structgen.grammars.ir_lr import LexedGrammar
-from structgen.grammars.lark.utf8 import CLASS
+from structgen.kernels.lr import CLASS
 from structgen.options import Limits
 from structgen.vocabulary import Vocabulary
 

@@ -13,6 +13,7 @@ from structgen.gc_pause import collector_paused
 from structgen.grammars.json_schema import combinators as _combinators  # noqa: F401  (registers its keywords)
 from structgen.grammars.json_schema import evaluated as _evaluated  # noqa: F401  (registers its keywords)
 from structgen.grammars.json_schema.algebra import Algebra
+from structgen.grammars.json_schema.dialects import refuse_wrapped
 from structgen.grammars.json_schema.lowering import Lowering
 from structgen.grammars.json_schema.reader import Reader, load
 from structgen.grammars.json_schema.report import CompiledSchema, conflict_of
@@ -38,9 +39,10 @@ def compile_schema(
 
     Other documents are found only in `registry`; nothing is fetched.
     """
-    limits = limits or Limits()
+    limits, document = limits or Limits(), load(schema)
+    refuse_wrapped(document)
     reader = Reader(limits)
-    root = reader.read(load(schema))
+    root = reader.read(document)
     algebra = Algebra(reader, limits, registry)
     term = algebra.schema(root, entered((), root, reader.dynamic))
     if algebra.is_empty(term):

@@ -68,7 +68,7 @@ def _if(value: Any, scope: Scope) -> Term:
 
 @keyword("then", on="place", form=SCHEMA, drafts=(7, 2019, 2020))
 @keyword("else", on="place", form=SCHEMA, drafts=(7, 2019, 2020))
-@keyword("$defs", on="place", form=SCHEMA_MAP)
+@keyword("$defs", on="place", form=SCHEMA_MAP, drafts=(2019, 2020))
 @keyword("definitions", on="place", form=SCHEMA_MAP)
 @keyword("$id", on="place", form=STRING, drafts=(6, 7, 2019, 2020))
 @keyword("id", on="place", form=STRING, drafts=(4,))

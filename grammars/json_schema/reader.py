@@ -230,7 +230,7 @@ def _look_up(node: Node, pending: list[Node]) -> None:
         form = entry.form
         reason = form.wrong(value)
         if reason is not None:
-            raise SchemaError(reason, pointer=node.at(name), keyword=name)
+            raise SchemaError(reason + _older(name, value, draft), pointer=node.at(name), keyword=name)
         if not overridden or name == "$ref":
             node.says.append((entry, value))
         if form.places is None:
@@ -241,6 +241,20 @@ def _look_up(node: Node, pending: list[Node]) -> None:
             elif not isinstance(subschema, bool):
                 pointer = node.at(name, *place)
                 raise SchemaError("must be a schema (an object or a boolean)", pointer=pointer, keyword=name)
+
+
+def _older(name: str, value: Any, draft: int) -> str:
+    """What to say where a value is right under an older draft; "" where it is not."""
+    if name == "items" and isinstance(value, list) and draft == 2020:
+        return '; in 2020-12 a tuple is prefixItems: write that, or say which draft it is ("$schema", dialect="draft7")'
+    if name in ("exclusiveMinimum", "exclusiveMaximum") and isinstance(value, bool) and draft > 4:
+        return (
+            "; a boolean is how draft 4 and OpenAPI 3.0 write it: write the bound itself, or say which draft this is "
+            '("$schema", dialect="draft4" or "openapi-3.0")'
+        )
+    if name == "required" and isinstance(value, bool):
+        return "; required lists the names of members, beside properties"
+    return ""
 
 
 def exact(value: int | float | Decimal | Fraction, limits: Limits) -> int | Fraction:

@@ -38,15 +38,19 @@ def resolve(reference: str, node: Node, reader: Reader, registry: Registry[Any] 
 
 
 def _retrieve(uri: str, node: Node, reader: Reader, registry: Registry[Any] | None, keyword: str) -> Node:
-    from referencing.exceptions import Unresolvable, Unretrievable
+    from jsonschema_specifications import REGISTRY as PUBLISHED
+    from referencing.exceptions import NoSuchResource, Unresolvable, Unretrievable
 
     pointer = node.at(keyword)
+    published = PUBLISHED.get(uri) or PUBLISHED.get(f"{uri}#")
+    if published is not None:  # the schemas of schemas
+        return reader.read(published.contents, uri, node.draft)
     if registry is None:
         reason = f"refers to another document ({uri}); pass a registry that holds it"
         raise UnsupportedSchema(reason, pointer=pointer, keyword=keyword)
     try:
         contents = registry.get_or_retrieve(uri).value.contents
-    except (Unresolvable, Unretrievable) as error:
+    except (NoSuchResource, Unresolvable, Unretrievable) as error:
         raise UnsupportedSchema(f"{uri} is not in the registry", pointer=pointer, keyword=keyword) from error
     return reader.read(contents, uri, node.draft)
 

@@ -137,9 +137,11 @@ def _sources(settings: Settings, count: int, is_batch: bool) -> list[Source | Co
 
 
 def _source(settings: Settings, schema: Any, constraint: Any) -> Source | Constraint | Guarded:
-    others = {name: getattr(settings, name) for name in ("style", "limits", "registry")} | {**settings.source}
+    others = {name: getattr(settings, name) for name in ("style", "limits", "registry", "dialect")} | {
+        **settings.source
+    }
     if constraint is None:
-        return source_of(schema=schema, **others)
+        return source_of(schema=schema, strict=settings.strict, **others)
     if not isinstance(constraint, (Constraint, Guarded)):
         raise OptionError("constraint is what compile() returns", option="constraint")
     for name, value in {"schema": schema, **others}.items():

@@ -11,16 +11,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from structgen.api.sources import document_of
 from structgen.automata.network import build_network
 from structgen.errors import LimitExceeded, Unsatisfiable, UnsupportedSchema
 from structgen.grammars.json_schema import compile_schema
+from structgen.grammars.json_schema.dialects import doubts, refuse_wrapped
 from structgen.grammars.json_schema.keywords import keywords_of
 from structgen.grammars.json_schema.reader import Node, Reader
 from structgen.grammars.json_schema.report import impossible_parts
 from structgen.grammars.json_schema.string import DIALECT, SHOWN_FORMAT
 from structgen.grammars.json_schema.style import JsonStyle
 from structgen.options import Limits
-from structgen.python_types.types import target_of
 from structgen.warmup import ensure_compiled
 
 __all__ = ["Findings", "check"]
@@ -55,10 +56,13 @@ class Findings:
     warnings: tuple[tuple[str, str], ...]
 
 
-def check(source: object, *, style: JsonStyle | None = None, limits: Limits | None = None) -> Findings:
+def check(
+    source: object, *, style: JsonStyle | None = None, limits: Limits | None = None, dialect: str | None = None
+) -> Findings:
     """Findings about anything `schema=` takes. Raises SchemaError when it is no schema at all."""
     limits = limits or Limits()
-    schema = target_of(source).enforced
+    schema = document_of(source, None, dialect).enforced
+    refuse_wrapped(schema)
     reader = Reader(limits)
     draft = reader.read(schema).draft
     enforced, annotations = _count(reader)
@@ -78,7 +82,8 @@ def check(source: object, *, style: JsonStyle | None = None, limits: Limits | No
     seconds = time.perf_counter() - started
     parts = impossible_parts(reader, limits) if not reason else ()
     pruned = tuple((pointer, f"left out, as nothing satisfies it: {why}") for pointer, why in parts)
-    warnings = (*pruned, *(warning for node in reader.nodes.values() for warning in _warnings(node)))
+    meant = tuple((doubt.pointer, doubt.reason) for doubt in doubts(reader))
+    warnings = (*pruned, *meant, *(warning for node in reader.nodes.values() for warning in _warnings(node)))
     return Findings(not reason, reason, draft, enforced, annotations, size, residual, seconds, warnings)
 
 

@@ -114,9 +114,10 @@ def compile(*, vocabulary: Any, schema: Any = None, folder: Any = None, **source
 
     `schema` is a Python type, a TypeAdapter, a JSON Schema (mapping, boolean, text, or path). `style` says how JSON is
     spelled (numbers of a Python type always canonically, as types read them), `registry` (a `referencing.Registry`)
-    holds other documents the schema refers to. `folder` keeps what took long to compile, for other processes; a file
-    in it that cannot be used is made again, with a warning in the log, and any may be deleted. `vocabulary` is a
-    Vocabulary, or a tokenizer to make one of.
+    holds other documents the schema refers to, `dialect` says how a JSON Schema without $schema is read ("draft4" to
+    "2020-12", "openapi-3.0"). Keywords that look misspelled warn (SchemaWarning); `strict` refuses them. `folder` keeps
+    what took long to compile, for other processes; a file in it that cannot be used is made again, with a warning in
+    the log, and any may be deleted. `vocabulary` is a Vocabulary, or a tokenizer to make one of.
     The constraint knows how its texts are read: `generate(constraint=...)` gives the type's values.
     Raises SchemaError, UnsupportedSchema, Unsatisfiable, RegexError, GrammarError, LimitExceeded or OptionError.
     """

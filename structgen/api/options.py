@@ -69,6 +69,8 @@ class CompileOptions(SourceOptions, total=False):
     style: JsonStyle | None
     limits: Limits | None
     registry: Any
+    dialect: str | None
+    strict: bool
     folder: str | os.PathLike[str] | None
 
 
@@ -98,6 +100,8 @@ class GenerateOptions(SourceOptions, total=False):
     style: JsonStyle | None
     limits: Limits | None
     registry: Any
+    dialect: str | None
+    strict: bool
     on_truncate: OnTruncate
     progress: Progress | None
 
@@ -141,6 +145,9 @@ class Settings:
     style        how JSON is spelled
     limits       bounds against hostile schemas
     registry     other documents a JSON Schema refers to (`referencing.Registry`)
+    dialect      how a JSON Schema without $schema is read: "draft4", "draft6", "draft7", "2019-09", "2020-12" (when not
+                 given) or "openapi-3.0"
+    strict       refuse a JSON Schema with keywords that look misspelled or belong to another draft; else they warn
     on_truncate  what happens when the budget ends an output. "raise": Truncated is raised; "complete": it is completed
                  without the model from the last whole value, with a CompletedWarning; "return": the result has the text
                  so far, value None and finish_reason "length"
@@ -174,6 +181,8 @@ class Settings:
     style: JsonStyle | None = None
     limits: Limits | None = None
     registry: Any = None
+    dialect: str | None = None
+    strict: bool = False
     on_truncate: str = "raise"
     progress: Progress | None = None
 

@@ -14,16 +14,17 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from structgen.api.peers import answer
-from structgen.errors import OptionError
+from structgen.errors import OptionError, SchemaWarning, UnsupportedSchema
 from structgen.grammars.ir import Grammar, GrammarBuilder
 from structgen.grammars.json_schema import compile_schema
+from structgen.grammars.json_schema.dialects import doubts, in_dialect
 from structgen.grammars.json_schema.style import JsonStyle
-from structgen.grammars.notations import read_as
 from structgen.grammars.regular.charset import utf8
 from structgen.grammars.regular.language import Language
 from structgen.grammars.regular.lower import lower as lower_language
@@ -73,6 +74,8 @@ def source_of(
     style: JsonStyle | None = None,
     limits: Limits | None = None,
     registry: Any = None,
+    dialect: str | None = None,
+    strict: bool = False,
     **others: Unpack[SourceOptions],
 ) -> Source:
     """The one source that is given. Raises OptionError when none or several are, SchemaError if it is wrong."""
@@ -89,23 +92,38 @@ def source_of(
         raise OptionError(f"one constraint is needed, {what}", option=list(given)[1] if given else "schema")
     (name, value), *_ = given.items()
     if name == "schema":
-        return _schema_source(target_of(value, registry), style or JsonStyle(), limits or Limits(), registry)
-    for option, setting in (("style", style), ("registry", registry)):
+        target = document_of(value, registry, dialect)
+        return _schema_source(target, style or JsonStyle(), limits or Limits(), registry, strict)
+    for option, setting in (("style", style), ("registry", registry), ("dialect", dialect), ("strict", strict or None)):
         if setting is not None:
             raise OptionError(f"{option} only means something beside schema", option=option)
     return FRONT_ENDS[name](value)
 
 
-def _schema_source(target: Target, style: JsonStyle, limits: Limits, registry: Any) -> Source:
+def document_of(schema: object, registry: Any, dialect: str | None) -> Target:
+    """The target of anything `schema=` takes; a JSON Schema without $schema is read in a dialect if one is named."""
+    target = target_of(schema, registry)
+    if dialect is None:
+        return target
+    if target.is_type:
+        raise OptionError("dialect only means something beside a JSON Schema, not a Python type", option="dialect")
+    return target_of(in_dialect(target.schema, dialect), registry)
+
+
+def _schema_source(target: Target, style: JsonStyle, limits: Limits, registry: Any, strict: bool) -> Source:
     if target.is_type:
         style = dataclasses.replace(style, numbers="canonical")
 
     def lower() -> Lowered:
         compiled = compile_schema(target.enforced, style=style, registry=registry, limits=limits)
+        for doubt in () if target.is_type else doubts(compiled.reader):
+            if strict:
+                raise UnsupportedSchema(doubt.reason, pointer=doubt.pointer, keyword=doubt.keyword)
+            warnings.warn(f"{doubt.pointer}: {doubt.reason}", SchemaWarning, stacklevel=2)
         return Lowered(compiled.grammar, compiled.report)
 
     text = json.dumps(target.enforced, default=repr)  # key order matters: it is the order of the output
-    key = None if registry is not None else _digest(text, repr(style), repr(limits))
+    key = None if registry is not None else _digest(text, repr(style), repr(limits), repr(strict))
     return Source("schema", key, lower, target)
 
 
@@ -130,6 +148,8 @@ def _ebnf_source(text: str) -> Source:
 
 def _text_source(kind: str, text: object, compiler: Callable[[str], tuple[Grammar, Any]]) -> Source:
     """A grammar written as text in one of the formats people use."""
+    from structgen.grammars.notations import read_as
+
     if not isinstance(text, str):
         raise OptionError(f"{kind} is a string, not {type(text).__name__}", option=kind)
     return Source(kind, _digest(text), lambda: Lowered(*read_as(kind, compiler, text, text)))
@@ -137,6 +157,7 @@ def _text_source(kind: str, text: object, compiler: Callable[[str], tuple[Gramma
 
 def _lark_source(given: str | LarkGrammar) -> Source:
     from structgen.grammars.lark import LarkGrammar, compile_lark
+    from structgen.grammars.notations import read_as
 
     grammar = given if isinstance(given, LarkGrammar) else LarkGrammar(given)
     key = _digest(repr(grammar)) if grammar.indenter is None else None  # an indenter is code: not known by content

@@ -92,6 +92,11 @@ def _style(parser: argparse.ArgumentParser) -> None:
         help="blanks in JSON: flexible (what json.dumps writes in any layout; the default), compact (none), "
         "json_dumps (one after : and ,), any (the full standard)",
     )
+    parser.add_argument(
+        "--dialect",
+        choices=["draft4", "draft6", "draft7", "2019-09", "2020-12", "openapi-3.0"],
+        help="how a JSON Schema without $schema is read (default 2020-12)",
+    )
 
 
 def _add_generate(commands: Commands, shared: argparse.ArgumentParser) -> None:

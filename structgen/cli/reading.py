@@ -103,7 +103,7 @@ def style_argument(arguments: argparse.Namespace) -> JsonStyle | None:
 
 def source_argument(arguments: argparse.Namespace) -> Source:
     """The constraint of a command."""
-    return source_of(**source_options(arguments), style=style_argument(arguments))
+    return source_of(**source_options(arguments), style=style_argument(arguments), dialect=arguments.dialect)
 
 
 def source_options(arguments: argparse.Namespace) -> dict[str, Any]:

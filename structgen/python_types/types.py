@@ -71,8 +71,9 @@ _WRAPPERS = {  # what APIs put around a schema, by its "type", and what is to be
 
 def _refuse_wrapper(source: Mapping[str, Any] | bool) -> None:
     kind = source.get("type") if isinstance(source, Mapping) else None
-    if isinstance(kind, str) and kind in _WRAPPERS:
-        raise SchemaError(f"{kind!r} is a wrapper around a schema: {_WRAPPERS[kind]}", pointer="#/type", keyword="type")
+    if isinstance(source, Mapping) and isinstance(kind, str) and kind in _WRAPPERS:
+        hint = _WRAPPERS[kind] if isinstance(source.get(kind), Mapping) else _WRAPPERS[kind].replace(f"{kind}.", "")
+        raise SchemaError(f"{kind!r} is a wrapper around a schema: {hint}", pointer="#/type", keyword="type")
 
 
 def _check_names(source: Mapping[Any, Any] | bool) -> None:
