@@ -18,6 +18,7 @@ from structgen.grammars.json_schema.reader import Reader, load
 from structgen.grammars.json_schema.report import CompiledSchema, conflict_of
 from structgen.grammars.json_schema.scope import entered
 from structgen.grammars.json_schema.style import JsonStyle
+from structgen.grammars.regular.machine import LIMITS
 from structgen.options import Limits
 
 if TYPE_CHECKING:
@@ -39,12 +40,20 @@ def compile_schema(
     Other documents are found only in `registry`; nothing is fetched.
     """
     limits = limits or Limits()
+    in_force = LIMITS.set(limits)
+    try:
+        return _compiled(schema, style or JsonStyle(), registry, limits)
+    finally:
+        LIMITS.reset(in_force)
+
+
+def _compiled(schema: object, style: JsonStyle, registry: Registry[Any] | None, limits: Limits) -> CompiledSchema:
     reader = Reader(limits)
     root = reader.read(load(schema))
     algebra = Algebra(reader, limits, registry)
     term = algebra.schema(root, entered((), root, reader.dynamic))
     if algebra.is_empty(term):
         raise conflict_of(term, algebra)
-    lowering = Lowering(algebra, style or JsonStyle())
+    lowering = Lowering(algebra, style)
     start = lowering.document(term)
     return CompiledSchema(lowering.builder.build(start), reader)

@@ -19,9 +19,7 @@ from structgen.grammars.json_schema.protocols import Scope, Sets
 from structgen.grammars.json_schema.shapes import ANY_ARRAY, ArrayShape, Counted
 from structgen.grammars.json_schema.terms import FALSE, TRUE, Term
 
-__all__ = ["MAX_COUNTED", "complement", "meet", "normal"]
-
-MAX_COUNTED = 2_000  # positions spelled out where a bounded array must contain something
+__all__ = ["complement", "meet", "normal"]
 
 
 def normal(shape: ArrayShape, algebra: Sets) -> ArrayShape | None:
@@ -90,8 +88,9 @@ def _with_some(shape: ArrayShape, entry: Counted, first: int, algebra: Sets) -> 
                 split.append((counted, max(low - 1, 0), None if high is None else high - 1))
             split.append((_at(each, index, unlike, algebra), low, high))
         splits = split
-        if len(splits) > MAX_COUNTED:
-            raise LimitExceeded("too many ways to count items", limit="counted_items", allowed=MAX_COUNTED)
+        allowed = algebra.limits.counted_items
+        if len(splits) > allowed:
+            raise LimitExceeded("too many ways to count items", limit="counted_items", allowed=allowed)
     return [_beyond(each, (term, low, high), algebra) for each, low, high in splits]
 
 

@@ -14,7 +14,7 @@ from operator import add, ge
 
 from structgen.errors import UnsupportedSchema
 from structgen.grammars.ir import EPSILON, NOTHING, Expr, Graph, Literal, Repeat, Unordered, alt, joined, optional, seq
-from structgen.grammars.json_schema.array import MAX_COUNTED, normal
+from structgen.grammars.json_schema.array import normal
 from structgen.grammars.json_schema.finite import values_of
 from structgen.grammars.json_schema.protocols import Writer
 from structgen.grammars.json_schema.shapes import ArrayShape
@@ -116,7 +116,7 @@ def _containing(shape: ArrayShape, writer: Writer) -> Expr:
     size, maximum, comma, terms = len(shape.prefix), shape.maximum, writer.gaps.comma, writer.algebra.terms
     last = max(shape.minimum, size + 1) if maximum is None else maximum
     caps = [least if most is None else most for _, least, most in shape.some]
-    if (last + 1) * prod(cap + 1 for cap in caps) > MAX_COUNTED:
+    if (last + 1) * prod(cap + 1 for cap in caps) > writer.algebra.limits.counted_items:
         reason = f"an array of up to {last} items of which some are counted"
         raise UnsupportedSchema(reason, pointer=writer.place, keyword="contains")
     start = (0, (0,) * len(caps))
