@@ -4,7 +4,8 @@ A shape (shapes.py) says: `prefix[i]` for the first elements, `rest` for every l
 and for each entry (term, least, most) in `some` how many elements after the prefix satisfy the term. Meet works
 position by position; the complement is a union over the ways one condition fails. `contains` is `some`. What `unique`
 asks is checked while the text is written (structgen/unique/automaton.py); here it only matters whether there are values
-enough.
+enough. That some element `repeats` another can only be said, not written: but no unique array does, so of alternatives
+that are all unique none is left that says it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from structgen.errors import LimitExceeded, UnsupportedSchema
+from structgen.errors import LimitExceeded
 from structgen.grammars.json_schema.finite import runs_out
 from structgen.grammars.json_schema.keywords import BOOLEAN, NATURAL, SCHEMA, SCHEMA_OR_SCHEMAS, SCHEMAS, keyword
 from structgen.grammars.json_schema.protocols import Scope, Sets
@@ -44,7 +45,9 @@ def normal(shape: ArrayShape, algebra: Sets) -> ArrayShape | None:
     if rest is FALSE:
         some = ()
     unique = shape.unique and (maximum is None or maximum > 1)
-    fitting = ArrayShape(prefix, rest, minimum, maximum, some, unique, shape.where)
+    if shape.repeats and (unique or (maximum is not None and maximum < 2)):
+        return None
+    fitting = ArrayShape(prefix, rest, minimum, maximum, some, unique, shape.where, shape.repeats)
     return None if unique and minimum > 1 and runs_out(fitting, algebra) else fitting
 
 
@@ -64,6 +67,7 @@ def meet(a: ArrayShape, b: ArrayShape, algebra: Sets) -> tuple[ArrayShape, ...]:
             min(maxima, default=None),
             unique=a.unique or b.unique,
             where=a.where or b.where,
+            repeats=a.repeats or b.repeats,
         )
     ]
     for owner in (a, b):
@@ -113,11 +117,10 @@ def _at(shape: ArrayShape, index: int, wanted: Term, algebra: Sets) -> ArrayShap
 
 def complement(shape: ArrayShape, algebra: Sets) -> tuple[ArrayShape, ...]:
     """Every other array, as a union over the ways the shape can fail."""
-    if shape.unique:
-        reason = "arrays with repeated items are not regular"
-        raise UnsupportedSchema(reason, pointer=shape.where, keyword="uniqueItems")
     negate, size = algebra.terms.negate, len(shape.prefix)
     ways = []
+    if shape.unique or shape.repeats:
+        ways.append(ArrayShape(unique=shape.repeats, where=shape.where, repeats=shape.unique))
     if shape.minimum > 0:
         ways.append(ArrayShape(maximum=shape.minimum - 1))
     if shape.maximum is not None:

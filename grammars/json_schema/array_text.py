@@ -8,6 +8,7 @@ Other arrays whose elements must differ are written without regard to it, and ch
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import combinations, product
 from math import comb, prod
 from operator import add, ge
@@ -31,6 +32,9 @@ def lower(shape: ArrayShape, writer: Writer) -> Expr:
     if fitting is None:
         return NOTHING
     shape = fitting
+    if shape.repeats:
+        reason = "arrays with repeated items are not regular"
+        raise UnsupportedSchema(reason, pointer=shape.where, keyword="uniqueItems")
     comma = writer.gaps.comma
     if shape.some:
         body = _containing(shape, writer)
@@ -87,9 +91,14 @@ def by_values(shape: ArrayShape, writer: Writer) -> Expr | None:
 
 
 def uncovered(shapes: tuple[ArrayShape, ...]) -> tuple[ArrayShape, ...]:
-    """The shapes of one value, without unique ones that another covers."""
-    plain = tuple(shape for shape in shapes if not shape.unique)
-    return tuple(shape for shape in shapes if not (shape.unique and any(other.covers(shape) for other in plain)))
+    """The shapes of one value, without those about repeated elements that another covers; of two that differ in whether
+    elements are repeated, what they have in common."""
+    joined = {replace(shape, unique=False, repeats=False) for shape in shapes if shape.repeats} & {
+        replace(shape, unique=False) for shape in shapes if shape.unique
+    }
+    plain = (*joined, *(shape for shape in shapes if not (shape.unique or shape.repeats)))
+    rest = (shape for shape in shapes if shape.unique or shape.repeats)
+    return (*plain, *(shape for shape in rest if not any(other.covers(shape) for other in plain)))
 
 
 def _positions(shape: ArrayShape, writer: Writer) -> Expr:
