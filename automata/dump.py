@@ -30,6 +30,7 @@ from structgen.kernels.layout import (
     KIND,
     LACKS,
     LEAST,
+    LEAVE,
     NEXT,
     OP,
     PLAIN,
@@ -37,8 +38,10 @@ from structgen.kernels.layout import (
     SET,
     SILENT,
     SILENT_TO,
+    SPARE,
     START,
     UPTO,
+    WEIGH,
     WIDE,
 )  # fmt: skip
 from structgen.protocols import LazyAutomaton
@@ -55,6 +58,9 @@ _OPS = {
     LACKS: "unless written {:b}",
     DONE: "member done",
     NEXT: "next member",
+    SPARE: "if weight <= {}",
+    WEIGH: "weight + {}",
+    LEAVE: "",
     WIDE + ADD: "write member {}",
     WIDE + HAS: "if written set {}",
     WIDE + LACKS: "unless written set {}",

@@ -5,6 +5,8 @@ Cost: linear in the expression, without the rules it calls.
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 from structgen.grammars.ir import Alt, ByteSet, Expr, Graph, Literal, Repeat, Seq, Terminal, Unordered, walk
 
 EXPAND = 8  # a repetition of a single byte set up to this often is written out: no counter needed
@@ -15,8 +17,10 @@ def _plain(expr: Repeat) -> bool:
     return (expr.maximum is None and expr.minimum <= 1) or (expr.maximum is not None and expr.maximum <= 1)
 
 
-def is_counter(expr: Expr) -> bool:
-    """A repetition whose count is the register, and whose unit needs none."""
+def is_counter(expr: Expr) -> TypeGuard[Repeat | Graph]:
+    """A repetition whose count is the register, and whose unit needs none; or a graph whose weight is."""
+    if isinstance(expr, Graph):
+        return expr.maximum is not None and not any(map(needs_register, expr.labels))
     return isinstance(expr, Repeat) and not _plain(expr) and is_never_empty(expr.body) and not needs_register(expr.body)
 
 
@@ -50,4 +54,4 @@ def _counts(expr: Expr) -> bool:
     if isinstance(expr, Repeat):
         written_out = expr.maximum is not None and expr.maximum <= EXPAND and isinstance(expr.body, ByteSet)
         return not (_plain(expr) or written_out)
-    return isinstance(expr, Unordered)
+    return isinstance(expr, Unordered) or (isinstance(expr, Graph) and expr.maximum is not None)

@@ -14,7 +14,7 @@ import itertools
 import weakref
 from array import array
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -215,7 +215,7 @@ class _Writer:
             case Alt(options):
                 return self._joined(DO_ALT, options, inside)
             case Graph():
-                return self._graph(expr, inside)
+                return self._body_call(expr) if inside and needs_register(expr) else self._graph(expr, inside)
             case Repeat():
                 return self._repeat(expr, inside)
             case Unordered():
@@ -231,13 +231,17 @@ class _Writer:
     def _shared(self, body: Expr) -> bytes:
         """The program of a TerminalBody: by content, so that equal expressions meet."""
         general, sort, low, high = body, EXACT, 0, NO_BOUND
+        free: Expr
         parts = body.parts if isinstance(body, Seq) else (body,)
         counts = [at for at, part in enumerate(parts) if needs_register(part)]
         if len(counts) == 1 and is_counter(repeat := parts[counts[0]]):
             at = counts[0]
-            low, sort = min(repeat.minimum, MOST_COUNTED), BOUNDED  # type: ignore[union-attr]
-            high = NO_BOUND if repeat.maximum is None else min(repeat.maximum, MOST_COUNTED)  # type: ignore[union-attr]
-            general = Seq((*parts[:at], Repeat(repeat.body, 0, MANY), *parts[at + 1 :]))  # type: ignore[union-attr]
+            sort, high = BOUNDED, NO_BOUND if repeat.maximum is None else min(repeat.maximum, MOST_COUNTED)
+            if isinstance(repeat, Repeat):
+                low, free = min(repeat.minimum, MOST_COUNTED), Repeat(repeat.body, 0, MANY)
+            else:
+                free = replace(repeat, maximum=MANY)
+            general = Seq((*parts[:at], free, *parts[at + 1 :]))
         calls, before = self.calls, self.extra
         words = self.write(body, False)
         extra = self.extra - before
@@ -270,11 +274,25 @@ class _Writer:
         if graph.equivalent is not None and not inside:
             equivalent, promised = self._equivalent(*graph.equivalent, graph.n_states)
         n_accepts, n_edges = len(graph.accepts), len(graph.packed) // 24
-        size = 9 + n_accepts + len(promised) // 8 + len(starts) + len(written) + 3 * n_edges + end
-        first = (DO_GRAPH, graph.n_states, graph.start, equivalent, n_accepts, len(sizes), starts[-1], n_edges, size)
+        weights = b"" if graph.maximum is None else graph.weights
+        self.extra += len(weights) // 4
+        size = 10 + n_accepts + len(promised) // 8 + len(starts) + len(written) + 3 * n_edges + len(weights) // 8 + end
+        most = NO_BOUND if graph.maximum is None else min(graph.maximum, MOST_COUNTED)
+        first = (
+            DO_GRAPH,
+            graph.n_states,
+            graph.start,
+            equivalent,
+            n_accepts,
+            len(sizes),
+            starts[-1],
+            n_edges,
+            size,
+            most,
+        )
         accepts = array("q", first + graph.accepts).tobytes()
         columns = array("q", starts + [at[block] for block in written]).tobytes()
-        return b"".join((accepts, promised, columns, graph.packed, *blocks))
+        return b"".join((accepts, promised, columns, graph.packed, weights, *blocks))
 
     def _equivalent(self, terminal: Terminal, promises: tuple[bytes | None, ...], n_states: int) -> tuple[int, bytes]:
         """The number of the TerminalBody that a graph is like, or -1, and the numbers of the prefixes."""

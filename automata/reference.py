@@ -59,6 +59,8 @@ class Reference:
                 return [(one,) * n for n in range(minimum, maximum + 1)]
             case Terminal(body):
                 return [(self._symbol(body),)]
+            case Graph(maximum=int()):
+                return self._write(expr.unweighed())
             case Graph(n_states, start, accepts, edges=edges):
                 states = [self._new() for _ in range(n_states)]
                 for source, label, target in edges:

@@ -18,6 +18,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from operator import is_
 from typing import TypeAlias
 
@@ -102,6 +103,10 @@ class Graph:
 
     `equivalent` is a promise that speeds up masks: from state i the graph takes the same bytes as the Terminal
     expression does after it read `prefixes[i]`, up to where either may end (None: nothing is promised of that state).
+
+    With a `maximum`, the edges of a path weigh at most so much together: `weights` is i64, one for each edge, not
+    negative. That is how a length is bounded beside an automaton: see `regular.lower`. From every state an accepting
+    one can be reached without weight, and no way to one takes fewer bytes.
     """
 
     n_states: int
@@ -110,6 +115,8 @@ class Graph:
     labels: tuple[Expr, ...]
     packed: bytes
     equivalent: tuple[Terminal, tuple[bytes | None, ...]] | None = None
+    weights: bytes = b""
+    maximum: int | None = None
 
     @staticmethod
     def of(
@@ -118,10 +125,13 @@ class Graph:
         accepts: tuple[int, ...],
         edges: Sequence[tuple[int, Expr, int]],
         equivalent: tuple[Terminal, tuple[bytes | None, ...]] | None = None,
+        weights: bytes = b"",
+        maximum: int | None = None,
     ) -> Graph:
         """The graph of edges (source, label, target); labels that are the same object are kept once."""
         sources, labels, targets = zip(*edges, strict=True) if edges else ((), (), ())
-        return Graph.of_columns(n_states, start, accepts, sources, labels, targets, equivalent)
+        graph = Graph.of_columns(n_states, start, accepts, sources, labels, targets, equivalent)
+        return graph if maximum is None else replace(graph, weights=weights, maximum=maximum)
 
     @staticmethod
     def of_columns(
@@ -153,6 +163,19 @@ class Graph:
         steps = self.steps.tolist()
         return tuple(zip(steps[::3], map(self.labels.__getitem__, steps[1::3]), steps[2::3], strict=True))
 
+    def unweighed(self) -> Graph:
+        """The same without weights: a state for each state and weight. Small maxima only."""
+        if self.maximum is None:
+            return self
+        weights, width = memoryview(self.weights).cast("q"), self.maximum + 1
+        edges = [
+            (source * width + so_far, label, target * width + so_far + weight)
+            for (source, label, target), weight in zip(self.edges, weights, strict=True)
+            for so_far in range(width - weight)
+        ]
+        accepts = tuple(state * width + weight for state in self.accepts for weight in range(width))
+        return Graph.of(self.n_states * width, self.start * width, accepts, edges)
+
     def __eq__(self, other: object) -> bool:
         """Equal edges, whichever of their labels are one object."""
         return type(other) is Graph and self._content() == other._content()
@@ -161,7 +184,7 @@ class Graph:
         return hash(self._content())
 
     def _content(self) -> tuple[object, ...]:
-        return self.n_states, self.start, self.accepts, self.edges, self.equivalent
+        return self.n_states, self.start, self.accepts, self.edges, self.equivalent, self.weights, self.maximum
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +274,33 @@ def walk(expr: Expr) -> Iterator[Expr]:
             if id(part) not in met:
                 met.add(id(part))
                 pending.append(part)
+
+
+def fewest_bytes(expr: Expr) -> int:
+    """Bytes of the shortest text of an expression that calls no rule. Cost: linear, but for graphs, which take edges
+    times states."""
+    match expr:
+        case Literal(value):
+            return len(value)
+        case ByteSet():
+            return 1
+        case Seq(parts):
+            return sum(map(fewest_bytes, parts))
+        case Alt(options):
+            return min(map(fewest_bytes, options))
+        case Repeat(body, minimum):
+            return minimum * fewest_bytes(body)
+        case Terminal(body):
+            return fewest_bytes(body)
+        case Graph(n_states, start, accepts, edges=edges):
+            steps = [(source, fewest_bytes(label), target) for source, label, target in edges]
+            far = [inf] * n_states
+            far[start] = 0
+            for _ in range(n_states):
+                for source, size, target in steps:
+                    far[target] = min(far[target], far[source] + size)
+            return int(min(far[state] for state in accepts))
+    raise TypeError(expr)
 
 
 def rebuilt(expr: Expr, parts: Sequence[Expr]) -> Expr:

@@ -59,7 +59,8 @@ def print_expression(expr: Expr, names: list[str]) -> str:
             return _grouped(body, names) + _times(minimum, maximum)
         case Graph(_, start, accepts, edges=edges):
             steps = "; ".join(f"{a} -> {b}: {print_expression(label, names)}" for a, label, b in edges)
-            return f"graph(from {start} to {', '.join(map(str, accepts))}; {steps})"
+            bound = "" if expr.maximum is None else f"; weight at most {expr.maximum}"
+            return f"graph(from {start} to {', '.join(map(str, accepts))}; {steps}{bound})"
         case Terminal(body):
             return print_expression(body, names)
         case Unordered(members, separator, extra):

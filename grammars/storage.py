@@ -91,10 +91,15 @@ def _check(grammar: Grammar, table: list[Expr]) -> None:
                 good &= minimum >= 0 and (maximum is None or maximum >= 0)
             case Graph(n_states, start, accepts, steps=steps):
                 good &= all(0 <= state < n_states for state in (start, *accepts, *steps[::3], *steps[2::3]))
+                good &= expr.maximum is None or (expr.maximum >= 0 and _are_weights(expr.weights, len(steps) // 3))
         if not good:
             raise ValueError(f"expression {place} or the start rule points outside the grammar")
     if not good:
         raise ValueError("the start rule is outside the grammar")
+
+
+def _are_weights(packed: bytes, count: int) -> bool:
+    return len(packed) == 8 * count and all(weight >= 0 for weight in memoryview(packed).cast("q"))
 
 
 def _rule(pair: Any, table: list[Expr]) -> tuple[str, Expr]:

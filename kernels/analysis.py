@@ -47,6 +47,7 @@ from structgen.kernels.layout import (
     SILENT_TO,
     SOLID,
     SORT,
+    SPARE,
     UPTO,
 )  # fmt: skip
 
@@ -72,7 +73,7 @@ def _node_least(net, solid, own_solid, node):  # type: ignore[no-untyped-def]
             best, best_solid = min(best, net.nodes[to, LEAST]), min(best_solid, own_solid[to])
     for e in range(net.nodes[node, SILENT], net.nodes[node + 1, SILENT]):
         op, to = net.silent[e, OP], net.silent[e, SILENT_TO]
-        if op == PLAIN:
+        if op == PLAIN or op >= SPARE:
             best, best_solid = min(best, net.nodes[to, LEAST]), min(best_solid, own_solid[to])
         elif op in (UPTO, DONE, NEXT):
             best = np.int64(0)

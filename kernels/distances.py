@@ -38,6 +38,7 @@ from structgen.kernels.layout import (
     RULE,
     SEGMENT,
     SORT,
+    WEIGHED,
 )
 from structgen.kernels.registers import written
 
@@ -46,7 +47,7 @@ from structgen.kernels.registers import written
 def rest_of_segment(net, memo, node, attr):  # type: ignore[no-untyped-def]
     """Fewest bytes from an item's node to the end of its rule."""
     g = net.nodes[node, SEGMENT]
-    if g < 0:
+    if g < 0 or net.segments[g, SORT] == WEIGHED:
         return net.nodes[node, LEAST]
     total = net.nodes[node, LEAST] + net.segments[g, EXIT]
     if net.segments[g, SORT] == COUNTED:

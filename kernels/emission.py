@@ -54,12 +54,16 @@ from structgen.kernels.layout import (
     FAR,
     HAS,
     LACKS,
+    LEAVE,
     MEMBER,
     NEXT,
     PLAIN,
     SEPARATOR,
     SPAN_END,
+    SPARE,
     UPTO,
+    WEIGH,
+    WEIGHED,
     WIDE,
 )
 
@@ -164,13 +168,16 @@ def _enter(prog, d, frames, top, pc, a, b, here, in_terminal):  # type: ignore[n
 
 @inner
 def _enter_graph(prog, d, frames, top, pc, a, b, here, in_terminal):  # type: ignore[no-untyped-def]
-    states, equivalent, accepts = prog[pc + 1], prog[pc + 3], prog[pc + 4]
-    first, at = d.counts[D_NODES], pc + 9 + accepts
+    states, equivalent, accepts, most = prog[pc + 1], prog[pc + 3], prog[pc + 4], prog[pc + 9]
+    first, at = d.counts[D_NODES], pc + 10 + accepts
+    if most >= 0:
+        here = add_segment(d, WEIGHED, 0, b, most)
+        frames[top, F_HERE] = here
     for _ in range(states):
         add_node(d, here)
     add_jump(d, a, first + prog[pc + 2], PLAIN, 0)
     for i in range(accepts):
-        add_jump(d, first + prog[pc + 9 + i], b, PLAIN, 0)
+        add_jump(d, first + prog[pc + 10 + i], b, PLAIN if most < 0 else LEAVE, 0)
     if equivalent >= 0:
         if here < 0 and not in_terminal:
             d.spans[add_span(d, equivalent, first, b, EQUIVALENT, 0, -1), SPAN_END] = first + states
@@ -178,43 +185,67 @@ def _enter_graph(prog, d, frames, top, pc, a, b, here, in_terminal):  # type: ig
                 d.equivalent[first + s] = prog[at + s]
         at += states
     base, end = d.counts[D_STEPS], pc + prog[pc + 8]
-    _steps(prog, d, at, prog[pc + 5], prog[pc + 6], prog[pc + 7], first, here)
+    _steps(prog, d, at, prog[pc + 5], prog[pc + 6], prog[pc + 7], first, states, most, here)
     frames[top, F_BASE], frames[top, F_FROM], frames[top, F_TO] = base, base, end
     frames[top, F_LEFT] = d.counts[D_STEPS] - base
     return end
 
 
 @allocating
-def _steps(prog, d, at, labels, parts, edges, first, here):  # type: ignore[no-untyped-def]
+def _steps(prog, d, at, labels, parts, edges, first, states, most, here):  # type: ignore[no-untyped-def]
     """The edges of a graph as steps. What follows the first byte of a label is one step for each target, however many
-    edges lead there: the states of "any character but ..." then differ in arcs only (8 arcs a state, not 35 nodes)."""
+    edges lead there: the states of "any character but ..." then differ in arcs only (8 arcs a state, not 35 nodes).
+
+    Edges that weigh leave their state through a node that SPARE guards, one for each weight, and WEIGH after a byte.
+    """
     part, edge = at + labels + 1, at + labels + 1 + 2 * parts
-    base = edge + 3 * edges
-    rests = 0
-    for e in range(edge, base, 3):
-        label = at + prog[e + 1]
+    weights = edge + 3 * edges
+    base = weights + (edges if most >= 0 else 0)
+    rests, heaviest = 0, np.int64(0)
+    for i in range(edges):
+        label = at + prog[edge + 3 * i + 1]
         for p in range(part + 2 * prog[label], part + 2 * prog[label + 1], 2):
             rests += prog[p + 1] >= 0
+        if most >= 0:
+            heaviest = max(heaviest, prog[weights + i])
     size = 1
     while size < 2 * rests:
         size *= 2
-    table = filled_longs(size, 0)  # (rest, target) -> 1 + its step
-    for e in range(edge, base, 3):
-        label, target = at + prog[e + 1], first + prog[e + 2]
+    table, weighed = filled_longs(size, 0), filled_longs(size, 0)  # (rest, target, weight) -> 1 + its step; its weight
+    guards = filled_longs(states * heaviest, -1)  # of a state, by weight - 1
+    arrivals = filled_longs(states * heaviest, -1)
+    for i in range(edges):
+        source, label, target = prog[edge + 3 * i], at + prog[edge + 3 * i + 1], prog[edge + 3 * i + 2]
+        weight = prog[weights + i] if most >= 0 else np.int64(0)
+        start, end = first + source, first + target
+        if weight:
+            k, m = source * heaviest + weight - 1, target * heaviest + weight - 1
+            if guards[k] < 0:
+                guards[k] = add_node(d, here)
+                add_jump(d, start, guards[k], SPARE, most - weight)
+            if arrivals[m] < 0:
+                arrivals[m] = add_node(d, here)
+                add_jump(d, arrivals[m], end, WEIGH, weight)
+            start, end = guards[k], arrivals[m]
         for p in range(part + 2 * prog[label], part + 2 * prog[label + 1], 2):
-            after, rest = target, base + prog[p + 1]
+            after, rest = end, base + prog[p + 1]
             if prog[p + 1] >= 0:
-                place = slot(table, mix(rest, target, 0))
+                place = slot(table, mix(rest, target, weight))
                 known = table[place] - 1
-                while known >= 0 and (d.steps[known, 2] != rest or d.steps[known, 1] != target):
+                while known >= 0 and (
+                    d.steps[known, 2] != rest or d.steps[known, 1] != first + target or weighed[place] != weight
+                ):
                     place = next_slot(table, place)
                     known = table[place] - 1
                 if known < 0:
                     known = d.counts[D_STEPS]
-                    table[place] = known + 1
-                    add_step(d, add_node(d, here), target, rest)
-                after = d.steps[known, 0]
-            add_step(d, first + prog[e], after, base + prog[p])
+                    table[place], weighed[place] = known + 1, weight
+                    before = add_node(d, here)
+                    if weight:
+                        add_jump(d, before, add_node(d, here), WEIGH, weight)
+                    add_step(d, d.counts[D_NODES] - 1, first + target, rest)
+                after = d.steps[known, 0] - (1 if weight else 0)
+            add_step(d, start, after, base + prog[p])
 
 
 @inner

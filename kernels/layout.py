@@ -53,8 +53,12 @@ WIDE = (
     9  # added to ADD, HAS, LACKS: the register is the number of an interned set (Memo.sets), arg a row of Network.wide
 )
 
+SPARE = 16  # pass if attr <= arg                        a character that adds to the length of the shortest text
+WEIGH = 17  # attr = attr + arg                          it has begun
+LEAVE = 18  # attr = 0                                   leave the graph
+
 # Kinds of segment a node may lie in: they decide what is left to write after the segment's end.
-COUNTED, MEMBER, SEPARATOR = 1, 2, 3
+COUNTED, MEMBER, SEPARATOR, WEIGHED = 1, 2, 3, 4
 
 
 # Columns. One row per thing, as i64, so that a kernel takes few arrays and one row is one cache line.
@@ -83,7 +87,7 @@ class Network(NamedTuple):
     silent    i64 (silent, 3)   epsilon edges: SILENT_TO target, OP one of PLAIN..NEXT, ARG its argument
     rules     i64 (r, 2)        FIRST node, RULE_LEAST fewest bytes (0 = nullable)
     segments  i64 (g+1, 7)
-        SORT        COUNTED, MEMBER or SEPARATOR
+        SORT        COUNTED, MEMBER or SEPARATOR; WEIGHED: a graph whose texts are bounded, LEAST is to its rule's end
         MINIMUM     COUNTED: repetitions required;  else bit set of required members (BROAD: row of `wide`)
         BODY        COUNTED: fewest bytes of one repetition;  else of a separator
         EXIT        fewest bytes after the segment up to the rule's end
@@ -112,11 +116,12 @@ DO_CALL = 2  # rule, SOLID
 DO_SEQ = 3  # n, n parts
 DO_ALT = 4  # n, n parts
 DO_GRAPH = (
-    5  # states, start, TerminalBody that they are equivalent to or -1, accepts, labels, parts, edges, words of it all;
+    5  # states, start, TerminalBody that they are equivalent to or -1, accepts, labels, parts, edges, words of it all,
 )
-#               the accepting states; if they are, the prefix after which or -1 per state; where the parts of each
-#               label begin, and their number; parts (where its first byte is written, where the rest or -1), from the
-#               end of the edges; edges (from, label, to); what they refer to
+#               most weight or -1; the accepting states; if they are, the prefix after which or -1 per state; where the
+#               parts of each label begin, and their number; parts (where its first byte is written, where the rest or
+#               -1), from the end of what is about edges; edges (from, label, to), their weights if there is a most;
+#               what they refer to
 DO_OPTIONAL = 6  # p
 DO_STAR = 7  # least repetitions (0 or 1), p
 DO_COUNTED = 8  # least, most (-1: no bound), p

@@ -11,7 +11,7 @@ import numpy as np
 from structgen.kernels._jit import inlined, inner
 from structgen.kernels.codes import GROW
 from structgen.kernels.hashing import next_slot, slot
-from structgen.kernels.layout import ADD, BELOW, BROAD, ENOUGH, HAS, LACKS, N_SETS, UPTO, WIDE
+from structgen.kernels.layout import ADD, BELOW, BROAD, ENOUGH, HAS, LACKS, LEAVE, N_SETS, SPARE, UPTO, WEIGH, WIDE
 
 
 @inner
@@ -84,6 +84,12 @@ def apply(net, memo, op, arg, attr):  # type: ignore[no-untyped-def]
         return np.int64(0) if attr & arg == arg else np.int64(-1)
     if op == LACKS:
         return np.int64(-1) if attr & arg == arg else attr
+    if op == SPARE:
+        return attr if attr <= arg else np.int64(-1)
+    if op == WEIGH:
+        return attr + arg
+    if op == LEAVE:
+        return np.int64(0)
     if op == WIDE + ADD:
         return with_member(memo, attr, arg)
     if op == WIDE + HAS:

@@ -15,24 +15,32 @@ from structgen.kernels.codes import UNCERTAIN
 from structgen.kernels.earley import step
 from structgen.kernels.layout import (
     ACCEPTING,
+    ARC_TO,
     ARCS,
+    ARG,
     ATTR,
     BOOL_1D,
     BRANCH,
     BYTE,
     CHAIN,
     CHAINED,
+    COUNTED,
     I16_1D,
     I32_1D,
     I32_2D,
     I64_1D,
     LEAF,
     NODE,
+    OP,
     ORIGIN,
     SCANS,
     SEGMENT,
     SET,
+    SILENT,
+    SORT,
     U8_1D,
+    WEIGH,
+    WEIGHED,
     In,
     Strided,
     Trie,
@@ -115,23 +123,28 @@ def split(memo, span, config, part, groups):  # type: ignore[no-untyped-def]
 
 @inner
 def _count(net, memo, config, known):  # type: ignore[no-untyped-def]
-    """Fill row `config` of `known`: flags of the configuration, and how many repetitions were begun."""
+    """Fill row `config` of `known`: flags of the configuration, and how many repetitions were begun; the least weight
+    where a graph is weighed, which differs inside characters alone."""
     accepting = memo.configs[config, ACCEPTING] != 0
-    count, inside, outside, flags = np.int64(0), False, False, np.int64(ALIVE)
+    count, inside, outside, flags, begun = np.int64(0), False, False, np.int64(ALIVE), np.int64(0)
     for k in range(memo.configs[config, SCANS], memo.configs[config + 1, SCANS]):
-        if net.nodes[memo.scans[k, NODE], SEGMENT] < 0:
+        g = net.nodes[memo.scans[k, NODE], SEGMENT]
+        if g < 0:
             outside = True
             continue
-        if inside and memo.scans[k, ATTR] != count:
+        begun = np.int64(net.segments[g, SORT] == COUNTED)  # one more than are complete
+        if inside and memo.scans[k, ATTR] != count and begun:
             flags |= MIXED
-        count, inside = memo.scans[k, ATTR], True
+        count = min(count, memo.scans[k, ATTR]) if inside and not begun else memo.scans[k, ATTR]
+        inside = True
     if inside:
         flags |= COUNTING
     if inside and outside:
         flags |= BOTH
     if accepting:
         flags |= LEAVES
-    known[config, 0], known[config, 1] = flags, min(count + (inside and not outside and not accepting), 32_000)
+    known[config, 0] = flags
+    known[config, 1] = min(count + begun * (inside and not outside and not accepting), 32_000)
 
 
 @inner
@@ -147,6 +160,32 @@ def _moves_outside(net, memo, config, byte):  # type: ignore[no-untyped-def]
                 if (net.sets[net.arcs[a, SET], word] >> bit) & np.uint64(1):
                     return True
     return False
+
+
+@inner
+def _with_last(net, memo, config, byte, count):  # type: ignore[no-untyped-def]
+    """The least weight behind `byte` where that ends a weighed graph: no item is left inside that would tell."""
+    best, word, bit = np.int64(-1), byte >> 6, np.uint64(byte & 63)
+    for k in range(memo.configs[config, SCANS], memo.configs[config + 1, SCANS]):
+        node = memo.scans[k, NODE]
+        g = net.nodes[node, SEGMENT]
+        if g < 0 or net.segments[g, SORT] != WEIGHED:
+            continue
+        for a in range(net.nodes[node, ARCS] - 1, net.nodes[node + 1, ARCS]):
+            if a < net.nodes[node, ARCS]:
+                if net.nodes[node, CHAIN] != byte:
+                    continue
+                to = node + 1
+            elif (net.sets[net.arcs[a, SET], word] >> bit) & np.uint64(1):
+                to = net.arcs[a, ARC_TO]
+            else:
+                continue
+            total = memo.scans[k, ATTR]
+            for e in range(net.nodes[to, SILENT], net.nodes[to + 1, SILENT]):
+                if net.silent[e, OP] == WEIGH:
+                    total += net.silent[e, ARG]
+            best = total if best < 0 else min(best, total)
+    return count if best < 0 else best
 
 
 @inner
@@ -193,6 +232,8 @@ def survey(net, memo, work, radix, config, top, need, closed, exits, leaves, kno
         if known[after, 0] & COUNTING:
             phase, count = np.int64(COUNTING), np.int64(known[after, 1])
         elif phase:
+            if phase == COUNTING:
+                count = _with_last(net, memo, config, byte, count)
             phase = np.int64(PAST)
         for k in range(radix.token_start[i], radix.token_start[i + 1]):
             need[radix.token[k]], closed[radix.token[k]] = count, phase == PAST

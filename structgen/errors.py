@@ -8,7 +8,7 @@ StructgenError
 ├── UnsupportedSchema          .pointer .keyword .reason      a schema, but one this version cannot enforce exactly
 ├── UnsupportedCombination     .operation .reason             languages whose meet or complement cannot be computed
 ├── Unsatisfiable              .pointer .reason .conflict     nothing can satisfy it
-├── LimitExceeded              .limit .allowed .reason        a bound against hostile input was hit
+├── LimitExceeded              .limit .allowed .reason .pointer .keyword  a bound against hostile input was hit
 ├── VocabularyError            .reason                        tokenizer and model, or tokenizer and bytes, disagree
 ├── TokenRejected              .token_id .text .expected      a token the constraint forbids here
 ├── StaleState                 .state                         a state that was forgotten, held without a lease
@@ -122,11 +122,18 @@ class Unsatisfiable(StructgenError):
 
 
 class LimitExceeded(StructgenError):
-    """A bound against hostile input was hit. `limit` is the option's name, `allowed` its value."""
+    """A bound against hostile input was hit. `limit` is the option's name, `allowed` its value.
 
-    def __init__(self, reason: str, *, limit: str, allowed: float) -> None:
-        super().__init__(f"{reason} (limit {limit} = {allowed})")
+    In a schema, `pointer` and `keyword` say where, as far as that is known.
+    """
+
+    def __init__(
+        self, reason: str, *, limit: str, allowed: float, pointer: str | None = None, keyword: str | None = None
+    ) -> None:
+        where = "" if pointer is None else f"{pointer or '#'}: {keyword}: " if keyword else f"{pointer or '#'}: "
+        super().__init__(f"{where}{reason} (limit {limit} = {allowed})")
         self.limit, self.allowed, self.reason = limit, allowed, reason
+        self.pointer, self.keyword = pointer, keyword
 
 
 class VocabularyError(StructgenError):

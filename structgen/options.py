@@ -26,6 +26,12 @@ class Limits:
     number_digits    digits of a number written in a schema
     number_states    states of the automaton of one set of numbers
     object_states    states of the automaton of one object shape (properties x counts)
+    regex_states     states of the automaton of one pattern, or of several that apply to one string
+    regex_work       steps of its construction, of about a microsecond
+    regex_positions  characters of a pattern with its counts written out
+    key_regions      sorts of names that the patterns of one object tell apart
+    counted_items    ways to count the items of one array
+    evaluated_ways   sets of properties and items that subschemas may have evaluated, for `unevaluated...`
     product_states   states made when languages are combined, and of an automaton made from a text or a list of words
     """
 
@@ -37,6 +43,12 @@ class Limits:
     number_digits: int = 2_000
     number_states: int = 50_000
     object_states: int = 200_000
+    regex_states: int = 20_000
+    regex_work: int = 2_000_000
+    regex_positions: int = 20_000
+    key_regions: int = 300
+    counted_items: int = 2_000
+    evaluated_ways: int = 256
     product_states: int = 200_000
 
 

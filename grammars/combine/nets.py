@@ -166,6 +166,9 @@ class _Layout:
                 self._between(body, a, b)
             case Repeat(_, 0 | 1, None):
                 self._repeat(expr, a, b)
+            case Graph(n_states, maximum=int(most)):
+                self.owner.spend(n_states * most)
+                self._between(expr.unweighed(), a, b)
             case Graph(n_states, start, accepts, edges=edges):
                 states = [self._state() for _ in range(n_states)]
                 self.silent[a].append(states[start])

@@ -19,6 +19,7 @@ from structgen.grammars.json_schema.reader import Reader, load
 from structgen.grammars.json_schema.report import CompiledSchema, conflict_of
 from structgen.grammars.json_schema.scope import entered
 from structgen.grammars.json_schema.style import JsonStyle
+from structgen.grammars.regular.machine import LIMITS
 from structgen.options import Limits
 
 if TYPE_CHECKING:
@@ -39,7 +40,16 @@ def compile_schema(
 
     Other documents are found only in `registry`; nothing is fetched.
     """
-    limits, document = limits or Limits(), load(schema)
+    limits = limits or Limits()
+    in_force = LIMITS.set(limits)
+    try:
+        return _compiled(schema, style or JsonStyle(), registry, limits)
+    finally:
+        LIMITS.reset(in_force)
+
+
+def _compiled(schema: object, style: JsonStyle, registry: Registry[Any] | None, limits: Limits) -> CompiledSchema:
+    document = load(schema)
     refuse_wrapped(document)
     reader = Reader(limits)
     root = reader.read(document)
@@ -47,6 +57,6 @@ def compile_schema(
     term = algebra.schema(root, entered((), root, reader.dynamic))
     if algebra.is_empty(term):
         raise conflict_of(term, algebra)
-    lowering = Lowering(algebra, style or JsonStyle())
+    lowering = Lowering(algebra, style)
     start = lowering.document(term)
     return CompiledSchema(lowering.builder.build(start), reader)

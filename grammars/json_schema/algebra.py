@@ -26,6 +26,7 @@ from structgen.grammars.json_schema.number import ALL_NUMBERS
 from structgen.grammars.json_schema.protocols import Scope
 from structgen.grammars.json_schema.reader import Node, Reader, exact
 from structgen.grammars.json_schema.recursion import cycle, gather
+from structgen.grammars.json_schema.refusals import placed
 from structgen.grammars.json_schema.scope import SchemaScope
 from structgen.grammars.json_schema.shapes import (
     ALL_ARRAYS,
@@ -101,7 +102,11 @@ class Algebra:
     @property
     def place(self) -> str:
         """The pointer of the schema being expanded, for messages."""
-        return next((term.node.pointer for term in reversed(self.inline) if isinstance(term, SchemaTerm)), "#")
+        node = self._node()
+        return "#" if node is None else node.pointer
+
+    def _node(self) -> Node | None:
+        return next((term.node for term in reversed(self.inline) if isinstance(term, SchemaTerm)), None)
 
     def step(self) -> None:
         """Count one meet of shapes."""
@@ -135,7 +140,8 @@ class Algebra:
                 self._check_depth()
             inline.append(term)
             try:
-                shapes = self._expansion(term)
+                with placed(self._node()):
+                    shapes = self._expansion(term)
             finally:
                 inline.pop()
             self.expanded[term] = shapes

@@ -4,7 +4,8 @@ A shape (shapes.py) says: `prefix[i]` for the first elements, `rest` for every l
 and for each entry (term, least, most) in `some` how many elements after the prefix satisfy the term. Meet works
 position by position; the complement is a union over the ways one condition fails. `contains` is `some`. What `unique`
 asks is checked while the text is written (structgen/unique/automaton.py); here it only matters whether there are values
-enough.
+enough. That some element `repeats` another can only be said, not written: but no unique array does, so of alternatives
+that are all unique none is left that says it.
 """
 
 from __future__ import annotations
@@ -12,16 +13,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from structgen.errors import LimitExceeded, UnsupportedSchema
+from structgen.errors import LimitExceeded
 from structgen.grammars.json_schema.finite import runs_out
 from structgen.grammars.json_schema.keywords import BOOLEAN, NATURAL, SCHEMA, SCHEMA_OR_SCHEMAS, SCHEMAS, keyword
 from structgen.grammars.json_schema.protocols import Scope, Sets
 from structgen.grammars.json_schema.shapes import ANY_ARRAY, ArrayShape, Counted
 from structgen.grammars.json_schema.terms import FALSE, TRUE, Term
 
-__all__ = ["MAX_COUNTED", "complement", "meet", "normal"]
-
-MAX_COUNTED = 2_000  # positions spelled out where a bounded array must contain something
+__all__ = ["complement", "meet", "normal"]
 
 
 def normal(shape: ArrayShape, algebra: Sets) -> ArrayShape | None:
@@ -46,7 +45,9 @@ def normal(shape: ArrayShape, algebra: Sets) -> ArrayShape | None:
     if rest is FALSE:
         some = ()
     unique = shape.unique and (maximum is None or maximum > 1)
-    fitting = ArrayShape(prefix, rest, minimum, maximum, some, unique, shape.where)
+    if shape.repeats and (unique or (maximum is not None and maximum < 2)):
+        return None
+    fitting = ArrayShape(prefix, rest, minimum, maximum, some, unique, shape.where, shape.repeats)
     return None if unique and minimum > 1 and runs_out(fitting, algebra) else fitting
 
 
@@ -66,6 +67,7 @@ def meet(a: ArrayShape, b: ArrayShape, algebra: Sets) -> tuple[ArrayShape, ...]:
             min(maxima, default=None),
             unique=a.unique or b.unique,
             where=a.where or b.where,
+            repeats=a.repeats or b.repeats,
         )
     ]
     for owner in (a, b):
@@ -90,8 +92,9 @@ def _with_some(shape: ArrayShape, entry: Counted, first: int, algebra: Sets) -> 
                 split.append((counted, max(low - 1, 0), None if high is None else high - 1))
             split.append((_at(each, index, unlike, algebra), low, high))
         splits = split
-        if len(splits) > MAX_COUNTED:
-            raise LimitExceeded("too many ways to count items", limit="counted_items", allowed=MAX_COUNTED)
+        allowed = algebra.limits.counted_items
+        if len(splits) > allowed:
+            raise LimitExceeded("too many ways to count items", limit="counted_items", allowed=allowed)
     return [_beyond(each, (term, low, high), algebra) for each, low, high in splits]
 
 
@@ -114,11 +117,10 @@ def _at(shape: ArrayShape, index: int, wanted: Term, algebra: Sets) -> ArrayShap
 
 def complement(shape: ArrayShape, algebra: Sets) -> tuple[ArrayShape, ...]:
     """Every other array, as a union over the ways the shape can fail."""
-    if shape.unique:
-        reason = "arrays with repeated items are not regular"
-        raise UnsupportedSchema(reason, pointer=shape.where, keyword="uniqueItems")
     negate, size = algebra.terms.negate, len(shape.prefix)
     ways = []
+    if shape.unique or shape.repeats:
+        ways.append(ArrayShape(unique=shape.repeats, where=shape.where, repeats=shape.unique))
     if shape.minimum > 0:
         ways.append(ArrayShape(maximum=shape.minimum - 1))
     if shape.maximum is not None:

@@ -8,13 +8,14 @@ Other arrays whose elements must differ are written without regard to it, and ch
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import combinations, product
 from math import comb, prod
 from operator import add, ge
 
 from structgen.errors import UnsupportedSchema
 from structgen.grammars.ir import EPSILON, NOTHING, Expr, Graph, Literal, Repeat, Unordered, alt, joined, optional, seq
-from structgen.grammars.json_schema.array import MAX_COUNTED, normal
+from structgen.grammars.json_schema.array import normal
 from structgen.grammars.json_schema.finite import values_of
 from structgen.grammars.json_schema.protocols import Writer
 from structgen.grammars.json_schema.shapes import ArrayShape
@@ -31,6 +32,9 @@ def lower(shape: ArrayShape, writer: Writer) -> Expr:
     if fitting is None:
         return NOTHING
     shape = fitting
+    if shape.repeats:
+        reason = "arrays with repeated items are not regular"
+        raise UnsupportedSchema(reason, pointer=shape.where, keyword="uniqueItems")
     comma = writer.gaps.comma
     if shape.some:
         body = _containing(shape, writer)
@@ -87,9 +91,14 @@ def by_values(shape: ArrayShape, writer: Writer) -> Expr | None:
 
 
 def uncovered(shapes: tuple[ArrayShape, ...]) -> tuple[ArrayShape, ...]:
-    """The shapes of one value, without unique ones that another covers."""
-    plain = tuple(shape for shape in shapes if not shape.unique)
-    return tuple(shape for shape in shapes if not (shape.unique and any(other.covers(shape) for other in plain)))
+    """The shapes of one value, without those about repeated elements that another covers; of two that differ in whether
+    elements are repeated, what they have in common."""
+    joined = {replace(shape, unique=False, repeats=False) for shape in shapes if shape.repeats} & {
+        replace(shape, unique=False) for shape in shapes if shape.unique
+    }
+    plain = (*joined, *(shape for shape in shapes if not (shape.unique or shape.repeats)))
+    rest = (shape for shape in shapes if shape.unique or shape.repeats)
+    return (*plain, *(shape for shape in rest if not any(other.covers(shape) for other in plain)))
 
 
 def _positions(shape: ArrayShape, writer: Writer) -> Expr:
@@ -116,7 +125,7 @@ def _containing(shape: ArrayShape, writer: Writer) -> Expr:
     size, maximum, comma, terms = len(shape.prefix), shape.maximum, writer.gaps.comma, writer.algebra.terms
     last = max(shape.minimum, size + 1) if maximum is None else maximum
     caps = [least if most is None else most for _, least, most in shape.some]
-    if (last + 1) * prod(cap + 1 for cap in caps) > MAX_COUNTED:
+    if (last + 1) * prod(cap + 1 for cap in caps) > writer.algebra.limits.counted_items:
         reason = f"an array of up to {last} items of which some are counted"
         raise UnsupportedSchema(reason, pointer=writer.place, keyword="contains")
     start = (0, (0,) * len(caps))

@@ -22,7 +22,6 @@ from structgen.grammars.regular.language import Language
 
 __all__: list[str] = []
 
-MOST_WAYS = 256
 MODERN = (2019, 2020)
 LAST = 3  # after everything whose evaluations count
 REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
@@ -126,9 +125,9 @@ def _product(left: Iterable[Way], right: list[Way], scope: Scope) -> list[Way]:
             key = (string.union(a.keys, b.keys), items, tuple(dict.fromkeys(a.matched + b.matched)))
             condition = terms.meet(a.condition, b.condition)
             merged[key] = terms.union(merged[key], condition) if key in merged else condition
-            if len(merged) > MOST_WAYS:
+            if len(merged) > scope.limits.evaluated_ways:
                 reason = f"what is evaluated at {scope.at()} depends on too many subschemas"
-                raise LimitExceeded(reason, limit="evaluated_ways", allowed=MOST_WAYS)
+                raise LimitExceeded(reason, limit="evaluated_ways", allowed=scope.limits.evaluated_ways)
     return [Way(condition, *key) for key, condition in merged.items()]
 
 

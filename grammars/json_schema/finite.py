@@ -42,7 +42,8 @@ def values_of(term: Term, limit: int, algebra: Sets, depth: int = 4) -> dict[Has
         return None
     found.update((value_key(value), value) for value in (*numbers, *texts))
     for shape in shapes.arrays:
-        if shape.maximum != len(shape.prefix) or shape.minimum != shape.maximum or shape.some or shape.unique:
+        is_fixed = shape.maximum == len(shape.prefix) == shape.minimum
+        if not is_fixed or shape.some or shape.unique or shape.repeats:
             return None
         parts = [values_of(part, limit, algebra, depth - 1) for part in shape.prefix]
         for members in _products(parts, limit) or (None,):
@@ -168,9 +169,9 @@ class _Counting:
         return any(map(self._has_array, shapes.arrays)) or any(map(self._has_object, shapes.objects))
 
     def _has_array(self, shape: ArrayShape) -> bool:
-        if shape.minimum == 0:
+        if shape.minimum == 0 and not shape.repeats:
             return True
-        if shape.some or (shape.unique and shape.minimum > 1):
+        if shape.some or shape.repeats or (shape.unique and shape.minimum > 1):
             return False
         asked = dict.fromkeys(shape.at(index) for index in range(min(shape.minimum, len(shape.prefix) + 1)))
         return all(map(self.is_inhabited, asked))

@@ -21,6 +21,7 @@ from structgen.grammars.json_schema.finite import needs_distinct_keys, safe_elem
 from structgen.grammars.json_schema.number import ALL_NUMBERS, NumberSet, integers
 from structgen.grammars.json_schema.number_text import number_text
 from structgen.grammars.json_schema.reader import Node, Reader
+from structgen.grammars.json_schema.refusals import placed
 from structgen.grammars.json_schema.shapes import ArrayShape, ObjectShape, Shapes
 from structgen.grammars.json_schema.string import ALL_STRINGS, ANY_STRING, NO_STRING, literal_strings
 from structgen.grammars.json_schema.style import JsonStyle, gaps
@@ -141,7 +142,8 @@ class Lowering:
         if known is not None:
             return known
         name = "string" if language is ALL_STRINGS else "restricted string"
-        return self._shared(language, name, _string(language, self._spell))
+        with placed(self.node):
+            return self._shared(language, name, _string(language, self._spell))
 
     def key(self, name: str) -> Expr:
         """The spellings of one property name."""

@@ -27,7 +27,6 @@ from structgen.grammars.regular.language import Language
 __all__ = ["complement", "key_entries", "meet", "normal", "regions", "spread", "with_conditions"]
 
 MOST_ABSORBED = 100  # shapes compared each with each to find out whether one covers another
-MAX_REGIONS = 300  # sorts of names that patterns tell apart
 
 
 def _contains(language: Language | None, name: str) -> bool:
@@ -155,9 +154,10 @@ def regions(
                 if rest is not string.NO_STRINGS:
                     split.append((rest, so_far))
         parts = [(part, so_far) for part, so_far in split if so_far is not FALSE]
-        if len(parts) > MAX_REGIONS:
+        allowed = algebra.limits.key_regions
+        if len(parts) > allowed:
             reason = f"the patterns for names overlap in too many ways, at {algebra.place}"
-            raise LimitExceeded(reason, limit="key_regions", allowed=MAX_REGIONS)
+            raise LimitExceeded(reason, limit="key_regions", allowed=allowed)
     return parts
 
 

@@ -49,7 +49,8 @@ Keys: TypeAlias = tuple[Language | None, Term]  # keys of this language, and the
 
 @dataclass(frozen=True, slots=True)
 class ArrayShape:
-    """A set of arrays; see array.py. `where` is the pointer of the `uniqueItems` that makes it `unique`."""
+    """A set of arrays; see array.py. `where` is the pointer of the `uniqueItems` that makes it `unique`, or of the one
+    that no array of it fulfils, as some element `repeats` another."""
 
     prefix: tuple[Term, ...] = ()
     rest: Term = TRUE
@@ -58,6 +59,7 @@ class ArrayShape:
     some: tuple[Counted, ...] = ()
     unique: bool = False
     where: str = field(default="", compare=False)
+    repeats: bool = False
 
     def at(self, index: int) -> Term:
         """What the element at `index` must satisfy."""
@@ -65,7 +67,7 @@ class ArrayShape:
 
     def covers(self, other: ArrayShape) -> bool:
         """Whether every array of `other` visibly is one of this shape."""
-        if self.minimum > other.minimum or (self.unique and not other.unique):
+        if self.minimum > other.minimum or (self.unique and not other.unique) or (self.repeats and not other.repeats):
             return False
         if self.maximum is not None and (other.maximum is None or other.maximum > self.maximum):
             return False

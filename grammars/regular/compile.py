@@ -11,7 +11,7 @@ from structgen.errors import LimitExceeded
 from structgen.grammars.regular import machine as machines
 from structgen.grammars.regular.alphabet import Alphabet, alphabet_of
 from structgen.grammars.regular.bounds import clipped
-from structgen.grammars.regular.charset import CharSet
+from structgen.grammars.regular.charset import ANY, CharSet
 from structgen.grammars.regular.lookaround import Threads
 from structgen.grammars.regular.machine import ALL, Budget, Machine, State
 from structgen.grammars.regular.subsets import InTurn, Subsets
@@ -27,6 +27,7 @@ from structgen.grammars.regular.terms import (
     Strings,
     Term,
     Union,
+    length_bounds,
 )  # fmt: skip
 
 
@@ -224,7 +225,28 @@ def is_empty(term: Term, budget: Budget) -> bool:
                 return False
             if len(parts) > 2 and any(_disjoint(*pair) for pair in combinations(wanted, 2)):
                 return True
+            if (known := _is_too_long(parts)) is not None:
+                return known
     return _finds_none(term, budget)
+
+
+def _is_too_long(parts: tuple[Term, ...]) -> bool | None:
+    """Whether the shortest text of a meet has more characters than one part, a bound on the length, allows: found
+    without counting. None where there is no such part, or no text is quickly found."""
+    most = [bounds[1] for part in parts if (bounds := length_bounds(part)) is not None and bounds[1] is not None]
+    if not most:
+        return None
+    rest = [part if length_bounds(part) is None else _without_end(part) for part in parts]
+    try:
+        found = shortest(Meet(tuple(rest)), Budget(states=20_000, work=500_000))
+    except LimitExceeded:
+        return None
+    return found is None or len(found) > min(most)
+
+
+def _without_end(part: Term) -> Term:
+    least, _ = length_bounds(part) or (0, None)
+    return Regex(Loop(Char(ANY), least, None))
 
 
 @lru_cache(maxsize=4096)

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import ClassVar, Literal, get_args
 from weakref import WeakValueDictionary
 
+from structgen.errors import LimitExceeded
 from structgen.grammars.ir import Expr
 from structgen.grammars.regular import simplify
 from structgen.grammars.regular.anchors import whole_text
@@ -31,7 +32,8 @@ Dialect = Literal["ecma", "python", "rust"]
 
 DIALECTS = get_args(Dialect)
 _PARSERS = {"ecma": parse_ecma, "python": parse_python, "rust": parse_rust}
-_SEARCH = Budget(states=200_000, work=2_000_000)
+SEARCHED = 10  # times as many states as an automaton may have are looked at for a text
+_FEW = Budget(states=2_000, work=200_000)
 
 
 class Language:
@@ -149,7 +151,7 @@ class Language:
         """Whether no text is. Raises LimitExceeded when that cannot be found out in reasonable time."""
         if self._automaton is not None:
             return not self._automaton.rows
-        return is_empty(self.term, Budget(_SEARCH.states, _SEARCH.work))
+        return is_empty(self.term, _search())
 
     def is_subset(self, other: Language) -> bool:
         """Whether every text of this language is in the other."""
@@ -161,18 +163,21 @@ class Language:
 
     def shortest(self) -> str:
         """A shortest text, of the lowest code points. Raises ValueError for the empty language."""
-        found = shortest(self.term, Budget(_SEARCH.states, _SEARCH.work))
+        found = shortest(self.term, _search())
         if found is None:
             raise ValueError("the language is empty")
         return found
 
     def finite(self, limit: int) -> tuple[str, ...] | None:
-        """All texts, sorted, if there are at most `limit`."""
+        """All texts, sorted, if there are at most `limit`; None also where that takes long to find out."""
         if isinstance(self.term, Strings):
             return tuple(sorted(self.term.members)) if len(self.term.members) <= limit else None
         if isinstance(self.term, Regex) and not assertions(self.term.node) and lengths(self.term.node)[1] is None:
             return None
-        found = members(self.automaton(), limit)
+        try:
+            found = members(self.automaton(Budget(_FEW.states, _FEW.work)), limit)
+        except LimitExceeded:
+            return None
         return None if found is None else tuple(sorted(found))
 
     def automaton(self, budget: Budget | None = None) -> Dfa:
@@ -184,6 +189,11 @@ class Language:
             machine, alphabet = machine_of(self.term, budget)
             self._automaton = explore(machine, alphabet, budget)
         return self._automaton
+
+
+def _search() -> Budget:
+    budget = Budget()
+    return Budget(SEARCHED * budget.states, budget.work)
 
 
 def _has_surrogate(text: str) -> bool:

@@ -5,6 +5,7 @@
                             minimal automaton if that is small; else as it stands, for the parser to sort out
     given network           as it stands
     parts in turn           each for itself, one after the other; counts stay counts
+    a bound on the length   of what is not an expression that can take it: counted beside the minimal automaton
     everything else         its minimal automaton, a Graph of which every state reaches an accepting one
 
 The result is memoised on the language per spelling, so equal languages are the same object in every grammar.
@@ -12,18 +13,20 @@ The result is memoised on the language per spelling, so equal languages are the 
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain, compress, repeat
 from operator import sub
 
 from structgen.errors import LimitExceeded
-from structgen.grammars.ir import EPSILON, NOTHING, Expr, Graph, Repeat, alt, optional, seq
+from structgen.grammars.ir import EPSILON, NOTHING, Expr, Graph, Repeat, alt, fewest_bytes, optional, seq
 from structgen.grammars.regular.ambiguity import deterministic
-from structgen.grammars.regular.charset import NONE, ascii_mask
-from structgen.grammars.regular.dfa import Dfa
+from structgen.grammars.regular.charset import NONE, CharSet, ascii_mask
+from structgen.grammars.regular.dfa import Dfa, distances
 from structgen.grammars.regular.language import Language
 from structgen.grammars.regular.machine import Budget
+from structgen.grammars.regular.simplify import longest_apart
 from structgen.grammars.regular.spelling import PLAIN_BITS, RARE, Spell, plain_set, spelled
 from structgen.grammars.regular.syntax import Cat, Char, Choice, Edge, Look, Loop, Node, assertions, positions
 from structgen.grammars.regular.terms import Network, Regex, Rounds, Strings, Union
@@ -63,7 +66,38 @@ def _lower(language: Language, spell: Spell) -> Expr:
                 return _graph(language.automaton(Budget(SMALL_STATES, SMALL_WORK)), spell)
             except LimitExceeded:
                 return alt(*(lower(Language(part), spell) for part in parts))
+    bounded = longest_apart(language.term)
+    if bounded is not None:
+        core, most = bounded
+        weighed = _weighed(Language(core).automaton(), most, spell)
+        if weighed is not None:
+            return weighed
     return _graph(language.automaton(), spell)
+
+
+def _weighed(dfa: Dfa, most: int, spell: Spell) -> Expr | None:
+    """The texts of at most so many characters, counted beside the automaton; None where a way of fewer characters may
+    take more bytes.
+
+    The weight of a text is the length of the shortest text that begins with it: an edge adds by how much it makes that
+    longer, so a bound on the weight leaves no state from which the bound cannot be kept.
+    """
+    if not dfa.rows:
+        return NOTHING
+    far = distances(dfa.rows, dfa.accepts)
+    cost = {mask: _fewest(dfa.charset(mask), spell) for mask in {mask for row in dfa.rows for mask, _ in row}}
+    least = dict.fromkeys((state for state, accepting in enumerate(dfa.accepts) if accepting), 0)
+    for state in sorted(far, key=far.__getitem__):  # fewest bytes of those with the fewest characters
+        if state not in least:
+            least[state] = min(cost[mask] + least[to] for mask, to in dfa.rows[state] if far[to] < far[state])
+    if any(least[state] > cost[mask] + least[to] for state, row in enumerate(dfa.rows) for mask, to in row):
+        return None
+    return _graph(dfa, spell, far, most - far[0]) if most >= far[0] else NOTHING
+
+
+def _fewest(charset: CharSet, spell: Spell) -> int:
+    """Bytes of the shortest spelling of a member."""
+    return 1 if ascii_mask(charset) & PLAIN_BITS else fewest_bytes(spell(charset))
 
 
 def open_states(language: Language) -> set[int]:
@@ -105,12 +139,12 @@ def _direct(node: Node, spell: Spell) -> Expr:
             raise TypeError("assertions are lowered through the automaton")
 
 
-def _graph(dfa: Dfa, spell: Spell) -> Expr:
+def _graph(dfa: Dfa, spell: Spell, far: Mapping[int, int] | None = None, maximum: int | None = None) -> Expr:
     """Plain characters on edges between the states; all others of an edge, where several edges into a state have them,
-    through a state of their own, so that long spellings are written once."""
+    through a state of their own, so that long spellings are written once. `far`, `maximum`: see `_weighed`."""
     if not dfa.rows:
         return NOTHING
-    if len(dfa) == 1:
+    if len(dfa) == 1 and far is None:
         return Repeat(spell(dfa.charset(dfa.rows[0][0][0]))) if dfa.rows[0] else EPSILON
     alphabet = dfa.alphabet
     bits = [ascii_mask(members) & PLAIN_BITS for members in alphabet.classes]
@@ -124,25 +158,36 @@ def _graph(dfa: Dfa, spell: Spell) -> Expr:
             if mask >> number & 1:
                 plain |= own
         parts[mask] = plain_set(plain, spell) if plain else None, mask & rare
-    uses = Counter([(parts[mask][1], target) for row in dfa.rows for mask, target in row])
+    uses: Counter[tuple[int, int, int]] = Counter()
     beyond = {others: spell(dfa.charset(others) & RARE) for _, others in parts.values() if others}
-    hubs: dict[tuple[int, int], int] = {}
+    hubs: dict[tuple[int, int, int], int] = {}
     edges: list[tuple[int, Expr, int]] = []
-    for source, row in enumerate(dfa.rows):
-        for mask, target in row:
+    weights = array("q")
+    rows = [
+        [(mask, target, 1 + far[target] - far[source] if far else 0) for mask, target in row]
+        for source, row in enumerate(dfa.rows)
+    ]
+    uses.update((parts[mask][1], target, weight) for row in rows for mask, target, weight in row)
+    for source, row in enumerate(rows):
+        for mask, target, weight in row:
             label, others = parts[mask]
             if label is not None:
                 edges.append((source, label, target))
-            if others and uses[others, target] == 1:
+                weights.append(weight)
+            if others and uses[others, target, weight] == 1:
                 edges.append((source, beyond[others], target))
+                weights.append(weight)
             elif others:
-                hub = hubs.get((others, target))
+                hub = hubs.get((others, target, weight))
                 if hub is None:
-                    hub = hubs[others, target] = len(dfa) + len(hubs)
+                    hub = hubs[others, target, weight] = len(dfa) + len(hubs)
                     edges.append((hub, beyond[others], target))
+                    weights.append(weight)
                 edges.append((source, EPSILON, hub))
+                weights.append(0)
     accepts = tuple(state for state, accepting in enumerate(dfa.accepts) if accepting)
-    return Graph.of(len(dfa) + len(hubs), 0, accepts, edges)
+    n_states = len(dfa) + len(hubs)
+    return Graph.of(n_states, 0, accepts, edges, weights=weights.tobytes() if far else b"", maximum=maximum)
 
 
 def _network(network: Network, spell: Spell) -> Expr:

@@ -13,7 +13,8 @@ automaton that is known; the Boolean machines combine. Assertions are in `lookar
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any as Anything
 from typing import Final, Protocol, TypeAlias, TypeVar
 
@@ -22,12 +23,14 @@ from structgen.grammars.regular.alphabet import Alphabet
 from structgen.grammars.regular.charset import CharSet
 from structgen.grammars.regular.minimise import Row
 from structgen.grammars.regular.syntax import Cat, Char, Choice, Loop, Node
+from structgen.options import Limits
 
 State: TypeAlias = Hashable
 Edges: TypeAlias = Sequence[tuple[int, State]]
 
 ALL: Final = "all"
-MAX_POSITIONS: Final = 20_000  # a set of positions is an integer of as many bits, and each position has one
+_USUAL = Limits()
+LIMITS: ContextVar[Limits] = ContextVar("LIMITS", default=_USUAL)  # of the compilation that is under way
 ACCEPT: Final = 1  # the bit of a position set that says: may end here
 
 
@@ -35,8 +38,8 @@ ACCEPT: Final = 1  # the bit of a position set that says: may end here
 class Budget:
     """What one construction may cost: `states` of the automaton, `work` in elementary steps (about 1 us each)."""
 
-    states: int = 20_000
-    work: int = 2_000_000
+    states: int = field(default_factory=lambda: LIMITS.get().regex_states)
+    work: int = field(default_factory=lambda: LIMITS.get().regex_work)
     spent: int = 0
 
     def spend(self, steps: int) -> None:
@@ -52,9 +55,11 @@ class Budget:
 
 
 def check_positions(n_positions: int) -> None:
-    """Raise LimitExceeded if an expression with its counts written out is too long."""
-    if n_positions > MAX_POSITIONS:
-        raise LimitExceeded("the counts are too large for an automaton", limit="regex_positions", allowed=MAX_POSITIONS)
+    """Raise LimitExceeded if an expression with its counts written out is too long: a set of positions is an integer of
+    as many bits, and each position has one."""
+    allowed = LIMITS.get().regex_positions
+    if n_positions > allowed:
+        raise LimitExceeded("the counts are too large for an automaton", limit="regex_positions", allowed=allowed)
 
 
 class Machine(Protocol):

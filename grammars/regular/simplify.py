@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from structgen.grammars.regular.ambiguity import deterministic
 from structgen.grammars.regular.bounds import bounded, clipped
-from structgen.grammars.regular.charset import ANY, CharSet
+from structgen.grammars.regular.charset import ANY, NONE, CharSet
 from structgen.grammars.regular.compile import contains
 from structgen.grammars.regular.syntax import (
     VOID,
@@ -154,12 +155,34 @@ def _merged_loops(parts: list[Term], low: int, high: int | None) -> list[Term]:
     merged = [regex(loop(char(charset), max(minimum, low), maximum if maximum is not None else high))] if loops else []
     if not merged or length_bounds(merged[0]) is None:
         return merged + others
+    if others:
+        least, most = _length_range(others)
+        bounds = length_bounds(merged[0]) or (0, None)
+        fewest = 0 if bounds[0] <= least else bounds[0]
+        largest = None if bounds[1] is None or (most is not None and most <= bounds[1]) else bounds[1]
+        if (fewest, largest) == (0, None):
+            return others  # which no member can fail
+        merged = [regex(loop(char(ANY), fewest, largest))]
     for at, part in enumerate(others):
         if isinstance(part, Regex) and not assertions(part.node):
             inside = bounded(part.node, max(minimum, low), high)
-            if inside is not None:
-                return [*others[:at], regex(inside), *others[at + 1 :]]
+            if inside is not None and (
+                high is None or deterministic(inside, NONE) or isinstance(regex(inside), Strings)
+            ):
+                return [*others[:at], regex(inside), *others[at + 1 :]]  # others are counted beside their automaton
     return merged + others
+
+
+def longest_apart(term: Term) -> tuple[Term, int] | None:
+    """A meet as what it says of the texts, and the most characters they may have; None where it bounds no length."""
+    if not isinstance(term, Meet):
+        return None
+    bounds = [(part, length_bounds(part)) for part in term.parts]
+    most = min((most for _, found in bounds if found is not None and (most := found[1]) is not None), default=None)
+    if most is None:
+        return None
+    rest = [part if found is None else regex(loop(char(ANY), found[0], None)) for part, found in bounds]
+    return meet(rest), most
 
 
 def _clipped(term: Term, high: int | None) -> Term:
