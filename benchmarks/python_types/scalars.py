@@ -34,7 +34,7 @@ SCALARS = [
     Case("None", None, (None,)),
     Case("Any", Any, ({"a": [1, 2.5, None]},)),
     Case("object", object, ([1],)),
-    Case("complex", complex, (1 + 2j,)),
+    Case("complex", complex, (1 + 2j, 2j, -1.5e-7 - 3e22j, 0j)),
     Case("Fraction", Fraction, (Fraction(1, 3), Fraction(2))),
     Case("Decimal", D, (D("1.50"), D("-3"), D("1E+5"), D("1E-10"))),
     Case(

@@ -28,8 +28,8 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, JsonSchema
 from pydantic_core import SchemaValidator, ValidationError, to_json
 
 from structgen.errors import UnsupportedSchema
+from structgen.python_types import addresses, patterns, temporal
 from structgen.python_types import core_functions as functions
-from structgen.python_types import patterns, temporal
 from structgen.python_types.hashing import hashable, tells_apart
 from structgen.python_types.json_text import ANNOTATIONS, json_text_pattern, key_schema
 from structgen.python_types.target import DIALECT, HINT
@@ -204,11 +204,11 @@ class TypeSchema(GenerateJsonSchema):
         return found if version is None else also(found, patterns.uuid(version))
 
     def url_schema(self, schema: Core) -> Schema:  # noqa: D102
-        return also(super().url_schema(schema), patterns.url(schema.get("allowed_schemes")))
+        return also(super().url_schema(schema), addresses.url(schema.get("allowed_schemes")))
 
     def multi_host_url_schema(self, schema: Core) -> Schema:  # noqa: D102
         found = super().multi_host_url_schema(schema)
-        return also(found, patterns.url(schema.get("allowed_schemes"), path=False))
+        return also(found, addresses.url(schema.get("allowed_schemes"), path=False))
 
     # values among others
 
@@ -297,6 +297,8 @@ class TypeSchema(GenerateJsonSchema):
         if "values_schema" in core:
             found["additionalProperties"] = self.generate_inner(core["values_schema"])
         if "keys_schema" in core:
+            if found.get("minProperties", 0) > 1 and not tells_apart(core["keys_schema"]):
+                raise refuse(core, "a mapping of at least two keys that may be equal though written differently")
             keys = key_schema(self.generate_inner(core["keys_schema"]), self.resolve_ref_schema)
             if keys != {"type": "string"}:
                 found["propertyNames"] = keys
