@@ -45,6 +45,11 @@ class Frozen(BaseModel):
     x: int
 
 
+class FrozenWithList(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    x: list[int] | None = None
+
+
 class Aliased(BaseModel):
     first: int = Field(alias="firstName")
     second: int = Field(validation_alias="secondName")

@@ -18,7 +18,7 @@ from pydantic import Field
 from pydantic.functional_validators import AfterValidator
 
 from benchmarks.python_types.case import Case
-from benchmarks.python_types.classes import Address, Frozen, Point
+from benchmarks.python_types.classes import Address, Frozen, FrozenWithList, Point
 from benchmarks.python_types.enums import Kind, Level
 
 T = TypeVar("T")
@@ -60,6 +60,7 @@ CONTAINERS = [
     Case("set[int]", set[int], ({1, 2},)),
     Case("set[frozen model]", set[Frozen], ({Frozen(x=1)},)),
     Case("set[model]", set[Address]),
+    Case("set of frozen models that hold lists", set[FrozenWithList]),
     Case("set[list[int]]", set[list[int]]),
     Case("set[tuple[int, int]]", set[tuple[int, int]], ({(1, 2)},)),
     Case("set[Any]", set[Any], ({1},)),

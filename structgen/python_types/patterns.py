@@ -7,7 +7,10 @@ regular, or many), the note says which.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from structgen.python_types import addresses
+from structgen.python_types.numerals import integers
 
 __all__ = [
     "BY_FORMAT",
@@ -18,6 +21,7 @@ __all__ = [
     "INTEGER",
     "OFFSET",
     "base64",
+    "color",
     "decimal",
     "uuid",
 ]
@@ -77,6 +81,13 @@ def decimal(max_digits: int | None, places: int | None) -> str:
         return f"^-?(0|[1-9][0-9]{{0,{max_digits - places - 1}}}){fraction}$"
     splits = [f"[1-9][0-9]{{{n - 1}}}([.][0-9]{{1,{max_digits - n}}})?" for n in range(1, max_digits)]
     return f"^-?(0|0[.][0-9]{{1,{max_digits - 1}}}|{'|'.join([*splits, f'[1-9][0-9]{{{max_digits - 1}}}'])})$"
+
+
+def color(names: Iterable[str]) -> str:
+    """A colour: its name, its digits, or red, green and blue in numbers."""
+    part, alpha = integers(0, 255), "(0([.][0-9]{1,3})?|1)"
+    digits = "#([0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})"
+    return f"^({'|'.join(sorted(names))}|{digits}|rgba?[(]{part}, ?{part}, ?{part}(, ?{alpha})?[)])$"
 
 
 BY_FORMAT: dict[str, str] = {
