@@ -22,8 +22,9 @@ from pydantic import TypeAdapter
 
 from benchmarks.data import ROOT
 from benchmarks.python_types.case import Case
-from benchmarks.python_types.classes import CLASSES, ENUMS
+from benchmarks.python_types.classes import CLASSES
 from benchmarks.python_types.containers import CONTAINERS, NETWORKS
+from benchmarks.python_types.enums import ENUMS
 from benchmarks.python_types.scalars import PATTERNS, SCALARS, TIME
 from benchmarks.python_types.validators import VALIDATORS
 from structgen.errors import (

@@ -1,4 +1,4 @@
-"""Enums, literals and classes."""
+"""Classes that hold fields, and what refers to them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import collections
 import dataclasses
 import datetime as dt
 import decimal
-import enum
+import ipaddress
+import pathlib
 import typing as t
+import uuid
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, Literal, NamedTuple, NewType, NotRequired, TypeVar
+from typing import Annotated, Generic, Literal, NamedTuple, NewType, NotRequired, TypeVar
 
 import pydantic
 import typing_extensions as te
@@ -17,96 +19,13 @@ from pydantic import AliasChoices, AliasPath, BaseModel, ConfigDict, Field, Root
 from pydantic.alias_generators import to_camel
 
 from benchmarks.python_types.case import Case
+from benchmarks.python_types.enums import Kind, Text
 
 T = TypeVar("T")
 UTC = dt.UTC
 EAST = dt.timezone(dt.timedelta(hours=2))
 DAY, NOON = dt.date(2024, 2, 29), dt.datetime(2024, 2, 29, 12, 30, 15, 250000)
 D = decimal.Decimal
-
-
-class Kind(enum.Enum):
-    CAT = "cat"
-    DOG = "dog"
-
-
-class Level(enum.IntEnum):
-    LOW = 1
-    HIGH = 2
-
-
-class Text(enum.StrEnum):
-    A = "a"
-    B = "b"
-
-
-class Mixed(str, enum.Enum):  # noqa: UP042
-    X = "x"
-    Y = "y"
-
-
-class Several(enum.Enum):
-    ONE = 1
-    TWO = "two"
-    NONE = None
-    HALF = 0.5
-    YES = True
-
-
-class Pairs(enum.Enum):
-    A = (1, 2)
-    B = (3, 4)
-
-
-class Moments(enum.Enum):
-    FIRST = dt.date(2024, 1, 1)
-
-
-class Missing(enum.Enum):
-    A = "a"
-
-    @classmethod
-    def _missing_(cls, value: object) -> Any:
-        return cls.A if value == "other" else None
-
-
-class Flags(enum.Flag):
-    R = 1
-    W = 2
-
-
-class IntFlags(enum.IntFlag):
-    R = 1
-    W = 2
-
-
-class Floats(float, enum.Enum):
-    A = 1.5
-
-
-ENUMS = [
-    Case("Enum of strings", Kind, (Kind.CAT, Kind.DOG)),
-    Case("IntEnum", Level, (Level.LOW,)),
-    Case("StrEnum", Text, (Text.A,)),
-    Case("(str, Enum)", Mixed, (Mixed.X,)),
-    Case("(float, Enum)", Floats, (Floats.A,)),
-    Case("Enum of several types", Several, tuple(Several)),
-    Case("Enum of tuples", Pairs, (Pairs.A,)),
-    Case("Enum of dates", Moments, (Moments.FIRST,)),
-    Case("Enum with _missing_", Missing, (Missing.A,)),
-    Case("Flag", Flags, (Flags.R,)),
-    Case("IntFlag", IntFlags, (IntFlags.R,)),
-    Case("Literal of strings", Literal["a", "b"], ("a", "b")),
-    Case("Literal of ints", Literal[1, 2], (1, 2)),
-    Case("Literal of bools and None", Literal[True, None], (True, None)),
-    Case("Literal of several types", Literal["a", 1, None, False], ("a", 1, None, False)),
-    Case("Literal of bytes", Literal[b"x"], ()),
-    Case("Literal of bytes and str", Literal[b"x", "y"], ("y",)),
-    Case("Literal of Enum members", Literal[Kind.CAT], ()),
-    Case("Literal of StrEnum members", Literal[Text.A], (Text.A,)),
-    Case("Literal of (str, Enum) members", Literal[Mixed.X], (Mixed.X,)),
-    Case("Literal of IntEnum members", Literal[Level.LOW], (Level.LOW,)),
-]
 
 
 class Address(BaseModel):
@@ -124,6 +43,11 @@ class Person(BaseModel):
 class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True)
     x: int
+
+
+class FrozenWithList(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    x: list[int] | None = None
 
 
 class Aliased(BaseModel):
@@ -241,6 +165,18 @@ class Strict(BaseModel):
     pair: tuple[int, str]
     data: bytes
     some: set[int]
+
+
+class MoreStrict(BaseModel):
+    model_config = ConfigDict(strict=True)
+    price: decimal.Decimal
+    id: uuid.UUID
+    span: dt.timedelta
+    host: ipaddress.IPv4Address
+    home: pathlib.Path
+    wave: complex
+    deep: collections.deque[int]
+    fixed: frozenset[int]
 
 
 class Hex(BaseModel):
@@ -367,6 +303,22 @@ CLASSES = [
     Case("union of scalars", int | str | None, (1, "a", None)),
     Case("Optional", t.Optional[int], (None, 3)),  # noqa: UP045
     Case("strict model", Strict, (Strict(x=1.5, when=DAY, kind=Kind.CAT, pair=(1, "a"), data=b"a", some={1}),)),
+    Case(
+        "strict model of more types",
+        MoreStrict,
+        (
+            MoreStrict(
+                price=decimal.Decimal("1.5"),
+                id=uuid.UUID(int=5),
+                span=dt.timedelta(1),
+                host=ipaddress.IPv4Address(1),
+                home=pathlib.Path("a"),
+                wave=1j,
+                deep=collections.deque([1]),
+                fixed=frozenset({1}),
+            ),
+        ),
+    ),
     Case("val_json_bytes='hex'", Hex, (), ('{"data":"00ff"}',)),
     Case("val_json_bytes='base64'", Base64, (Base64.model_construct(data=b"\xff\xfe"),)),
     Case("str_to_lower, str_strip_whitespace, str_max_length", Lowered, (Lowered(x="abc"),)),

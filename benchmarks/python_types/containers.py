@@ -18,7 +18,8 @@ from pydantic import Field
 from pydantic.functional_validators import AfterValidator
 
 from benchmarks.python_types.case import Case
-from benchmarks.python_types.classes import Address, Frozen, Kind, Level, Point
+from benchmarks.python_types.classes import Address, Frozen, FrozenWithList, Point
+from benchmarks.python_types.enums import Kind, Level
 
 T = TypeVar("T")
 UTC = dt.UTC
@@ -36,11 +37,13 @@ CONTAINERS = [
     Case("dict", dict, ({"a": 1},)),
     Case("dict[str, int]", dict[str, int], ({"a": 1},)),
     Case("dict with a length", Annotated[dict[str, int], Field(min_length=1, max_length=2)], ({"a": 1},)),
+    Case("dict of two dates", Annotated[dict[dt.date, int], Field(min_length=2)], ({DAY: 1, dt.date(1, 1, 1): 2},)),
+    Case("dict of two decimals", Annotated[dict[D, int], Field(min_length=2)]),
     Case("dict[int, str]", dict[int, str], ({1: "a", -20: ""},)),
     Case("dict[IntEnum, int]", dict[Level, int], ({Level.LOW: 1},)),
     Case("dict[Enum, int]", dict[Kind, int], ({Kind.CAT: 1},)),
     Case("dict[bool, int]", dict[bool, int], ({True: 1},)),
-    Case("dict[float, int]", dict[float, int], ({1.5: 1},)),
+    Case("dict[float, int]", dict[float, int], ({1.5: 1, 0.0: 2, 1e-7: 3, 1e22: 4, 5e-324: 5, 1e300: 6},)),
     Case("dict[UUID, int]", dict[uuid.UUID, int], ({uuid.UUID(int=5): 1},)),
     Case("dict[date, int]", dict[dt.date, int], ({dt.date(2023, 1, 2): 1},)),
     Case("dict[Literal, int]", dict[Literal["p", "q"], int], ({"p": 1},)),
@@ -57,6 +60,7 @@ CONTAINERS = [
     Case("set[int]", set[int], ({1, 2},)),
     Case("set[frozen model]", set[Frozen], ({Frozen(x=1)},)),
     Case("set[model]", set[Address]),
+    Case("set of frozen models that hold lists", set[FrozenWithList]),
     Case("set[list[int]]", set[list[int]]),
     Case("set[tuple[int, int]]", set[tuple[int, int]], ({(1, 2)},)),
     Case("set[Any]", set[Any], ({1},)),
@@ -95,12 +99,22 @@ CONTAINERS = [
 
 NETWORKS = [
     Case("IPv4Address", ipaddress.IPv4Address, (ipaddress.IPv4Address("1.2.3.4"),)),
-    Case("IPv6Address", ipaddress.IPv6Address, (ipaddress.IPv6Address("::1"),)),
+    Case(
+        "IPv6Address", ipaddress.IPv6Address, (ipaddress.IPv6Address("::1"), ipaddress.IPv6Address("1:2:3:4:5:6:7:8"))
+    ),
     Case("IPv4Network", ipaddress.IPv4Network, (ipaddress.IPv4Network("10.0.0.0/8"),)),
-    Case("IPv6Network", ipaddress.IPv6Network, (ipaddress.IPv6Network("2001:db8::/32"),)),
+    Case(
+        "IPv6Network",
+        ipaddress.IPv6Network,
+        tuple(map(ipaddress.IPv6Network, ("2001:db8::/32", "fe80::/10", "::1:0:0:0/80", "1::2:0/113", "::/0"))),
+    ),
     Case("IPv4Interface", ipaddress.IPv4Interface, (ipaddress.IPv4Interface("10.0.0.1/8"),)),
-    Case("IPv6Interface", ipaddress.IPv6Interface, (ipaddress.IPv6Interface("2001:db8:1:2:3:4:5:6/32"),)),
-    Case("IPvAnyAddress", pydantic.IPvAnyAddress, (ipaddress.IPv4Address("1.2.3.4"),)),
+    Case(
+        "IPv6Interface",
+        ipaddress.IPv6Interface,
+        (ipaddress.IPv6Interface("2001:db8:1:2:3:4:5:6/32"), ipaddress.IPv6Interface("::5/99")),
+    ),
+    Case("IPvAnyAddress", pydantic.IPvAnyAddress, (ipaddress.IPv4Address("1.2.3.4"), ipaddress.IPv6Address("::1"))),
     Case("IPvAnyInterface", pydantic.IPvAnyInterface, (ipaddress.IPv4Interface("10.0.0.1/8"),)),
     Case("IPvAnyNetwork", pydantic.IPvAnyNetwork, (ipaddress.IPv4Network("10.0.0.0/8"),)),
     Case("UUID", uuid.UUID, (uuid.UUID(int=5),)),

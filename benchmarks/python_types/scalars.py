@@ -14,6 +14,7 @@ import annotated_types as at
 import pydantic
 import typing_extensions as te
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.color import Color
 
 from benchmarks.python_types.case import Case
 from benchmarks.python_types.classes import Point, Tree
@@ -34,7 +35,7 @@ SCALARS = [
     Case("None", None, (None,)),
     Case("Any", Any, ({"a": [1, 2.5, None]},)),
     Case("object", object, ([1],)),
-    Case("complex", complex, (1 + 2j,)),
+    Case("complex", complex, (1 + 2j, 2j, -1.5e-7 - 3e22j, 0j)),
     Case("Fraction", Fraction, (Fraction(1, 3), Fraction(2))),
     Case("Decimal", D, (D("1.50"), D("-3"), D("1E+5"), D("1E-10"))),
     Case(
@@ -46,11 +47,20 @@ SCALARS = [
     Case("Decimal, max_digits", Annotated[D, Field(max_digits=3)], (D("123"), D("1.23"))),
     Case("Decimal, decimal_places", Annotated[D, Field(decimal_places=3)], (D("1.234"),)),
     Case("Decimal below one", Annotated[D, Field(max_digits=2, decimal_places=4)], (D("0.12"),)),
-    Case("Decimal with bounds", Annotated[D, Field(ge=0, le=10, max_digits=6, decimal_places=3)], (), ("9.125",)),
+    Case(
+        "Decimal with bounds",
+        Annotated[D, Field(ge=0, le=10, max_digits=6, decimal_places=3)],
+        (D("9.125"), D("10.0")),
+        ("9.125",),
+    ),
     Case("Decimal of 30 digits", Annotated[D, Field(max_digits=30, decimal_places=10)], (D("12345678901234567890.5"),)),
-    Case("Decimal, ge", Annotated[D, Field(ge=0)], (), ("1.5",)),
+    Case("Decimal, ge", Annotated[D, Field(ge=0)], (D("1.5"), D("0.00")), ("1.5",)),
     Case("Decimal, multiple_of", Annotated[D, Field(multiple_of=D("0.5"))], (), ("1.5",)),
-    Case("Decimal, large and bounded", Annotated[D, Field(ge=0, max_digits=40, decimal_places=2)]),
+    Case(
+        "Decimal, large and bounded",
+        Annotated[D, Field(ge=0, max_digits=40, decimal_places=2)],
+        (D("123456789012345678901.25"),),
+    ),
     Case("PositiveInt", pydantic.PositiveInt, (1,)),
     Case("NegativeInt", pydantic.NegativeInt, (-1,)),
     Case("NonNegativeInt", pydantic.NonNegativeInt, (0,)),
@@ -119,6 +129,8 @@ SCALARS = [
     Case("ImportString", pydantic.ImportString),
     Case("InstanceOf", pydantic.InstanceOf[Point]),
     Case("SkipValidation[int]", pydantic.SkipValidation[int]),
+    Case("pydantic.color.Color", Color, (), ('"red"', '"#0aF"', '"#01020380"', '"rgb(1, 2, 3)"', '"rgba(1,2,3,0.5)"')),
+    Case("PaymentCardNumber", pydantic.PaymentCardNumber),
     Case("LiteralString", te.LiteralString, ("a",)),
     Case("Hashable", t.Hashable),
     Case("range", range),

@@ -6,6 +6,8 @@ core_functions.py   whose the functions in a core schema are, and what a schema 
 hashing.py          what a set can hold
 temporal.py         dates, times and durations, between bounds too
 patterns.py         patterns of types whose schema says less than their validation
+addresses.py        addresses, networks, URLs
+numerals.py         ranges of whole numbers
 json_text.py        finished text -> Python value
 exact.py            a finished value is judged by the schema, numbers as exact decimals
 partial.py          unfinished text -> the value so far, while streaming

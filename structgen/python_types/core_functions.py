@@ -7,10 +7,11 @@ function returned, and for whatever a user wrote. Only the first kind is known h
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["is_users", "name_in", "unsaid", "without_users_schema"]
+__all__ = ["is_users", "module_of", "name_in", "unsaid", "without_users_schema"]
 
 Core = Mapping[str, Any]
 
@@ -36,6 +37,11 @@ def name_in(core: Core) -> str:
     while isinstance(inner, functools.partial):
         inner = inner.func
     return str(getattr(inner, "__qualname__", type(inner).__qualname__)) if inner is not None else ""
+
+
+def module_of(core: Core) -> Any:
+    """The module of the function in a core schema."""
+    return sys.modules[core["function"]["function"].__module__]
 
 
 def is_users(core: Core) -> bool:

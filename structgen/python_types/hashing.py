@@ -63,7 +63,8 @@ def hashable(core: Core, definitions: Definitions) -> Core | None:
 
 
 def _whole(core: Core, definitions: Definitions) -> bool:
-    return core["type"] != "any" and hashable(core, definitions) is not None
+    """Whether all values can be hashed."""
+    return bool(hashable(core, definitions) == core)
 
 
 def _labelled(choice: Any) -> Core:

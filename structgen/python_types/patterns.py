@@ -7,6 +7,11 @@ regular, or many), the note says which.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from structgen.python_types import addresses
+from structgen.python_types.numerals import integers
+
 __all__ = [
     "BY_FORMAT",
     "CALENDAR",
@@ -16,14 +21,17 @@ __all__ = [
     "INTEGER",
     "OFFSET",
     "base64",
+    "color",
     "decimal",
-    "integers",
-    "url",
     "uuid",
 ]
 
 INTEGER = "(0|-?[1-9][0-9]*)"
-REAL = "(0|-?[1-9][0-9]{0,8}([.][0-9]{0,5}[1-9])?|-?0[.][0-9]{0,5}[1-9])"  # distinct texts are distinct doubles
+# Finite numbers: digits alone, up to 40 digits and an exponent of two, or as repr writes large ones.
+_DIGITS, _DECIMALS = "(0|[1-9][0-9]{0,307})([.][0-9]{1,340})?", "(0|[1-9][0-9]{0,40})([.][0-9]{1,40})?"
+_LARGE = "[1-9]([.][0-9]{1,20})?[eE][+]?([12][0-9]{2}|30[0-7])"
+_UNSIGNED = f"({_DIGITS}|{_DECIMALS}[eE](-[0-9]{{1,3}}|[+]?[0-9]{{1,2}})|{_LARGE})"
+REAL = f"(-?{_UNSIGNED})"
 
 _YEAR = "([1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])"  # Python has no year 0
 _DAY = "(((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01]))|((0[469]|11)-(0[1-9]|[12][0-9]|30))|02-(0[1-9]|1[0-9]|2[0-8]))"
@@ -38,85 +46,6 @@ _PART, _SECONDS = "[0-9]{1,6}", "[0-9]{1,6}([.][0-9]{1,6})?S"
 _TIME = f"T({_PART}H({_PART}M)?({_SECONDS})?|{_PART}M({_SECONDS})?|{_SECONDS})"
 _DAYS = f"({_PART}Y({_PART}M)?({_PART}D)?|{_PART}M({_PART}D)?|{_PART}D)"
 DURATION = f"-?P({_DAYS}({_TIME})?|{_TIME}|{_PART}W)"
-
-
-def integers(low: int, high: int) -> str:
-    """The numbers of a range without leading zeros. 0 <= low <= high."""
-    options = []
-    for width in range(len(str(low)), len(str(high)) + 1):
-        first, last = max(low, 10 ** (width - 1) if width > 1 else 0), min(high, 10**width - 1)
-        options.append(_same_width(str(first), str(last)))
-    return f"({'|'.join(options)})"
-
-
-def _same_width(low: str, high: str) -> str:
-    if low == high:
-        return low
-    if len(low) == 1:
-        return f"[{low}-{high}]"
-    size = len(low) - 1
-    whole_low, whole_high = low[1:] == "0" * size, high[1:] == "9" * size
-    if low[0] == high[0]:
-        return f"{low[0]}{_same_width(low[1:], high[1:])}"
-    options = [] if whole_low else [f"{low[0]}{_same_width(low[1:], '9' * size)}"]
-    first, last = int(low[0]) + (not whole_low), int(high[0]) - (not whole_high)
-    if first <= last:
-        options.append(f"[{first}-{last}][0-9]{{{size}}}")
-    if not whole_high:
-        options.append(f"{high[0]}{_same_width('0' * size, high[1:])}")
-    return f"({'|'.join(options)})"
-
-
-_OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-_IPV4 = rf"{_OCTET}([.]{_OCTET}){{3}}"
-_GROUP = "[0-9a-f]{1,4}"
-_IPV6 = f"{_GROUP}(:{_GROUP}){{7}}"  # networks and interfaces are written without '::'
-
-
-def _octets(step: int) -> str:
-    """The multiples of `step` below 256."""
-    return "(" + "|".join(str(value) for value in range(0, 256, step)) + ")"
-
-
-def _ipv4_network() -> str:
-    """Address/length with every bit after the first `length` zero."""
-    options = ["0[.]0[.]0[.]0/0"]
-    for length in range(1, 33):
-        whole, bits = divmod(length - 1, 8)
-        octets = [_OCTET] * whole + [_octets(1 << (7 - bits))] + ["0"] * (3 - whole)
-        options.append("[.]".join(octets) + f"/{length}")
-    return "(" + "|".join(options) + ")"
-
-
-def _ipv6_network() -> str:
-    """Whole groups only: lengths that are multiples of 16."""
-    options = ["::/0", f"{_IPV6}/128"]
-    options += [f"{_GROUP}(:{_GROUP}){{{groups - 1}}}::/{16 * groups}" for groups in range(1, 8)]
-    return "(" + "|".join(options) + ")"
-
-
-_IPV4_INTERFACE = f"{_IPV4}/(3[0-2]|[12]?[0-9])"
-_IPV6_INTERFACE = f"{_IPV6}/(12[0-8]|1[01][0-9]|[1-9]?[0-9])"
-
-_LABEL = "[a-z0-9]{1,20}(-[a-z0-9]{1,20})?"  # no '--', which would announce an A-label
-_TOP = "(com|org|net|info|edu|gov|io|[a-z]{2})"
-_DOMAIN = f"{_LABEL}([.]{_LABEL}){{0,2}}[.]{_TOP}"
-_EMAIL = f"[A-Za-z0-9]{{1,30}}([._+-][A-Za-z0-9]{{1,20}})?@{_DOMAIN}"
-_NAME = "[A-Za-z]{1,30}( [A-Za-z]{1,30}){0,3}"
-_PORT = f"(:{integers(1, 65535)})?"
-_PATH = "(/[A-Za-z0-9_.~+-]*)*"
-_QUERY = "([?][A-Za-z0-9_.~+=&-]*)?(#[A-Za-z0-9_.~+-]*)?"
-
-
-def url(schemes: list[str] | None, *, path: bool = True) -> str:
-    """scheme://domain:port/path?query#fragment in ASCII; `schemes` None = web and file-transfer ones.
-
-    A file has a path alone.
-    """
-    if schemes == ["file"]:
-        return "^file://(/[A-Za-z0-9_.~+-]*)+$"
-    scheme = "|".join(name.replace("+", "[+]").replace(".", "[.]") for name in schemes or ["https", "http", "ftp"])
-    return f"^({scheme})://{_DOMAIN}{_PORT}" + (f"{_PATH}{_QUERY}$" if path else "(/[A-Za-z0-9_]+)?$")
 
 
 def uuid(version: int) -> str:
@@ -154,15 +83,22 @@ def decimal(max_digits: int | None, places: int | None) -> str:
     return f"^-?(0|0[.][0-9]{{1,{max_digits - 1}}}|{'|'.join([*splits, f'[1-9][0-9]{{{max_digits - 1}}}'])})$"
 
 
+def color(names: Iterable[str]) -> str:
+    """A colour: its name, its digits, or red, green and blue in numbers."""
+    part, alpha = integers(0, 255), "(0([.][0-9]{1,3})?|1)"
+    digits = "#([0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})"
+    return f"^({'|'.join(sorted(names))}|{digits}|rgba?[(]{part}, ?{part}, ?{part}(, ?{alpha})?[)])$"
+
+
 BY_FORMAT: dict[str, str] = {
-    "ipv4network": f"^{_ipv4_network()}$",
-    "ipv6network": f"^{_ipv6_network()}$",
-    "ipv4interface": f"^{_IPV4_INTERFACE}$",
-    "ipv6interface": f"^{_IPV6_INTERFACE}$",
-    "ipvanyaddress": f"^({_IPV4}|{_IPV6})$",
-    "ipvanynetwork": f"^({_ipv4_network()}|{_ipv6_network()})$",
-    "ipvanyinterface": f"^({_IPV4_INTERFACE}|{_IPV6_INTERFACE})$",
-    "email": f"^{_EMAIL}$",
-    "name-email": f"^{_NAME} <{_EMAIL}>$",
-    "complex": f"^{REAL}([+-](0|[1-9][0-9]{{0,8}})([.][0-9]{{1,6}})?j)?$",
+    "ipv4network": f"^{addresses.IPV4_NETWORK}$",
+    "ipv6network": f"^{addresses.IPV6_NETWORK}$",
+    "ipv4interface": f"^{addresses.IPV4_INTERFACE}$",
+    "ipv6interface": f"^{addresses.IPV6_INTERFACE}$",
+    "ipvanyaddress": f"^({addresses.IPV4}|{addresses.IPV6})$",
+    "ipvanynetwork": f"^({addresses.IPV4_NETWORK}|{addresses.IPV6_NETWORK})$",
+    "ipvanyinterface": f"^({addresses.IPV4_INTERFACE}|{addresses.IPV6_INTERFACE})$",
+    "email": f"^{addresses.EMAIL}$",
+    "name-email": f"^{addresses.NAMED_EMAIL}$",
+    "complex": f"^(-?{_UNSIGNED}([+-]{_UNSIGNED}j)?|-?{_UNSIGNED}j)$",
 }

@@ -28,10 +28,11 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, JsonSchema
 from pydantic_core import SchemaValidator, ValidationError, to_json
 
 from structgen.errors import UnsupportedSchema
+from structgen.python_types import addresses, patterns, temporal
 from structgen.python_types import core_functions as functions
-from structgen.python_types import patterns, temporal
 from structgen.python_types.hashing import hashable, tells_apart
 from structgen.python_types.json_text import ANNOTATIONS, json_text_pattern, key_schema
+from structgen.python_types.numerals import decimals
 from structgen.python_types.target import DIALECT, HINT
 
 __all__ = ["Notes", "TypeSchema", "shown"]
@@ -51,6 +52,7 @@ _REFUSED = {
     "PathType.validate_directory": "whether a folder exists is no property of its name",
     "PathType.validate_socket": "whether a socket exists is no property of its name",
     "PathType.validate_new": "whether a path is free is no property of its name",
+    "PaymentCardNumber.validate": "check digits are not written",
 }
 
 
@@ -129,6 +131,8 @@ class TypeSchema(GenerateJsonSchema):
         if name in ("base64", "base64url") and schema["type"] == "function-after":
             extra = "+/" if name == "base64" else "-_"
             return also(found, patterns.base64(extra, text=schema["schema"]["type"] == "str"))
+        if name == "color":
+            return also(found, patterns.color(functions.module_of(schema).COLORS_BY_NAME))
         if name == "zoneinfo":
             return {"enum": sorted(zoneinfo.available_timezones())}
         return also(found, patterns.BY_FORMAT[name]) if name in patterns.BY_FORMAT else found
@@ -204,11 +208,11 @@ class TypeSchema(GenerateJsonSchema):
         return found if version is None else also(found, patterns.uuid(version))
 
     def url_schema(self, schema: Core) -> Schema:  # noqa: D102
-        return also(super().url_schema(schema), patterns.url(schema.get("allowed_schemes")))
+        return also(super().url_schema(schema), addresses.url(schema.get("allowed_schemes")))
 
     def multi_host_url_schema(self, schema: Core) -> Schema:  # noqa: D102
         found = super().multi_host_url_schema(schema)
-        return also(found, patterns.url(schema.get("allowed_schemes"), path=False))
+        return also(found, addresses.url(schema.get("allowed_schemes"), path=False))
 
     # values among others
 
@@ -243,22 +247,25 @@ class TypeSchema(GenerateJsonSchema):
     # numbers
 
     def decimal_schema(self, schema: Core) -> Schema:
-        """A number where a double keeps the digits, a string where no bound has to be compared; mostly both."""
-        digits, places, bounded = schema.get("max_digits"), schema.get("decimal_places"), _bounded(schema)
+        """A number where a double keeps the digits, a string where it need not be a multiple; mostly both."""
+        digits, places = schema.get("max_digits"), schema.get("decimal_places")
         below_one = digits is not None and places is not None and places >= digits
         choices: list[Schema] = []
         if not below_one and (digits is None or digits <= _EXACT_DIGITS) and (places is not None or digits is None):
             number = self._number(schema)
             if (multiple := schema.get("multiple_of")) is not None:
-                decimals = max(-int(Decimal(str(multiple)).as_tuple().exponent), 0)
-                number = _within(number, 10.0 ** (_EXACT_DIGITS - decimals))
+                fraction = max(-int(Decimal(str(multiple)).as_tuple().exponent), 0)
+                number = _within(number, 10.0 ** (_EXACT_DIGITS - fraction))
             choices.append(number if places is None else _with_digits(number, digits or _EXACT_DIGITS, places))
-        if not bounded and schema.get("multiple_of") is None:
-            choices.append({"type": "string", "pattern": patterns.decimal(digits, places)})
+        if schema.get("multiple_of") is None:
+            text = {"type": "string", "pattern": patterns.decimal(digits, places)}
+            for name in ("ge", "gt", "le", "lt"):
+                if (bound := schema.get(name)) is not None:
+                    side = decimals(Decimal(bound), above=name[0] == "g", strict=name[1] == "t")
+                    text = also(text, f"^{side}$")
+            choices.append(text)
         if not choices:
-            raise refuse(
-                schema, f"a Decimal with bounds needs decimal_places and from there up to {_EXACT_DIGITS} digits"
-            )
+            raise refuse(schema, f"a Decimal that is a multiple has up to {_EXACT_DIGITS} digits and decimal_places")
         return self.get_union_of_schemas(choices)
 
     def fraction_schema(self, schema: Core) -> Schema:  # noqa: D102
@@ -297,6 +304,8 @@ class TypeSchema(GenerateJsonSchema):
         if "values_schema" in core:
             found["additionalProperties"] = self.generate_inner(core["values_schema"])
         if "keys_schema" in core:
+            if found.get("minProperties", 0) > 1 and not tells_apart(core["keys_schema"]):
+                raise refuse(core, "a mapping of at least two keys that may be equal though written differently")
             keys = key_schema(self.generate_inner(core["keys_schema"]), self.resolve_ref_schema)
             if keys != {"type": "string"}:
                 found["propertyNames"] = keys

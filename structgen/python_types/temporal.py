@@ -17,6 +17,7 @@ from typing import Any
 
 from structgen.errors import UnsupportedSchema
 from structgen.python_types import patterns
+from structgen.python_types.numerals import integers
 from structgen.python_types.target import HINT
 
 __all__ = ["date_schema", "datetime_schema", "duration_schema", "time_schema"]
@@ -226,7 +227,7 @@ def _unit(at: int, low: int, high: int) -> str:
     if low > high:
         return ""
     if at < 4:
-        return f"{patterns.integers(low, high)}{_UNITS[at]}"
+        return f"{integers(low, high)}{_UNITS[at]}"
     (first, fraction), (last, rest) = divmod(low, 10**6), divmod(high, 10**6)
     below, above = _fraction_not_below(f"{fraction:06}"), _fraction_not_above(f"{rest:06}")
     if first == last and fraction == rest:
@@ -235,7 +236,7 @@ def _unit(at: int, low: int, high: int) -> str:
         return f"{first}{below if rest == 999_999 else above}S"
     options = [f"{first}{below}", f"{last}{above}"]
     if first + 1 < last:
-        options.append(f"{patterns.integers(first + 1, last - 1)}{_FRACTION}")
+        options.append(f"{integers(first + 1, last - 1)}{_FRACTION}")
     return f"({'|'.join(options)})S"
 
 
@@ -289,8 +290,8 @@ def _signed(bound: dt.timedelta, *, above: bool) -> str:
 
 def _canonical() -> str:
     """A duration as pydantic writes it."""
-    days, time = patterns.integers(1, _MOST[1]) + "D", _rest(2, None, above=True, timed=False)
-    return f"(PT0S|-?P({patterns.integers(1, _MOST[0])}Y({days})?|{days}){time}|-?P(?=T){time})"
+    days, time = integers(1, _MOST[1]) + "D", _rest(2, None, above=True, timed=False)
+    return f"(PT0S|-?P({integers(1, _MOST[0])}Y({days})?|{days}){time}|-?P(?=T){time})"
 
 
 _CANONICAL = _canonical()

@@ -129,7 +129,7 @@ ZOO: list[Any] = [
 
 REFUSED: list[Any] = [
     pydantic.FilePath, pydantic.NewPath, pydantic.ImportString, pydantic.Json, pydantic.Json[Tree], t.Callable[[], int],
-    int | t.Callable[[], int], Annotated[decimal.Decimal, Field(ge=0, max_digits=40, decimal_places=2)],
+    int | t.Callable[[], int], Annotated[decimal.Decimal, Field(multiple_of=3, max_digits=40, decimal_places=2)],
     dict[tuple[int, int], int],
 ]  # fmt: skip
 
