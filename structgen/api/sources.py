@@ -19,7 +19,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from structgen.api.peers import answer
 from structgen.errors import OptionError, SchemaWarning, UnsupportedSchema
 from structgen.grammars.ir import Grammar, GrammarBuilder
 from structgen.grammars.json_schema import compile_schema
@@ -82,6 +81,8 @@ def source_of(
     given = {name: value for name, value in (("schema", schema), *others.items()) if value is not None}
     for name in given:
         if name != "schema" and name not in FRONT_ENDS:
+            from structgen.api.peers import answer  # loaded when something is wrong
+
             here = answer(name) or f"there are schema, {', '.join(FRONT_ENDS)}"
             raise OptionError(f"there is no constraint {name!r}; {here}", option=name)
     for option, found, kind in (("style", style, JsonStyle), ("limits", limits, Limits)):
