@@ -144,7 +144,7 @@ def _source(settings: Settings, schema: Any, constraint: Any) -> Source | Constr
         return source_of(schema=schema, strict=settings.strict, **others)
     if not isinstance(constraint, (Constraint, Guarded)):
         raise OptionError("constraint is what compile() returns", option="constraint")
-    for name, value in {"schema": schema, **others}.items():
+    for name, value in {"schema": schema, "strict": settings.strict or None, **others}.items():
         if value is not None:
             raise OptionError(f"{name} is part of a compiled constraint already", option=name)
     return constraint

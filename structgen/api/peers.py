@@ -80,7 +80,6 @@ PEERS: dict[str, str] = {
     "instructions": "system= takes it",
     "whitespace_pattern": "style=JsonStyle(whitespace=...) says which blanks there are",
     "whitespace_flexible": "style=JsonStyle(whitespace=...) says which blanks there are",
-    "strict": "every constraint is enforced exactly, or refused",
     "max_retries": "nothing is retried: the first output is valid",
     "timeout": "budget=Budget(seconds=...) bounds a sampler; max_tokens= bounds decoding",
     "callback": "progress= is called with tokens and seconds after every step",
