@@ -274,3 +274,72 @@ def test_masks_keep_no_state_for_tokens_they_try() -> None:
     before = len(found.automaton.pairs)  # type: ignore[attr-defined]
     matcher.mask()
     assert len(found.automaton.pairs) == before  # type: ignore[attr-defined]
+
+
+# ------------------------------------------------------------------------------------------ the twin: every token tried
+
+MORE = ["\\", "n", "u", "u00", "61", '\\"', "\\n", "b\\", 'n"', '"b', '"ab"', 'b"', 'ab",', 'c"]', '", "',
+        '"], ["', '"},', '": "', "x", 'x"]', "é",
+        '{"', '"y":', ', "', "],", " ", "0", '":1', "1}"]  # fmt: skip
+PARTS = [b"\xc3", b"\xa9", b'\xa9"', b"a\xc3", b'\xa9",']
+EVERY = [b"", *(token.encode() for token in sorted({*TOKENS, *MORE})), *PARTS]
+FINE = Vocabulary.from_bytes(EVERY, eos=[0])
+STRING = {"type": "string"}
+OPEN_ENDED: dict[str, Any] = {
+    "strings": unique(items=STRING),
+    "patterns": unique(items={"type": "string", "pattern": "^[ab]*$"}),
+    "nested": unique(items=unique(items=STRING)),
+    "three deep": unique(items=unique(items=unique(items=STRING))),
+    "nested, counted": unique(items=unique(items=STRING, minItems=2), minItems=2),
+    "lists in it": unique(items={"type": "array", "items": STRING}),
+    "pairs": unique(items={"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2}),
+    "objects": unique(items={"type": "object", "properties": {"x": STRING, "y": {"type": "array", "items": STRING}}}),
+    "objects in lists": unique(items={"type": "array", "items": {"type": "object", "properties": {"x": {}, "y": {}}}}),
+    "anything": unique(),
+}
+
+
+def tried(compiled: Constraint, state: int) -> set[int]:
+    """The tokens after which some way leads on, each by itself."""
+    automaton = compiled.automaton
+    found = {token for token, text in enumerate(EVERY) if text and automaton.continues(state, text)}  # type: ignore[attr-defined]
+    return found | ({0} if automaton.is_accepting(state) else set())
+
+
+@pytest.mark.parametrize("style", [COMPACT, JsonStyle(), JsonStyle.any()], ids=["compact", "flexible", "any"])
+@pytest.mark.parametrize("name", OPEN_ENDED)
+def test_masks_are_what_trying_every_token_says(name: str, style: JsonStyle) -> None:
+    compiled = compile_grammar(compile_schema(OPEN_ENDED[name], style=style).grammar, FINE)
+    rng = Random(name)
+    likely = [token for token, text in enumerate(EVERY) if text and set(text) <= set(b'[]{}",: abxy1')]
+    for _ in range(6):
+        matcher = compiled.matcher()
+        for _ in range(14):
+            allowed = set(ids_of(matcher.mask()).tolist())
+            assert allowed == tried(compiled, matcher.state)
+            ways = sorted(allowed.intersection(likely)) or sorted(allowed - {0})
+            if rng.random() < 0.15:
+                ways = sorted(allowed - {0})
+            if not ways:
+                break
+            assert matcher.accept(rng.choice(ways))
+
+
+def test_nested_arrays_try_few_tokens() -> None:
+    """That values of inner arrays cannot run out is proved, so only tokens that may repeat an element are tried."""
+    compiled = compile_grammar(compile_schema(OPEN_ENDED["nested"], style=JsonStyle()).grammar, FINE)
+    counts = []
+    automaton = compiled.automaton
+    plain = automaton.continues  # type: ignore[attr-defined]
+
+    def counting(state: int, data: bytes) -> bool:
+        counts[-1] += 1
+        return bool(plain(state, data))
+
+    automaton.continues = counting  # type: ignore[attr-defined]
+    matcher = compiled.matcher()
+    for text in (b'[["', b"c", b'", "b"], ["', b'x", "'):
+        assert matcher.accept_bytes(text)
+        counts.append(0)
+        matcher.mask()
+    assert max(counts) < len(EVERY) / 2

@@ -171,8 +171,10 @@ class _Counting:
     def _has_array(self, shape: ArrayShape) -> bool:
         if shape.minimum == 0 and not shape.repeats:
             return True
-        if shape.some or shape.repeats or (shape.unique and shape.minimum > 1):
+        if shape.some or shape.repeats:
             return False
+        if shape.unique and shape.minimum > 1:
+            return self._has_distinct(shape)
         asked = dict.fromkeys(shape.at(index) for index in range(min(shape.minimum, len(shape.prefix) + 1)))
         return all(map(self.is_inhabited, asked))
 
@@ -184,7 +186,15 @@ class _Counting:
             and all(map(self.is_inhabited, needed))
         )
 
+    def _has_distinct(self, shape: ArrayShape) -> bool:
+        """Whether as many elements as are asked for, or one, surely can differ in infinitely many ways: each position
+        has more values than there are positions."""
+        asked = dict.fromkeys(shape.at(index) for index in range(min(max(shape.minimum, 1), len(shape.prefix) + 1)))
+        return all(map(self.has_many, asked))
+
     def _many_arrays(self, shape: ArrayShape) -> bool:
+        if shape.unique and not shape.some and not shape.repeats and shape.maximum != 0:
+            return self._has_distinct(shape)
         if shape.some or shape.unique or not self._has_array(shape):
             return False
         if shape.maximum is None and all(map(self.is_inhabited, (*shape.prefix, shape.rest))):

@@ -49,6 +49,7 @@ from structgen.unique.trace import (
     Trace,
     element_key,
     events,
+    freshened,
     may_repeat,
     strings_of,
     without_blanks,
@@ -337,12 +338,17 @@ class DistinctConfigurations:
     def _find_completion(self, pair: Pair, limit: int = 1 << 20) -> bytes | None:
         """The shortest completion if it repeats no element, else one that was found; None if there is none.
 
+        First the shortest one is tried with other strings and numbers in it (trace.freshened).
         A completion that repeats an element is left for another byte, late rather than early, and completed from there;
         first those that got past the most elements, of them those that were left the fewest times.
         """
         rest = self._plain_shortest(pair[0], limit)
         if not rest or self._read(pair, rest) is not None:
             return rest
+        for fresh in freshened(pair[1].lex, rest):
+            after = self._read(pair, fresh)
+            if after is not None and self.plain.is_accepting(after[0]):
+                return fresh
         order, visited = count(), {pair}
         queue: list[tuple[int, int, int, Iterator[tuple[Pair, bytes]]]] = []
 

@@ -40,7 +40,7 @@ __all__ = ["DistinctMasks"]
 
 MOST_ROWS = 256
 Row = NDArray[np.uint32]
-NUMBER = re.compile(rb"[ \t\r\n]*[-+.eE0-9]+[ \t\r\n]*\Z")
+NUMBER = re.compile(rb"[ \t\r\n]*[-+.eE0-9]*[ \t\r\n]*\Z")  # blanks alone end a number, too
 OPENING = re.compile(rb'[ \t\r\n]*"([^"\\]*)')
 WORD = re.compile(rb"[ \t\r\n]*[a-z]+[ \t\r\n]*\Z")
 MORE = re.compile(rb".*?[,:].*[^] \t\r\n},:]", re.DOTALL)
@@ -57,6 +57,8 @@ class TokenClasses:
     two_elements  row: that may end an element and write into the next, or begin an array and end an element
     with_quote    row: with a quotation mark; `closing`: of these, all that do more than begin a string
     numeric       row: of nothing but characters of numbers and blanks; `literal`: of lower-case letters and blanks
+    closings      of tokens that close the string they begin in: what they write before, by its characters; and row:
+                  `opaque`, of those of which that cannot be said alone
     escapes       token -> the characters its beginning stands for in a string, for tokens with a backslash and no quote
     openings      characters -> the tokens that begin a string with them and say no more
     tokens        bytes -> the first token that spells them, `others`: those after it
@@ -71,6 +73,8 @@ class TokenClasses:
     closing: Row
     numeric: Row
     literal: Row
+    closings: dict[str, list[int]]
+    opaque: Row
     escapes: dict[int, str]
     openings: dict[str, list[int]]
     tokens: dict[bytes, int]
@@ -101,6 +105,14 @@ def token_classes(vocabulary: Vocabulary) -> TokenClasses:
         if opening is not None:
             openings.setdefault(decoded(opening[1]), []).append(token)
     merely = row_of((token for group in openings.values() for token in group), size)
+    closings: dict[str, list[int]] = {}
+    opaque = []
+    for token in np.flatnonzero(quoted).tolist():
+        before, _, _ = texts[token].partition(b'"')
+        if b"\\" in before or not _is_text(before):
+            opaque.append(token)
+        else:
+            closings.setdefault(before.decode(), []).append(token)
     tokens = dict(zip(reversed(texts), range(size - 1, -1, -1), strict=True))
     again: dict[bytes, list[int]] = {}
     for token in np.flatnonzero(lengths).tolist() if len(tokens) < size else ():
@@ -116,11 +128,21 @@ def token_classes(vocabulary: Vocabulary) -> TokenClasses:
         row_of(np.flatnonzero(quoted), size) & ~merely,
         matching((held(b" \t\r\n-+.eE0123456789") == lengths) & (lengths > 0), NUMBER),
         matching((held(b" \t\r\n" + ascii_lowercase.encode()) == lengths) & (lengths > 0), WORD),
+        closings,
+        row_of(opaque, size),
         {token: decoded(texts[token]) for token in np.flatnonzero((held(b"\\") > 0) & ~quoted).tolist()},
         openings,
         tokens,
         again,
     )
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 class DistinctMasks:
@@ -191,7 +213,9 @@ class DistinctMasks:
         return found | row_of((token for head in heads for token in openings.get(head, ())), len(classes.texts))
 
     def _inside(self, text: bytes, frames: list[Frame]) -> Row:
-        """Tokens that end the string that is open, and that go on like one of an earlier element."""
+        """Tokens that go on like a string of an earlier element, or end the one that is open alike. One that no earlier
+        element holds makes the element new: tokens that end it so are as safe as those behind it, `two_elements` apart.
+        """
         classes = self._classes
         begun, is_whole = open_string(text)
         if not is_whole:
@@ -209,7 +233,8 @@ class DistinctMasks:
             for size in range(1, len(spelled) + 1):
                 if spelled[:size] in classes.tokens:
                     members += classes.tokens[spelled[:size]], *classes.others.get(spelled[:size], ())
-        return classes.with_quote | row_of(members, len(classes.texts))
+        members += (token for rest in rests for token in classes.closings.get(rest, ()))
+        return classes.opaque | (classes.two_elements & classes.with_quote) | row_of(members, len(classes.texts))
 
     def _new_numbers(self, config: int, trace: Trace, classes: TokenClasses) -> set[int]:
         """Tokens that end in a number which may end there, and which no earlier element holds: so they repeat none."""
@@ -229,4 +254,4 @@ class DistinctMasks:
         begun = trace.text[len(trace.text.rstrip(b"-+.eE0123456789")) :]
         known = frozenset().union(*(numbers_of(key) for frame in frames for key in frame.seen))
         written = ((token, (begun + classes.texts[token]).strip().decode()) for token in endings)
-        return {token for token, digits in written if exact_number(digits) not in known}
+        return {token for token, digits in written if digits and exact_number(digits) not in known}

@@ -28,6 +28,7 @@ __all__ = [
     "element_key",
     "events",
     "exact_number",
+    "freshened",
     "kind_of",
     "may_repeat",
     "numbers_of",
@@ -180,6 +181,31 @@ def _is_whole(content: bytes) -> bool:
     return not ("\ud800" <= characters[-1:] < "\udc00")
 
 
+SCALARS = re.compile(rb'"(?:[^"\\]|\\.)*"(?P<name>\s*:)?|-?[0-9][0-9.eE+-]*', re.DOTALL)
+FRESH = 900  # a number from which on they are rarely written
+
+
+def freshened(lex: int, rest: bytes) -> Iterator[bytes]:
+    """A completion with a letter or number of its own in each string and number that is a value, then in names as well;
+    the string that is open at its beginning included. Where that is no completion, or repeats an element as well,
+    another has to be looked for."""
+    opened = {OUTSIDE: b"", INSIDE: b'"', ESCAPED: b'"\\'}[lex]
+    for names in (False, True):
+        count = FRESH
+
+        def other(found: re.Match[bytes], names: bool = names) -> bytes:
+            nonlocal count
+            count += 1
+            if not found[0].startswith(b'"'):
+                return b"%d" % count
+            if found["name"] and not names:
+                return found[0]
+            end = found[0].rindex(b'"')
+            return found[0][:end] + chr(ord("a") + count % 26).encode() * (1 + (count - FRESH) // 26) + found[0][end:]
+
+        yield SCALARS.sub(other, opened + rest)[len(opened) :]
+
+
 @lru_cache(maxsize=4096)
 def strings_of(key: Hashable) -> frozenset[str]:
     """The strings in a value, names of members included, from its key."""
@@ -223,15 +249,14 @@ def may_repeat(frame: Frame, lex: int, text: bytes) -> bool:
         return False
     first = text[frame.start]
     container = CONTAINERS.get(first)
+    element = text[frame.start :]
     if lex != OUTSIDE:
-        begun, _ = open_string(text[frame.start :])
+        begun, _ = open_string(element)
         return any(
-            each.startswith(begun)
+            any(each.startswith(begun) for each in strings_of(key)) and (not container or _may_become(element, key))
             for key in frame.seen
             if kind_of(key) == (container or "string")
-            for each in strings_of(key)
         )
-    element = text[frame.start :]
     if first == QUOTE:
         return element_key(element) in frame.seen
     if first in CONTAINERS:
@@ -241,24 +266,30 @@ def may_repeat(frame: Frame, lex: int, text: bytes) -> bool:
 
 
 def _may_become(text: bytes, key: Hashable) -> bool:
-    """Whether the beginning of an array or object may be one of the value of this key: its names are among those."""
-    if text[0] == OPEN_LIST:
-        return True
+    """Whether the beginning of an array or object may be one of the value of this key: its elements are those at the
+    same places, its members are among those, and so is the name of one that is begun. (A member may be written again,
+    with another value: then the question is asked again.)"""
     assert isinstance(key, tuple)
-    names = {name for name, _ in key[1]}
-    return all(json.loads(name) in names for name in names_of(text))
+    parts, name = complete_parts(text)
+    if text[0] == OPEN_LIST:
+        return parts == key[1][: len(parts)]  # type: ignore[no-any-return]
+    names = {each for each, _ in key[1]}
+    return key[1].issuperset(parts) and (name is None or name in names)
 
 
-def names_of(text: bytes) -> list[bytes]:
-    """The names of the members of an object that a text begins, those inside its members left out."""
-    found, depth, begun, lex = [], 0, 0, OUTSIDE
-    for at, byte, _ in events(lex, text):
-        if byte in PLAIN:
-            depth += 1
-        elif byte in (CLOSE_LIST, CLOSE_MAP):
-            depth -= 1
-        elif depth == 1 and byte == COLON:
-            found.append(text[begun:at])
-        if depth == 1 and byte in (COMMA, OPEN_MAP):
-            begun = at + 1
-    return found
+@lru_cache(maxsize=1024)
+def complete_parts(text: bytes) -> tuple[tuple[Hashable, ...], str | None]:
+    """Of the array or object that a text begins, the elements or members (name, value) that a comma or bracket has
+    ended, in forms that can be compared; and the name of a member whose value is begun."""
+    parts: list[Hashable] = []
+    name, depth, begun = None, 0, 1
+    for at, byte, _ in events(OUTSIDE, text):
+        if depth == 1 and byte == COLON:
+            name, begun = json.loads(text[begun:at]), at + 1
+        elif depth == 1 and byte in (COMMA, CLOSE_LIST, CLOSE_MAP):
+            if begun < at:
+                value = element_key(text[begun:at])
+                parts.append(value if name is None else (name, value))
+            name, begun = None, at + 1
+        depth += (byte in PLAIN) - (byte in (CLOSE_LIST, CLOSE_MAP))
+    return tuple(parts), name
