@@ -9,6 +9,7 @@ Cost: 20 µs a token that is tried, tens to hundreds of them in such arrays, and
 from __future__ import annotations
 
 import re
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -23,6 +24,7 @@ from structgen.grammars.ir import NEVER
 from structgen.kernels.layout import DEAD
 from structgen.unique.automaton import DistinctConfigurations
 from structgen.unique.trace import (
+    INSIDE,
     OUTSIDE,
     Frame,
     Trace,
@@ -32,7 +34,10 @@ from structgen.unique.trace import (
     may_repeat,
     numbers_of,
     open_string,
+    pending_bytes,
+    spellings,
     strings_of,
+    whole_string,
 )
 from structgen.vocabulary import Vocabulary
 
@@ -40,9 +45,12 @@ __all__ = ["DistinctMasks"]
 
 MOST_ROWS = 256
 Row = NDArray[np.uint32]
-NUMBER = re.compile(rb"[ \t\r\n]*[-+.eE0-9]*[ \t\r\n]*\Z")  # blanks alone end a number, too
+NUMBER = re.compile(rb"[ \t\r\n]*[-+.eE0-9]+[ \t\r\n]*\Z")
+NUMERIC = tuple(bytes((byte,)) for byte in b"-+.eE0123456789")
+NO_TOKENS = np.zeros(0, np.int64)
 OPENING = re.compile(rb'[ \t\r\n]*"([^"\\]*)')
 WORD = re.compile(rb"[ \t\r\n]*[a-z]+[ \t\r\n]*\Z")
+CLOSING = re.compile(rb'(?:[^"\\]|\\.)*"', re.DOTALL)  # of a token inside a string
 MORE = re.compile(rb".*?[,:].*[^] \t\r\n},:]", re.DOTALL)
 
 
@@ -59,7 +67,10 @@ class TokenClasses:
     numeric       row: of nothing but characters of numbers and blanks; `literal`: of lower-case letters and blanks
     closings      of tokens that close the string they begin in: what they write before, by its characters; and row:
                   `opaque`, of those of which that cannot be said alone
-    escapes       token -> the characters its beginning stands for in a string, for tokens with a backslash and no quote
+    beyond        row: of tokens that close the string they begin in, those that as a whole are two_elements behind it
+    escapes       token -> the characters its beginning stands for in a string, with a backslash and without an end
+    starting      byte -> the tokens that begin with it, i64
+    blank         row: of nothing but blanks
     openings      characters -> the tokens that begin a string with them and say no more
     tokens        bytes -> the first token that spells them, `others`: those after it
     """
@@ -75,7 +86,10 @@ class TokenClasses:
     literal: Row
     closings: dict[str, list[int]]
     opaque: Row
+    beyond: Row
     escapes: dict[int, str]
+    starting: dict[int, NDArray[np.int64]]
+    blank: Row
     openings: dict[str, list[int]]
     tokens: dict[bytes, int]
     others: dict[bytes, list[int]]
@@ -106,13 +120,20 @@ def token_classes(vocabulary: Vocabulary) -> TokenClasses:
             openings.setdefault(decoded(opening[1]), []).append(token)
     merely = row_of((token for group in openings.values() for token in group), size)
     closings: dict[str, list[int]] = {}
-    opaque = []
+    opaque, within, beyond = [], [], []
     for token in np.flatnonzero(quoted).tolist():
-        before, _, _ = texts[token].partition(b'"')
-        if b"\\" in before or not _is_text(before):
+        found = CLOSING.match(texts[token])
+        before = texts[token][: found.end() - 1] if found else b""
+        content = whole_string(before)
+        if found is None:
+            within.append(token)
+        elif content is None:
             opaque.append(token)
         else:
-            closings.setdefault(before.decode(), []).append(token)
+            closings.setdefault(content, []).append(token)
+        rest = texts[token][found.end() :] if found else b""
+        if MORE.match(rest) or (rest.strip(b" \t\r\n],}")[:1] in (b"[", b"{")):
+            beyond.append(token)
     tokens = dict(zip(reversed(texts), range(size - 1, -1, -1), strict=True))
     again: dict[bytes, list[int]] = {}
     for token in np.flatnonzero(lengths).tolist() if len(tokens) < size else ():
@@ -130,19 +151,20 @@ def token_classes(vocabulary: Vocabulary) -> TokenClasses:
         matching((held(b" \t\r\n" + ascii_lowercase.encode()) == lengths) & (lengths > 0), WORD),
         closings,
         row_of(opaque, size),
-        {token: decoded(texts[token]) for token in np.flatnonzero((held(b"\\") > 0) & ~quoted).tolist()},
+        row_of(beyond, size),
+        {token: decoded(texts[token]) for token in (*within, *np.flatnonzero((held(b"\\") > 0) & ~quoted).tolist())},
+        _by_first_byte(vocabulary),
+        row_of(np.flatnonzero((held(b" \t\r\n") == lengths) & (lengths > 0)), size),
         openings,
         tokens,
         again,
     )
 
 
-def _is_text(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+def _by_first_byte(vocabulary: Vocabulary) -> dict[int, NDArray[np.int64]]:
+    tokens = np.flatnonzero(np.diff(vocabulary.offsets))
+    firsts = np.frombuffer(vocabulary.data, np.uint8)[vocabulary.offsets[tokens]]
+    return {byte: tokens[firsts == byte] for byte in np.unique(firsts).tolist()}
 
 
 class DistinctMasks:
@@ -178,8 +200,19 @@ class DistinctMasks:
         row = base.copy()
         tokens = ids_of(doubtful).tolist()
         passed = self._new_numbers(config, trace, classes)
+        blanks, verdicts = set(ids_of(doubtful & classes.blank).tolist()), {}
         for token in tokens:
-            if token not in passed and not self._configurations.continues(state, classes.texts[token]):
+            if token in passed:
+                continue
+            text = classes.texts[token]
+            if token in blanks:  # they differ in the configuration alone
+                after = self._configurations.plain.advance(config, text)
+                if after not in verdicts:
+                    verdicts[after] = self._configurations.continues(state, text)
+                goes_on = verdicts[after]
+            else:
+                goes_on = self._configurations.continues(state, text)
+            if not goes_on:
                 row[token >> 5] &= ~np.uint32(1 << (token & 31))
         row.flags.writeable = False
         return row
@@ -194,11 +227,13 @@ class DistinctMasks:
         if self._configurations.may_run_out_at_once:
             found = found | classes.openers
         if lex != OUTSIDE:
-            found = found & classes.with_quote
+            found = classes.beyond if lex == INSIDE else found & classes.with_quote
         written = [frame for frame in watched if frame.start != NEVER and frame.seen]
         begun = [frame for frame in written if len(text) > frame.start]
         if len(begun) < len(written) or any(may_repeat(frame, lex, text) for frame in begun):
             found = found | (self._outside(written) if lex == OUTSIDE else self._inside(text, written))
+            if lex == OUTSIDE and text[-1:] in NUMERIC:
+                found = found | classes.blank  # which end a number
         return found
 
     def _outside(self, frames: list[Frame]) -> Row:
@@ -218,8 +253,6 @@ class DistinctMasks:
         """
         classes = self._classes
         begun, is_whole = open_string(text)
-        if not is_whole:
-            return classes.nonempty
         rests = {
             each[len(begun) :]
             for frame in frames
@@ -227,6 +260,9 @@ class DistinctMasks:
             for each in strings_of(key)
             if each.startswith(begun)
         }
+        if not is_whole:
+            resuming = self._resuming(text, rests)
+            return (classes.two_elements & classes.with_quote) | row_of(resuming, len(classes.texts))
         members = [token for token, start in classes.escapes.items() if any(rest.startswith(start) for rest in rests)]
         for rest in rests:
             spelled = rest.encode("utf-8", "surrogatepass")
@@ -234,7 +270,25 @@ class DistinctMasks:
                 if spelled[:size] in classes.tokens:
                     members += classes.tokens[spelled[:size]], *classes.others.get(spelled[:size], ())
         members += (token for rest in rests for token in classes.closings.get(rest, ()))
-        return classes.opaque | (classes.two_elements & classes.with_quote) | row_of(members, len(classes.texts))
+        return classes.opaque | classes.beyond | row_of(members, len(classes.texts))
+
+    def _resuming(self, text: bytes, rests: set[str]) -> list[int]:
+        """Tokens that complete a character, of which the text has some bytes, to the first of a rest, or lead to it."""
+        classes, pending = self._classes, pending_bytes(text)
+        wanted = {
+            spelled[len(pending) :]
+            for rest in rests
+            for spelled in (spellings(rest[0]) if rest else ())
+            if len(spelled) > len(pending) and spelled[: len(pending)].lower() == pending.lower()
+        }
+        members = []
+        for way in wanted:
+            for first in {*way[:1].lower(), *way[:1].upper()}:
+                for token in classes.starting.get(first, NO_TOKENS).tolist():
+                    begins = classes.texts[token][: len(way)].lower()
+                    if way[: len(begins)].lower() == begins:
+                        members.append(token)
+        return members
 
     def _new_numbers(self, config: int, trace: Trace, classes: TokenClasses) -> set[int]:
         """Tokens that end in a number which may end there, and which no earlier element holds: so they repeat none."""
@@ -243,15 +297,24 @@ class DistinctMasks:
             return set()
         plain, endings = self._configurations.plain, self._endings.get(config)
         if endings is None:
-            endings = []
+            endings, may_end = [], dict[int, bool]()
             for token in ids_of(self._masks.row(config) & classes.numeric).tolist():
                 after = plain.advance(config, classes.texts[token])
-                if any(plain.advance(after, bytes((byte,))) != DEAD for byte in b",]}"):
+                if after not in may_end:
+                    may_end[after] = any(plain.advance(after, bytes((byte,))) != DEAD for byte in b",]}")
+                if may_end[after]:
                     endings.append(token)
             self._endings[config] = endings
         if not endings:
             return set()
         begun = trace.text[len(trace.text.rstrip(b"-+.eE0123456789")) :]
         known = frozenset().union(*(numbers_of(key) for frame in frames for key in frame.seen))
+        if not known:
+            return set(endings)
         written = ((token, (begun + classes.texts[token]).strip().decode()) for token in endings)
-        return {token for token, digits in written if digits and exact_number(digits) not in known}
+        return {token for token, digits in written if _number(digits) not in known}
+
+
+@lru_cache(maxsize=1 << 14)
+def _number(digits: str) -> Hashable:
+    return exact_number(digits)

@@ -33,7 +33,10 @@ __all__ = [
     "may_repeat",
     "numbers_of",
     "open_string",
+    "pending_bytes",
+    "spellings",
     "strings_of",
+    "whole_string",
     "without_blanks",
 ]
 
@@ -165,12 +168,51 @@ def open_string(text: bytes) -> tuple[str, bool]:
     return characters, found[1] == characters.encode("utf-8", "surrogatepass") or _is_whole(found[1])
 
 
+def pending_bytes(text: bytes) -> bytes:
+    """What the string that a text breaks off in has of a character that is not complete."""
+    found = OPEN_STRING.fullmatch(text)
+    assert found is not None
+    characters, content = decoded(found[1]), found[1]
+    for size in range(1, len(content) + 1):
+        if whole_string(content[:-size]) == characters:
+            return content[-size:]
+    return content
+
+
+@lru_cache(maxsize=1024)
+def spellings(char: str) -> tuple[bytes, ...]:
+    """The ways to write a character in a JSON string, escapes with digits in lower case."""
+    units = char.encode("utf-16-be", "surrogatepass")
+    long = b"".join(b"\\u%02x%02x" % (units[at], units[at + 1]) for at in range(0, len(units), 2))
+    short = {
+        '"': b'\\"',
+        "\\": b"\\\\",
+        "/": b"\\/",
+        "\b": b"\\b",
+        "\f": b"\\f",
+        "\n": b"\\n",
+        "\r": b"\\r",
+        "\t": b"\\t",
+    }
+    return (char.encode("utf-8", "surrogatepass"), long, *((short[char],) if char in short else ()))
+
+
 def decoded(content: bytes) -> str:
     """The characters that the beginning of a string's content surely stands for."""
     whole = CHARACTERS.match(content.decode("utf-8", "ignore"))
     assert whole is not None
     characters: str = json.loads(f'"{whole[0]}"', strict=False)
     return characters[:-1] if characters and "\ud800" <= characters[-1] < "\udc00" else characters
+
+
+def whole_string(content: bytes) -> str | None:
+    """The characters that a string's content stands for; None if it is no whole content."""
+    if b"\\" in content:
+        return decoded(content) if _is_whole(content) else None
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _is_whole(content: bytes) -> bool:
