@@ -74,6 +74,16 @@ class Camel(BaseModel):
     first_name: str
 
 
+class Rewritten(BaseModel):
+    model_config = ConfigDict(json_schema_extra=lambda schema: schema["properties"].update(x={"type": "number"}))
+    x: int
+
+
+class Exemplary(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"x": 1}]})
+    x: int
+
+
 class Computed(BaseModel):
     side: int
 
@@ -273,6 +283,8 @@ CLASSES = [
     Case("AliasPath", Pathed, ()),
     Case("AliasChoices with an AliasPath", ChoicesWithPath, (), ('{"first":1}',)),
     Case("alias_generator", Camel, (), ('{"firstName":"x"}',)),
+    Case("json_schema_extra of a class", Exemplary, (Exemplary(x=1),)),
+    Case("json_schema_extra of a class that widens", Rewritten, (Rewritten(x=1),)),
     Case("computed_field", Computed, (), ('{"side":3}',)),
     Case("extra='allow'", Open, (Open(x=1, more=2),)),
     Case("__pydantic_extra__", OpenTyped, (OpenTyped(x=1, more=2),)),

@@ -149,10 +149,7 @@ class TypeSchema(GenerateJsonSchema):
                 raise
             self.notes.unseen.append(functions.name_in(core))
             return super().generate_inner(core)
-        users = super().generate_inner(core)
-        if all(users.get(name) == value for name, value in own.items() if name not in ANNOTATIONS):
-            return users
-        return {**users, "allOf": [*users.get("allOf", ()), own]}
+        return _meet(own, super().generate_inner(core))
 
     def _look_at(self, core: Core, found: Schema) -> None:
         """A function of the user's is noted; a bound that pydantic checks behind a conversion of its own is refused."""
@@ -351,8 +348,13 @@ class TypeSchema(GenerateJsonSchema):
 
     # classes: their fields and no others
 
-    def model_schema(self, schema: Core) -> Schema:  # noqa: D102
-        return _closed(super().model_schema(schema))
+    def model_schema(self, schema: Core) -> Schema:
+        """The fields; what the class's json_schema_extra says besides narrows them."""
+        found, config = _closed(super().model_schema(schema)), schema["cls"].model_config
+        if not config.get("json_schema_extra"):
+            return found
+        with self._config_wrapper_stack.push(config):
+            return _meet(self.generate_inner(schema["schema"]), found)
 
     def dataclass_schema(self, schema: Core) -> Schema:  # noqa: D102
         return _closed(super().dataclass_schema(schema))
@@ -408,6 +410,13 @@ def _readable(core: Core, values: Iterable[Any]) -> list[Any]:
         listed = ", ".join(map(repr, values))[:200]
         raise refuse(core, f"{listed}: none is read from JSON (members of a StrEnum or IntEnum are)")
     return list(read.values())
+
+
+def _meet(own: Schema, users: Schema) -> Schema:
+    """What both say; `own` is left out where the other repeats it."""
+    if all(users.get(name) == value for name, value in own.items() if name not in ANNOTATIONS):
+        return users
+    return {**users, "allOf": [*users.get("allOf", ()), own]}
 
 
 def _closed(found: Schema) -> Schema:

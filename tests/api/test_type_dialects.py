@@ -71,9 +71,18 @@ def test_the_engine_is_that_of_the_class_at_hand() -> None:
     assert "structgen:" not in json.dumps(json_schema(Outer))
 
 
+def test_examples_of_a_class_change_nothing() -> None:
+    class Shown(Outer):
+        model_config = ConfigDict(json_schema_extra={"examples": [{"word": "a"}]})
+
+    plain, shown = type_target(Outer).enforced, type_target(Shown).enforced
+    assert isinstance(plain, dict)
+    assert isinstance(shown, dict)
+    assert shown == {**plain, "title": "Shown", "examples": [{"word": "a"}]}
+
+
 def test_flags_of_a_compiled_pattern_count() -> None:
     kind = Annotated[str, Field(pattern=re.compile("^a .b$", re.I | re.S | re.X))]
-    assert allows(kind, "A\nB".replace("A\n", "A\n")) == bool(re.search("^a .b$", "A\nB", re.I | re.S | re.X))
     assert allows(kind, "A\nB")
     assert not allows(kind, "A .B")
 
