@@ -343,3 +343,13 @@ def test_nested_arrays_try_few_tokens() -> None:
         counts.append(0)
         matcher.mask()
     assert max(counts) < len(EVERY) / 2
+
+
+def test_a_number_is_found_that_was_not_written() -> None:
+    """Where the shortest completion repeats one and any blanks may follow, a search ran out."""
+    schema = unique(items={"type": "integer", "minimum": 0, "maximum": 500}, minItems=3)
+    automaton = automaton_of(compile_schema(schema, style=JsonStyle.any()).grammar)
+    text = b"[0," + b" " * 60
+    state = automaton.advance(START, text)
+    assert state != DEAD
+    assert len(set(json.loads(text + automaton.shortest(state)))) >= 3

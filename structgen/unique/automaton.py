@@ -51,6 +51,7 @@ from structgen.unique.trace import (
     events,
     freshened,
     may_repeat,
+    numbers_of,
     strings_of,
     without_blanks,
 )
@@ -345,7 +346,8 @@ class DistinctConfigurations:
         rest = self._plain_shortest(pair[0], limit)
         if not rest or self._read(pair, rest) is not None:
             return rest
-        for fresh in freshened(pair[1].lex, rest):
+        taken = {number for frame in pair[1].watched for key in frame.seen for number in numbers_of(key)}
+        for fresh in freshened(pair[1].lex, rest, taken):
             after = self._read(pair, fresh)
             if after is not None and self.plain.is_accepting(after[0]):
                 return fresh

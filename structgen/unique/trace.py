@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Hashable, Iterator
+from collections.abc import Container, Hashable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
-from typing import NamedTuple
+from itertools import count, product
+from typing import Any, NamedTuple
 
 from structgen.errors import InvariantError, LimitExceeded
 from structgen.grammars.ir import NEVER
@@ -224,26 +225,26 @@ def _is_whole(content: bytes) -> bool:
 
 
 SCALARS = re.compile(rb'"(?:[^"\\]|\\.)*"(?P<name>\s*:)?|-?[0-9][0-9.eE+-]*', re.DOTALL)
-FRESH = 900  # a number from which on they are rarely written
+FRESH = (900, 100, 10, 0)  # numbers from which on one is looked for that was not written
 
 
-def freshened(lex: int, rest: bytes) -> Iterator[bytes]:
-    """A completion with a letter or number of its own in each string and number that is a value, then in names as well;
-    the string that is open at its beginning included. Where that is no completion, or repeats an element as well,
-    another has to be looked for."""
+def freshened(lex: int, rest: bytes, taken: Container[object]) -> Iterator[bytes]:
+    """A completion with letters or a number of its own, none of those `taken`, in each string and number that is a
+    value, then in names as well; the string that is open at its beginning included. Where none is a completion that
+    repeats no element, another has to be looked for."""
     opened = {OUTSIDE: b"", INSIDE: b'"', ESCAPED: b'"\\'}[lex]
-    for names in (False, True):
-        count = FRESH
+    for first, names in product(FRESH, (False, True)):
+        unused, letters = (number for number in count(first) if number not in taken), count()
 
-        def other(found: re.Match[bytes], names: bool = names) -> bytes:
-            nonlocal count
-            count += 1
+        def other(found: re.Match[bytes], names: bool = names, unused: Any = unused, letters: Any = letters) -> bytes:
             if not found[0].startswith(b'"'):
-                return b"%d" % count
+                return b"%d" % next(unused)
             if found["name"] and not names:
                 return found[0]
-            end = found[0].rindex(b'"')
-            return found[0][:end] + chr(ord("a") + count % 26).encode() * (1 + (count - FRESH) // 26) + found[0][end:]
+            place: int = next(letters)
+            own = chr(ord("a") + place % 26).encode() * (1 + place // 26)
+            head, _, tail = found[0].rpartition(b'"')
+            return b"".join((head, own, b'"', tail))
 
         yield SCALARS.sub(other, opened + rest)[len(opened) :]
 
