@@ -174,6 +174,9 @@ class TypeSchema(GenerateJsonSchema):
 
     def str_schema(self, schema: Core) -> Schema:  # noqa: D102
         found = super().str_schema(schema)
+        low, high = self._config.str_min_length, self._config.str_max_length  # which pydantic 2.12 leaves out
+        found |= {"minLength": found.get("minLength", low)} if low else {}
+        found |= {"maxLength": found.get("maxLength", high)} if high is not None else {}
         expression = schema.get("pattern")
         if isinstance(expression, re.Pattern):
             found |= {"pattern": _with_flags(expression), DIALECT: "python"}
@@ -269,8 +272,7 @@ class TypeSchema(GenerateJsonSchema):
         number = self._number(schema)
         if _bounded(schema):
             return number
-        pattern = f"^{patterns.INTEGER}(/[1-9][0-9]*)?$"
-        return self.get_union_of_schemas([number, {"type": "string", "pattern": pattern}])
+        return self.get_union_of_schemas([number, {"type": "string", "pattern": patterns.FRACTION}])
 
     def _number(self, core: Core) -> Schema:
         bounds: Schema = {}
@@ -361,6 +363,13 @@ class TypeSchema(GenerateJsonSchema):
 
     def typed_dict_schema(self, schema: Core) -> Schema:  # noqa: D102
         return _closed(super().typed_dict_schema(schema))
+
+    def model_fields_schema(self, schema: Core) -> Schema:
+        """Under the names that are read: pydantic 2.12 writes aliases that are not."""
+        if self._config.validate_by_alias is False:
+            fields = {name: core | {"validation_alias": name} for name, core in schema["fields"].items()}
+            schema = schema | {"fields": fields}
+        return super().model_fields_schema(schema)
 
     def model_field_schema(self, schema: Core) -> Schema:  # noqa: D102
         return self._named(super().model_field_schema, schema)
