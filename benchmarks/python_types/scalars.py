@@ -28,7 +28,7 @@ D = decimal.Decimal
 
 SCALARS = [
     Case("int", int, (0, -5, 10**20)),
-    Case("float", float, (0.0, -1.5, 1e300, 1e-300)),
+    Case("float", float, (0.0, -1.5), ("1e+300", "1e-300")),
     Case("bool", bool, (True, False)),
     Case("str", str, ("", 'é\n"x', "\U0001f600")),
     Case("bytes", bytes, (b"", b"abc", "é".encode())),
@@ -69,7 +69,7 @@ SCALARS = [
     Case("NegativeFloat", pydantic.NegativeFloat, (-0.5,)),
     Case("NonNegativeFloat", pydantic.NonNegativeFloat, (0.0,)),
     Case("NonPositiveFloat", pydantic.NonPositiveFloat, (0.0,)),
-    Case("FiniteFloat", pydantic.FiniteFloat, (1e308,)),
+    Case("FiniteFloat", pydantic.FiniteFloat, (1.5,), ("1e+308",)),
     Case("AllowInfNan(False)", Annotated[float, pydantic.AllowInfNan(False)], (1.5,)),
     Case("StrictInt", pydantic.StrictInt, (3,)),
     Case("StrictFloat", pydantic.StrictFloat, (3.5,)),
@@ -103,7 +103,10 @@ SCALARS = [
         (),
         ('"abc"',),
     ),
-    Case("StringConstraints, ascii_only", Annotated[str, StringConstraints(ascii_only=True)], ("abc",)),
+    *(
+        Case("StringConstraints, ascii_only", Annotated[str, StringConstraints(**{name: True})], ("abc",))
+        for name in StringConstraints.__dataclass_fields__.keys() & {"ascii_only"}  # not in every version
+    ),
     Case("SecretStr", pydantic.SecretStr, (), ('"x"',)),
     Case("SecretStr with a length", Annotated[pydantic.SecretStr, Field(min_length=3)], (), ('"xyz"',)),
     Case("SecretBytes", pydantic.SecretBytes, (), ('"x"',)),

@@ -3,6 +3,7 @@
 types.py            what `schema=` may be -> a schema and a reader of finished texts
 pydantic_schema.py  pydantic's schema of a type, tightened to what the type reads
 core_functions.py   whose the functions in a core schema are, and what a schema says of their checks
+narrowing.py        schemas with one condition more
 hashing.py          what a set can hold
 temporal.py         dates, times and durations, between bounds too
 patterns.py         patterns of types whose schema says less than their validation

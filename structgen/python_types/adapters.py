@@ -18,7 +18,8 @@ from pydantic_core.core_schema import ErrorType
 
 from structgen.errors import InvariantError, LimitExceeded, SchemaError, UnsupportedSchema, ValueRejected
 from structgen.python_types.functions import arguments_of, is_function
-from structgen.python_types.pydantic_schema import Notes, TypeSchema, shown
+from structgen.python_types.narrowing import shown
+from structgen.python_types.pydantic_schema import Notes, TypeSchema
 from structgen.python_types.target import Target
 
 __all__ = ["type_target"]

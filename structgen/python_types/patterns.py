@@ -18,6 +18,7 @@ __all__ = [
     "CLOCK",
     "DATE",
     "DURATION",
+    "FRACTION",
     "INTEGER",
     "OFFSET",
     "base64",
@@ -31,6 +32,7 @@ INTEGER = "(0|-?[1-9][0-9]*)"
 _DIGITS, _DECIMALS = "(0|[1-9][0-9]{0,307})([.][0-9]{1,340})?", "(0|[1-9][0-9]{0,40})([.][0-9]{1,40})?"
 _LARGE = "[1-9]([.][0-9]{1,20})?[eE][+]?([12][0-9]{2}|30[0-7])"
 _UNSIGNED = f"({_DIGITS}|{_DECIMALS}[eE](-[0-9]{{1,3}}|[+]?[0-9]{{1,2}})|{_LARGE})"
+FRACTION = f"^{INTEGER}(/[1-9][0-9]*)?$"
 REAL = f"(-?{_UNSIGNED})"
 
 _YEAR = "([1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])"  # Python has no year 0
@@ -100,5 +102,6 @@ BY_FORMAT: dict[str, str] = {
     "ipvanyinterface": f"^({addresses.IPV4_INTERFACE}|{addresses.IPV6_INTERFACE})$",
     "email": f"^{addresses.EMAIL}$",
     "name-email": f"^{addresses.NAMED_EMAIL}$",
+    "fraction": FRACTION,
     "complex": f"^(-?{_UNSIGNED}([+-]{_UNSIGNED}j)?|-?{_UNSIGNED}j)$",
 }

@@ -31,11 +31,12 @@ from structgen.errors import UnsupportedSchema
 from structgen.python_types import addresses, patterns, temporal
 from structgen.python_types import core_functions as functions
 from structgen.python_types.hashing import hashable, tells_apart
-from structgen.python_types.json_text import ANNOTATIONS, json_text_pattern, key_schema
+from structgen.python_types.json_text import json_text_pattern, key_schema
+from structgen.python_types.narrowing import also, closed, meet, with_digits, within
 from structgen.python_types.numerals import decimals
-from structgen.python_types.target import DIALECT, HINT
+from structgen.python_types.target import DIALECT
 
-__all__ = ["Notes", "TypeSchema", "shown"]
+__all__ = ["Notes", "TypeSchema"]
 
 Core = Any  # pydantic's core schemas: one TypedDict per kind, told apart by "type"
 Schema = JsonSchemaValue
@@ -61,16 +62,6 @@ def refuse(core: Core, reason: str) -> UnsupportedSchema:
     return UnsupportedSchema(f"Python type: {reason}", keyword=str(core.get("type", "type")))
 
 
-def also(schema: Schema, pattern: str) -> Schema:
-    """`schema` with one more pattern; the same pattern twice is the same."""
-    known = [schema.get("pattern"), *(part.get("pattern") for part in schema.get("allOf", ()))]
-    if pattern in known:
-        return schema
-    if "pattern" not in schema:
-        return {**schema, "pattern": pattern}
-    return {**schema, "allOf": [*schema.get("allOf", ()), {"pattern": pattern}]}
-
-
 def _with_flags(expression: re.Pattern[str]) -> str:
     """The source of a compiled pattern, its flags written in front."""
     letters = "".join(letter for letter, flag in _FLAGS.items() if expression.flags & flag)
@@ -91,14 +82,6 @@ class Notes:
 
     unseen: list[str] = field(default_factory=list)
     momentary: bool = False
-
-
-def shown(schema: Any) -> Any:
-    """A schema as people, models and other tools read it."""
-    if isinstance(schema, dict):
-        kept = {key: shown(value) for key, value in schema.items() if key != DIALECT or not isinstance(value, str)}
-        return {"format" if key == HINT else key: value for key, value in kept.items()}
-    return [shown(value) for value in schema] if isinstance(schema, list) else schema
 
 
 class TypeSchema(GenerateJsonSchema):
@@ -149,7 +132,7 @@ class TypeSchema(GenerateJsonSchema):
                 raise
             self.notes.unseen.append(functions.name_in(core))
             return super().generate_inner(core)
-        return _meet(own, super().generate_inner(core))
+        return meet(own, super().generate_inner(core))
 
     def _look_at(self, core: Core, found: Schema) -> None:
         """A function of the user's is noted; a bound that pydantic checks behind a conversion of its own is refused."""
@@ -174,6 +157,9 @@ class TypeSchema(GenerateJsonSchema):
 
     def str_schema(self, schema: Core) -> Schema:  # noqa: D102
         found = super().str_schema(schema)
+        low, high = self._config.str_min_length, self._config.str_max_length  # which pydantic 2.12 leaves out
+        found |= {"minLength": found.get("minLength", low)} if low else {}
+        found |= {"maxLength": found.get("maxLength", high)} if high is not None else {}
         expression = schema.get("pattern")
         if isinstance(expression, re.Pattern):
             found |= {"pattern": _with_flags(expression), DIALECT: "python"}
@@ -252,8 +238,8 @@ class TypeSchema(GenerateJsonSchema):
             number = self._number(schema)
             if (multiple := schema.get("multiple_of")) is not None:
                 fraction = max(-int(Decimal(str(multiple)).as_tuple().exponent), 0)
-                number = _within(number, 10.0 ** (_EXACT_DIGITS - fraction))
-            choices.append(number if places is None else _with_digits(number, digits or _EXACT_DIGITS, places))
+                number = within(number, 10.0 ** (_EXACT_DIGITS - fraction))
+            choices.append(number if places is None else with_digits(number, digits or _EXACT_DIGITS, places))
         if schema.get("multiple_of") is None:
             text = {"type": "string", "pattern": patterns.decimal(digits, places)}
             for name in ("ge", "gt", "le", "lt"):
@@ -269,8 +255,7 @@ class TypeSchema(GenerateJsonSchema):
         number = self._number(schema)
         if _bounded(schema):
             return number
-        pattern = f"^{patterns.INTEGER}(/[1-9][0-9]*)?$"
-        return self.get_union_of_schemas([number, {"type": "string", "pattern": pattern}])
+        return self.get_union_of_schemas([number, {"type": "string", "pattern": patterns.FRACTION}])
 
     def _number(self, core: Core) -> Schema:
         bounds: Schema = {}
@@ -350,17 +335,24 @@ class TypeSchema(GenerateJsonSchema):
 
     def model_schema(self, schema: Core) -> Schema:
         """The fields; what the class's json_schema_extra says besides narrows them."""
-        found, config = _closed(super().model_schema(schema)), schema["cls"].model_config
+        found, config = closed(super().model_schema(schema)), schema["cls"].model_config
         if not config.get("json_schema_extra"):
             return found
         with self._config_wrapper_stack.push(config):
-            return _meet(self.generate_inner(schema["schema"]), found)
+            return meet(self.generate_inner(schema["schema"]), found)
 
     def dataclass_schema(self, schema: Core) -> Schema:  # noqa: D102
-        return _closed(super().dataclass_schema(schema))
+        return closed(super().dataclass_schema(schema))
 
     def typed_dict_schema(self, schema: Core) -> Schema:  # noqa: D102
-        return _closed(super().typed_dict_schema(schema))
+        return closed(super().typed_dict_schema(schema))
+
+    def model_fields_schema(self, schema: Core) -> Schema:
+        """Under the names that are read: pydantic 2.12 writes aliases that are not."""
+        if self._config.validate_by_alias is False:
+            fields = {name: core | {"validation_alias": name} for name, core in schema["fields"].items()}
+            schema = schema | {"fields": fields}
+        return super().model_fields_schema(schema)
 
     def model_field_schema(self, schema: Core) -> Schema:  # noqa: D102
         return self._named(super().model_field_schema, schema)
@@ -410,27 +402,3 @@ def _readable(core: Core, values: Iterable[Any]) -> list[Any]:
         listed = ", ".join(map(repr, values))[:200]
         raise refuse(core, f"{listed}: none is read from JSON (members of a StrEnum or IntEnum are)")
     return list(read.values())
-
-
-def _meet(own: Schema, users: Schema) -> Schema:
-    """What both say; `own` is left out where the other repeats it."""
-    if all(users.get(name) == value for name, value in own.items() if name not in ANNOTATIONS):
-        return users
-    return {**users, "allOf": [*users.get("allOf", ()), own]}
-
-
-def _closed(found: Schema) -> Schema:
-    if found.get("type") == "object" and "properties" in found:
-        found.setdefault("additionalProperties", False)
-    return found
-
-
-def _within(number: Schema, limit: float) -> Schema:
-    """Numbers whose size is at most `limit`."""
-    low, high = number.get("minimum", -limit), number.get("maximum", limit)
-    return {**number, "minimum": max(low, -limit), "maximum": min(high, limit)}
-
-
-def _with_digits(number: Schema, digits: int, places: int) -> Schema:
-    """At most `digits` digits, `places` of them after the point: multiples of 10^-places below 10^(digits - places)."""
-    return _within({**number, "multipleOf": 10**-places}, (10**digits - 1) / 10**places)
