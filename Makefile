@@ -8,6 +8,9 @@ SMOLLM2 := $(VENV)/.smollm2
 TORCH ?= torch==2.13.0
 EXTRAS ?= transformers,sentencepiece,tiktoken,gguf,dev
 ARGS ?=
+# Processes of the suite; modules stay whole, since many remember what they compiled.
+WORKERS ?= 2
+PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 # Exact versions; empty takes the newest of everything that pyproject.toml admits.
 CONSTRAINTS ?= constraints.txt
 PIP_INSTALL = $(BIN)/python -m pip install --quiet $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
@@ -34,14 +37,14 @@ demo: $(SMOLLM2)  ## real examples: on the bundled model, and on SmolLM2 (98 MB 
 	$(BIN)/python -m structgen.cli demo $(ARGS)
 
 test: $(STAMP)  ## the suite, offline, on the CPU
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 test-fresh: $(STAMP)  ## nightly: new examples and new random numbers, each statistical test with one rerun
-	$(BIN)/python -m pytest --hypothesis-profile=fresh $(ARGS)
+	$(PYTEST) --hypothesis-profile=fresh $(ARGS)
 
 test-all: $(STAMP)  ## with the slow tests and the comparisons with other libraries (needs the bench extra)
 	$(PIP_INSTALL) --editable ".[$(EXTRAS),bench]"
-	$(BIN)/python -m pytest -m "not network and not gpu" $(ARGS)
+	$(PYTEST) -m "not network and not gpu" $(ARGS)
 
 test-latest:  ## the suite with the newest release of every dependency, in a virtual environment of its own
 	$(MAKE) test VENV=.venv-latest CONSTRAINTS=

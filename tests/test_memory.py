@@ -13,7 +13,7 @@ from structgen.grammars.json_schema import JsonStyle, compile_schema
 from structgen.matcher import Constraint
 from structgen.vocabulary import Vocabulary
 
-TOKENS = [b"<end>", *(bytes([byte]) for byte in range(32, 127)), b'{"', b'":', b'", "', b"abc", b'"}', b"]]", b"[["]
+TOKENS = [b"<end>", *(bytes([byte]) for byte in range(256)), b'{"', b'":', b'", "', b"abc", b'"}', b"]]", b"[["]
 VOCABULARY = Vocabulary.from_bytes(TOKENS, eos=[0])
 NAMES = {f"p{number}": {} for number in range(70)}  # more than a register has bits: their sets are interned
 SCHEMAS = [{}, {"type": "array", "items": {"type": "string", "maxLength": 9}, "maxItems": 5}, {"properties": NAMES}]

@@ -15,6 +15,11 @@ from structgen.kernels.layout import START
 from structgen.kinds import automaton_of
 
 
+def weights_of(graph: Graph) -> list[int]:
+    """How much each edge weighs against the graph's maximum; nothing where it has none."""
+    return [0] * len(graph.edges) if graph.maximum is None else memoryview(graph.weights).cast("q").tolist()
+
+
 class Recogniser:
     """Matches one text against one grammar."""
 
@@ -83,18 +88,20 @@ class Recogniser:
     def _graph(self, graph: Graph, at: int) -> set[int]:
         edges = self.out_edges.get(id(graph))
         if edges is None:
-            table: dict[int, list[tuple[Expr, int]]] = {}
-            for source, label, target in graph.edges:
-                table.setdefault(source, []).append((label, target))
+            table: dict[int, list[tuple[Expr, int, int]]] = {}
+            for (source, label, target), weight in zip(graph.edges, weights_of(graph), strict=True):
+                table.setdefault(source, []).append((label, target, weight))
             edges = self.out_edges[id(graph)] = (graph, table)
+        most = graph.maximum or 0
 
-        def moves(state: tuple[int, int]) -> Iterable[tuple[int, int]]:
-            node, position = state
-            for label, target in edges[1].get(node, ()):
-                for end in self.ends(label, position):
-                    yield target, end
+        def moves(state: tuple[int, int, int]) -> Iterable[tuple[int, int, int]]:
+            node, position, so_far = state
+            for label, target, weight in edges[1].get(node, ()):
+                if so_far + weight <= most:
+                    for end in self.ends(label, position):
+                        yield target, end, so_far + weight
 
-        return {position for node, position in self._search((graph.start, at), moves) if node in graph.accepts}
+        return {position for node, position, _ in self._search((graph.start, at, 0), moves) if node in graph.accepts}
 
     def _unordered(
         self, members: tuple[tuple[Expr, bool], ...], separator: Expr, extra: Expr | None, at: int
@@ -217,21 +224,22 @@ class Sampler:
         return [option for option, cost in zip(options, costs, strict=True) if cost <= bound and cost < INFINITE]
 
     def _walk(self, graph: Graph, depth: int) -> bytes:
-        ends = self.graph_costs(graph)
+        ends, weights, left = self.graph_costs(graph), weights_of(graph), graph.maximum or 0
         state, out, steps = graph.start, [], 0
         while True:
             edges = []
-            for source, label, target in graph.edges:
-                if source == state:
+            for (source, label, target), weight in zip(graph.edges, weights, strict=True):
+                if source == state and weight <= left:
                     cost = max(self.cost(label), ends[target])
                     if cost <= max(ends[state], depth) and cost < INFINITE:
-                        edges.append((label, target))
+                        edges.append((label, target, weight))
             if state in graph.accepts and (not edges or self.rng.random() < 0.3 or steps > 60):
                 return b"".join(out)
             if steps > 60:
                 path = self._way_out(graph, state, ends)
                 return b"".join([*out, *(self.derive(label, depth) for label in path)])
-            label, state = self.rng.choice(edges)
+            label, state, weight = self.rng.choice(edges)
+            left -= weight
             out.append(self.derive(label, depth))
             steps += 1
 
@@ -245,8 +253,10 @@ class Sampler:
                     node = step[0]
                     path.append(step[1])
                 return path[::-1]
-            for source, label, target in graph.edges:
-                if source == node and target not in back and self.cost(label) < INFINITE and ends[target] < INFINITE:
+            for (source, label, target), weight in zip(graph.edges, weights_of(graph), strict=True):
+                if source != node or weight:  # without weight a state that accepts is always reached
+                    continue
+                if target not in back and self.cost(label) < INFINITE and ends[target] < INFINITE:
                     back[target] = (node, label)
                     queue.append(target)
         raise AssertionError("a state without a way out was entered")
