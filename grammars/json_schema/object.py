@@ -26,8 +26,6 @@ from structgen.grammars.regular.language import Language
 
 __all__ = ["complement", "key_entries", "meet", "normal", "regions", "spread", "with_conditions"]
 
-MOST_ABSORBED = 100  # shapes compared each with each to find out whether one covers another
-
 
 def _contains(language: Language | None, name: str) -> bool:
     return language is None or language.contains(name)
@@ -95,7 +93,7 @@ def spread(shape: ObjectShape, algebra: Sets) -> tuple[ObjectShape, ...]:
     shapes: tuple[ObjectShape, ...] = (replace(shape, conditions=()),)
     for condition in shape.conditions:
         shapes = algebra.bounded(tuple(each for x in shapes for y in condition for each in meet(x, y, algebra)))
-        shapes = absorbed(shapes) if len(shapes) <= MOST_ABSORBED else shapes
+        shapes = absorbed(shapes)
     return shapes
 
 
