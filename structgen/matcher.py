@@ -132,11 +132,8 @@ class Constraint(Generic[T]):
         more), cleared to its end. Raises OptionError if the shapes disagree."""
         if len(out) != len(states):
             raise OptionError(f"{len(states)} states for {len(out)} rows", option="out")
-        words = (out if isinstance(out, np.ndarray) else out.numpy()).view(np.uint32)
-        for target, state in zip(words, states, strict=True):
-            row = self.row(state)
-            target[: len(row)] = row
-            target[len(row) :] = 0
+        for target, state in zip(_words_of(out), states, strict=True):
+            _write_row(self.row(state), target)
 
     def step(self, state: int, token: int) -> int:
         """The state after `token`, DEAD if it is not allowed."""
@@ -145,15 +142,8 @@ class Constraint(Generic[T]):
 
     def steps(self, state: int, tokens: Iterable[int]) -> list[int]:
         """The states after each of `tokens`, up to the first that is not allowed."""
-        found: list[int] = []
         with self.automaton.lock:
-            own = self._own(state)
-            for token in tokens:
-                own = self._step(own, int(token))
-                if own == DEAD:
-                    break
-                found.append(self._given(own))
-        return found
+            return [self._given(own) for own in self._steps(self._own(state), tokens)]
 
     def is_accepting(self, state: int) -> bool:
         """Whether the text at a state is complete."""
@@ -178,12 +168,12 @@ class Constraint(Generic[T]):
     def read(self, state: int, data: bytes) -> int:
         """The state after bytes, however they split into tokens; DEAD if they are not allowed."""
         with self.automaton.lock:
-            return self._given(self.automaton.advance(self._own(state), data))
+            return self._given(self._read_bytes(self._own(state), data))
 
     def live_bytes(self, state: int) -> list[int]:
         """The bytes that may come next, ascending."""
         with self.automaton.lock:
-            return self.automaton.live_bytes(self._own(state))
+            return self.automaton.live_bytes(_read_alike(self._own(state)))
 
     def forced(self, state: int) -> bytes:
         """The bytes that must come next whatever the model says: as long as one byte alone is possible and the text may
@@ -262,6 +252,21 @@ class Constraint(Generic[T]):
                 self._next.clear()
             self._next[key] = known
         return known
+
+    def _steps(self, own: int, tokens: Iterable[int]) -> list[int]:
+        """`steps` between the automaton's own numbers."""
+        found: list[int] = []
+        for token in tokens:
+            own = self._step(own, int(token))
+            if own == DEAD:
+                break
+            found.append(own)
+        return found
+
+    def _read_bytes(self, own: int, data: bytes) -> int:
+        """The state after bytes, which are the text itself: no leading blank stands before them any more."""
+        after = self.automaton.advance(_read_alike(own), data)
+        return BEGUN if after == START and data and self.vocabulary.leading_blank else after
 
     def _read_token(self, own: int, token: int) -> int:
         if not self.vocabulary.leading_blank:
@@ -359,6 +364,17 @@ def _read_alike(own: int) -> int:
     return START if own == BEGUN else own
 
 
+def _words_of(rows: Any) -> Row:
+    """Rows of masks that a caller owns, numpy or torch on the CPU, as 32-bit words."""
+    return (rows if isinstance(rows, np.ndarray) else rows.numpy()).view(np.uint32)
+
+
+def _write_row(row: Row, target: Row) -> None:
+    """Write a mask into as many words or more; those behind it are cleared."""
+    target[: len(row)] = row
+    target[len(row) :] = 0
+
+
 def _odd(text: bytes) -> bool:
     """Whether a text has the bytes that spell special tokens."""
     return b"\xff" in text or b"\xfe" in text
@@ -436,14 +452,12 @@ class Matcher:
         Stop tokens are set exactly when the text is complete, and where the grammar asks for one by name. All zero once
         finished.
         """
-        return self.constraint._row(self._states[-1])
+        constraint, own = self.constraint, self._states[-1]
+        return constraint.masks.row(own) if own > START else constraint._row(own)  # one call where masks are hot
 
     def fill_mask(self, row: Any) -> None:
         """Write the mask into a caller's row: numpy or torch, uint32 or int32, ceil(V / 32) words or more (cleared)."""
-        target = row if isinstance(row, np.ndarray) else row.numpy()
-        words, mask = target.view(np.uint32), self.mask()
-        words[: len(mask)] = mask
-        words[len(mask) :] = 0
+        _write_row(self.mask(), _words_of(row))
 
     def accept(self, token: int) -> bool:
         """Take one token. False, and nothing changed, when it is not allowed."""
@@ -470,13 +484,7 @@ class Matcher:
 
     def valid_prefix(self, tokens: Iterable[int]) -> int:
         """How many of `tokens` could be taken one after the other; nothing is."""
-        own, count = self._states[-1], 0
-        for token in tokens:
-            own = self.constraint._step(own, int(token))
-            if own == DEAD:
-                break
-            count += 1
-        return count
+        return len(self.constraint._steps(self._states[-1], tokens))
 
     def allows(self, tokens: Iterable[int]) -> NDArray[np.bool_]:
         """Which of `tokens` could come next, without computing a mask."""
@@ -485,10 +493,10 @@ class Matcher:
 
     def accept_bytes(self, data: bytes) -> bool:
         """Take bytes, however they split into tokens; one step of rollback. False, nothing changed, if impossible."""
-        after = self.constraint.automaton.advance(_read_alike(self._states[-1]), data)
+        after = self.constraint._read_bytes(self._states[-1], data)
         if after == DEAD:
             return False
-        self._states.append(BEGUN if after == START and data and self.constraint.vocabulary.leading_blank else after)
+        self._states.append(after)
         return True
 
     def rollback(self, n: int = 1) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from structgen.bits import ids_of
 from structgen.errors import StaleState
 from structgen.kernels.layout import DEAD, FINISHED, START
 from structgen.matcher import Constraint, Matcher
@@ -100,7 +101,7 @@ def check_matcher_laws(constraint: Constraint, *, seed: int = 0, walks: int = 4,
         rows: list[Any] = []
         for _ in range(steps):
             row = matcher.mask()
-            allowed = np.flatnonzero(np.unpackbits(row.view(np.uint8), bitorder="little")).tolist()
+            allowed = ids_of(row).tolist()
             _agreement_law(constraint, matcher, set(allowed), rng, taken)
             if not allowed:
                 _law(matcher.is_finished(), "something may come before the end", taken)
@@ -145,7 +146,7 @@ def check_lease_laws(constraint: Constraint, rng: random.Random) -> None:
     matcher = constraint.matcher()
     states = [matcher.state]
     for _ in range(12):
-        allowed = np.flatnonzero(np.unpackbits(matcher.mask().view(np.uint8), bitorder="little")).tolist()
+        allowed = ids_of(matcher.mask()).tolist()
         if not allowed or not matcher.accept(rng.choice(allowed)):
             break
         states.append(matcher.state)

@@ -62,6 +62,21 @@ def test_the_tokens_of_a_text_and_no_others(name: str) -> None:
     assert matcher.accept_all(completion) == len(completion) and matcher.is_accepting()
 
 
+@pytest.mark.parametrize("name", SOURCES)
+def test_states_are_read_as_matchers_are(name: str) -> None:
+    """`read`, `live_bytes` and `forced` of a state are the matcher's own, also behind the blank that is no text."""
+    constraint = sg.compile(**SOURCES[name], vocabulary=VOCABULARY)  # type: ignore[arg-type]
+    for tokens in ([], [0], [0, 0], [3], [8]):
+        matcher = constraint.matcher()
+        if matcher.accept_all(tokens) < len(tokens):
+            continue
+        assert constraint.live_bytes(matcher.state) == matcher.live_bytes()
+        assert constraint.forced(matcher.state) == matcher.forced_bytes()
+        for data in (b"", b" ", b"a", b" a", b"{", b'{"'):
+            fork = matcher.fork()
+            assert constraint.read(matcher.state, data) == (fork.state if fork.accept_bytes(data) else DEAD), data
+
+
 @pytest.mark.parametrize("name", ["choices", "regex of blanks", "gbnf"])
 def test_a_text_that_begins_with_a_blank_has_two(name: str) -> None:
     constraint = sg.compile(**SOURCES[name], vocabulary=VOCABULARY)  # type: ignore[arg-type]
