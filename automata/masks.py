@@ -33,6 +33,7 @@ from structgen.automata.policy import WalkPolicy
 from structgen.automata.terminals.lookup import TerminalLookup
 from structgen.automata.terminals.rows import TerminalRow
 from structgen.automata.trie import NO_CUT, TokenTrie
+from structgen.bits import row_of
 from structgen.errors import InvariantError
 from structgen.kernels import entries
 from structgen.kernels.codes import NO_ROW, TOO_LONG
@@ -96,7 +97,7 @@ class MaskTable:
         self._rows: dict[int, Row] = {}
         self._budget = budget
         self._me = budget.owner(self)
-        self._stop_ids = stop_ids
+        self._stops = row_of(stop_ids, 32 * trie.words)
         self._policy = policy or WalkPolicy()
         sections = trie.sections(self._policy.section) if configurations.networks.by_hand else ()
         self._cut = np.array([(0, 0), *((trie.branch(node), 0) for node in sections)], np.int64)
@@ -127,8 +128,7 @@ class MaskTable:
             if self._check and not np.array_equal(row, self._walk_plainly(state)):
                 raise InvariantError("MASK", f"the row of configuration {state} differs from its full walk")
             if self._configurations.is_accepting(state):
-                for token in self._stop_ids:
-                    row[token >> 5] |= np.uint32(1 << (token & 31))
+                row |= self._stops
             row.setflags(write=False)
             self._budget.added(self._me, row.nbytes)
             self._rows[state] = row

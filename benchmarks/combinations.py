@@ -229,35 +229,6 @@ def problems(schema: Any, rng: Random, count: Counter[str], instances: int = 12,
             yield Problem("written, not accepted", schema, str(style), text.decode())
 
 
-def reduced(problem: Problem, fails: Callable[[Any], bool]) -> Problem:
-    """The problem with a smaller schema for which `fails` still holds."""
-    schema, smaller = problem.schema, True
-    while smaller:
-        smaller = False
-        for candidate in _smaller(schema):
-            try:
-                smaller = fails(candidate)
-            except Exception:  # noqa: BLE001  (not a schema any more)
-                continue
-            if smaller:
-                schema = candidate
-                break
-    return problem._replace(schema=schema)
-
-
-def _smaller(value: Any) -> Iterator[Any]:
-    if isinstance(value, dict):
-        for name in value:
-            yield {other: item for other, item in value.items() if other != name}
-        for name in value:
-            yield from ({**value, name: item} for item in _smaller(value[name]))
-    elif isinstance(value, list):
-        for index in range(len(value)):
-            yield value[:index] + value[index + 1 :]
-        for index, inner in enumerate(value):
-            yield from ([*value[:index], item, *value[index + 1 :]] for item in _smaller(inner))
-
-
 def main() -> None:
     """Try schemas, print counts and the first problems, write benchmarks/results/combinations.jsonl."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks combinations")

@@ -23,6 +23,7 @@ from typing_extensions import TypeVar
 
 from structgen.automata.budget import MEMOS
 from structgen.automata.trie import TokenTrie
+from structgen.bits import with_bits
 from structgen.errors import LimitExceeded, OptionError, StaleState, TokenRejected, Unsatisfiable, VocabularyError
 from structgen.grammars.ir import SPECIAL, Grammar, special_symbols
 from structgen.grammars.ir_lr import LexedGrammar
@@ -304,12 +305,11 @@ class Constraint(Generic[T]):
         if own != START or not self.vocabulary.leading_blank:
             return self.masks.row(_read_alike(own))
         if self._first_row is None:
-            live, row = set(self.automaton.live_bytes(START)), self.masks.row(START).copy()
-            for token in self.vocabulary.blank_tokens:
-                text = self.vocabulary.token_bytes(token)
-                allowed = (len(text) == 1 or text[1] in live) and self._step(START, token) != DEAD
-                row[token >> 5] &= ~np.uint32(1 << (token & 31))
-                row[token >> 5] |= np.uint32(allowed << (token & 31))
+            live, blank = set(self.automaton.live_bytes(START)), self.vocabulary.blank_tokens
+            texts = [(token, self.vocabulary.token_bytes(token)) for token in blank]
+            near = [token for token, text in texts if len(text) == 1 or text[1] in live]
+            allowed = [token for token in near if self._step(START, token) != DEAD]
+            row = with_bits(with_bits(self.masks.row(START), blank, False), allowed, True)
             row.flags.writeable = False
             self._first_row = row
         return self._first_row

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from structgen.automata.budget import ROWS, RowBudget
 from structgen.automata.lexed.automaton import LexedConfigurations
 from structgen.automata.trie import TokenTrie
+from structgen.bits import row_of
 
 Row = NDArray[np.uint32]
 
@@ -31,9 +32,7 @@ class LexedMasks:
         self._budget = budget
         self._me = budget.owner(self)
         self._path = np.zeros(trie.longest + 2, np.int64)
-        self._stops = np.zeros(trie.words, np.uint32)
-        for token in stop_ids:
-            self._stops[token >> 5] |= np.uint32(1 << (token & 31))
+        self._stops = row_of(stop_ids, 32 * trie.words)
 
     def row(self, state: int) -> Row:
         """The mask of a configuration; stop tokens' bits are set exactly when it is accepting."""
