@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 import structgen as sg
 from structgen.bits import ids_of
-from structgen.engines.resident import TokenTable
-from structgen.kernels.layout import FINISHED, START
+from structgen.kernels.layout import START
 from structgen.testing import check_mask_laws, check_matcher_laws
+from tests.tables import check_table
 
 EOT, EOM, CALL = 256, 257, 258
 VOCABULARY = sg.Vocabulary.from_bytes(
@@ -62,17 +61,7 @@ def test_the_laws_hold(options: dict[str, object]) -> None:
 
 def test_a_table_on_a_device_reads_it_the_same_way() -> None:
     constraint = tagged(at_least=1, at_most=2, between=False)
-    table = TokenTable(constraint)
-    rng = np.random.default_rng(0)
-    for _ in range(20):
-        matcher, state = constraint.matcher(), table.start(1)
-        while not matcher.is_finished():
-            allowed = ids_of(matcher.mask())
-            assert ids_of(table.rows[int(state)].numpy().view(np.uint32)).tolist() == allowed.tolist()
-            token = int(rng.choice(allowed))
-            matcher.accept(token)
-            state = table.advance(state, state.new_tensor([token]))
-        assert int(state) == FINISHED
+    check_table(constraint, walks=20)
 
 
 def test_grammars_as_text_may_name_one_too() -> None:

@@ -10,9 +10,9 @@ import pytest
 
 import structgen as sg
 from structgen.bits import ids_of
-from structgen.engines.resident import TokenTable
 from structgen.kernels.layout import DEAD
 from structgen.testing import check_matcher_laws
+from tests.tables import check_table
 
 SHARED = Path(__file__).resolve().parents[2] / "../shared"
 TOKENS = [b" ", b"a", b"b", b" a", b"  a", b" ab", b"ba", b"{", b" {", b'"', b' {"', b":", b"1", b"}", b"  ", b""]
@@ -86,15 +86,7 @@ def test_a_text_that_begins_with_a_blank_has_two(name: str) -> None:
 
 def test_a_table_on_a_device_reads_it_the_same_way() -> None:
     constraint = sg.compile(choices=["ab", "aba", " a"], vocabulary=VOCABULARY)
-    table, rng = TokenTable(constraint), np.random.default_rng(0)
-    for _ in range(40):
-        matcher, state = constraint.matcher(), table.start(1)
-        while not matcher.is_finished():
-            allowed = ids_of(matcher.mask())
-            assert ids_of(table.rows[int(state)].numpy().view(np.uint32)).tolist() == allowed.tolist()
-            token = int(rng.choice(allowed))
-            matcher.accept(token)
-            state = table.advance(state, state.new_tensor([token]))
+    check_table(constraint, walks=40)
 
 
 def test_as_the_tokenizer_itself_begins() -> None:
