@@ -137,7 +137,7 @@ def generate(model: Any = None, prompt: Any = "", *, stream: bool = False, **opt
     and what `compile` raises.
     """
     call = Call.of(model, prompt, Settings.read(options, stream=stream))
-    return stream_of(call) if stream else values_of(results_of(call))
+    return stream_of(call) if stream else values_of(call)
 
 
 @overload

@@ -24,16 +24,21 @@ if TYPE_CHECKING:
 __all__ = ["results_of", "stream_of", "values_of"]
 
 
-def results_of(call: Call) -> Any:
-    """All outputs: a `Result`, or lists of them as the prompts and n ask for."""
+def results_of(call: Call, *, weigh: bool = True) -> Any:
+    """All outputs: a `Result`, or lists of them as the prompts and n ask for. Without `weigh` the decode loop counts no
+    probabilities, which is faster."""
     if not call.rows:
         return []
-    return _arranged(call, _sampled(call) if call.settings.method != "masked" else _decoded(call))
+    return _arranged(call, _sampled(call) if call.settings.method != "masked" else _decoded(call, weigh))
 
 
-def values_of(results: Any) -> Any:
-    """The values of results, in the same lists."""
-    return [values_of(item) for item in results] if isinstance(results, list) else results.value
+def values_of(call: Call) -> Any:
+    """The values of the results, in the same lists."""
+    return _values(results_of(call, weigh=False))
+
+
+def _values(results: Any) -> Any:
+    return [_values(item) for item in results] if isinstance(results, list) else results.value
 
 
 def stream_of(call: Call) -> Iterator[Any]:
@@ -50,7 +55,7 @@ def _arranged(call: Call, items: list[Any]) -> Any:
     return per_prompt if call.is_batch else per_prompt[0]
 
 
-def _steps(call: Call, requests: list[Request], figures: dict[int, Any]) -> Iterator[tuple[int, Step]]:
+def _steps(call: Call, requests: list[Request], figures: dict[int, Any], *, weigh: bool) -> Iterator[tuple[int, Step]]:
     """The steps of all batches, each with the number of the batch's first output, by which `figures` says what
     speculation did."""
     from structgen.engines.decode import decode_steps
@@ -58,15 +63,15 @@ def _steps(call: Call, requests: list[Request], figures: dict[int, Any]) -> Iter
     started, count, size = time.perf_counter(), 0, call.batch_size
     for first in range(0, len(requests), size):
         batch = requests[first : first + size]
-        model, figures[first] = _model(call, batch)
-        for step in decode_steps(model, batch, call.sampling):
+        model, figures[first] = _model(call, batch, weigh)
+        for step in decode_steps(model, batch, call.sampling, weigh=weigh):
             count += len(step.tokens)
             if call.settings.progress is not None:
                 call.settings.progress(count, time.perf_counter() - started)
             yield first, step
 
 
-def _model(call: Call, batch: list[Request]) -> tuple[Any, Any]:
+def _model(call: Call, batch: list[Request], weigh: bool) -> tuple[Any, Any]:
     """What decodes a batch, and what becomes of speculation."""
     asked = call.settings.speculation
     if asked is None:
@@ -74,16 +79,17 @@ def _model(call: Call, batch: list[Request]) -> tuple[Any, Any]:
     from structgen.speculation.read_ahead import read_ahead
 
     options = Speculation() if asked == "auto" else asked
-    model, why_not = read_ahead(call.engine, [request.constraint for request in batch], options)
+    whole = weigh or bool(call.settings.processors)
+    model, why_not = read_ahead(call.engine, [request.constraint for request in batch], options, whole=whole)
     return (call.engine, f"off: {why_not}") if model is None else (model, model.figures)
 
 
-def _decoded(call: Call) -> list[Result[Any]]:
+def _decoded(call: Call, weigh: bool) -> list[Result[Any]]:
     """n results per prompt from the decode loop."""
     outputs: dict[int, Output] = {}
     figures: dict[int, Any] = {}
     started = time.perf_counter()
-    for first, step in _steps(call, call.requests(), figures):
+    for first, step in _steps(call, call.requests(), figures, weigh=weigh):
         outputs |= {first + row: output for row, output in step.finished.items()}
     return _read(call, outputs, time.perf_counter() - started, figures)
 
@@ -169,7 +175,7 @@ def _partials(call: Call, requests: list[Request]) -> Iterator[Any]:
     outputs: dict[int, Output] = {}
     figures: dict[int, Any] = {}
     vocabulary = call.engine.vocabulary
-    for first, step in _steps(call, requests, figures):
+    for first, step in _steps(call, requests, figures, weigh=False):
         outputs |= {first + row: output for row, output in step.finished.items()}
         changed = False
         for row, token in step.tokens.items():
@@ -180,4 +186,4 @@ def _partials(call: Call, requests: list[Request]) -> Iterator[Any]:
                 shown[index], changed = value, True
         if changed and len(outputs) < len(requests):
             yield _arranged(call, list(shown))
-    yield values_of(_arranged(call, _read(call, outputs, time.perf_counter() - started, figures)))
+    yield _values(_arranged(call, _read(call, outputs, time.perf_counter() - started, figures)))

@@ -18,8 +18,9 @@ import numpy as np
 import torch
 
 from structgen.bits import row_of
+from structgen.engines.allowed import allowed_ids
 from structgen.engines.masking import MaskRow, apply_masks
-from structgen.engines.sampling import DrawLaw, checked_logits, draw, law, row_generator
+from structgen.engines.sampling import DrawLaw, check_logits, draw, draw_alone, law, row_generator
 from structgen.engines.shaping import Processor, shape_logits
 from structgen.engines.steering import Completion, check_budget, complete, leaves_room, tokens_to_end
 from structgen.errors import InvariantError, OptionError, VocabularyError
@@ -118,16 +119,24 @@ class Step:
     finished: dict[int, Output] = field(default_factory=dict)
 
 
-def decode(model: BatchModel, requests: Sequence[Request], options: SamplingOptions) -> list[Output]:
+def decode(
+    model: BatchModel, requests: Sequence[Request], options: SamplingOptions, *, weigh: bool = True
+) -> list[Output]:
     """All outputs, in the order of the requests."""
     outputs: dict[int, Output] = {}
-    for step in decode_steps(model, requests, options):
+    for step in decode_steps(model, requests, options, weigh=weigh):
         outputs |= step.finished
     return [outputs[index] for index in range(len(requests))]
 
 
-def decode_steps(model: BatchModel, requests: Sequence[Request], options: SamplingOptions) -> Iterator[Step]:
-    """Run the batch, one `Step` per model call. Bad requests raise before the model is called."""
+def decode_steps(
+    model: BatchModel, requests: Sequence[Request], options: SamplingOptions, *, weigh: bool = True
+) -> Iterator[Step]:
+    """Run the batch, one `Step` per token and row. Bad requests raise before the model is called.
+
+    Without `weigh` no probabilities are counted (log_prob and log_q are NaN), which saves the law of all tokens where
+    few are allowed; what is drawn is the same.
+    """
     known, rows = _known_ids(model.vocabulary), []
     distances: dict[int, dict[int, int]] = {id(request.constraint): {} for request in requests}
     for index, request in enumerate(requests):
@@ -136,17 +145,18 @@ def decode_steps(model: BatchModel, requests: Sequence[Request], options: Sampli
         vocabulary = model.vocabulary if matcher is None else matcher.constraint.vocabulary
         shared = distances[id(request.constraint)]
         rows.append(_Row(request, row_generator(options.seed, stream), vocabulary, known, matcher, shared))
-    return _run(model, rows, options)
+    return _run(model, rows, options, weigh)
 
 
-def _run(model: BatchModel, rows: list[_Row], options: SamplingOptions) -> Iterator[Step]:
+def _run(model: BatchModel, rows: list[_Row], options: SamplingOptions, weigh: bool) -> Iterator[Step]:
     if not rows:
         return
     logits, context = model.prefill([row.request.prompt for row in rows], max(row.request.max_tokens for row in rows))
     running, index = list(range(len(rows))), 0
     while True:
-        wide = checked_logits(logits, len(rows), model.vocabulary.size)
-        taken = _take_tokens([rows[i] for i in running], wide if len(running) == len(rows) else wide[running], options)
+        check_logits(logits, len(rows), model.vocabulary.size)
+        now = logits if len(running) == len(rows) else logits[running]
+        taken = _take_tokens([rows[i] for i in running], now, options, weigh)
         finished = {i: output for i in running if (output := rows[i].output()) is not None}
         written = {i: token for i, token in zip(running, taken, strict=True) if rows[i].completion is None}
         yield Step(index, written, finished)
@@ -156,20 +166,46 @@ def _run(model: BatchModel, rows: list[_Row], options: SamplingOptions) -> Itera
         logits = model.extend([row.last_token for row in rows], context)
 
 
-def _take_tokens(rows: list[_Row], logits: torch.Tensor, options: SamplingOptions) -> list[int]:
+def _take_tokens(rows: list[_Row], logits: torch.Tensor, options: SamplingOptions, weigh: bool) -> list[int]:
     """Draw a token for every row, count its probability under both laws, and let the row take it."""
-    texts = [[*row.request.prompt, *row.tokens] for row in rows] if _shapes(rows, options) else []
-    logits = shape_logits(logits, texts, options.repetition_penalty, rows[0].request.processors)
-    free = law(logits, options)
-    sampled = law(apply_masks(logits, [row.mask() for row in rows]), options)
-    drawn = draw(sampled, [row.generator for row in rows], options)
-    complete = [row.matcher is None or row.matcher.is_accepting() for row in rows]
-    log_probs, log_qs = _event(free, drawn, rows, complete), _event(sampled, drawn, rows, complete)
+    if _shapes(rows, options):
+        texts = [[*row.request.prompt, *row.tokens] for row in rows]
+        logits = shape_logits(logits.double(), texts, options.repetition_penalty, rows[0].request.processors)
+    if weigh:
+        drawn, log_probs, log_qs = _weighed(rows, logits.double(), options)
+    else:
+        drawn, log_probs = _unweighed(rows, logits, options), [math.nan] * len(rows)
+        log_qs = log_probs
     for row, token, log_prob, log_q in zip(rows, drawn, log_probs, log_qs, strict=True):
         row.take(token)
         row.log_prob += log_prob
         row.log_q += log_q
     return drawn
+
+
+def _weighed(
+    rows: list[_Row], logits: torch.Tensor, options: SamplingOptions
+) -> tuple[list[int], list[float], list[float]]:
+    """A token for each row, and its log-probabilities under the law without and with the mask."""
+    free = law(logits, options)
+    sampled = law(apply_masks(logits, [row.mask() for row in rows]), options)
+    drawn = draw(sampled, [row.generator for row in rows], options)
+    complete = [row.matcher is None or row.matcher.is_accepting() for row in rows]
+    return drawn, _event(free, drawn, rows, complete), _event(sampled, drawn, rows, complete)
+
+
+def _unweighed(rows: list[_Row], logits: torch.Tensor, options: SamplingOptions) -> list[int]:
+    """The same tokens, of the allowed ones alone where these are few in every row."""
+    few = [None if row.matcher is None else allowed_ids(row.matcher.constraint, row.matcher.state) for row in rows]
+    generators = [row.generator for row in rows]
+    some = [ids for ids in few if ids is not None and len(ids)]
+    if len(some) == len(rows) and (options.top_k is None or options.top_k < logits.shape[1]):
+        width = max(map(len, some))
+        ids = torch.stack([torch.nn.functional.pad(each, (0, width - len(each)), value=-1) for each in some])
+        ids = ids.to(logits.device)
+        scores = logits.gather(1, ids.clamp(min=0)).double().masked_fill_(ids < 0, -torch.inf)
+        return draw_alone(scores, generators, options, ids)
+    return draw_alone(apply_masks(logits, [row.mask() for row in rows]).double(), generators, options)
 
 
 def _shapes(rows: list[_Row], options: SamplingOptions) -> bool:

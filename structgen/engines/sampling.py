@@ -16,6 +16,7 @@ import torch
 from structgen.errors import ModelError
 from structgen.options import SamplingOptions
 
+NOTHING_POSSIBLE = "the model gives every allowed token probability zero"
 _FIRST_CANDIDATES = 512  # looked at for a nucleus before looking at eight times as many
 
 
@@ -26,7 +27,7 @@ class DrawLaw:
     field     shape    meaning
     scores    (B, C)   unnormalised log-probabilities, -inf for what cannot come
     log_norm  (B, 1)   log of their sum: log-probability = score - log_norm
-    ids       (B, C)   token ids of the candidates, likeliest first; None when candidate i is token i
+    ids       (B, C)   token ids of the candidates, None when candidate i is token i
     """
 
     scores: torch.Tensor
@@ -41,33 +42,49 @@ class DrawLaw:
         return self.scores.unsqueeze(1).masked_fill(~found, -torch.inf).amax(dim=2) - self.log_norm
 
 
-def checked_logits(logits: torch.Tensor, rows: int, width: int) -> torch.Tensor:
-    """The model's logits (rows, >= width) in float64, or ModelError when no law can be made of them."""
+def check_logits(logits: torch.Tensor, rows: int, width: int) -> None:
+    """Raise ModelError when no law can be made of a model's logits (rows, >= width)."""
     if logits.ndim != 2 or logits.shape[0] != rows or logits.shape[1] < width:
         raise ModelError(f"the model returned logits of shape {tuple(logits.shape)}, not ({rows}, {width} or more)")
     highest = logits.amax(dim=1)  # NaN if any is
     if torch.isnan(highest).any() or torch.isposinf(highest).any():
         raise ModelError("the model returned NaN or infinite logits")
-    return logits.double()
 
 
-def law(logits: torch.Tensor, options: SamplingOptions) -> DrawLaw:
-    """The law after temperature, top-k, top-p and min-p. Temperature 0 is reported as the law at temperature 1."""
+def law(logits: torch.Tensor, options: SamplingOptions, ids: torch.Tensor | None = None) -> DrawLaw:
+    """The law after temperature, top-k, top-p and min-p. Temperature 0 is reported as the law at temperature 1.
+
+    `ids` (B, C): which tokens the logits (B, C) are of, where they are not of all.
+    """
     scaled = logits / options.temperature if options.temperature not in (0, 1) else logits
-    if options.top_k is not None and options.top_k < scaled.shape[1]:
-        scores, ids = scaled.topk(options.top_k, dim=1)
-        whole = DrawLaw(scores, scores.logsumexp(dim=1, keepdim=True), ids)
+    width = scaled.shape[1]
+    if options.top_k is not None and (options.top_k < width or ids is not None):  # candidates are likeliest first
+        scores, places = scaled.topk(min(options.top_k, width), dim=1)
+        chosen = places if ids is None else ids.gather(1, places)
+        whole = DrawLaw(scores, scores.logsumexp(dim=1, keepdim=True), chosen)
     else:
-        whole = DrawLaw(scaled, scaled.logsumexp(dim=1, keepdim=True), None)
+        whole = DrawLaw(scaled, scaled.logsumexp(dim=1, keepdim=True), ids)
     if options.top_p is not None and options.top_p < 1:
         whole = _nucleus(whole, options.top_p)
     return whole if not options.min_p else _likely(whole, options.min_p)
 
 
+def draw_alone(
+    scores: torch.Tensor, generators: list[torch.Generator], options: SamplingOptions, ids: torch.Tensor | None = None
+) -> list[int]:
+    """`draw` from the `law` of (B, C) logits, when nobody asks for probabilities: the likeliest needs no sum."""
+    if options.temperature:
+        return draw(law(scores, options, ids), generators, options)
+    best, places = scores.max(dim=1, keepdim=True)
+    if not torch.isfinite(best).all():
+        raise ModelError(NOTHING_POSSIBLE)
+    return [int(token) for token in (places if ids is None else ids.gather(1, places)).squeeze(1).tolist()]
+
+
 def draw(source: DrawLaw, generators: list[torch.Generator], options: SamplingOptions) -> list[int]:
     """One token per row: the likeliest at temperature 0, else drawn with that row's generator."""
     if not torch.isfinite(source.log_norm).all():
-        raise ModelError("the model gives every allowed token probability zero")
+        raise ModelError(NOTHING_POSSIBLE)
     places = _draw_places(source, generators) if options.temperature else source.scores.argmax(dim=1, keepdim=True)
     tokens = places if source.ids is None else source.ids.gather(1, places)
     return [int(token) for token in tokens.squeeze(1).tolist()]

@@ -131,13 +131,29 @@ class TransformersEngine:
     ) -> torch.Tensor:
         """(B, T or, with `last`, at least 1, V) logits after (B, T) ids; `attention` as the model takes it, the cache
         grows. Raises ModelError where the model returns something else."""
-        inputs = {"input_ids": ids, "attention_mask": attention, self.cache_name: cache}
-        optional = {"position_ids": positions, "use_cache": True, "return_dict": True, "logits_to_keep": int(last)}
-        inputs |= {name: value for name, value in optional.items() if name in self._parameters}
+        inputs = self._inputs(self._parameters, ids, positions, attention, cache)
+        if "logits_to_keep" in self._parameters:
+            inputs["logits_to_keep"] = int(last)
         logits: torch.Tensor | None = self.model(**inputs).logits
         if logits is None or logits.ndim != 3 or logits.shape[0] != ids.shape[0]:
             raise ModelError(f"the model returned logits of shape {None if logits is None else tuple(logits.shape)}")
         return logits
+
+    @torch.no_grad()
+    def states(
+        self, body: Any, ids: torch.Tensor, positions: torch.Tensor, attention: Any, cache: DynamicCache
+    ) -> torch.Tensor:
+        """(B, T, H): the same up to the model's last layer; `body` is the model without it."""
+        inputs = self._inputs(_parameters(body), ids, positions, attention, cache)
+        states: torch.Tensor = body(**inputs).last_hidden_state
+        return states
+
+    def _inputs(
+        self, takes: frozenset[str], ids: torch.Tensor, positions: torch.Tensor, attention: Any, cache: DynamicCache
+    ) -> dict[str, Any]:
+        inputs = {"input_ids": ids, "attention_mask": attention, self.cache_name: cache}
+        optional = {"position_ids": positions, "use_cache": True, "return_dict": True}
+        return inputs | {name: value for name, value in optional.items() if name in takes}
 
     def _started(self, ids: list[int]) -> list[int]:
         """A prompt the model can read: an empty one becomes the token that begins a text."""

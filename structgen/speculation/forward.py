@@ -18,7 +18,8 @@ import torch
 from transformers import DynamicCache
 
 from structgen.engines.transformers import TransformersEngine
-from structgen.speculation.tree import DraftTree
+from structgen.speculation.head import Answers, Head
+from structgen.speculation.tree import NO_LABEL, DraftTree
 
 __all__ = ["ReadText", "TreeForward"]
 
@@ -53,9 +54,12 @@ class TreeForward:
         self._types = tuple(dict.fromkeys(getattr(config, "layer_types", None) or ()))
         self._window: int | None = getattr(config, "sliding_window", None)
         self._attention = getattr(config, "_attn_implementation", None)
+        self.head: Head | None = None
         self.why_not = self._refusal()
         if self.why_not is None:
             self.why_not = self.self_test()
+        if self.why_not is None:
+            self.head = self._tested_head()
 
     def _refusal(self) -> str | None:
         if self._attention not in _MASKED:
@@ -76,13 +80,14 @@ class TreeForward:
         text = ReadText(DynamicCache(), none.bool(), none.long(), torch.zeros_like(length))
         causal = torch.ones(longest, longest, dtype=torch.bool, device=device).tril()
         within = causal.unsqueeze(0) & real.unsqueeze(1) | torch.eye(longest, dtype=torch.bool, device=device)
-        logits = self._call(ids, positions, within, text)
+        mask = self._masks(positions, within, text)
+        logits = self.engine.call(ids, positions, mask, text.cache, last=True)
         text.valid, text.positions, text.length = real, positions, length
         return logits[:, -1], text
 
-    def forward(self, trees: Sequence[DraftTree], text: ReadText) -> torch.Tensor:
-        """(B, T, V) logits after every node of every tree, T the nodes of the largest; `text` has T more slots, none
-        of them valid yet (see `take`)."""
+    def forward(self, trees: Sequence[DraftTree], text: ReadText) -> Answers:
+        """What the model says behind every node of every tree; `text` has as many more slots as the largest has nodes,
+        none of them valid yet (see `take`)."""
         device, size = self.engine.device, max(map(len, trees))
         ids = torch.full((len(trees), size), self.engine.vocabulary.stop_ids[0])
         depths = torch.zeros(len(trees), size, dtype=torch.long)
@@ -92,10 +97,14 @@ class TreeForward:
             depths[row, : len(tree)] = torch.tensor(tree.depths)
             within[row, : len(tree), : len(tree)] = torch.from_numpy(tree.attention())
         positions = text.length.unsqueeze(1) + depths.to(device)
-        logits = self._call(ids.to(device), positions, within.to(device), text)
+        ids, mask = ids.to(device), self._masks(positions, within.to(device), text)
+        if self.head is None:
+            values = self.engine.call(ids, positions, mask, text.cache)
+        else:
+            values = self.engine.states(self.head.body, ids, positions, mask, text.cache)
         text.valid = torch.cat([text.valid, torch.zeros_like(ids, dtype=torch.bool).to(device)], dim=1)
         text.positions = torch.cat([text.positions, positions], dim=1)
-        return logits
+        return Answers(self.head, values)
 
     def take(self, paths: Sequence[Sequence[int]], size: int, text: ReadText) -> None:
         """Make the nodes of `paths`, one a row, part of the text: nodes of the last trees, whose largest had `size`."""
@@ -117,22 +126,17 @@ class TreeForward:
                 setattr(layer, name, states.gather(2, index))
         text.valid, text.positions = text.valid.gather(1, order), text.positions.gather(1, order)
 
-    @torch.no_grad()
-    def _call(self, ids: torch.Tensor, positions: torch.Tensor, within: torch.Tensor, text: ReadText) -> torch.Tensor:
-        """One call of the model on (B, T) ids whose mask among themselves is (B, T, T); the cache grows by T."""
-        new = ids.shape[1]
-        seen = torch.cat([text.valid.unsqueeze(1).expand(-1, new, -1), within], dim=2)
+    def _masks(self, positions: torch.Tensor, within: torch.Tensor, text: ReadText) -> Any:
+        """What (B, T) new tokens look at, whose mask among themselves is (B, T, T), as the model takes it."""
+        seen = torch.cat([text.valid.unsqueeze(1).expand(-1, positions.shape[1], -1), within], dim=2)
         at = torch.cat([text.positions, positions], dim=1)
         near = seen
         if self._window is not None:
             near = seen & (positions.unsqueeze(2) - at.unsqueeze(1) < self._window)
         masks = {"full_attention": seen, "sliding_attention": near}
         if len(self._types) > 1:
-            mask: Any = {kind: self._as_mask(masks[kind]) for kind in self._types}
-        else:
-            mask = self._as_mask(masks[self._types[0]] if self._types else near)
-        logits: torch.Tensor = self.engine.call(ids, positions, mask, text.cache)
-        return logits
+            return {kind: self._as_mask(masks[kind]) for kind in self._types}
+        return self._as_mask(masks[self._types[0]] if self._types else near)
 
     def _as_mask(self, seen: torch.Tensor) -> torch.Tensor:
         """(B, 1, T, S): booleans for sdpa; eager adds what it is given."""
@@ -144,13 +148,12 @@ class TreeForward:
 
     def self_test(self) -> str | None:
         """Compare trees with plain decoding, over two rows of different lengths; a reason where they differ."""
-        vocabulary = self.engine.vocabulary
-        texts = [token for token in range(vocabulary.size) if vocabulary.token_bytes(token)][:600:7] or [0]
+        texts = self._texts()
         prompts = [[texts[(7 * at + 3 * row) % len(texts)] for at in range(5 + 4 * row)] for row in range(2)]
         trees = [DraftTree(texts[row], 2, None) for row in range(2)]
         for row, tree in enumerate(trees):
             for parent, token in ((0, 1), (0, 2), (1, 3), (2, 4), (3, 5)):
-                tree.add(parent, texts[(token + row) % len(texts)], 0.5, 0)
+                tree.add(parent, texts[(token + row) % len(texts)], 0.5, NO_LABEL)
         try:
             _, text = self.read(prompts)
             first = self.forward(trees, text)
@@ -169,19 +172,44 @@ class TreeForward:
         prompts: list[list[int]],
         trees: list[DraftTree],
         paths: list[list[int]],
-        first: torch.Tensor,
-        second: torch.Tensor,
+        first: Answers,
+        second: Answers,
         last: int,
     ) -> str | None:
         worst = 0.0
         for row, (prompt, tree) in enumerate(zip(prompts, trees, strict=True)):
             for node in range(len(tree)):
                 alone = self._alone([*prompt, *(tree.tokens[each] for each in tree.path(node))])
-                worst = max(worst, _distance(first[row, node], alone))
+                worst = max(worst, _distance(first.logits(row, node), alone))
             alone = self._alone([*prompt, *(tree.tokens[each] for each in paths[row]), last])
-            worst = max(worst, _distance(second[row, 0], alone))
+            worst = max(worst, _distance(second.logits(row, 0), alone))
         allowed = _TOLERANCE.get(self.engine.model.dtype, _COARSE)
         return None if worst <= allowed else f"trees differ from plain decoding by {worst:.1e} of the largest logit"
+
+    @torch.no_grad()
+    def _tested_head(self) -> Head | None:
+        """The model's head, where states and head give the logits that the model gives."""
+        head = Head.of(self.engine)
+        if head is None:
+            return None
+        tokens = torch.tensor([self._texts()[:6]], device=self.engine.device)
+        positions = torch.arange(tokens.shape[1], device=self.engine.device).unsqueeze(0)
+        every = torch.ones_like(tokens)
+        try:
+            states = self.engine.states(head.body, tokens, positions, every, DynamicCache())
+        except (RuntimeError, ValueError, TypeError, AttributeError):
+            return None  # its body is called otherwise
+        logits = self.engine.call(tokens, positions, every, DynamicCache())[0]
+        ids = torch.arange(0, logits.shape[1], 3, device=self.engine.device)
+        some, allowed = head.few(states[0, -1], ids), _TOLERANCE.get(self.engine.model.dtype, _COARSE)
+        if max(_distance(head.whole(states[0]), logits), _distance(some, logits[-1, ids])) > allowed:
+            return None  # something happens to its logits behind the product
+        return head
+
+    def _texts(self) -> list[int]:
+        """Some tokens to test with."""
+        vocabulary = self.engine.vocabulary
+        return [token for token in range(vocabulary.size) if vocabulary.token_bytes(token)][:600:7] or [0]
 
     def _alone(self, tokens: list[int]) -> torch.Tensor:
         return self.engine.prefill([tokens], 0)[0][0]

@@ -17,11 +17,14 @@ class Speculation:
 
     field       meaning
     most_nodes  most draft tokens of a call, over a row; how many pay is measured while decoding
-    drafters    makes the drafters of a row, given the engine (speculation/drafters.py); None: all of the library's
+    drafters    makes the drafters of a row, given the engine (speculation/drafters); None: all that need no model
+    restricted_head  whether to compute the logits of allowed tokens alone where these are few and nobody asks for
+                probabilities (speculation/head.py)
     """
 
     most_nodes: int = 32
     drafters: Callable[[Any], Sequence[Any]] | None = None
+    restricted_head: bool = True
 
     def __post_init__(self) -> None:
         if isinstance(self.most_nodes, bool) or not isinstance(self.most_nodes, int) or self.most_nodes < 1:

@@ -18,18 +18,22 @@ from typing import Any
 
 import torch
 
+from structgen.engines.allowed import allowed_ids
 from structgen.engines.transformers import TransformersEngine
 from structgen.kernels.layout import START
 from structgen.matcher import Constraint
-from structgen.speculation.drafters import Drafter, Place, default_drafters
+from structgen.speculation.drafters import Drafter, Place, Seen, default_drafters
+from structgen.speculation.estimates import Acceptance, CallCost
 from structgen.speculation.forward import ReadText, TreeForward
-from structgen.speculation.goodput import Acceptance, CallCost, worth_reading
+from structgen.speculation.growth import Grown, grow
+from structgen.speculation.head import Answers
 from structgen.speculation.options import Speculation
 from structgen.speculation.tree import NOWHERE, DraftTree
 
-__all__ = ["Figures", "ReadAhead", "read_ahead"]
+__all__ = ["Figures", "Learnt", "ReadAhead", "read_ahead"]
 
-_LIKELY = 4  # tokens by which a row of logits is remembered
+_LIKELY = 8  # tokens by which a row of logits is remembered
+_NARROW = 32  # bytes that may come
 
 
 @dataclass(slots=True)
@@ -55,56 +59,79 @@ class _Row:
 
     constraint: Constraint | None
     drafters: list[Drafter]
+    start: int
     tokens: list[int]
     text: bytearray
     state: int
-    tree: DraftTree
+    place: Place
+    grown: Grown
     node: int = 0
+
+    @property
+    def tree(self) -> DraftTree:
+        return self.place.tree
+
+
+@dataclass(slots=True)
+class Learnt:
+    """What is known of a model, shared by the batches it decodes: the cost of a call by rows, the acceptance."""
+
+    forward: TreeForward
+    acceptance: Acceptance = field(default_factory=Acceptance)
+    costs: dict[int, CallCost] = field(default_factory=dict)
+
+    def cost(self, rows: int) -> CallCost:
+        """Of calls with so many rows."""
+        return self.costs.setdefault(rows, CallCost())
 
 
 class ReadAhead:
     """The decode loop's model (engines.decode.BatchModel) for one batch of requests, whose constraints are given.
 
+    `whole`: whether the loop looks at logits of forbidden tokens. Where it does not, and few are allowed, only those of
+    these are computed (head.py), and the others are -inf.
     Attributes: `vocabulary`, `figures`. Not thread-safe; one object per batch.
     """
 
     def __init__(
-        self, forward: TreeForward, constraints: Sequence[Constraint | None], options: Speculation | None = None
+        self,
+        learnt: Learnt,
+        constraints: Sequence[Constraint | None],
+        options: Speculation | None = None,
+        *,
+        whole: bool = True,
     ) -> None:
         options = options or Speculation()
-        self.vocabulary, self._forward = forward.engine.vocabulary, forward
+        self._few = options.restricted_head and not whole and learnt.forward.head is not None
+        self.vocabulary, self._learnt, self._forward = learnt.forward.engine.vocabulary, learnt, learnt.forward
         self._constraints, self._most = list(constraints), options.most_nodes
         self._make: Callable[[Any], Sequence[Drafter]] = options.drafters or default_drafters
-        self.figures, self._cost = Figures(), CallCost()
-        self._acceptance: dict[str, Acceptance] = {}
+        self.figures, self._cost = Figures(), learnt.cost(len(self._constraints))
         self._rows: list[_Row] = []
-        self._logits: torch.Tensor | None = None
+        self._answers: Answers | None = None
 
     def prefill(self, prompts: Sequence[Sequence[int]], reserve: int) -> tuple[torch.Tensor, ReadText]:
         """Logits (rows, vocabulary) after each prompt, and the context to extend by at most `reserve` tokens."""
         self._forward.engine.check_length(max(map(len, prompts)) + reserve)
         logits, text = self._forward.read(prompts)
-        self._rows = [
-            _Row(
-                constraint,
-                list(self._make(self._forward.engine)),
-                list(prompt),
-                bytearray(),
-                START,
-                DraftTree(prompt[-1], START, None),
-            )
-            for prompt, constraint in zip(prompts, self._constraints, strict=True)
-        ]
-        self._logits = None
+        self._rows = [self._opened(prompt, each) for prompt, each in zip(prompts, self._constraints, strict=True)]
+        self._answers = None
         return logits, text
+
+    def _opened(self, prompt: Sequence[int], constraint: Constraint | None) -> _Row:
+        tokens, drafters = list(prompt), list(self._make(self._forward.engine))
+        tree = DraftTree(prompt[-1], START, constraint)
+        place = Place(tokens, len(tokens), b"", tree, constraint, self.vocabulary)
+        return _Row(constraint, drafters, len(tokens), tokens, bytearray(), START, place, Grown())
 
     def extend(self, tokens: Sequence[int], context: ReadText) -> torch.Tensor:
         """Append one token to every row; logits (rows, vocabulary) after each."""
         self.figures.tokens += len(tokens)
         inside = [row.tree.child(row.node, token) for row, token in zip(self._rows, tokens, strict=True)]
-        if self._logits is not None:
-            self._count(tokens)
-        if self._logits is None or NOWHERE in inside:
+        if self._answers is not None:
+            for row, token, node in zip(self._rows, tokens, inside, strict=True):
+                self._count(row, token, node)
+        if self._answers is None or NOWHERE in inside:
             return self._read(tokens, context)
         for row, token, node in zip(self._rows, tokens, inside, strict=True):
             self._append(row, token)
@@ -112,22 +139,36 @@ class ReadAhead:
         return self._here()
 
     def _here(self) -> torch.Tensor:
-        assert self._logits is not None
-        return torch.stack([self._logits[at, row.node] for at, row in enumerate(self._rows)])
+        return torch.stack([self._logits(at, row) for at, row in enumerate(self._rows)])
+
+    def _logits(self, at: int, row: _Row) -> torch.Tensor:
+        """(V,) behind the node where a row stands."""
+        assert self._answers is not None
+        ids = self._few_allowed(row.constraint, row.state) if self._few else None
+        if ids is None:
+            return self._answers.logits(at, row.node)
+        return self._answers.some(at, row.node, ids)
+
+    def _few_allowed(self, constraint: Constraint | None, state: int) -> torch.Tensor | None:
+        """The allowed tokens, on the model's device, where they are few."""
+        if constraint is None or state < START:
+            return None
+        ids = allowed_ids(constraint, state)
+        return None if ids is None or not len(ids) else ids.to(self._forward.engine.device)
 
     def _read(self, tokens: Sequence[int], context: ReadText) -> torch.Tensor:
         """Make what was walked part of the text, draft anew behind `tokens`, and read it."""
-        if self._logits is not None:
+        if self._answers is not None:
             paths = [row.tree.path(row.node) for row in self._rows]
-            self._forward.take(paths, self._logits.shape[1], context)
+            self._forward.take(paths, self._answers.width, context)
         for row, token in zip(self._rows, tokens, strict=True):
             self._append(row, token)
-            row.tree, row.node = self._drafted(row), 0
+            self._draft(row)
         started = time.perf_counter()
-        self._logits = self._forward.forward([row.tree for row in self._rows], context)
-        self._cost.measured(self._logits.shape[1], time.perf_counter() - started)
+        self._answers = self._forward.forward([row.tree for row in self._rows], context)
+        self._observe(self._answers)
+        self._cost.measured(self._answers.width, time.perf_counter() - started)
         self.figures.calls += 1
-        self._observe()
         return self._here()
 
     def _append(self, row: _Row, token: int) -> None:
@@ -136,56 +177,70 @@ class ReadAhead:
         if row.constraint is not None:
             row.state = row.constraint.step(row.state, token)
 
-    def _drafted(self, row: _Row) -> DraftTree:
+    def _draft(self, row: _Row) -> None:
         """The next tree of a row: what all drafters propose, as far as it pays. A row that has ended drafts nothing."""
         tree = DraftTree(row.tokens[-1], row.state, row.constraint, self.vocabulary.stop_ids)
+        row.place = Place(row.tokens, row.start, bytes(row.text), tree, row.constraint, self.vocabulary)
+        row.node, row.grown = 0, Grown()
         if row.tokens[-1] in self.vocabulary.stop_ids or (row.constraint is not None and row.state < START):
-            return tree
-        place = Place(row.tokens, bytes(row.text), tree, row.constraint, self.vocabulary)
-        for number, drafter in enumerate(row.drafters):
-            drafter.propose(place, self._chances(drafter.name), number)
-        tree = tree.pruned(worth_reading(tree, self._cost, self._most))
-        for source in tree.sources[1:]:
-            name = row.drafters[source].name
-            self.figures.nodes[name] = self.figures.nodes.get(name, 0) + 1
-        return tree
+            return
+        row.grown = grow(row.place, row.drafters, self._learnt.acceptance, self._cost, self._most)
+        for label in tree.sources[1:]:
+            self.figures.nodes[label[0]] = self.figures.nodes.get(label[0], 0) + 1
 
-    def _chances(self, name: str) -> Acceptance:
-        return self._acceptance.setdefault(name, Acceptance())
+    def _count(self, row: _Row, token: int, node: int) -> None:
+        """Count which drafts behind the node reached were taken."""
+        row.grown.count(row.node, token, self._learnt.acceptance)
+        if node != NOWHERE:
+            name = row.tree.sources[node][0]
+            self.figures.taken[name] = self.figures.taken.get(name, 0) + 1
 
-    def _count(self, tokens: Sequence[int]) -> None:
-        """Count which children of the nodes reached were taken."""
-        for row, token in zip(self._rows, tokens, strict=True):
-            ranks: dict[int, int] = {}
-            for child in row.tree.children(row.node):
-                source = row.tree.sources[child]
-                rank = ranks[source] = ranks.get(source, -1) + 1
-                taken, name = row.tree.tokens[child] == token, row.drafters[source].name
-                self._chances(name).count(rank, taken)
-                self.figures.taken[name] = self.figures.taken.get(name, 0) + taken
+    def _observe(self, answers: Answers) -> None:
+        """Compute the logits of all nodes, and show the drafters what the model finds likely there.
 
-    def _observe(self) -> None:
-        """Show the drafters what the model finds likely behind every node that was read."""
-        assert self._logits is not None
-        likely = self._logits.topk(min(_LIKELY, self._logits.shape[2]), dim=2).indices.tolist()
+        Where few bytes may come, few tokens are allowed, and their logits are computed alone.
+        """
+        many: list[tuple[int, int]] = []
         for at, row in enumerate(self._rows):
-            for node, token in enumerate(row.tree.tokens):
-                for drafter in row.drafters:
-                    drafter.observe(token, likely[at][node])
+            for node, state in enumerate(row.tree.states):
+                few = self._few_allowed(row.constraint, state) if self._few and _narrow(row.constraint, state) else None
+                if few is None:
+                    many.append((at, node))
+                else:
+                    top = answers.few(at, node, few).topk(min(_LIKELY, len(few)))
+                    self._show(row, node, few[top.indices].tolist(), top.values)
+        if many:
+            logits = answers.compute(many)
+            tops = logits.topk(min(_LIKELY, logits.shape[1]), dim=1)
+            for (at, node), indices, values in zip(many, tops.indices.tolist(), tops.values, strict=True):
+                self._show(self._rows[at], node, indices, values)
+
+    def _show(self, row: _Row, node: int, likely: list[int], logits: torch.Tensor) -> None:
+        seen = Seen(row.place.tail(node), row.tree.states[node], likely, logits.float().softmax(dim=0).tolist())
+        for drafter in row.drafters:
+            drafter.observe(seen)
 
 
-_forwards: weakref.WeakKeyDictionary[Any, TreeForward] = weakref.WeakKeyDictionary()  # tested once per engine
+def _narrow(constraint: Constraint | None, state: int) -> bool:
+    """Whether a state probably allows few tokens, by the bytes that may come: what costs no mask."""
+    return constraint is not None and state >= START and len(constraint.live_bytes(state)) <= _NARROW
+
+
+_learnt: weakref.WeakKeyDictionary[Any, Learnt] = weakref.WeakKeyDictionary()  # tested once per engine
 
 
 def read_ahead(
-    engine: Any, constraints: Sequence[Constraint | None], options: Speculation
+    engine: Any, constraints: Sequence[Constraint | None], options: Speculation, *, whole: bool = True
 ) -> tuple[ReadAhead | None, str | None]:
-    """The engine that reads ahead for one batch of requests; or None and the reason why this engine cannot."""
+    """The engine that reads ahead for one batch of requests; or None and the reason why this engine cannot.
+
+    `whole`: see ReadAhead.
+    """
     if not isinstance(engine, TransformersEngine):
         return None, f"{type(engine).__name__} reads no trees"
-    forward = _forwards.get(engine)
-    if forward is None:
-        forward = _forwards[engine] = TreeForward(engine)
-    if forward.why_not is not None:
-        return None, forward.why_not
-    return ReadAhead(forward, constraints, options), None
+    learnt = _learnt.get(engine)
+    if learnt is None:
+        learnt = _learnt[engine] = Learnt(TreeForward(engine))
+    if learnt.forward.why_not is not None:
+        return None, learnt.forward.why_not
+    return ReadAhead(learnt, constraints, options, whole=whole), None

@@ -6,6 +6,9 @@ nothing is read; equal drafts share a node, which keeps the better estimate. Cos
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,9 +16,12 @@ from structgen.errors import InvariantError
 from structgen.kernels.layout import DEAD, FINISHED, START
 from structgen.matcher import Constraint
 
-__all__ = ["NOWHERE", "DraftTree"]
+__all__ = ["NOWHERE", "NO_LABEL", "DraftTree", "Label"]
+
+Label: TypeAlias = tuple[str, int]  # a drafter's name, and what it knew (drafters/base.Draft.kind)
 
 NOWHERE = -1  # no node
+NO_LABEL: Label = ("", -1)
 
 
 class DraftTree:
@@ -26,13 +32,13 @@ class DraftTree:
     depths    0 for node 0
     states    the constraint's state behind the node (structgen.Constraint); START throughout without one
     worth     estimated probability that the node is reached, 1.0 for node 0
-    sources   number of the drafter whose estimate that is, NOWHERE of node 0
+    sources   whose estimate that is (`Label`), NO_LABEL of node 0
     """
 
-    def __init__(self, token: int, state: int, constraint: Constraint | None, stop_ids: tuple[int, ...] = ()) -> None:
+    def __init__(self, token: int, state: int, constraint: Constraint | None, stop_ids: Sequence[int] = ()) -> None:
         self._constraint, self._stops = constraint, frozenset(stop_ids)
         self.tokens, self.parents, self.depths = [token], [NOWHERE], [0]
-        self.states, self.worth, self.sources = [state], [1.0], [NOWHERE]
+        self.states, self.worth, self.sources = [state], [1.0], [NO_LABEL]
         self._children: dict[tuple[int, int], int] = {}
 
     def __len__(self) -> int:
@@ -46,7 +52,14 @@ class DraftTree:
         """The children of a node, in the order of their making."""
         return [child for child in range(node + 1, len(self)) if self.parents[child] == node]
 
-    def add(self, parent: int, token: int, chance: float, source: int) -> int:
+    def after(self, node: int, token: int) -> int:
+        """The constraint's state behind `token` after `node`; DEAD where it is forbidden or ends the text."""
+        if token in self._stops:
+            return DEAD
+        state = self._step(self.states[node], token)
+        return DEAD if state == FINISHED else state
+
+    def add(self, parent: int, token: int, chance: float, source: Label) -> int:
         """The node of `token` after `parent`, made if it is legal and not there yet; NOWHERE if it is not legal.
 
         `chance`: the estimated probability of the token where the parent is reached.
@@ -57,10 +70,8 @@ class DraftTree:
             if worth > self.worth[node]:
                 self.worth[node], self.sources[node] = worth, source
             return node
-        if token in self._stops:
-            return NOWHERE
-        state = self._step(self.states[parent], token)
-        if state in (DEAD, FINISHED):
+        state = self.after(parent, token)
+        if state == DEAD:
             return NOWHERE
         node = self._children[parent, token] = len(self.tokens)
         self.tokens.append(token)
@@ -81,20 +92,12 @@ class DraftTree:
             found.append(self.parents[found[-1]])
         return found[::-1]
 
-    def pruned(self, kept: list[int]) -> DraftTree:
-        """The tree of these nodes alone, node 0 and with each its parent among them, in their old order."""
-        smaller = DraftTree(self.tokens[0], self.states[0], self._constraint)
-        smaller._stops = self._stops
-        new = {0: 0}
-        for node in sorted(kept):
-            if node:
-                parent = new[self.parents[node]]
-                new[node] = smaller._children[parent, self.tokens[node]] = len(smaller.tokens)
-                for name in ("tokens", "states", "sources", "worth"):
-                    getattr(smaller, name).append(getattr(self, name)[node])
-                smaller.parents.append(parent)
-                smaller.depths.append(self.depths[node])
-        return smaller
+    def cut(self, count: int) -> None:
+        """Drop all but the first `count` nodes, at least node 0; parents come first, so a tree is left."""
+        for node in range(count, len(self)):
+            del self._children[self.parents[node], self.tokens[node]]
+        for column in (self.tokens, self.parents, self.depths, self.states, self.worth, self.sources):
+            del column[count:]
 
     def attention(self) -> NDArray[np.bool_]:
         """(n, n): row i is true at node i and its ancestors, which is what it may look at."""
@@ -108,6 +111,8 @@ class DraftTree:
         """Raise InvariantError where parents, children, depths or states disagree."""
         if len({len(column) for column in (self.tokens, self.parents, self.depths, self.states, self.worth)}) != 1:
             raise InvariantError("TREE", "columns of different lengths")
+        if len(self._children) != len(self) - 1:
+            raise InvariantError("TREE", "children that are no nodes")
         for node in range(1, len(self)):
             parent = self.parents[node]
             if not 0 <= parent < node or self.child(parent, self.tokens[node]) != node:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from typing import Any
@@ -16,13 +17,23 @@ from structgen.errors import OptionError
 from structgen.matcher import Constraint
 from structgen.options import SamplingOptions
 from structgen.speculation import forward as forward_module
-from structgen.speculation.drafters import ForcedText, Place, PromptLookup, RecycledTokens
+from structgen.speculation.drafters import (
+    Draft,
+    ForcedText,
+    Place,
+    PromptLookup,
+    RecycledTokens,
+    Seen,
+    WordLookup,
+    default_drafters,
+)
 from structgen.speculation.forward import TreeForward
 from structgen.speculation.options import Speculation
-from structgen.speculation.read_ahead import ReadAhead
+from structgen.speculation.read_ahead import Learnt, ReadAhead
 from structgen.speculation.tree import DraftTree
 
 Engines = Callable[..., TransformersEngine]
+STOPS = (0, 1)
 FAMILIES = ("llama", "qwen2", "qwen3", "gpt2", "gemma", "mistral")
 SCHEMA = {
     "type": "object",
@@ -33,19 +44,21 @@ SCHEMA = {
 
 
 class Adversary:
-    """Drafts that are always wrong, illegal, doubled, deep, or behind the end."""
+    """Drafts that are always wrong, illegal, doubled, deep, or behind the end; and claims to be sure."""
 
     name = "adversary"
 
     def __init__(self, seed: int) -> None:
         self._rng = random.Random(seed)
 
-    def propose(self, place: Place, chances: Any, source: int) -> None:
-        for _ in range(30):
-            parent = self._rng.randrange(len(place.tree))
-            place.tree.add(parent, self._rng.randrange(place.vocabulary.size), self._rng.random(), source)
+    def begin(self, place: Place) -> None:
+        self._rng.random()
 
-    def observe(self, token: int, likely: Any) -> None:
+    def drafts(self, place: Place, node: int) -> Any:
+        tokens = [self._rng.randrange(place.vocabulary.size) for _ in range(6)]
+        return [Draft(token, self._rng.randrange(99), self._rng.random()) for token in (*tokens, *tokens, *STOPS)]
+
+    def observe(self, seen: Seen) -> None:
         self._rng.random()
 
 
@@ -54,26 +67,28 @@ class Oracle:
 
     name = "oracle"
 
-    def __init__(self, prompt: list[int], output: list[int]) -> None:
-        self._text = [*prompt, *output]
+    def __init__(self, prompt: list[int], output: list[int], sure: float = 0.95) -> None:
+        self._text, self._sure = [*prompt, *output], sure
 
-    def propose(self, place: Place, chances: Any, source: int) -> None:
-        node = 0
-        for token in self._text[len(place.tokens) : len(place.tokens) + 9]:
-            place.tree.add(node, (token + 1) % place.vocabulary.size, 0.4, source)
-            node = place.tree.add(node, token, 0.95, source)
-            if node < 0:
-                return
+    def begin(self, place: Place) -> None:
+        self._at = len(place.tokens)
 
-    def observe(self, token: int, likely: Any) -> None:
+    def drafts(self, place: Place, node: int) -> Any:
+        at = self._at + place.tree.depths[node]
+        if at < min(len(self._text), self._at + 9):
+            yield Draft((self._text[at] + 1) % place.vocabulary.size, 1, 0.6)
+            yield Draft(self._text[at], 0, self._sure)
+
+    def observe(self, seen: Seen) -> None:
         pass
 
 
 def drafters_of(kind: str, engine: TransformersEngine) -> Callable[[], list[Any]]:
     return {
-        "all": lambda: [ForcedText(engine), PromptLookup(), RecycledTokens()],
+        "all": lambda: default_drafters(engine),
         "forced": lambda: [ForcedText(engine)],
         "lookup": lambda: [PromptLookup()],
+        "words": lambda: [WordLookup(engine)],
         "recycled": lambda: [RecycledTokens()],
         "adversary": lambda: [Adversary(3)],
         "none": list,
@@ -85,14 +100,14 @@ def plain(engine: TransformersEngine, requests: list[Request], options: Sampling
 
 
 def ahead(
-    engine: TransformersEngine, requests: list[Request], options: SamplingOptions, make: Any = None
+    engine: TransformersEngine, requests: list[Request], options: SamplingOptions, make: Any = None, weigh: bool = True
 ) -> tuple[list[Output], ReadAhead]:
-    tree = TreeForward(engine)
-    assert tree.why_not is None
     how = Speculation(drafters=None if make is None else lambda engine: make())
-    model = ReadAhead(tree, [request.constraint for request in requests], how)
+    learnt = Learnt(TreeForward(engine))
+    assert learnt.forward.why_not is None
+    model = ReadAhead(learnt, [request.constraint for request in requests], how, whole=weigh)
     model._cost = _Free()  # every draft is read, whatever it costs
-    return decode(model, requests, options), model
+    return decode(model, requests, options, weigh=weigh), model
 
 
 class _Free:
@@ -133,7 +148,7 @@ def test_every_family_passes_its_own_test(family: str, make_engine: Engines) -> 
         assert TreeForward(make_engine(family, double=double)).why_not is None
 
 
-@pytest.mark.parametrize("kind", ["all", "forced", "lookup", "recycled", "adversary", "none"])
+@pytest.mark.parametrize("kind", ["all", "forced", "lookup", "words", "recycled", "adversary", "none"])
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_the_text_is_that_of_plain_decoding(
     kind: str, temperature: float, make_engine: Engines, constraint: Constraint
@@ -163,6 +178,68 @@ def test_batches_with_and_without_constraints_and_budgets(
         options = SamplingOptions(temperature=1.2, seed=seed)
         ours, _ = ahead(engine, requests, options, drafters_of("all", engine))
         same(ours, plain(engine, requests, options))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_the_head_may_be_restricted_where_nobody_weighs(
+    family: str, temperature: float, make_engine: Engines, constraint: Constraint
+) -> None:
+    engine = make_engine(family, double=True)
+    few, whole = [0], [0]
+    for seed in range(3):
+        options = SamplingOptions(temperature=temperature, seed=seed, top_k=5 if seed else None, min_p=0.01)
+        requests = [
+            request(engine, constraint, 'the quick {"name": "fox", "ok": true'),
+            request(engine, None, "the quick", max_tokens=20),
+            request(engine, constraint, "x", max_tokens=30, steer=False),
+        ]
+        ours, model = ahead(engine, requests, options, drafters_of("all", engine), weigh=False)
+        assert all(math.isnan(output.log_prob) and math.isnan(output.log_q) for output in ours)
+        expected = plain(engine, requests, options)
+        assert [each.token_ids for each in ours] == [each.token_ids for each in expected]
+        assert [each.finish_reason for each in ours] == [each.finish_reason for each in expected]
+        assert model._learnt.forward.head is not None
+        assert model._answers is not None
+        few[0] += len(model._answers._few)
+        whole[0] += len(model._answers._known)
+    assert few[0]
+
+
+def test_a_model_that_does_more_behind_its_head_keeps_it_whole(
+    make_engine: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = make_engine(double=True)
+    assert TreeForward(engine).head is not None
+    inner = engine.model.forward
+
+    def capped(*args: Any, **kwargs: Any) -> Any:
+        found = inner(*args, **kwargs)
+        found.logits = 3 * torch.tanh(found.logits / 3)
+        return found
+
+    monkeypatch.setattr(engine.model, "forward", capped)
+    forward = TreeForward(engine)
+    assert (forward.why_not, forward.head) == (None, None)
+
+
+def test_answers_are_the_same_in_every_way(make_engine: Engines) -> None:
+    engine = make_engine(double=True)
+    forward = TreeForward(engine)
+    _, text = forward.read([[5, 6, 7], [8, 9]])
+    trees = [DraftTree(4, 2, None), DraftTree(3, 2, None)]
+    trees[0].add(0, 9, 0.5, ("test", 0))
+    answers = forward.forward(trees, text)
+    assert (answers.width, forward.head is not None) == (2, True)
+    ids = torch.tensor([1, 5, 30])
+    few = answers.few(0, 1, ids)
+    some = answers.some(0, 1, ids)
+    assert torch.isinf(some).sum() == len(some) - 3
+    whole = answers.compute([(0, 0), (0, 1), (1, 0)])
+    assert torch.allclose(whole[1][ids], few)
+    assert torch.equal(some[ids], few)
+    assert torch.equal(answers.logits(1, 0), whole[2])
+    assert torch.equal(answers.some(0, 1, ids), whole[1])
 
 
 def test_right_drafts_save_calls_and_long_texts_compact(make_engine: Engines) -> None:
@@ -229,13 +306,13 @@ MUTANTS: dict[str, tuple[Any, str, Any]] = {
         ReadAhead,
         "_here",
         lambda model: torch.stack(
-            [model._logits[at, max(0, row.tree.parents[row.node])] for at, row in enumerate(model._rows)]
+            [model._answers.logits(at, max(0, row.tree.parents[row.node])) for at, row in enumerate(model._rows)]
         ),
     ),
     "logits that are stale": (
         ReadAhead,
         "_here",
-        lambda model: torch.stack([model._logits[at, 0] for at, row in enumerate(model._rows)]),
+        lambda model: torch.stack([model._answers.logits(at, 0) for at, row in enumerate(model._rows)]),
     ),
 }
 
@@ -249,7 +326,7 @@ def test_mutants_are_caught(
     requests = [request(engine, None, "the quick brown fox", max_tokens=60)]
     options = SamplingOptions(temperature=1.0, seed=2)
     expected = plain(engine, requests, options)
-    make = lambda: [Oracle(list(requests[0].prompt), list(expected[0].token_ids)), RecycledTokens()]  # noqa: E731
+    make = lambda: [Oracle(list(requests[0].prompt), list(expected[0].token_ids), 0.6), RecycledTokens()]  # noqa: E731
     owner, attribute, mutant = MUTANTS[name]
     with monkeypatch.context() as patch:
         patch.setattr(TreeForward, "self_test", lambda self: None)

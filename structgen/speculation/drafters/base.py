@@ -1,0 +1,110 @@
+"""What a drafter is: an object that proposes the next token of a path, and learns from what the model found likely.
+
+A draft may be wrong or illegal: the tree drops what the constraint forbids, and a wrong token costs a node of a call.
+It must not depend on the random numbers of the draws it is verified by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from structgen.kernels.layout import DEAD
+from structgen.matcher import Constraint
+from structgen.speculation.tree import DraftTree
+from structgen.vocabulary import Vocabulary
+
+__all__ = ["Draft", "Drafter", "Place", "Seen", "share_of_eighths"]
+
+
+class Draft(NamedTuple):
+    """A token that may come next. `kind` is what the drafter knows about its chances, as a small number: acceptance is
+    counted by drafter and kind. `prior`: the chance it is given before anything was counted."""
+
+    token: int
+    kind: int
+    prior: float
+
+
+@dataclass(slots=True)
+class Place:
+    """Where drafts are asked for.
+
+    tokens      of the prompt and the output so far; the last of them is node 0 of the tree
+    start       how many of them are the prompt
+    text        the bytes of the output so far
+    tree        what was drafted so far: legal tokens alone
+    """
+
+    tokens: Sequence[int]
+    start: int
+    text: bytes
+    tree: DraftTree
+    constraint: Constraint | None
+    vocabulary: Vocabulary
+    _tails: dict[int, tuple[int, ...]] = field(default_factory=dict)
+
+    def tail(self, node: int) -> tuple[int, ...]:
+        """The last tokens of the text that ends with a node, sixteen or more where there are so many."""
+        known = self._tails.get(node)
+        if known is None:
+            parent = self.tree.parents[node]
+            known = (*self.tail(parent)[-15:], self.tree.tokens[node]) if node else tuple(self.tokens[-16:])
+            self._tails[node] = known
+        return known
+
+    def allows(self, node: int, token: int) -> bool:
+        """Whether a token may come after a node."""
+        return self.tree.after(node, token) != DEAD
+
+
+class Seen(NamedTuple):
+    """What the model said behind a text that was read, whether or not the text went on so.
+
+    tail     its last tokens, sixteen or more where there are so many
+    state    the constraint's state there, START without one
+    likely   the likeliest tokens, the likeliest first
+    chances  their probabilities among themselves
+    """
+
+    tail: tuple[int, ...]
+    state: int
+    likely: Sequence[int]
+    chances: Sequence[float]
+
+
+class Drafter(Protocol):
+    """Proposes tokens.
+
+    >>> class Nines:
+    ...     name = "nines"
+    ...     def begin(self, place):
+    ...         pass
+    ...     def drafts(self, place, node):
+    ...         return [Draft(place.vocabulary.size - 1, kind=0, prior=0.5)]
+    ...     def observe(self, seen):
+    ...         pass
+    """
+
+    name: str
+
+    def begin(self, place: Place) -> None:
+        """The text has grown to `place`; a new tree begins."""
+        ...
+
+    def drafts(self, place: Place, node: int) -> Iterable[Draft]:
+        """What may come after a node of the tree."""
+        ...
+
+    def observe(self, seen: Seen) -> None:
+        """Learn from a node that was read."""
+        ...
+
+
+def share_of_eighths(chance: float) -> int:
+    """A probability as one of 0 to 8, finer where it is near 0 or 1: what a drafter counts chances by."""
+    for eighth, limit in enumerate((0.04, 0.1, 0.2, 0.35, 0.55, 0.75, 0.9, 0.97)):
+        if chance < limit:
+            return eighth
+    return 8

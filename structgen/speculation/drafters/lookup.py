@@ -1,0 +1,62 @@
+"""Prompt lookup: what stood behind the last tokens when they stood in the prompt or the output before.
+
+Source: prompt lookup decoding (Saxena 2023); aggressive decoding (Ge et al. 2022), which copies the input. The longest
+match counts, of equal ones the latest; the next longest with another token is the second draft.
+
+Cost: a few dictionary look-ups a node, and as many entries for each token of the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from structgen.speculation.drafters.base import Draft, Place, Seen
+
+__all__ = ["PromptLookup"]
+
+_SECOND = 16  # added to the kind of a second draft
+
+
+class PromptLookup:
+    """Drafts by matches of up to `longest` tokens."""
+
+    name = "lookup"
+
+    def __init__(self, longest: int = 4) -> None:
+        self._longest = longest
+        self._ends: list[dict[tuple[int, ...], int]] = [{} for _ in range(longest + 1)]  # latest place behind an n-gram
+        self._read = 0
+
+    def begin(self, place: Place) -> None:
+        """Index what is new in the text: n-grams that end before its last token, behind which nothing stands yet."""
+        tokens = place.tokens
+        for end in range(max(self._read, 1), len(tokens)):
+            for size in range(1, min(self._longest, end) + 1):
+                self._ends[size][tuple(tokens[end - size : end])] = end
+        self._read = len(tokens)
+
+    def drafts(self, place: Place, node: int) -> Iterable[Draft]:
+        """The token behind the longest match, and the one behind the longest match that says otherwise."""
+        tail, first = place.tail(node), None
+        for size in range(min(self._longest, len(tail)), 0, -1):
+            end = self._ends[size].get(tail[-size:])
+            if end is None:
+                continue
+            token = place.tokens[end]
+            if first is None:
+                first = token
+                length = self._matched(place.tokens, end, tail)
+                yield Draft(token, min(length, 12), (0.25, 0.4, 0.5, 0.65, 0.75)[min(length, 5) - 1])
+            elif token != first:
+                yield Draft(token, _SECOND + size, 0.1)
+                return
+
+    def observe(self, seen: Seen) -> None:
+        """Nothing to learn from the model."""
+
+    def _matched(self, tokens: Sequence[int], end: int, tail: tuple[int, ...]) -> int:
+        """How many of the last tokens stand before `end`."""
+        length = 0
+        while length < min(len(tail), end) and tokens[end - 1 - length] == tail[-1 - length]:
+            length += 1
+        return length
