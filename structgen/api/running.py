@@ -64,6 +64,7 @@ def _steps(call: Call, requests: list[Request], figures: dict[int, Any], *, weig
     for first in range(0, len(requests), size):
         batch = requests[first : first + size]
         model, figures[first] = _model(call, batch, weigh)
+        weigh = weigh and getattr(figures[first], "lossy", None) is None
         for step in decode_steps(model, batch, call.sampling, weigh=weigh):
             count += len(step.tokens)
             if call.settings.progress is not None:

@@ -5,12 +5,16 @@ Cost: a dictionary look-up for each draft, and for each that was put to the test
 
 from __future__ import annotations
 
+import bisect
+import itertools
+
 from structgen.speculation.tree import Label
 
 __all__ = ["Acceptance", "CallCost"]
 
 _WEIGHT = 4.0  # of a prior, in tests
 _FORGET = 0.98  # of earlier counts, at each new one
+_NEW = 0.1  # share of a new measurement in a mean
 _SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 
 
@@ -37,36 +41,36 @@ class Acceptance:
 
 
 class CallCost:
-    """Seconds of a call by its number of nodes, as measured: the least of each size, growing with the size.
+    """Seconds of a call by its number of nodes: of each size a fading mean of what was measured, growing with the size.
 
     `slope`: what a node more is taken to cost, as a share of a call with one node, until it was measured.
     """
 
     def __init__(self, slope: float = 0.03) -> None:
-        self._slope, self._least = slope, dict[int, float]()
+        self._slope, self._means = slope, dict[int, float]()
+        self._sizes: list[int] = []
+        self._costs: list[float] = []
 
     def measured(self, nodes: int, seconds: float) -> None:
-        """A call of so many nodes took so long. Old figures fade, as the text grows."""
+        """A call of so many nodes took so long. One that took far longer than others (another process had the machine)
+        counts as twice as long."""
         size = min((each for each in _SIZES if each >= nodes), default=_SIZES[-1])
-        known = self._least.get(size)
-        self._least[size] = seconds if known is None else min(1.02 * known, seconds)
+        known = self._means.get(size)
+        self._means[size] = seconds if known is None else known + _NEW * (min(seconds, 2 * known) - known)
+        self._sizes = sorted(self._means)
+        self._costs = list(itertools.accumulate((self._means[each] for each in self._sizes), max))
 
     def __call__(self, nodes: int) -> float:
         """Seconds; without any measurement, calls of one node cost 1."""
-        if not self._least:
+        if not self._sizes:
             return 1 + self._slope * (nodes - 1)
-        one = self._one()
-        sizes = sorted(self._least)
-        below = [size for size in sizes if size <= nodes]
-        above = [size for size in sizes if size >= nodes]
-        if below and above:
-            low, high = below[-1], above[0]
-            share = 0.0 if low == high else (nodes - low) / (high - low)
-            return max(one, self._least[low] + share * (self._least[high] - self._least[low]))
-        if below:
-            return max(one, self._least[below[-1]] + self._slope * one * (nodes - below[-1]))
-        return max(one, self._least[above[0]] - self._slope * one * (above[0] - nodes))
+        at = bisect.bisect_left(self._sizes, nodes)
+        if at == len(self._sizes):
+            return self._costs[-1] + self._slope * self._one() * (nodes - self._sizes[-1])
+        if at == 0:
+            return self._one() * (1 + self._slope * (nodes - 1))
+        low, high = self._sizes[at - 1], self._sizes[at]
+        return self._costs[at - 1] + (nodes - low) / (high - low) * (self._costs[at] - self._costs[at - 1])
 
     def _one(self) -> float:
-        size = min(self._least)
-        return self._least[size] / (1 + self._slope * (size - 1))
+        return self._costs[0] / (1 + self._slope * (self._sizes[0] - 1))

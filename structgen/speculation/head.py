@@ -2,8 +2,8 @@
 
 A model ends with one product of its states with a matrix of V rows; with a large vocabulary that is much of a call (of
 Gemma 3 270M two thirds of all weights). Where the constraint allows few tokens, the rows of these are all that is
-needed: the law over them is the same (VocabTrim, Goel et al. 2025, cuts a drafter's matrix by frequency; here the
-constraint cuts, and nothing is lost).
+needed: the law over them is the same (VocabTrim, 2025, cuts a drafter's matrix by frequency; here the constraint cuts,
+and nothing is lost).
 
 Cost: of n nodes, one product with the whole matrix; of a node with k tokens, one with k rows.
 """
@@ -82,6 +82,10 @@ class Answers:
         if (at, node) not in self._known:
             self.compute([(at, node)])
         return self._known[at, node]
+
+    def state(self, at: int, node: int) -> torch.Tensor | None:
+        """(H,) the model's last state at a node, where it is known."""
+        return None if self._head is None else self._values[at, node]
 
     def few(self, at: int, node: int, ids: torch.Tensor) -> torch.Tensor:
         """(k,) logits of one node's tokens `ids`, always the same ones for one node."""

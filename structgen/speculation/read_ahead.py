@@ -19,6 +19,7 @@ from typing import Any
 import torch
 
 from structgen.engines.allowed import allowed_ids
+from structgen.engines.masking import apply_masks
 from structgen.engines.transformers import TransformersEngine
 from structgen.kernels.layout import START
 from structgen.matcher import Constraint
@@ -27,10 +28,11 @@ from structgen.speculation.estimates import Acceptance, CallCost
 from structgen.speculation.forward import ReadText, TreeForward
 from structgen.speculation.growth import Grown, grow
 from structgen.speculation.head import Answers
+from structgen.speculation.lossy import Lossy
 from structgen.speculation.options import Speculation
 from structgen.speculation.tree import NOWHERE, DraftTree
 
-__all__ = ["Figures", "Learnt", "ReadAhead", "read_ahead"]
+__all__ = ["Figures", "Learnt", "ReadAhead", "learnt_of", "read_ahead"]
 
 _LIKELY = 8  # tokens by which a row of logits is remembered
 _NARROW = 32  # bytes that may come
@@ -45,12 +47,14 @@ class Figures:
     tokens    tokens they gave, over all rows
     nodes     draft tokens read, by drafter
     taken     of these, those the text went on with
+    lossy     name of the verifier that changed the law, None where none did
     """
 
     calls: int = 0
     tokens: int = 0
     nodes: dict[str, int] = field(default_factory=dict)
     taken: dict[str, int] = field(default_factory=dict)
+    lossy: str | None = None
 
 
 @dataclass(slots=True)
@@ -106,7 +110,8 @@ class ReadAhead:
         self.vocabulary, self._learnt, self._forward = learnt.forward.engine.vocabulary, learnt, learnt.forward
         self._constraints, self._most = list(constraints), options.most_nodes
         self._make: Callable[[Any], Sequence[Drafter]] = options.drafters or default_drafters
-        self.figures, self._cost = Figures(), learnt.cost(len(self._constraints))
+        self._lossy, self._cost = options.lossy, learnt.cost(len(self._constraints))
+        self.figures = Figures(lossy=None if options.lossy is None else options.lossy.name)
         self._rows: list[_Row] = []
         self._answers: Answers | None = None
 
@@ -145,9 +150,21 @@ class ReadAhead:
         """(V,) behind the node where a row stands."""
         assert self._answers is not None
         ids = self._few_allowed(row.constraint, row.state) if self._few else None
-        if ids is None:
-            return self._answers.logits(at, row.node)
-        return self._answers.some(at, row.node, ids)
+        answers = self._answers
+        logits = answers.logits(at, row.node) if ids is None else answers.some(at, row.node, ids)
+        return logits if self._lossy is None else self._forced(row, logits, self._lossy)
+
+    def _forced(self, row: _Row, logits: torch.Tensor, lossy: Lossy) -> torch.Tensor:
+        """Logits that leave the loop one token, where the verifier takes it."""
+        drafts = [row.tree.tokens[child] for child in row.tree.children(row.node)]
+        if not drafts:
+            return logits
+        mask = None if row.constraint is None else row.constraint.row(row.state)
+        law = apply_masks(logits.unsqueeze(0), [mask])[0].double().softmax(dim=0)
+        token = lossy.taken(law, drafts)
+        if token is None:
+            return logits
+        return torch.full_like(logits, -torch.inf).index_fill_(0, torch.tensor([token], device=logits.device), 0.0)
 
     def _few_allowed(self, constraint: Constraint | None, state: int) -> torch.Tensor | None:
         """The allowed tokens, on the model's device, where they are few."""
@@ -161,9 +178,10 @@ class ReadAhead:
         if self._answers is not None:
             paths = [row.tree.path(row.node) for row in self._rows]
             self._forward.take(paths, self._answers.width, context)
-        for row, token in zip(self._rows, tokens, strict=True):
+        for at, (row, token) in enumerate(zip(self._rows, tokens, strict=True)):
+            state = None if self._answers is None else self._answers.state(at, row.node)
             self._append(row, token)
-            self._draft(row)
+            self._draft(row, state)
         started = time.perf_counter()
         self._answers = self._forward.forward([row.tree for row in self._rows], context)
         self._observe(self._answers)
@@ -177,10 +195,10 @@ class ReadAhead:
         if row.constraint is not None:
             row.state = row.constraint.step(row.state, token)
 
-    def _draft(self, row: _Row) -> None:
+    def _draft(self, row: _Row, state: torch.Tensor | None) -> None:
         """The next tree of a row: what all drafters propose, as far as it pays. A row that has ended drafts nothing."""
         tree = DraftTree(row.tokens[-1], row.state, row.constraint, self.vocabulary.stop_ids)
-        row.place = Place(row.tokens, row.start, bytes(row.text), tree, row.constraint, self.vocabulary)
+        row.place = Place(row.tokens, row.start, bytes(row.text), tree, row.constraint, self.vocabulary, state)
         row.node, row.grown = 0, Grown()
         if row.tokens[-1] in self.vocabulary.stop_ids or (row.constraint is not None and row.state < START):
             return
@@ -229,6 +247,14 @@ def _narrow(constraint: Constraint | None, state: int) -> bool:
 _learnt: weakref.WeakKeyDictionary[Any, Learnt] = weakref.WeakKeyDictionary()  # tested once per engine
 
 
+def learnt_of(engine: TransformersEngine) -> Learnt:
+    """What is known of an engine's model; at first whether it reads trees, which takes a few calls."""
+    learnt = _learnt.get(engine)
+    if learnt is None:
+        learnt = _learnt[engine] = Learnt(TreeForward(engine))
+    return learnt
+
+
 def read_ahead(
     engine: Any, constraints: Sequence[Constraint | None], options: Speculation, *, whole: bool = True
 ) -> tuple[ReadAhead | None, str | None]:
@@ -238,9 +264,7 @@ def read_ahead(
     """
     if not isinstance(engine, TransformersEngine):
         return None, f"{type(engine).__name__} reads no trees"
-    learnt = _learnt.get(engine)
-    if learnt is None:
-        learnt = _learnt[engine] = Learnt(TreeForward(engine))
+    learnt = learnt_of(engine)
     if learnt.forward.why_not is not None:
         return None, learnt.forward.why_not
     return ReadAhead(learnt, constraints, options, whole=whole), None

@@ -5,12 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 
 from structgen.compiler import compile_grammar
+from structgen.engines.decode import Request, decode
+from structgen.errors import ModelError
 from structgen.grammars.json_schema import compile_schema
-from structgen.kernels.layout import START
+from structgen.kernels.layout import DEAD, START
 from structgen.matcher import Constraint
-from structgen.speculation.drafters import ForcedText, Place, PromptLookup, RecycledTokens, Seen, WordLookup
+from structgen.options import SamplingOptions
+from structgen.speculation.drafters import (
+    DraftModel,
+    EarlierOutputs,
+    ForcedText,
+    OtherVocabulary,
+    Place,
+    PromptLookup,
+    RecycledTokens,
+    Seen,
+    TrainedHeads,
+    WordLookup,
+    skipping,
+)
+from structgen.speculation.drafters import model as model_module
 from structgen.speculation.drafters.base import share_of_eighths
 from structgen.speculation.drafters.layout import Habits, Layout
 from structgen.speculation.tree import DraftTree
@@ -205,3 +222,85 @@ def test_only_legal_tokens_share_the_chances() -> None:
 def test_shares_of_probability_are_ordered() -> None:
     found = [share_of_eighths(chance / 1000) for chance in range(1001)]
     assert (found[0], found[-1], found == sorted(found), set(found)) == (0, 8, True, set(range(9)))
+
+
+# ------------------------------------------------------------------------------------------------------------ store
+
+
+def test_an_earlier_output_of_the_same_constraint_is_drafted() -> None:
+    constraint, other = schema(name={"type": "string"}), schema(name={"type": "string"})
+    EarlierOutputs().begin(place('{"name": "Ada Lovelace"}', constraint))
+    assert drafted(EarlierOutputs(), place('{"name": "Ada', constraint), 11) == b' Lovelace"}'
+    assert drafted(EarlierOutputs(), place('{"name": "Ada', other)) == b""
+    assert drafted(EarlierOutputs(), place("Ada")) == b""  # without a constraint
+    assert drafted(EarlierOutputs(most=10), place('{"name": "Ada', constraint)) == b""  # full: what was kept goes
+
+
+# ----------------------------------------------------------------------------------------------------- models, heads
+
+
+def test_a_draft_model_drafts_what_it_would_write(make_engine: Any) -> None:
+    engine = make_engine(double=True)
+    prompt = engine.encode("the quick brown fox")
+    expected = decode(engine, [Request(prompt, None, 6)], SamplingOptions(temperature=0))[0].token_ids
+    tree = DraftTree(prompt[-1], START, None, engine.vocabulary.stop_ids)
+    where = Place(prompt, len(prompt), b"", tree, None, engine.vocabulary)
+    drafter = DraftModel(engine, most=5, wide=1, least=0.0)
+    node, found = 0, []
+    drafter.begin(where)
+    while drafts := list(drafter.drafts(where, node)):
+        node = where.tree.add(node, drafts[0].token, 0.9, ("model", drafts[0].kind))
+        found.append(drafts[0].token)
+    assert found == list(expected[:5])
+    assert not list(drafter.drafts(where, 0 if len(found) < 5 else node))  # deep enough
+    where.tree.worth[0] = 0.1
+    assert not list(DraftModel(engine).drafts(where, 0))  # not likely enough
+
+
+def test_skipped_layers_come_back(make_engine: Any) -> None:
+    engine = make_engine(double=True)
+    layers = list(engine.model.base_model.layers)
+    ids = [engine.encode("the quick brown fox")]
+    whole = engine.prefill(ids, 0)[0]
+    if len(layers) < 3:
+        engine.model.base_model.layers.extend([layers[0], layers[1]])
+    deep = list(engine.model.base_model.layers)
+    try:
+        inside = skipping(engine.model)
+        for _ in range(2):
+            with inside:
+                assert sum(a is not b for a, b in zip(engine.model.base_model.layers, deep, strict=True)) == 1
+            assert list(engine.model.base_model.layers) == deep
+    finally:
+        del engine.model.base_model.layers[len(layers) :]
+    assert torch.equal(engine.prefill(ids, 0)[0], whole)
+    with pytest.raises(ModelError, match="no list of layers"):
+        skipping(torch.nn.Linear(2, 2))
+
+
+def test_a_model_with_another_vocabulary_drafts_bytes(make_engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_module, "_LOOKED_AT", 400)  # a random model's likeliest tokens are seldom legal
+    engine = make_engine(double=True)
+    constraint = schema(name={"enum": ["the quick fox", "the lazy dog"]})
+    where = place('{"name": "the ', constraint, prompt="the quick fox")
+    with pytest.raises(ModelError, match="OtherVocabulary"):
+        DraftModel(engine).begin(where)
+    text = drafted(OtherVocabulary(engine, SPELLING, most=4, least=0.0), where)
+    assert b"quick fox".startswith(text[:1]) or b"lazy dog".startswith(text[:1])
+    assert text
+    assert constraint.read(where.tree.states[0], text) != DEAD
+    assert not drafted(OtherVocabulary(engine, SPELLING, most=4, least=0.9), place('{"name": "the ', constraint))
+
+
+def test_heads_draft_by_depth_from_the_last_state() -> None:
+    calls = []
+
+    def function(state: torch.Tensor, token: int) -> list[list[tuple[int, float]]]:
+        calls.append((state.tolist(), token))
+        return [[(SPELLING.tokens_of("a")[0], 0.9)], [(SPELLING.tokens_of("b")[0], 0.3)]]
+
+    where = place("x")
+    assert drafted(TrainedHeads(function), where) == b""  # no state is known behind the prompt
+    where.state = torch.tensor([1.0, 2.0])
+    assert drafted(TrainedHeads(function), where) == b"ab"
+    assert calls == [([1.0, 2.0], where.tokens[-1])]

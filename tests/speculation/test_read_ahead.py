@@ -28,6 +28,7 @@ from structgen.speculation.drafters import (
     default_drafters,
 )
 from structgen.speculation.forward import TreeForward
+from structgen.speculation.lossy import TypicalAcceptance
 from structgen.speculation.options import Speculation
 from structgen.speculation.read_ahead import Learnt, ReadAhead
 from structgen.speculation.tree import DraftTree
@@ -261,6 +262,42 @@ def test_what_was_taken_is_what_the_text_went_on_with(make_engine: Engines, cons
     figures = model.figures
     assert all(figures.taken.get(name, 0) <= count for name, count in figures.nodes.items())
     assert figures.tokens - figures.calls <= sum(figures.taken.values())
+
+
+class _Sure:
+    """Takes the first draft, whatever its probability."""
+
+    name = "sure"
+
+    def taken(self, law: torch.Tensor, drafts: Any) -> int | None:
+        assert float(law.sum()) == pytest.approx(1)
+        assert all(float(law[token]) > 0 for token in drafts)
+        return int(drafts[0])
+
+
+def test_a_lossy_verifier_is_named_and_its_probabilities_are_not_given(
+    make_engine: Engines, constraint: Constraint
+) -> None:
+    engine = make_engine(double=True)
+    asked = {"schema": SCHEMA, "seed": 4, "temperature": 1.0, "max_tokens": 200, "on_truncate": "return"}
+    exact = sg.generate_result(engine, "the quick fox", speculation="auto", **asked)
+    lossy = sg.generate_result(engine, "the quick fox", speculation=Speculation(lossy=_Sure()), **asked)
+    assert (exact.stats.speculation.lossy, lossy.stats.speculation.lossy) == (None, "sure")
+    assert math.isnan(lossy.log_prob)
+    assert lossy.text != exact.text
+    with pytest.raises(OptionError, match="lossy"):
+        Speculation(lossy="typical")  # type: ignore[arg-type]
+
+
+def test_typical_acceptance_takes_what_is_likely_for_its_entropy() -> None:
+    law = torch.tensor([0.5, 0.3, 0.1, 0.1], dtype=torch.float64)
+    entropy = -sum(p * math.log(p) for p in law.tolist())
+    threshold = 0.5 * math.exp(-entropy)
+    assert 0.1 < threshold < 0.3
+    rule = TypicalAcceptance(epsilon=0.4, delta=0.5)
+    assert rule.taken(law, [2, 1]) == 1
+    assert rule.taken(law, [2, 3]) is None
+    assert TypicalAcceptance(epsilon=0.05, delta=0.5).taken(law, [2]) == 2
 
 
 # ---------------------------------------------------------------------------------------------------------- mutants

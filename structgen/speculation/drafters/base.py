@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+import torch
+
 from structgen.kernels.layout import DEAD
 from structgen.matcher import Constraint
 from structgen.speculation.tree import DraftTree
@@ -35,6 +37,7 @@ class Place:
     start       how many of them are the prompt
     text        the bytes of the output so far
     tree        what was drafted so far: legal tokens alone
+    state       (H,) the model's last state where the last token was drawn, None where it is not known
     """
 
     tokens: Sequence[int]
@@ -43,6 +46,7 @@ class Place:
     tree: DraftTree
     constraint: Constraint | None
     vocabulary: Vocabulary
+    state: torch.Tensor | None = None
     _tails: dict[int, tuple[int, ...]] = field(default_factory=dict)
 
     def tail(self, node: int) -> tuple[int, ...]:

@@ -14,7 +14,8 @@ from structgen.speculation.drafters.base import Draft, Place, Seen
 
 __all__ = ["PromptLookup"]
 
-_SECOND = 16  # added to the kind of a second draft
+_PRIORS = (0.12, 0.5, 0.55, 0.6, 0.72, 0.75, 0.85)  # by the length of the match
+_SECOND, _PRIOR_OF_SECOND = 16, 0.06  # added to the kind of a second draft
 
 
 class PromptLookup:
@@ -46,9 +47,9 @@ class PromptLookup:
             if first is None:
                 first = token
                 length = self._matched(place.tokens, end, tail)
-                yield Draft(token, min(length, 12), (0.25, 0.4, 0.5, 0.65, 0.75)[min(length, 5) - 1])
+                yield Draft(token, min(length, 12), _PRIORS[min(length, len(_PRIORS)) - 1])
             elif token != first:
-                yield Draft(token, _SECOND + size, 0.1)
+                yield Draft(token, _SECOND + size, _PRIOR_OF_SECOND)
                 return
 
     def observe(self, seen: Seen) -> None:

@@ -6,6 +6,8 @@ farthest: behind the same two tokens; behind the same token in the same state of
 name begins something else comes than behind `"` where a key begins); behind the same token; and where the same bytes
 may come, which inside strings is often their end.
 
+The priors are what was counted with SmolLM2-135M over 20 prompts, rounded.
+
 Cost: some dictionary look-ups a node, and a step of the constraint for each likely token.
 """
 
@@ -18,10 +20,14 @@ from structgen.speculation.drafters.base import Draft, Place, Seen, share_of_eig
 
 __all__ = ["RecycledTokens"]
 
-_PRIORS = (0.02, 0.06, 0.12, 0.2, 0.3, 0.45, 0.6, 0.75, 0.85)
+_PRIORS = (  # by level and share
+    (0.15, 0.25, 0.25, 0.42, 0.5, 0.6, 0.7, 0.77, 0.9),
+    (0.12, 0.12, 0.2, 0.25, 0.25, 0.4, 0.42, 0.5, 0.74),
+    (0.05, 0.05, 0.12, 0.12, 0.2, 0.28, 0.45, 0.6, 0.72),
+    (0.02, 0.02, 0.05, 0.14, 0.17, 0.35, 0.55, 0.7, 0.8),
+)
 _LEVEL = 16  # kinds of one level
 _BY_BYTES = 3  # the level that knows no tokens
-_PRIOR_BY_BYTES = 0.1
 
 
 class RecycledTokens:
@@ -47,7 +53,7 @@ class RecycledTokens:
         whole = sum(chance for _, chance in legal)
         for token, chance in legal[: self._wide]:
             share = share_of_eighths(chance / whole) if whole else 0
-            yield Draft(token, _LEVEL * level + share, _PRIOR_BY_BYTES if level == _BY_BYTES else _PRIORS[share])
+            yield Draft(token, _LEVEL * level + share, _PRIORS[level][share])
 
     def observe(self, seen: Seen) -> None:
         """The latest finding replaces those before it."""

@@ -24,6 +24,7 @@ _LAST = re.compile(r"\w*\Z")
 _LINE = re.compile(r"[^\n\"]*")
 _MOST = 48  # characters of a draft
 _PREFIXES = 3  # shortest beginning of a word that is looked for
+_PRIORS, _PRIOR_ON = (0.45, 0.24, 0.6, 0.33), 0.85
 TWO, ONE, INSIDE, ON = 0, 1, 2, 4  # kinds: words that agree; added: the last is not complete; behind the first token
 
 
@@ -69,7 +70,7 @@ class WordLookup:
             rest, kind = self._found(place, node)
         self._rest[node] = (rest, kind)
         if rest:
-            yield Draft(rest[0], kind, 0.5 if kind & ON else 0.3)
+            yield Draft(rest[0], kind, _PRIOR_ON if kind & ON else _PRIORS[kind])
 
     def observe(self, seen: Seen) -> None:
         """Nothing to learn from the model."""
