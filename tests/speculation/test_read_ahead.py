@@ -34,7 +34,6 @@ from structgen.speculation.read_ahead import Learnt, ReadAhead
 from structgen.speculation.tree import DraftTree
 
 Engines = Callable[..., TransformersEngine]
-STOPS = (0, 1)
 FAMILIES = ("llama", "qwen2", "qwen3", "gpt2", "gemma", "mistral")
 SCHEMA = {
     "type": "object",
@@ -57,7 +56,10 @@ class Adversary:
 
     def drafts(self, place: Place, node: int) -> Any:
         tokens = [self._rng.randrange(place.vocabulary.size) for _ in range(6)]
-        return [Draft(token, self._rng.randrange(99), self._rng.random()) for token in (*tokens, *tokens, *STOPS)]
+        return [
+            Draft(token, self._rng.randrange(99), self._rng.random())
+            for token in (*tokens, *tokens, *place.vocabulary.stop_ids)
+        ]
 
     def observe(self, seen: Seen) -> None:
         self._rng.random()
