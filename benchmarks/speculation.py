@@ -226,17 +226,25 @@ def _with_structgen(engine: Any, constraint: Any, prompt: list[int], options: An
 
 
 def _speculation(arm: str) -> Any:
-    from structgen.speculation.drafters import ForcedText, PromptLookup, RecycledTokens, WordLookup
+    from structgen.speculation.drafters import (
+        ForcedText,
+        PromptLookup,
+        RecycledTokens,
+        WordLookup,
+        default_drafters,
+    )
     from structgen.speculation.options import Speculation
 
     alone: dict[str, Callable[[Any], list[Any]]] = {
+        "auto": lambda engine: default_drafters(engine, remember=False),  # a prompt is read by every arm, twice
+        "whole-head": lambda engine: default_drafters(engine, remember=False),
         "head": lambda engine: [],
         "lookup": lambda engine: [PromptLookup()],
         "words": lambda engine: [WordLookup(engine)],
         "forced": lambda engine: [ForcedText(engine)],
         "recycled": lambda engine: [RecycledTokens()],
     }
-    return Speculation(drafters=alone.get(arm))
+    return Speculation(drafters=alone[arm])
 
 
 def _with_transformers(engine: Any, constraint: Any, prompt: list[int], options: Any, arm: str, run: Run) -> None:

@@ -139,9 +139,9 @@ class Settings:
     stop         strings that end an output: behind the first token that finishes one of them where the text is complete
     seed         makes sampling repeatable; a fresh one when not given
     batch_size   most outputs decoded at once; as many as fit the memory when not given
-    speculation  "auto": several tokens from one model call where drafts agree with the draws, which leaves the law as
-    it
-                 is (`structgen.Speculation` to say how); None: one token a call
+    speculation  "auto" (when not given): several tokens from one call of the model where drafts agree with the draws,
+                 which leaves the law as it is, where the model can and where it pays; a `structgen.Speculation` says
+                 how; None: one token a call
     style        how JSON is spelled
     limits       bounds against hostile schemas
     registry     other documents a JSON Schema refers to (`referencing.Registry`)
@@ -177,7 +177,7 @@ class Settings:
     stop: Any = None
     seed: int | None = None
     batch_size: int | None = None
-    speculation: Any = None
+    speculation: Any = "auto"
     style: JsonStyle | None = None
     limits: Limits | None = None
     registry: Any = None
@@ -221,7 +221,9 @@ class Settings:
     def _check_method(self) -> None:
         """What only samplers take, and what only the decode loop does."""
         sampler = ("method_options", "budget", "where")
-        decoding = (*_DECODING, *(("on_truncate",) if self.on_truncate != "raise" else ()))
+        decoding = list(_DECODING)
+        decoding += ["on_truncate"] if self.on_truncate != "raise" else []
+        decoding += ["speculation"] if isinstance(self.speculation, Speculation) else []
         for name in sampler if self.method == "masked" else decoding:
             if getattr(self, name) is not None:
                 other = "; a sampler is needed" if name == "where" else ""
@@ -262,7 +264,7 @@ class Settings:
 
 _INTEGERS = {"n": 1, "max_tokens": 1, "top_k": 1, "seed": 0, "batch_size": 1}  # and the least each may be
 _NUMBERS = ("temperature", "top_p", "min_p", "repetition_penalty")  # SamplingOptions has their ranges
-_DECODING = ("progress", "min_p", "repetition_penalty", "logits_processor", "stop", "batch_size", "speculation")
+_DECODING = ("progress", "min_p", "repetition_penalty", "logits_processor", "stop", "batch_size")
 _KINDS: dict[str, tuple[Any, str]] = {
     "system": (str, "a text"),
     "chat": (bool, "True or False"),

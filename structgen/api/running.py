@@ -16,7 +16,6 @@ from structgen.api.result import Result, Stats
 from structgen.api.sampled import draw_outputs
 from structgen.errors import CompletedWarning, OptionError, Truncated
 from structgen.python_types.partial import partial_value
-from structgen.speculation.options import Speculation
 
 if TYPE_CHECKING:
     from structgen.engines.decode import Output, Request, Step
@@ -79,9 +78,11 @@ def _model(call: Call, batch: list[Request], weigh: bool) -> tuple[Any, Any]:
         return call.engine, None
     from structgen.speculation.read_ahead import read_ahead
 
-    options = Speculation() if asked == "auto" else asked
-    whole = weigh or bool(call.settings.processors)
-    model, why_not = read_ahead(call.engine, [request.constraint for request in batch], options, whole=whole)
+    options = None if asked == "auto" else asked
+    whole, repeatable = weigh or bool(call.settings.processors), call.settings.seed is not None
+    model, why_not = read_ahead(
+        call.engine, [request.constraint for request in batch], options, whole=whole, repeatable=repeatable
+    )
     return (call.engine, f"off: {why_not}") if model is None else (model, model.figures)
 
 

@@ -50,8 +50,10 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
         "n", "seed", "max_tokens", "method", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "stop",
         "speculation", "on_truncate", "chat", "system", "describe", "dialect",
     )  # fmt: skip
-    given = {name: getattr(arguments, name) for name in names}
-    return {"style": style_argument(arguments), **{name: value for name, value in given.items() if value is not None}}
+    given = {name: value for name in names if (value := getattr(arguments, name)) is not None}
+    if arguments.speculation == "off":
+        given["speculation"] = None
+    return {"style": style_argument(arguments), **given}
 
 
 def _prompt(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -123,8 +123,9 @@ def _add_generate(commands: Commands, shared: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--speculation",
-        choices=["auto"],
-        help="read several tokens in one call of the model where drafts agree with it; the output's law is the same",
+        choices=["auto", "off"],
+        help="auto (the default) reads several tokens in one call of the model where drafts agree with it; the law of "
+        "the output is the same",
     )
     parser.add_argument("--n", type=int, default=1, metavar="N", help="how many values (default 1)")
     parser.add_argument("--seed", type=int, metavar="N", help="makes sampling repeatable")

@@ -1,4 +1,4 @@
-"""What drafts are worth: acceptance counted by drafter and kind, and the measured cost of a call by its size.
+"""What drafts are worth: acceptance counted by drafter and kind, the measured cost of a call by its size, the payoff.
 
 Cost: a dictionary look-up for each draft, and for each that was put to the test.
 """
@@ -10,10 +10,12 @@ import itertools
 
 from structgen.speculation.tree import Label
 
-__all__ = ["Acceptance", "CallCost"]
+__all__ = ["Acceptance", "CallCost", "Payoff"]
 
 _WEIGHT = 4.0  # of a prior, in tests
 _FORGET = 0.98  # of earlier counts, at each new one
+_TRIAL = 12  # calls by which drafting is judged
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 16, 256  # calls
 _NEW = 0.1  # share of a new measurement in a mean
 _SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 
@@ -43,17 +45,20 @@ class Acceptance:
 class CallCost:
     """Seconds of a call by its number of nodes: of each size a fading mean of what was measured, growing with the size.
 
-    `slope`: what a node more is taken to cost, as a share of a call with one node, until it was measured.
+    `slope`: what a node more is taken to cost, as a share of a call with one node, until it was measured; `fixed`:
+    nothing is measured, so that the same drafts are read at every run.
     """
 
-    def __init__(self, slope: float = 0.03) -> None:
-        self._slope, self._means = slope, dict[int, float]()
+    def __init__(self, slope: float = 0.03, *, fixed: bool = False) -> None:
+        self._slope, self._fixed, self._means = slope, fixed, dict[int, float]()
         self._sizes: list[int] = []
         self._costs: list[float] = []
 
     def measured(self, nodes: int, seconds: float) -> None:
         """A call of so many nodes took so long. One that took far longer than others (another process had the machine)
         counts as twice as long."""
+        if self._fixed:
+            return
         size = min((each for each in _SIZES if each >= nodes), default=_SIZES[-1])
         known = self._means.get(size)
         self._means[size] = seconds if known is None else known + _NEW * (min(seconds, 2 * known) - known)
@@ -74,3 +79,38 @@ class CallCost:
 
     def _one(self) -> float:
         return self._costs[0] / (1 + self._slope * (self._sizes[0] - 1))
+
+
+class Payoff:
+    """Whether drafting pays: seconds a token with drafts, all they cost included, against a call of one node.
+
+    Both are fading means. Where drafts do not pay, none are made for a while, twice as long each time, and then tried
+    again: so a text that nothing predicts costs little more than plain decoding.
+    """
+
+    def __init__(self, *, fixed: bool = False) -> None:
+        self._fixed = fixed
+        self._drafted: float | None = None  # seconds a token
+        self._trial, self._rest, self._pause = 0, 0, _SHORTEST_PAUSE
+
+    def drafts(self) -> bool:
+        """Whether to draft for the next call."""
+        if self._rest:
+            self._rest -= 1
+            return False
+        return True
+
+    def measured(self, seconds: float, tokens: int, plain: float) -> None:
+        """A call with drafts gave so many tokens in so many seconds, of which a plain one takes `plain` for one."""
+        if self._fixed or not tokens:
+            return
+        each = seconds / tokens
+        self._drafted = each if self._drafted is None else self._drafted + _NEW * (each - self._drafted)
+        self._trial += 1
+        if self._trial < _TRIAL:
+            return
+        if self._drafted < plain:
+            self._pause = _SHORTEST_PAUSE
+            return
+        self._rest, self._pause = self._pause, min(2 * self._pause, _LONGEST_PAUSE)
+        self._trial, self._drafted = 0, None

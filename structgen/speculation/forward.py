@@ -176,13 +176,16 @@ class TreeForward:
         second: Answers,
         last: int,
     ) -> str | None:
-        worst = 0.0
+        found: list[torch.Tensor] = []
+        texts: list[list[int]] = []
         for row, (prompt, tree) in enumerate(zip(prompts, trees, strict=True)):
             for node in range(len(tree)):
-                alone = self._alone([*prompt, *(tree.tokens[each] for each in tree.path(node))])
-                worst = max(worst, _distance(first.logits(row, node), alone))
-            alone = self._alone([*prompt, *(tree.tokens[each] for each in paths[row]), last])
-            worst = max(worst, _distance(second.logits(row, 0), alone))
+                found.append(first.logits(row, node))
+                texts.append([*prompt, *(tree.tokens[each] for each in tree.path(node))])
+            found.append(second.logits(row, 0))
+            texts.append([*prompt, *(tree.tokens[each] for each in paths[row]), last])
+        plain = self.engine.prefill(texts, 0)[0]
+        worst = max(_distance(one, other) for one, other in zip(found, plain, strict=True))
         allowed = _TOLERANCE.get(self.engine.model.dtype, _COARSE)
         return None if worst <= allowed else f"trees differ from plain decoding by {worst:.1e} of the largest logit"
 
@@ -210,9 +213,6 @@ class TreeForward:
         """Some tokens to test with."""
         vocabulary = self.engine.vocabulary
         return [token for token in range(vocabulary.size) if vocabulary.token_bytes(token)][:600:7] or [0]
-
-    def _alone(self, tokens: list[int]) -> torch.Tensor:
-        return self.engine.prefill([tokens], 0)[0][0]
 
 
 def _distance(one: torch.Tensor, other: torch.Tensor) -> float:

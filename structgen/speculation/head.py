@@ -10,6 +10,7 @@ Cost: of n nodes, one product with the whole matrix; of a node with k tokens, on
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -67,20 +68,20 @@ class Answers:
         """T: nodes of the largest tree."""
         return int(self._values.shape[1])
 
-    def compute(self, nodes: list[tuple[int, int]]) -> torch.Tensor:
-        """(n, V) logits of (row, node) pairs, in one product; they are remembered."""
-        if self._head is None:
-            found = torch.stack([self._values[at, node] for at, node in nodes])
-        else:
+    def know(self, nodes: Sequence[tuple[int, int]]) -> None:
+        """Compute the logits of (row, node) pairs that are not known yet, in one product."""
+        nodes = [node for node in nodes if node not in self._known]
+        if not nodes:
+            return
+        values = torch.stack([self._values[at, node] for at, node in nodes])
+        if self._head is not None:
             with torch.no_grad():
-                found = self._head.whole(torch.stack([self._values[at, node] for at, node in nodes]))
-        self._known |= dict(zip(nodes, found, strict=True))
-        return found
+                values = self._head.whole(values)
+        self._known |= dict(zip(nodes, values, strict=True))
 
     def logits(self, at: int, node: int) -> torch.Tensor:
         """(V,) of one node."""
-        if (at, node) not in self._known:
-            self.compute([(at, node)])
+        self.know([(at, node)])
         return self._known[at, node]
 
     def state(self, at: int, node: int) -> torch.Tensor | None:

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -24,7 +25,7 @@ from structgen.engines.transformers import TransformersEngine
 from structgen.kernels.layout import START
 from structgen.matcher import Constraint
 from structgen.speculation.drafters import Drafter, Place, Seen, default_drafters
-from structgen.speculation.estimates import Acceptance, CallCost
+from structgen.speculation.estimates import Acceptance, CallCost, Payoff
 from structgen.speculation.forward import ReadText, TreeForward
 from structgen.speculation.growth import Grown, grow
 from structgen.speculation.head import Answers
@@ -36,6 +37,7 @@ __all__ = ["Figures", "Learnt", "ReadAhead", "learnt_of", "read_ahead"]
 
 _LIKELY = 8  # tokens by which a row of logits is remembered
 _NARROW = 32  # bytes that may come
+_LEAST_WEIGHTS = 30_000_000  # of a model; where there are fewer, drafting costs about what it saves
 
 
 @dataclass(slots=True)
@@ -78,15 +80,28 @@ class _Row:
 
 @dataclass(slots=True)
 class Learnt:
-    """What is known of a model, shared by the batches it decodes: the cost of a call by rows, the acceptance."""
+    """What is known of a model, shared by the batches it decodes: the cost of a call by rows, the acceptance.
+
+    Nothing that is `fixed` depends on the clock.
+    """
 
     forward: TreeForward
+    fixed: bool = False
     acceptance: Acceptance = field(default_factory=Acceptance)
     costs: dict[int, CallCost] = field(default_factory=dict)
 
     def cost(self, rows: int) -> CallCost:
         """Of calls with so many rows."""
-        return self.costs.setdefault(rows, CallCost())
+        return self.costs.setdefault(rows, CallCost(fixed=self.fixed))
+
+
+@dataclass(slots=True)
+class _Since:
+    """What happened since the last call began: whether there were drafts, the tokens of a row, and seconds."""
+
+    drafted: bool = False
+    tokens: int = 0
+    seconds: float = 0.0
 
 
 class ReadAhead:
@@ -109,7 +124,8 @@ class ReadAhead:
         self._few = options.restricted_head and not whole and learnt.forward.head is not None
         self.vocabulary, self._learnt, self._forward = learnt.forward.engine.vocabulary, learnt, learnt.forward
         self._constraints, self._most = list(constraints), options.most_nodes
-        self._make: Callable[[Any], Sequence[Drafter]] = options.drafters or default_drafters
+        self._make = options.drafters or partial(default_drafters, remember=not learnt.fixed)
+        self._payoff, self._since = Payoff(fixed=learnt.fixed), _Since()
         self._lossy, self._cost = options.lossy, learnt.cost(len(self._constraints))
         self.figures = Figures(lossy=None if options.lossy is None else options.lossy.name)
         self._rows: list[_Row] = []
@@ -131,6 +147,13 @@ class ReadAhead:
 
     def extend(self, tokens: Sequence[int], context: ReadText) -> torch.Tensor:
         """Append one token to every row; logits (rows, vocabulary) after each."""
+        started = time.perf_counter()
+        logits = self._extended(tokens, context)
+        self._since.seconds += time.perf_counter() - started
+        self._since.tokens += 1
+        return logits
+
+    def _extended(self, tokens: Sequence[int], context: ReadText) -> torch.Tensor:
         self.figures.tokens += len(tokens)
         inside = [row.tree.child(row.node, token) for row, token in zip(self._rows, tokens, strict=True)]
         if self._answers is not None:
@@ -144,15 +167,18 @@ class ReadAhead:
         return self._here()
 
     def _here(self) -> torch.Tensor:
-        return torch.stack([self._logits(at, row) for at, row in enumerate(self._rows)])
-
-    def _logits(self, at: int, row: _Row) -> torch.Tensor:
-        """(V,) behind the node where a row stands."""
+        """(B, V) behind the nodes where the rows stand."""
         assert self._answers is not None
-        ids = self._few_allowed(row.constraint, row.state) if self._few else None
-        answers = self._answers
-        logits = answers.logits(at, row.node) if ids is None else answers.some(at, row.node, ids)
-        return logits if self._lossy is None else self._forced(row, logits, self._lossy)
+        few = [self._few_allowed(row.constraint, row.state) if self._few else None for row in self._rows]
+        nodes = [(at, row.node) for at, row in enumerate(self._rows) if few[at] is None]
+        self._answers.know(nodes)
+        found = [
+            self._answers.logits(at, row.node) if ids is None else self._answers.some(at, row.node, ids)
+            for at, (row, ids) in enumerate(zip(self._rows, few, strict=True))
+        ]
+        if self._lossy is not None:
+            found = [self._forced(row, each, self._lossy) for row, each in zip(self._rows, found, strict=True)]
+        return torch.stack(found)
 
     def _forced(self, row: _Row, logits: torch.Tensor, lossy: Lossy) -> torch.Tensor:
         """Logits that leave the loop one token, where the verifier takes it."""
@@ -178,6 +204,9 @@ class ReadAhead:
         if self._answers is not None:
             paths = [row.tree.path(row.node) for row in self._rows]
             self._forward.take(paths, self._answers.width, context)
+        if self._since.drafted:
+            self._payoff.measured(self._since.seconds, self._since.tokens, self._cost(1))
+        self._since = _Since(drafted=self._payoff.drafts())
         for at, (row, token) in enumerate(zip(self._rows, tokens, strict=True)):
             state = None if self._answers is None else self._answers.state(at, row.node)
             self._append(row, token)
@@ -185,9 +214,10 @@ class ReadAhead:
         started = time.perf_counter()
         self._answers = self._forward.forward([row.tree for row in self._rows], context)
         self._observe(self._answers)
+        logits = self._here()
         self._cost.measured(self._answers.width, time.perf_counter() - started)
         self.figures.calls += 1
-        return self._here()
+        return logits
 
     def _append(self, row: _Row, token: int) -> None:
         row.tokens.append(token)
@@ -200,7 +230,8 @@ class ReadAhead:
         tree = DraftTree(row.tokens[-1], row.state, row.constraint, self.vocabulary.stop_ids)
         row.place = Place(row.tokens, row.start, bytes(row.text), tree, row.constraint, self.vocabulary, state)
         row.node, row.grown = 0, Grown()
-        if row.tokens[-1] in self.vocabulary.stop_ids or (row.constraint is not None and row.state < START):
+        ended = row.tokens[-1] in self.vocabulary.stop_ids or (row.constraint is not None and row.state < START)
+        if ended or not self._since.drafted:
             return
         row.grown = grow(row.place, row.drafters, self._learnt.acceptance, self._cost, self._most)
         for label in tree.sources[1:]:
@@ -216,8 +247,11 @@ class ReadAhead:
     def _observe(self, answers: Answers) -> None:
         """Compute the logits of all nodes, and show the drafters what the model finds likely there.
 
-        Where few bytes may come, few tokens are allowed, and their logits are computed alone.
+        Where few bytes may come, few tokens are allowed, and their logits are computed alone. Without drafts nobody
+        looks, and what is computed is what the loop asks for.
         """
+        if not self._since.drafted:
+            return
         many: list[tuple[int, int]] = []
         for at, row in enumerate(self._rows):
             for node, state in enumerate(row.tree.states):
@@ -228,7 +262,8 @@ class ReadAhead:
                     top = answers.few(at, node, few).topk(min(_LIKELY, len(few)))
                     self._show(row, node, few[top.indices].tolist(), top.values)
         if many:
-            logits = answers.compute(many)
+            answers.know(many)
+            logits = torch.stack([answers.logits(at, node) for at, node in many])
             tops = logits.topk(min(_LIKELY, logits.shape[1]), dim=1)
             for (at, node), indices, values in zip(many, tops.indices.tolist(), tops.values, strict=True):
                 self._show(self._rows[at], node, indices, values)
@@ -256,15 +291,27 @@ def learnt_of(engine: TransformersEngine) -> Learnt:
 
 
 def read_ahead(
-    engine: Any, constraints: Sequence[Constraint | None], options: Speculation, *, whole: bool = True
+    engine: Any,
+    constraints: Sequence[Constraint | None],
+    options: Speculation | None = None,
+    *,
+    whole: bool = True,
+    repeatable: bool = False,
 ) -> tuple[ReadAhead | None, str | None]:
-    """The engine that reads ahead for one batch of requests; or None and the reason why this engine cannot.
+    """The engine that reads ahead for one batch of requests; or None and the reason why there is none.
 
-    `whole`: see ReadAhead.
+    Without `options` it is for this function to say whether it pays. `whole`: see ReadAhead. `repeatable`: nothing that
+    was learnt from other calls, and no clock, has a say in what is drafted. The text never depends on it but for the
+    rounding of the model's floats; in half precision this decides between tokens that nearly tie.
     """
     if not isinstance(engine, TransformersEngine):
         return None, f"{type(engine).__name__} reads no trees"
+    weights = sum(each.numel() for each in engine.model.parameters())
+    if options is None and weights < _LEAST_WEIGHTS:
+        return None, f"a model of {weights / 1e6:.1f} million weights answers too quickly to save anything"
     learnt = learnt_of(engine)
     if learnt.forward.why_not is not None:
         return None, learnt.forward.why_not
+    if repeatable:
+        learnt = Learnt(learnt.forward, fixed=True)
     return ReadAhead(learnt, constraints, options, whole=whole), None

@@ -17,6 +17,7 @@ from structgen.errors import OptionError
 from structgen.matcher import Constraint
 from structgen.options import SamplingOptions
 from structgen.speculation import forward as forward_module
+from structgen.speculation import read_ahead as read_ahead_module
 from structgen.speculation.drafters import (
     Draft,
     ForcedText,
@@ -27,13 +28,15 @@ from structgen.speculation.drafters import (
     WordLookup,
     default_drafters,
 )
+from structgen.speculation.estimates import Payoff
 from structgen.speculation.forward import TreeForward
 from structgen.speculation.lossy import TypicalAcceptance
 from structgen.speculation.options import Speculation
-from structgen.speculation.read_ahead import Learnt, ReadAhead
+from structgen.speculation.read_ahead import Learnt, ReadAhead, read_ahead
 from structgen.speculation.tree import DraftTree
 
 Engines = Callable[..., TransformersEngine]
+PAID = Payoff.measured
 FAMILIES = ("llama", "qwen2", "qwen3", "gpt2", "gemma", "mistral")
 SCHEMA = {
     "type": "object",
@@ -238,11 +241,12 @@ def test_answers_are_the_same_in_every_way(make_engine: Engines) -> None:
     few = answers.few(0, 1, ids)
     some = answers.some(0, 1, ids)
     assert torch.isinf(some).sum() == len(some) - 3
-    whole = answers.compute([(0, 0), (0, 1), (1, 0)])
-    assert torch.allclose(whole[1][ids], few)
+    answers.know([(0, 0), (0, 1), (1, 0)])
+    whole = answers.logits(0, 1)
+    assert torch.allclose(whole[ids], few)
     assert torch.equal(some[ids], few)
-    assert torch.equal(answers.logits(1, 0), whole[2])
-    assert torch.equal(answers.some(0, 1, ids), whole[1])
+    assert torch.equal(answers.some(0, 1, ids), whole)
+    assert torch.equal(answers.few(0, 1, ids), whole[ids])
 
 
 def test_right_drafts_save_calls_and_long_texts_compact(make_engine: Engines) -> None:
@@ -282,7 +286,7 @@ def test_a_lossy_verifier_is_named_and_its_probabilities_are_not_given(
 ) -> None:
     engine = make_engine(double=True)
     asked = {"schema": SCHEMA, "seed": 4, "temperature": 1.0, "max_tokens": 200, "on_truncate": "return"}
-    exact = sg.generate_result(engine, "the quick fox", speculation="auto", **asked)
+    exact = sg.generate_result(engine, "the quick fox", speculation=Speculation(), **asked)
     lossy = sg.generate_result(engine, "the quick fox", speculation=Speculation(lossy=_Sure()), **asked)
     assert (exact.stats.speculation.lossy, lossy.stats.speculation.lossy) == (None, "sure")
     assert math.isnan(lossy.log_prob)
@@ -300,6 +304,79 @@ def test_typical_acceptance_takes_what_is_likely_for_its_entropy() -> None:
     assert rule.taken(law, [2, 1]) == 1
     assert rule.taken(law, [2, 3]) is None
     assert TypicalAcceptance(epsilon=0.05, delta=0.5).taken(law, [2]) == 2
+
+
+def test_a_repeatable_run_drafts_the_same_whatever_was_before(make_engine: Engines, constraint: Constraint) -> None:
+    engine = make_engine(double=True)
+    runs = []
+    for _ in range(3):
+        model, why_not = read_ahead(engine, [constraint], Speculation(), repeatable=True)
+        assert (why_not, model is None) == (None, False)
+        assert model is not None
+        (output,) = decode(model, [request(engine, constraint, "the quick")], SamplingOptions(temperature=1.0, seed=3))
+        runs.append((output.token_ids, model.figures))
+        for _ in range(3):  # what others learn and remember
+            other, _ = read_ahead(engine, [constraint], Speculation())
+            assert other is not None
+            decode(other, [request(engine, constraint, "the quick")], SamplingOptions(temperature=1.0, seed=3))
+    assert runs[0] == runs[1] == runs[2]
+    assert "store" not in runs[0][1].nodes
+
+
+def test_a_model_too_quick_to_gain_is_left_alone(make_engine: Engines, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = make_engine(double=True)
+    model, why_not = read_ahead(engine, [None])
+    assert model is None
+    assert "answers too quickly" in (why_not or "")
+    assert read_ahead(engine, [None], Speculation())[0] is not None
+    monkeypatch.setattr(read_ahead_module, "_LEAST_WEIGHTS", 1000)
+    assert read_ahead(engine, [None])[0] is not None
+
+
+def test_drafting_rests_where_it_does_not_pay(make_engine: Engines, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = make_engine(double=True)
+    requests = [
+        request(engine, None, "the quick brown fox", max_tokens=200),
+        request(engine, None, "x", max_tokens=200),
+    ]
+    options = SamplingOptions(temperature=1.0, seed=5)
+    learnt = Learnt(TreeForward(engine))
+    model = ReadAhead(learnt, [None, None], Speculation(drafters=lambda engine: [Adversary(1)]))
+    drafted = []
+    inner = ReadAhead._draft
+
+    def noted(self: ReadAhead, row: Any, state: Any) -> None:
+        drafted.append(self._since.drafted)
+        inner(self, row, state)
+
+    monkeypatch.setattr(ReadAhead, "_draft", noted)
+    monkeypatch.setattr(Payoff, "measured", lambda self, seconds, tokens, plain: PAID(self, 9.0, tokens, 1.0))
+    same(decode(model, requests, options), plain(engine, requests, options))
+    assert 0.05 < sum(drafted) / len(drafted) < 0.6
+
+
+def test_pauses_grow_while_nothing_pays_and_end_when_it_does() -> None:
+    payoff, pauses = Payoff(), []
+    for _ in range(4):
+        while payoff.drafts():
+            payoff.measured(2.0, 1, 1.0)
+        pauses.append(1)
+        while not payoff.drafts():
+            pauses[-1] += 1
+    assert pauses == [16, 32, 64, 128]
+    for _ in range(50):
+        assert payoff.drafts()
+        payoff.measured(2.0, 3, 1.0)
+    while payoff.drafts():
+        payoff.measured(9.0, 1, 1.0)
+    rest = 1
+    while not payoff.drafts():
+        rest += 1
+    assert rest == 16
+    fixed = Payoff(fixed=True)
+    for _ in range(50):
+        fixed.measured(9.0, 1, 1.0)
+        assert fixed.drafts()
 
 
 # ---------------------------------------------------------------------------------------------------------- mutants
@@ -395,8 +472,8 @@ def test_generate_speculates_and_says_what_it_did(make_engine: Engines) -> None:
     engine = make_engine(double=True)
     for n, options in ((1, {"temperature": 0.0}), (3, {"temperature": 1.0})):
         asked = {"schema": SCHEMA, "n": n, "seed": 4, "max_tokens": 200, "on_truncate": "return", **options}
-        without = sg.generate_result(engine, "the quick fox", **asked)
-        results = sg.generate_result(engine, "the quick fox", speculation="auto", **asked)
+        without = sg.generate_result(engine, "the quick fox", speculation=None, **asked)
+        results = sg.generate_result(engine, "the quick fox", speculation=Speculation(), **asked)
         for one, other in zip([results] if n == 1 else results, [without] if n == 1 else without, strict=True):
             assert (one.text, one.finish_reason) == (other.text, other.finish_reason)
             assert one.log_prob == pytest.approx(other.log_prob, abs=1e-8)
@@ -407,8 +484,8 @@ def test_generate_speculates_and_says_what_it_did(make_engine: Engines) -> None:
 def test_streams_speculate_too(make_engine: Engines) -> None:
     engine = make_engine(double=True)
     asked = {"schema": SCHEMA, "seed": 4, "temperature": 1.0, "max_tokens": 300}
-    plain_steps = list(sg.generate(engine, "the quick fox", stream=True, **asked))
-    assert list(sg.generate(engine, "the quick fox", stream=True, speculation="auto", **asked)) == plain_steps
+    plain_steps = list(sg.generate(engine, "the quick fox", stream=True, speculation=None, **asked))
+    assert list(sg.generate(engine, "the quick fox", stream=True, speculation=Speculation(), **asked)) == plain_steps
 
 
 def test_an_engine_that_reads_no_trees_decodes_plainly_and_says_so(make_engine: Engines) -> None:
@@ -431,4 +508,5 @@ def test_what_is_no_speculation_is_refused(value: object) -> None:
     with pytest.raises(OptionError, match="most_nodes"):
         Speculation(most_nodes=0)
     with pytest.raises(OptionError, match="means nothing with method"):
-        sg.generate(None, "x", regex="a", method="cars", speculation="auto")
+        sg.generate(None, "x", regex="a", method="cars", speculation=Speculation())
+    assert sg.generate(None, "x", regex="a", method="cars", speculation="auto", seed=1) == "a"

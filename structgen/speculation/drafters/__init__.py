@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 
-def default_drafters(encoder: Encoder) -> list[Drafter]:
-    """Those that need no second model."""
-    return [ForcedText(encoder), PromptLookup(), WordLookup(encoder), EarlierOutputs(), RecycledTokens()]
+def default_drafters(encoder: Encoder, *, remember: bool = True) -> list[Drafter]:
+    """Those that need no second model; without `remember`, none that knows other outputs."""
+    alone: list[Drafter] = [ForcedText(encoder), PromptLookup(), WordLookup(encoder), RecycledTokens()]
+    return [*alone, EarlierOutputs()] if remember else alone
