@@ -69,7 +69,8 @@ class TokenClasses:
     closings      of tokens that close the string they begin in: what they write before, by its characters; and row:
                   `opaque`, of those of which that cannot be said alone
     beyond        row: of tokens that close the string they begin in, those that as a whole are two_elements behind it
-    escapes       token -> the characters its beginning stands for in a string, with a backslash and without an end
+    escapes       token -> the characters its beginning stands for in a string, with a backslash and without an end;
+                  `longest_escape` characters
     marked        byte -> the tokens with a quotation mark or a backslash that begin with it, i64
     blank         row: of nothing but blanks
     openings      characters -> the tokens that begin a string with them and say no more; `longest_opening` characters
@@ -94,6 +95,7 @@ class TokenClasses:
     opaque: Row
     beyond: Row
     escapes: dict[int, str]
+    longest_escape: int
     marked: dict[int, NDArray[np.int64]]
     blank: Row
     openings: dict[str, list[int]]
@@ -156,6 +158,9 @@ def token_classes(vocabulary: Vocabulary) -> TokenClasses:
     for token in np.flatnonzero(lengths).tolist() if len(tokens) < size else ():
         if tokens[texts[token]] != token:
             again.setdefault(texts[token], []).append(token)
+    escapes = {
+        token: decoded(texts[token]) for token in (*within, *np.flatnonzero((held(b"\\") > 0) & ~quoted).tolist())
+    }
     return TokenClasses(
         texts,
         row_of(np.flatnonzero(lengths), size),
@@ -174,7 +179,8 @@ def token_classes(vocabulary: Vocabulary) -> TokenClasses:
         closings,
         row_of(opaque, size),
         row_of(beyond, size),
-        {token: decoded(texts[token]) for token in (*within, *np.flatnonzero((held(b"\\") > 0) & ~quoted).tolist())},
+        escapes,
+        max(map(len, escapes.values()), default=0),
         _by_first_byte(vocabulary, np.flatnonzero(held(b'"\\') > 0)),
         row_of(np.flatnonzero((held(b" \t\r\n") == lengths) & (lengths > 0)), size),
         openings,
@@ -298,7 +304,8 @@ class DistinctMasks:
         if not is_whole:
             resuming = self._resuming(text, rests)
             return (classes.two_elements & classes.with_quote) | row_of(resuming, len(classes.texts))
-        members = [token for token, start in classes.escapes.items() if any(rest.startswith(start) for rest in rests)]
+        heads = {rest[:size] for rest in rests for size in range(min(len(rest), classes.longest_escape) + 1)}
+        members = [token for token, start in classes.escapes.items() if start in heads]
         for rest in rests:
             members += self._spelled(rest.encode("utf-8", "surrogatepass"))
         members += (token for rest in rests for token in classes.closings.get(rest, ()))

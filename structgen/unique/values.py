@@ -23,11 +23,13 @@ __all__ = [
     "digits_ahead",
     "exact_number",
     "kind_of",
+    "n_strings",
     "number_of",
     "numbers_of",
     "open_string",
     "pending_bytes",
     "scalar_key",
+    "significant",
     "spellings",
     "strings_of",
     "whole_string",
@@ -196,6 +198,12 @@ def strings_of(key: Hashable) -> frozenset[str]:
         case ("object", frozenset() as members):
             return frozenset().union(*(strings_of(item) | {name} for name, item in members))
     return frozenset()
+
+
+@lru_cache(maxsize=64)
+def n_strings(keys: tuple[Hashable, ...]) -> int:
+    """How many strings are in these values, those of each counted."""
+    return sum(len(strings_of(key)) for key in keys)
 
 
 @lru_cache(maxsize=4096)
