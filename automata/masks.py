@@ -22,6 +22,7 @@ the same way.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -97,7 +98,7 @@ class MaskTable:
         self._rows: dict[int, Row] = {}
         self._budget = budget
         self._me = budget.owner(self)
-        self._stops = row_of(stop_ids, 32 * trie.words)
+        self._stops = _stop_row(stop_ids, 32 * trie.words)
         self._policy = policy or WalkPolicy()
         sections = trie.sections(self._policy.section) if configurations.networks.by_hand else ()
         self._cut = np.array([(0, 0), *((trie.branch(node), 0) for node in sections)], np.int64)
@@ -237,3 +238,11 @@ class MaskTable:
             for top, state in found:
                 if state:
                     self._compose_slowly(state, top, fill.row)
+
+
+@lru_cache(maxsize=16)
+def _stop_row(stop_ids: tuple[int, ...], size: int) -> Row:
+    """The row of the stop tokens: of a vocabulary, so one serves all its constraints (27 of 280 µs of a compile)."""
+    row = row_of(stop_ids, size)
+    row.flags.writeable = False
+    return row

@@ -23,6 +23,7 @@ NAMES = {
     "regex": "random and real patterns on members and near misses, beside re.fullmatch",
     "grammars": "mask, commit and compile times on six grammars beside llguidance and xgrammar",
     "kinds": "what each kind of constraint costs to make, and its masks",
+    "unique": "masks beside uniqueItems, at depth and under every style",
     "startup": "processor time and modules of a process until it can work; the first kernel compile",
     "kernels": "the table of kernels, twins and tests in docs/kernels.md",
     "kernel_compile": "processor seconds to compile each kernel, beside an older checkout",

@@ -19,8 +19,6 @@ from structgen.automata.trie import TokenTrie
 from structgen.grammars.ir import Grammar
 from structgen.grammars.ir_lr import LexedGrammar
 from structgen.protocols import LazyAutomaton, MaskSource
-from structgen.unique.automaton import unique_automaton
-from structgen.unique.masks import DistinctMasks
 from structgen.vocabulary import Vocabulary
 
 __all__ = ["AnyGrammar", "Kind", "automaton_of", "kind_of"]
@@ -40,12 +38,21 @@ PLAIN = Kind(
     lambda grammar: Configurations(build_network(grammar)),
     lambda automaton, trie, vocabulary: MaskTable(automaton, trie, vocabulary.stop_ids),
 )
-UNIQUE = Kind(
-    unique_automaton,
-    lambda automaton, trie, vocabulary: DistinctMasks(
-        automaton, MaskTable(automaton.plain, trie, vocabulary.stop_ids), vocabulary
-    ),
-)
+
+
+def _unique_automaton(grammar: Grammar) -> LazyAutomaton:
+    from structgen.unique.automaton import unique_automaton  # seven modules, loaded where elements have to differ
+
+    return unique_automaton(grammar)
+
+
+def _unique_masks(automaton: Any, trie: TokenTrie, vocabulary: Vocabulary) -> MaskSource:
+    from structgen.unique.masks import DistinctMasks
+
+    return DistinctMasks(automaton, MaskTable(automaton.plain, trie, vocabulary.stop_ids), vocabulary)
+
+
+UNIQUE = Kind(_unique_automaton, _unique_masks)
 LEXED = Kind(
     LexedConfigurations,
     lambda automaton, trie, vocabulary: LexedMasks(automaton, trie, vocabulary.stop_ids),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from itertools import permutations, product
 from random import Random
 from typing import Any
@@ -11,13 +12,14 @@ import pytest
 
 from structgen.bits import ids_of
 from structgen.compiler import compile_grammar
-from structgen.errors import Unsatisfiable, UnsupportedSchema
+from structgen.errors import LimitExceeded, Unsatisfiable, UnsupportedSchema
 from structgen.grammars.combine.automaton import of_grammar
 from structgen.grammars.combine.join import in_turn
 from structgen.grammars.json_schema import JsonStyle, compile_schema
 from structgen.kernels.layout import DEAD, START
 from structgen.kinds import automaton_of
 from structgen.matcher import Constraint
+from structgen.unique.automaton import DistinctConfigurations
 from structgen.vocabulary import Vocabulary
 
 COMPACT = JsonStyle(whitespace="compact")
@@ -98,6 +100,25 @@ FINITE: dict[str, tuple[Any, list[Any]]] = {
         {"type": "object", "propertyNames": {"enum": WORDS[:3]}, "additionalProperties": {"const": "b"},
          "minProperties": 2, "maxProperties": 2},
         [dict.fromkeys(chosen, "b") for chosen in permutations(WORDS[:3], 2)],
+    ),
+    "lists of booleans": (
+        unique(items={"type": "array", "items": {"type": "boolean"}, "maxItems": 1}, minItems=2, maxItems=3),
+        arrays([[], [True], [False]], 2, 3),
+    ),
+    "optional members": (
+        unique(items={"type": "object", "properties": {"x": integer([1]), "y": integer([1, 2])},
+                      "additionalProperties": False, "minProperties": 1}, minItems=2, maxItems=3),
+        arrays([{"x": 1}, {"y": 1}, {"y": 2}, {"x": 1, "y": 1}, {"x": 1, "y": 2}], 2, 3),
+    ),
+    "lists of distinct ones": (
+        unique(items=unique(items=integer([1, 2]), minItems=2), minItems=1, maxItems=2),
+        arrays([[1, 2], [2, 1]], 1, 2),
+    ),
+    "places of few values": (
+        unique(prefixItems=[integer([1, 2]), integer([1, 2, 10]), {"type": "integer", "minimum": 1, "maximum": 3}],
+               items=False, minItems=2),
+        [[*first, *rest] for first in ([1, 2], [1, 10], [2, 1], [2, 10]) for rest in ([], [1], [2], [3])
+         if not set(rest) & set(first)],
     ),
     "pairs": (unique(items={"enum": PAIRS}, minItems=2), arrays(PAIRS, 2, 3)),
 }  # fmt: skip
@@ -296,7 +317,15 @@ OPEN_ENDED: dict[str, Any] = {
     "objects": unique(items={"type": "object", "properties": {"x": STRING, "y": {"type": "array", "items": STRING}}}),
     "objects in lists": unique(items={"type": "array", "items": {"type": "object", "properties": {"x": {}, "y": {}}}}),
     "anything": unique(),
-}
+    "ranges": unique(items={"type": "integer", "minimum": 0, "maximum": 120}),
+    "numbers": unique(items={"type": "number"}),
+    "maps": unique(items={"type": "object", "additionalProperties": {"enum": [1, 10]}}),
+    "names that run out": unique(
+        items={"type": "object", "propertyNames": {"enum": ["x", "y"]}, "additionalProperties": {"enum": [1, 10]}}
+    ),
+    "flags": unique(items={"type": "object", "properties": {name: {"type": "boolean"} for name in "xyuv"},
+                           "additionalProperties": False}),
+}  # fmt: skip
 
 
 def tried(compiled: Constraint, state: int) -> set[int]:
@@ -323,6 +352,83 @@ def test_masks_are_what_trying_every_token_says(name: str, style: JsonStyle) -> 
             if not ways:
                 break
             assert matcher.accept(rng.choice(ways))
+
+
+def completions(automaton: Any, config: int, text: bytes, depth: int) -> Iterator[bytes]:
+    """The texts of the grammar that go on after a text by at most `depth` bytes and a bracket."""
+    after = automaton.plain.advance(config, b"]")
+    if after != DEAD and automaton.plain.is_accepting(after):
+        yield text + b"]"
+    if depth:
+        for byte in b"0123456789.eE+-":
+            further = automaton.plain.advance(config, bytes((byte,)))
+            if further != DEAD:
+                yield from completions(automaton, further, text + bytes((byte,)), depth - 1)
+
+
+@pytest.mark.parametrize("style", [JsonStyle("compact", numbers="any"), JsonStyle.any()], ids=["compact", "any"])
+def test_numbers_spelled_otherwise_are_found_or_given_up_rightly(style: JsonStyle) -> None:
+    """A place that is dead has no completion of few bytes that is new; one that lives has one that is found."""
+    schema = unique(items={"type": "integer", "minimum": 0, "maximum": 80})
+    automaton = automaton_of(compile_schema(schema, style=style).grammar)
+    assert isinstance(automaton, DistinctConfigurations)
+    found = {False: 0, True: 0}
+    for written in ([0, 1, 10], [2, *range(20, 30)], [1, 2, *range(10, 20)], [0, 20]):
+        before = b"[" + b",".join(b"%d" % number for number in written) + b","
+        for begun in (
+            b"0",
+            b"-",
+            b"-0",
+            b"1",
+            b"2",
+            b"10",
+            b"1.",
+            b"1.0",
+            b"1e",
+            b"2.0e",
+            b"1.0e0",
+            b"2e",
+            b"0.",
+            b"0.0",
+        ):
+            config = automaton.plain.advance(START, before + begun)
+            if config == DEAD:
+                continue
+            lives = automaton.advance(START, before + begun) != DEAD
+            new = (text for text in completions(automaton, config, begun, 5) if float(text[:-1]) not in written)
+            assert lives == (next(new, None) is not None), (before, begun)
+            found[lives] += 1
+    assert min(found.values()) > 5
+
+
+def test_a_member_may_be_written_again() -> None:
+    """The last member of a name counts: what differs so far may still become what was written."""
+    automaton = automaton_of(compile_schema(OPEN_ENDED["maps"], style=COMPACT).grammar)
+    for text, lives in (
+        (b'[{"x":1},{"x":10,"x":1', True),
+        (b'[{"x":1},{"x":10,"x":1}', False),
+        (b'[{"x":1},{"x":1,"x":10}]', True),
+        (b'[{"x":1},{"x":1,"y":1}]', True),
+        (b'[{"y":1,"x":10},{"x":1,"y":1,"x":10}', False),
+    ):
+        assert (automaton.advance(START, text) != DEAD) == lives, text
+
+
+def test_what_was_written_is_not_read_again() -> None:
+    """Texts that mean the same lead to the same state, however long an element is."""
+    automaton = automaton_of(compile_schema(OPEN_ENDED["anything"], style=JsonStyle.any()).grammar)
+    ways = (
+        b'[{"x":"a","y":[]}, {"x":"b",',
+        b'[ {"y":[], "x":"\\u0061"},{"x":"b","x":"b",',
+        b'[{"y":[ ],"x":"a"},{ "x":"b" ,',
+    )
+    assert len({automaton.advance(START, way) for way in ways}) == 1
+
+
+def test_an_element_that_nests_too_deeply_is_refused() -> None:
+    automaton = automaton_of(compile_schema(unique(), style=JsonStyle.any()).grammar)
+    with pytest.raises(LimitExceeded, match="nests too deeply"):
+        automaton.advance(START, b"[" * 2000)
 
 
 def test_nested_arrays_try_few_tokens() -> None:

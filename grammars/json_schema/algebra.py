@@ -11,6 +11,7 @@ left to the grammar, where a rule that produces nothing disappears.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from itertools import chain
@@ -184,10 +185,7 @@ class Algebra:
         shapes = reduce(self.meet, own, ANYTHING)
         if shapes is ANYTHING and len(leaves) == 1:
             return self.expand(next(iter(leaves)))
-        conditions = {leaf: found for leaf in leaves if (found := self._condition(leaf)) is not None}
-        n_ways = prod([len(found.objects) for found in conditions.values()])
-        if n_ways <= FEW_WAYS or len(conditions) < 2 or not shapes.objects:
-            conditions = {}
+        conditions = self._conditions(leaves) if shapes.objects else {}
         choices = [leaf for leaf in leaves if isinstance(leaf, ExactlyOneTerm) and leaf not in conditions]
         for leaf in leaves:
             if leaf in conditions:
@@ -201,12 +199,27 @@ class Algebra:
         asked = object.with_conditions([found.objects for found in conditions.values()])
         return replace(shapes, objects=meet_all(shapes.objects, (asked,), object.meet, self))
 
-    def _condition(self, leaf: Term) -> Shapes | None:
+    def _conditions(self, leaves: Collection[Term]) -> dict[Term, Shapes]:
+        """The unions that become conditions of objects, where writing out their ways would be long.
+
+        One union alone multiplies nothing and is not looked into: by itself a oneOf does not see what tells its members
+        apart (receipt: the schema of GeoJSON, 0.29 s to 14 ms).
+        """
+        unions = [leaf for leaf in leaves if isinstance(leaf, (ExactlyOneTerm, UnionTerm))]
+        if len(unions) < 2:
+            return {}
+        conditions: dict[Term, Shapes] = {}
+        for leaf in unions:
+            found = self._condition(leaf)
+            if found is not None:
+                conditions[leaf] = found
+        n_ways = prod([len(found.objects) for found in conditions.values()])
+        return {} if n_ways <= FEW_WAYS or len(conditions) < 2 else conditions
+
+    def _condition(self, leaf: ExactlyOneTerm | UnionTerm) -> Shapes | None:
         """What a union says that can be a condition of objects, seen by itself; else None."""
-        if isinstance(leaf, ExactlyOneTerm):
-            if not all(is_plain(shape) for part in leaf.parts for shape in self.expand(part).objects):
-                return None
-        elif not isinstance(leaf, UnionTerm):
+        parts = leaf.parts if isinstance(leaf, ExactlyOneTerm) else ()
+        if not all(is_plain(shape) for part in parts for shape in self.expand(part).objects):
             return None
         try:
             found = self.expand(leaf)

@@ -7,21 +7,25 @@ there are positions always can be.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import replace
 from itertools import product
-from math import ceil, floor
+from math import ceil, floor, prod
 from typing import Any
 
 from structgen.grammars.ir import NEVER
-from structgen.grammars.json_schema.number import NumberSet
+from structgen.grammars.json_schema.number import Cell, NumberSet
 from structgen.grammars.json_schema.object import regions
 from structgen.grammars.json_schema.protocols import Sets
 from structgen.grammars.json_schema.shapes import ArrayShape, ObjectShape, Shapes
 from structgen.grammars.json_schema.terms import FALSE, TRUE, Term, value_key
 
-__all__ = ["has_many", "needs_distinct_keys", "runs_out", "safe_elements", "safe_keys", "values_of"]
+__all__ = ["at_most_values", "needs_distinct_keys", "runs_out", "safe_elements", "safe_keys", "values_of"]
 
 FEW = 1000  # values of one term, or positions of one array, that are looked at
+FEW_MORE = 8  # elements of an array of any length, where arrays of one length are counted
+MANY = 1 << 30  # as far as is counted
+ABSENT = ("absent",)  # beside the keys of a member's values
 
 
 def values_of(term: Term, limit: int, algebra: Sets, depth: int = 4) -> dict[Hashable, Any] | None:
@@ -41,27 +45,44 @@ def values_of(term: Term, limit: int, algebra: Sets, depth: int = 4) -> dict[Has
     if texts is None or len(numbers) > limit:
         return None
     found.update((value_key(value), value) for value in (*numbers, *texts))
-    for shape in shapes.arrays:
-        is_fixed = shape.maximum == len(shape.prefix) == shape.minimum
-        if not is_fixed or shape.some or shape.unique or shape.repeats:
+    listed = [_arrays_of(shape, limit, algebra, depth) for shape in shapes.arrays]
+    listed += [_objects_of(shape, limit, algebra, depth) for shape in shapes.objects]
+    for values in listed:
+        if values is None:
             return None
-        parts = [values_of(part, limit, algebra, depth - 1) for part in shape.prefix]
-        for members in _products(parts, limit) or (None,):
-            if members is None:
-                return None
-            found[value_key(members)] = members
-    for item in shapes.objects:
-        if not item.is_closed or item.some or item.minimum or item.maximum is not None or item.conditions:
-            return None
-        if not all(required for _, required, _ in item.known):
-            return None
-        parts = [values_of(part, limit, algebra, depth - 1) for _, _, part in item.known]
-        for members in _products(parts, limit) or (None,):
-            if members is None:
-                return None
-            value = dict(zip((name for name, _, _ in item.known), members, strict=True))
-            found[value_key(value)] = value
+        found.update((value_key(value), value) for value in values)
     return found if len(found) <= limit else None
+
+
+def _arrays_of(shape: ArrayShape, limit: int, algebra: Sets, depth: int) -> list[Any] | None:
+    """The arrays of a shape, if visibly at most `limit`."""
+    if shape.maximum is None or shape.maximum > limit or shape.some or shape.repeats:
+        return None
+    parts = [values_of(shape.at(index), limit, algebra, depth - 1) for index in range(shape.maximum)]
+    found: list[Any] = []
+    for size in range(shape.minimum, shape.maximum + 1):
+        members = _products(parts[:size], limit)
+        if members is None or len(found) + len(members) > limit:
+            return None
+        found += [each for each in members if not shape.unique or len(set(map(value_key, each))) == size]
+    return found
+
+
+def _objects_of(shape: ObjectShape, limit: int, algebra: Sets, depth: int) -> list[Any] | None:
+    """The objects of a shape, if visibly at most `limit`."""
+    if not shape.is_closed or shape.some or shape.conditions:
+        return None
+    choices: list[dict[Hashable, Any] | None] = []
+    for name, required, term in shape.known:
+        values = values_of(term, limit, algebra, depth - 1)
+        present = None if values is None else {key: {name: value} for key, value in values.items()}
+        choices.append(present if required or present is None else {ABSENT: {}, **present})
+    products = _products(choices, limit)
+    if products is None:
+        return None
+    found = [{name: value for member in members for name, value in member.items()} for members in products]
+    most = len(shape.known) if shape.maximum is None else shape.maximum
+    return [each for each in found if shape.minimum <= len(each) <= most]
 
 
 def _products(parts: list[dict[Hashable, Any] | None], limit: int) -> list[list[Any]] | None:
@@ -113,20 +134,45 @@ def _placed(index: int, choices: list[set[Hashable]], owner: dict[Hashable, int]
     return False
 
 
+def at_most_values(shape: ArrayShape, algebra: Sets) -> ArrayShape:
+    """The shape of distinct elements without lengths for which there are too few values, where these are listed."""
+    values = values_of(shape.rest, FEW, algebra)
+    if values is None:
+        return shape
+    most = len(shape.prefix) + len(values)
+    return shape if shape.maximum is not None and shape.maximum <= most else replace(shape, maximum=most)
+
+
 def safe_elements(shape: ArrayShape, algebra: Sets) -> int:
-    """How many elements can be written before values may run out for those after them; NEVER: they cannot."""
-    terms = list(dict.fromkeys((*shape.prefix, shape.rest)))
-    if all(term is FALSE or has_many(term, algebra) for term in terms):
+    """How many elements can be written before values may run out for those after them; NEVER: they cannot.
+
+    Behind so many elements as a position stands at, each of which has taken a value, it has one left if it has more.
+    """
+    counting, first = _Counting(algebra), len(shape.prefix)
+    counts = [NEVER if term is FALSE else counting.at_least(term) for term in (*shape.prefix, shape.rest)]
+    if all(count == NEVER for count in counts):
         return NEVER
-    values = values_of(terms[0], FEW, algebra)
-    if shape.prefix or shape.some or values is None:
+    if shape.some:
         return 0
-    return max(len(values) - 1, 0)
+    most = NEVER if shape.maximum is None else shape.maximum
+    scarce = (place for place, count in enumerate(counts[:first]) if NEVER != count <= place)
+    rest = NEVER if counts[first] == NEVER else max(first, counts[first])
+    safe = next(scarce, rest)
+    if safe == NEVER or NEVER != most <= safe:
+        return NEVER
+    return safe if safe >= shape.minimum else 0
 
 
-def has_many(term: Term, algebra: Sets) -> bool:
-    """Whether the term surely has infinitely many values. False says nothing."""
-    return _Counting(algebra).has_many(term)
+def _count(cell: Cell) -> int:
+    """How many numbers a bounded cell holds, at least; at most MANY."""
+    if cell.low is None or cell.high is None or cell.multiple is None:
+        return MANY
+    if cell.never:
+        return sum(1 for _ in _numbers((cell,), FEW))
+    first, last = ceil(cell.low / cell.multiple), floor(cell.high / cell.multiple)
+    first += cell.low_open and first * cell.multiple == cell.low
+    last -= cell.high_open and last * cell.multiple == cell.high
+    return max(0, min(last - first + 1, MANY))
 
 
 class _Counting:
@@ -136,6 +182,7 @@ class _Counting:
         self.algebra = algebra
         self.inhabited: dict[Term, bool] = {TRUE: True, FALSE: False}
         self.many: dict[Term, bool] = {TRUE: True, FALSE: False}
+        self.counts: dict[Term, int] = {}
 
     def has_many(self, term: Term) -> bool:
         known = self.many.get(term)
@@ -151,8 +198,55 @@ class _Counting:
             known = self.inhabited[term] = self._expands(term) and self._is_inhabited(self.algebra.expand(term))
         return known
 
+    def at_least(self, term: Term) -> int:
+        """A number of values that the term surely has; NEVER where that is without end."""
+        if self.has_many(term):
+            return NEVER
+        known = self.counts.get(term)
+        if known is None:
+            self.counts[term] = 0
+            known = self.counts[term] = self._at_least(self.algebra.expand(term)) if self._expands(term) else 0
+        return known
+
+    def _at_least(self, shapes: Shapes) -> int:
+        texts = shapes.strings.inner.finite(FEW)
+        numbers = [_count(cell) for cell in shapes.numbers if not cell.is_point]
+        points = sum(not cell.is_empty() for cell in shapes.numbers if cell.is_point)
+        largest = [max(map(count, group), default=0) for count, group in self._containers(shapes)]
+        return shapes.null + len(shapes.booleans) + len(texts or ()) + max((points, *numbers)) + sum(largest)
+
+    def _containers(self, shapes: Shapes) -> Iterator[tuple[Callable[[Any], int], tuple[Any, ...]]]:
+        yield self._count_arrays, shapes.arrays
+        yield self._count_objects, shapes.objects
+
+    def _count_arrays(self, shape: ArrayShape) -> int:
+        """Of one length."""
+        if shape.some or shape.repeats or shape.minimum > FEW:
+            return 0
+        length = min(shape.minimum + FEW_MORE if shape.maximum is None else shape.maximum, max(shape.minimum, FEW_MORE))
+        counts = [self._capped(shape.at(index)) for index in range(length)]
+        left = (max(count - index, 0) if shape.unique else count for index, count in enumerate(counts))
+        return min(prod(left), MANY)
+
+    def _count_objects(self, shape: ObjectShape) -> int:
+        """Without members that no schema names."""
+        if shape.some or shape.conditions:
+            return 0
+        required = [self._capped(term) for _, needed, term in shape.known if needed]
+        optional = [self._capped(term) + 1 for _, needed, term in shape.known if not needed]
+        if shape.minimum > len(required):
+            return 0
+        if shape.maximum is not None:
+            optional = optional[: max(shape.maximum - len(required), 0)]
+        fits = shape.maximum is None or len(required) <= shape.maximum
+        return min(prod((*required, *optional)), MANY) if fits else 0
+
+    def _capped(self, term: Term) -> int:
+        count = self.at_least(term)
+        return MANY if count == NEVER else count
+
     def _expands(self, term: Term) -> bool:
-        return term not in self.algebra.inline and len(self.many) + len(self.inhabited) < FEW
+        return term not in self.algebra.inline and len(self.many) + len(self.inhabited) + len(self.counts) < FEW
 
     def _has_many(self, shapes: Shapes) -> bool:
         if any(cell.low is None or cell.high is None for cell in shapes.numbers):

@@ -17,7 +17,7 @@ from structgen.grammars.ir import NOTHING, Expr, GrammarBuilder, Graph, Literal,
 from structgen.grammars.json_schema import array_text, object_text
 from structgen.grammars.json_schema.algebra import Algebra
 from structgen.grammars.json_schema.exclusion import all_but
-from structgen.grammars.json_schema.finite import needs_distinct_keys, safe_elements, safe_keys
+from structgen.grammars.json_schema.finite import at_most_values, needs_distinct_keys, safe_elements, safe_keys
 from structgen.grammars.json_schema.number import ALL_NUMBERS, NumberSet, integers
 from structgen.grammars.json_schema.number_text import number_text
 from structgen.grammars.json_schema.reader import Node, Reader
@@ -87,6 +87,7 @@ class Lowering:
             if isinstance(shape, ArrayShape):
                 expr = array_text.by_values(shape, self) if shape.unique else None
                 if expr is None and shape.unique:
+                    shape = at_most_values(shape, self.algebra)
                     self.builder.distinct.append((ref.rule, safe_elements(shape, self.algebra)))
                 self.builder.define(ref, array_text.lower(shape, self) if expr is None else expr)
             else:

@@ -57,9 +57,15 @@ class Findings:
 
 
 def check(
-    source: object, *, style: JsonStyle | None = None, limits: Limits | None = None, dialect: str | None = None
+    source: object,
+    *,
+    style: JsonStyle | None = None,
+    limits: Limits | None = None,
+    dialect: str | None = None,
+    strict: bool = False,
 ) -> Findings:
-    """Findings about anything `schema=` takes. Raises SchemaError when it is no schema at all."""
+    """Findings about anything `schema=` takes; under `strict`, a schema with keywords that look misspelled or belong to
+    another draft is not supported, as `compile` has it. Raises SchemaError when it is no schema at all."""
     limits = limits or Limits()
     schema = document_of(source, None, dialect).enforced
     refuse_wrapped(schema)
@@ -83,6 +89,8 @@ def check(
     parts = impossible_parts(reader, limits) if not reason else ()
     pruned = tuple((pointer, f"left out, as nothing satisfies it: {why}") for pointer, why in parts)
     meant = tuple((doubt.pointer, doubt.reason) for doubt in doubts(reader))
+    if strict and meant and not reason:
+        reason = "{1} at {0}".format(*meant[0])
     warnings = (*pruned, *meant, *(warning for node in reader.nodes.values() for warning in _warnings(node)))
     return Findings(not reason, reason, draft, enforced, annotations, size, residual, seconds, warnings)
 

@@ -48,7 +48,7 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
     """The options that were given, by the names `generate` has for them."""
     names = (
         "n", "seed", "max_tokens", "method", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "stop",
-        "speculation", "on_truncate", "chat", "system", "describe", "dialect",
+        "speculation", "on_truncate", "chat", "system", "describe", "dialect", "strict",
     )  # fmt: skip
     given = {name: value for name in names if (value := getattr(arguments, name)) is not None}
     if arguments.speculation == "off":

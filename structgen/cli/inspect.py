@@ -19,7 +19,8 @@ def check(arguments: argparse.Namespace) -> int:
     """Print what `structgen.api.check` finds; 0 when the schema is supported."""
     from structgen.api.check import check as findings_of
 
-    found = findings_of(schema_argument(arguments.schema), style=style_argument(arguments), dialect=arguments.dialect)
+    said = {"style": style_argument(arguments), "dialect": arguments.dialect, "strict": bool(arguments.strict)}
+    found = findings_of(schema_argument(arguments.schema), **said)
     if arguments.json:
         print(json.dumps(dataclasses.asdict(found)))
         return 0 if found.supported else 1

@@ -97,6 +97,12 @@ def _style(parser: argparse.ArgumentParser) -> None:
         choices=["draft4", "draft6", "draft7", "2019-09", "2020-12", "openapi-3.0"],
         help="how a JSON Schema without $schema is read (default 2020-12)",
     )
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        default=None,
+        help="refuse a JSON Schema with keywords that look misspelled or belong to another draft, instead of warning",
+    )
 
 
 def _add_generate(commands: Commands, shared: argparse.ArgumentParser) -> None:

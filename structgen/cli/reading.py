@@ -103,7 +103,8 @@ def style_argument(arguments: argparse.Namespace) -> JsonStyle | None:
 
 def source_argument(arguments: argparse.Namespace) -> Source:
     """The constraint of a command."""
-    return source_of(**source_options(arguments), style=style_argument(arguments), dialect=arguments.dialect)
+    said = {"style": style_argument(arguments), "dialect": arguments.dialect, "strict": bool(arguments.strict)}
+    return source_of(**source_options(arguments), **said)
 
 
 def source_options(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -1,6 +1,9 @@
 """Arrays whose elements must differ (uniqueItems) and objects whose keys must: checked beside the grammar's automaton.
 
-    trace.py      what the text so far holds, as a value: the JSON text since the outermost watched array, and frames
+    values.py     keys of JSON values, numbers and strings that break off
+    trace.py      what the text so far holds, as a value: open containers with the keys of what stands in them
+    repeats.py    whether what is begun may still become equal to what was written
+    ways.py       whether a place leads anywhere, and a completion from there
     automaton.py  DistinctConfigurations: pairs (configuration, trace), numbered, so that a state is one int still
     masks.py      DistinctMasks: the grammar's row minus the tokens after which no continuation exists
 

@@ -10,20 +10,17 @@ repeated key is harmless, as all its values are valid.)
 
 A comma or bracket that ends an element equal to an earlier one is impossible, and so is everything from which only such
 ends can be reached. (Where another array would do that may repeat elements, that one is left.) The latter can only be
-where the present element may still become equal to an earlier one, or where values may run out (`Grammar.distinct`).
-There, a way on is looked for: strings that go on in more ways than there are earlier strings have one; else the
-shortest completion is tried, then others, best first. The mask is the grammar's, minus those of the tokens that may
-repeat an element, or end one, that lead nowhere (masks.py).
+where the present element may still become equal to an earlier one, or where values may run out (`Grammar.distinct`):
+there a way on is looked for (ways.py). The mask is the grammar's, minus those of the tokens that may repeat an element,
+or end one, that lead nowhere (masks.py).
 
-Cost: as without, plus a microsecond per byte in such arrays, and ten for a state in which an element may be repeated.
+Cost: as without, plus a microsecond per byte in such arrays, however much was written.
 """
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable
 from dataclasses import replace
-from itertools import count
 from typing import Any
 
 from structgen.automata.configurations import Configurations
@@ -34,38 +31,27 @@ from structgen.grammars.ir import NEVER, NOTHING, Grammar, Literal, Ref, Rule, a
 from structgen.kernels.layout import DEAD, FINISHED, RULE, START
 from structgen.memory import Bounded
 from structgen.unique.trace import (
-    BACKSLASH,
     CLOSE_LIST,
     CLOSE_MAP,
     COLON,
-    COMMA,
     EMPTY_TRACE,
-    INSIDE,
+    ENDS,
+    NO_VALUE,
     OPEN_LIST,
     OUTSIDE,
     PLAIN,
-    QUOTE,
     Frame,
     Trace,
-    element_key,
     events,
-    freshened,
-    may_repeat,
-    numbers_of,
-    strings_of,
     without_blanks,
 )
+from structgen.unique.values import scalar_key
+from structgen.unique.ways import MOST_REMEMBERED, Pair, Ways
 
-__all__ = ["ENDS", "DistinctConfigurations", "unique_automaton"]
+__all__ = ["DistinctConfigurations", "unique_automaton"]
 
-ENDS = {True: (COMMA, CLOSE_LIST), False: (COLON,)}  # what ends an element of an array, a key of an object
 MOST_STATES = 1 << 20
-MOST_SEARCHED = 5_000  # states looked at to find one way on
-LETTERS = tuple(byte for byte in range(0x20, 0x7F) if byte not in (QUOTE, BACKSLASH))
-UNBOUNDED = 1 << 30
-MOST_REMEMBERED = 1 << 14
-
-Pair = tuple[int, Trace]
+MOST_DEPTH = 1_000  # of an element, whose values are hashed
 
 
 def unique_automaton(grammar: Grammar) -> DistinctConfigurations:
@@ -107,6 +93,7 @@ class DistinctConfigurations:
         fixed: tuple[Pair, Pair, Pair] = ((DEAD, EMPTY_TRACE), (FINISHED, EMPTY_TRACE), (START, EMPTY_TRACE))
         self.pairs = Interned(fixed, most=MOST_STATES, limit="distinct_states")
         self.watched = {1 + rule: safe for rule, safe in grammar.distinct}  # of networks, rule 0 is the start
+        self._ways = Ways(plain, self._read)
         self._forget()
 
     def _forget(self) -> None:
@@ -114,8 +101,8 @@ class DistinctConfigurations:
         self._viable: Bounded[int, bool] = Bounded(MOST_REMEMBERED)
         self._distance: Bounded[int, int] = Bounded(MOST_REMEMBERED)
         self._without_frame_memo: Bounded[tuple[int, int], int] = Bounded(MOST_REMEMBERED)
-        self._letter_counts: Bounded[int, int] = Bounded(MOST_REMEMBERED)
-        self._shortest: Bounded[int, bytes] = Bounded(MOST_REMEMBERED)
+        self._safe_memo: Bounded[int, tuple[bool, int]] = Bounded(MOST_REMEMBERED)
+        self._ways.forget()
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -133,7 +120,7 @@ class DistinctConfigurations:
     def has_text(self, prefix: bytes) -> bool:
         """Whether some text begins like this, which nothing watched is open in."""
         config = self.plain.advance(START, prefix)
-        return config != DEAD and self._find_completion((config, EMPTY_TRACE)) is not None
+        return config != DEAD and self._ways.find_completion((config, EMPTY_TRACE)) is not None
 
     def advance(self, state: int, data: bytes) -> int:
         """The state after `data`, or DEAD. Raises LimitExceeded when memory or the search for a way on runs out."""
@@ -146,7 +133,7 @@ class DistinctConfigurations:
             number = self.pairs.number(after)
             viable = self._viable.get(number)
             if viable is None:
-                viable = self._viable.remember(number, self._is_viable(after))
+                viable = self._viable.remember(number, self._ways.is_viable(after, self.pairs[state][1].frames))
             return number if viable else DEAD
 
     def reader(self, words: Any) -> None:
@@ -195,7 +182,7 @@ class DistinctConfigurations:
         """Whether `advance` would not be DEAD; no state is kept, since a mask asks for tens of thousands of tokens."""
         with self.lock:
             after = self._read(self.pairs[state], data)
-            return after is not None and self._is_viable(after)
+            return after is not None and self._ways.is_viable(after, self.pairs[state][1].frames)
 
     def is_accepting(self, state: int) -> bool:
         """Whether the text so far is complete."""
@@ -211,7 +198,7 @@ class DistinctConfigurations:
     def shortest(self, state: int, limit: int = 1 << 20) -> bytes:
         """A completion; a byte-shortest one wherever that repeats no element."""
         with self.lock:
-            found = self._find_completion(self.pairs[state], limit)
+            found = self._ways.find_completion(self.pairs[state], limit)
         if found is None:
             raise Unsatisfiable("every way on repeats an element")
         return found
@@ -225,57 +212,54 @@ class DistinctConfigurations:
 
     def _read(self, pair: Pair, data: bytes) -> Pair | None:
         """The pair after `data`; None when the grammar does not allow it, or an element repeats another."""
-        reader, lex = _Reader(self.plain, pair, data), pair[1].lex
-        frames = reader.frames
+        config, (lex, frames, text, done) = pair
+        advance, stack, read, taken, inside = self.plain.advance, list(frames), 0, 0, lex
+        top = stack[-1] if stack else None
         for at, byte, now in events(lex, data):
-            lex = now
-            if frames and frames[-1].is_watched and byte in ENDS[frames[-1].is_list] and not self._end(reader, at):
+            if top is not None and at > taken and top.scalars_matter:
+                text += without_blanks(inside, data[taken:at])
+            if at == len(data):
+                lex = now
+                break
+            taken, inside = at + 1, OUTSIDE
+            before = advance(config, data[read:at])
+            config, read = advance(before, data[at : at + 1]), at + 1
+            if config == DEAD:
                 return None
             if byte in PLAIN:
-                self._open(reader, at, byte)
-            elif byte in (CLOSE_LIST, CLOSE_MAP) and frames:
-                frames.pop()
-            elif byte == COMMA and frames and frames[-1].is_watched:
-                reader.begin_element(at)
-        config = reader.read_to(len(data))
-        if config == DEAD:
-            return None
-        if not _is_watching(frames):
-            return config, Trace(lex, tuple(frames))
-        return config, Trace(lex, tuple(frames), reader.text_to(len(data)))
+                stack.append(self._opened(byte, before, config, top, len(stack)))
+                text, done = b"", NO_VALUE
+            elif top is not None:
+                if _is_repeated(top, byte, text, done):
+                    config, read = self._without(before, top.before), at
+                    if config == DEAD:
+                        return None
+                    top = Frame(top.is_list, is_valued=top.is_valued, parts=top.parts if top.is_valued else ())
+                stack[-1] = top = _behind(top, byte, text, done)
+                text, done = b"", NO_VALUE
+                if byte in (CLOSE_LIST, CLOSE_MAP):
+                    stack.pop()
+                    done = top.key if top.is_valued else NO_VALUE
+            top = stack[-1] if stack else None
+        config = advance(config, data[read:])
+        return None if config == DEAD else (config, Trace(lex, tuple(stack), text, done))
 
-    def _end(self, reader: _Reader, at: int) -> bool:
-        """End the element before data[at]; False where none may end, or it repeats another."""
-        text, config = reader.text_to(at), reader.read_to(at)
-        if self.plain.advance(config, reader.data[at : at + 1]) == DEAD:
-            return False
-        reader.frames[-1], reader.config = self._ended(reader.frames[-1], text, config)
-        return reader.config != DEAD
-
-    def _open(self, reader: _Reader, at: int, byte: int) -> None:
-        """Open the container whose bracket is data[at]. Where another container begins alike, it is watched too, and
-        what a repetition means is decided when there is one."""
-        before = reader.read_to(at)
-        config = reader.read_to(at + 1)
-        rules = () if config == DEAD else self._rules(config)
-        safe = [self.watched[rule] for rule in rules if rule in self.watched]
-        if not safe:
-            reader.frames.append(PLAIN[byte])
-            return
-        text = reader.text_to(at + 1) if _is_watching(reader.frames) else reader.forget_to(at + 1)
-        least = min((least for least in safe if least != NEVER), default=NEVER)
-        reader.frames.append(Frame(byte == OPEN_LIST, True, before, least, start=len(text)))
-
-    def _ended(self, frame: Frame, text: bytes, config: int) -> tuple[Frame, int]:
-        """The frame after the element or key that ends here, and the configuration: without the arrays that may not
-        repeat an element, if it repeats one; what is left need not be watched."""
-        element = text[frame.start :]
-        if frame.start == NEVER or not element:
-            return frame, config
-        key = element_key(element)
-        if key in frame.seen:
-            return Frame(frame.is_list), self._without(config, frame.before)
-        return frame._replace(seen=(*frame.seen, key), start=NEVER), config
+    def _opened(self, byte: int, before: int, config: int, outer: Frame | None, depth: int) -> Frame:
+        """The container whose bracket leads from `before` to `config`. Where another container begins alike, it is
+        watched too, and what a repetition means is decided when there is one."""
+        is_valued = outer is not None and outer.values_matter
+        if is_valued and depth > MOST_DEPTH:
+            reason = "an element nests too deeply to compare"
+            raise LimitExceeded(reason, limit="element_depth", allowed=MOST_DEPTH)
+        safe = self._safe_memo.get(config)
+        if safe is None:
+            found = [self.watched[rule] for rule in self._rules(config) if rule in self.watched]
+            least = min((least for least in found if least != NEVER), default=NEVER)
+            safe = self._safe_memo.remember(config, (bool(found), least))
+        is_watched, least = safe
+        if not is_watched:
+            return Frame(byte == OPEN_LIST, is_valued=True) if is_valued else PLAIN[byte]
+        return Frame(byte == OPEN_LIST, True, before, least, is_valued)
 
     def _rules(self, config: int) -> set[int]:
         nodes = self.networks.arrays.nodes
@@ -298,143 +282,24 @@ class DistinctConfigurations:
             self._without_frame_memo.remember((config, before), known)
         return known
 
-    # -------------------------------------------------------------------------------------------------- viability
 
-    def _is_viable(self, pair: Pair) -> bool:
-        config, trace = pair
-        lex, _, text = trace
-        watched = trace.watched
-        if not any(frame.may_run_out for frame in watched):
-            if not any(may_repeat(frame, lex, text) for frame in watched):
-                return True
-            if self._has_free_letters(config, lex, watched) or self._may_close_here(config, trace):
-                return True
-        return self._find_completion(pair) is not None
-
-    def _has_free_letters(self, config: int, lex: int, watched: tuple[Frame, ...]) -> bool:
-        """Whether the string that is open has more letters to go on with than there are strings to be avoided: ways
-        that differ in a letter end in different values, and each string of an earlier element lies on one of them."""
-        return lex == INSIDE and self._n_letters(config) > sum(
-            len(strings_of(key)) for frame in watched for key in frame.seen
-        )
-
-    def _n_letters(self, config: int) -> int:
-        """How many letters may come next in a string; without bound where one of them may be repeated for ever."""
-        known = self._letter_counts.get(config)
-        if known is None:
-            after = [self.plain.advance(config, bytes((byte,))) for byte in LETTERS]
-            known = UNBOUNDED if config in after else len(LETTERS) - after.count(DEAD)
-            self._letter_counts.remember(config, known)
-        return known
-
-    def _may_close_here(self, config: int, trace: Trace) -> bool:
-        """Whether the element may end right here, and is a new one, in the only watched container."""
-        frame = trace.frames[-1]
-        if trace.lex != OUTSIDE or len(trace.watched) > 1 or not frame.is_watched or frame.start == NEVER:
-            return False
-        if all(self.plain.advance(config, bytes((byte,))) == DEAD for byte in ENDS[frame.is_list]):
-            return False
-        return element_key(trace.text[frame.start :]) not in frame.seen
-
-    def _find_completion(self, pair: Pair, limit: int = 1 << 20) -> bytes | None:
-        """The shortest completion if it repeats no element, else one that was found; None if there is none.
-
-        First the shortest one is tried with other strings and numbers in it (trace.freshened).
-        A completion that repeats an element is left for another byte, late rather than early, and completed from there;
-        first those that got past the most elements, of them those that were left the fewest times.
-        """
-        rest = self._plain_shortest(pair[0], limit)
-        if not rest or self._read(pair, rest) is not None:
-            return rest
-        taken = {number for frame in pair[1].watched for key in frame.seen for number in numbers_of(key)}
-        for fresh in freshened(pair[1].lex, rest, taken):
-            after = self._read(pair, fresh)
-            if after is not None and self.plain.is_accepting(after[0]):
-                return fresh
-        order, visited = count(), {pair}
-        queue: list[tuple[int, int, int, Iterator[tuple[Pair, bytes]]]] = []
-
-        def leave(here: Pair, path: bytes, rest: bytes, left: int) -> None:
-            """Queue the ways to leave `rest`, which repeats an element somewhere."""
-            for written, reached in self._read_along(here, rest).items():
-                heapq.heappush(queue, (-written, left, next(order), self._alternatives(reached, path, rest)))
-
-        leave(pair, b"", rest, 0)
-        while queue:
-            _, left, _, alternatives = queue[0]
-            here, path = next(alternatives, (None, b""))
-            if here is None:
-                heapq.heappop(queue)
-            elif here not in visited:
-                visited.add(here)
-                if len(visited) > MOST_SEARCHED:
-                    reason = "no text found in which the elements of an array differ"
-                    raise LimitExceeded(reason, limit="distinct_searched", allowed=MOST_SEARCHED)
-                rest = self._plain_shortest(here[0], limit)
-                if not rest or self._read(here, rest) is not None:
-                    return path + rest
-                leave(here, path, rest, left + 1)
-        return None
-
-    def _read_along(self, pair: Pair, rest: bytes) -> dict[int, list[tuple[int, Pair]]]:
-        """How far `rest` can be read: pairs and their places, by the number of elements that were written there."""
-        found: dict[int, list[tuple[int, Pair]]] = {}
-        here: Pair | None = pair
-        for at in range(len(rest)):
-            assert here is not None
-            found.setdefault(sum(len(frame.seen) for frame in here[1].watched), []).append((at, here))
-            here = self._read(here, rest[at : at + 1])
-            if here is None:
-                break
-        return found
-
-    def _alternatives(self, reached: list[tuple[int, Pair]], path: bytes, rest: bytes) -> Iterator[tuple[Pair, bytes]]:
-        """Where else `rest` could have gone at these places, the last one first."""
-        for at, pair in reversed(reached):
-            for byte in self.plain.live_bytes(pair[0]):
-                after = self._read(pair, bytes((byte,))) if byte != rest[at] else None
-                if after is not None:
-                    yield after, path + rest[:at] + bytes((byte,))
-
-    def _plain_shortest(self, config: int, limit: int) -> bytes:
-        """The shortest completion of a configuration, whatever was written."""
-        known = self._shortest.get(config)
-        if known is None:
-            known = self._shortest.remember(config, self.plain.shortest(config, limit))
-        return known
+def _is_repeated(frame: Frame, byte: int, text: bytes, done: Hashable) -> bool:
+    """Whether the element or name that a byte ends was written before where it must not be."""
+    if not frame.is_watched or byte not in ENDS[frame.is_list] or not frame.scalars_matter:
+        return False
+    key = scalar_key(text) if text else done
+    return key != NO_VALUE and key in frame.seen
 
 
-class _Reader:
-    """Bytes read on from a pair: `config` and `frames` so far, and the trace's text."""
-
-    __slots__ = ("_lex", "_plain", "_read", "_taken", "_text", "config", "data", "frames")
-
-    def __init__(self, plain: Configurations, pair: Pair, data: bytes) -> None:
-        self.config, (self._lex, frames, self._text) = pair
-        self._plain, self.data, self.frames = plain, data, list(frames)
-        self._read = self._taken = 0  # of `data`: read by the grammar, taken into the text
-
-    def read_to(self, at: int) -> int:
-        """The configuration after data[:at]."""
-        self.config, self._read = self._plain.advance(self.config, self.data[self._read : at]), at
-        return self.config
-
-    def text_to(self, at: int) -> bytes:
-        """The trace's text after data[:at]: what comes now stands outside strings."""
-        self._text += without_blanks(self._lex, self.data[self._taken : at])
-        self._taken, self._lex = at, OUTSIDE
-        return self._text
-
-    def forget_to(self, at: int) -> bytes:
-        """As text_to where nothing before data[at] matters any more."""
-        self._text, self._taken, self._lex = b"", at, OUTSIDE
-        return self._text
-
-    def begin_element(self, at: int) -> None:
-        """The next element of the innermost container begins behind the comma data[at]."""
-        text = self.text_to(at) + b"," if _is_watching(self.frames[:-1]) else self.forget_to(at + 1)
-        self.frames[-1] = self.frames[-1]._replace(start=len(text))
-
-
-def _is_watching(frames: list[Frame]) -> bool:
-    return any(frame.is_watched for frame in frames)
+def _behind(frame: Frame, byte: int, text: bytes, done: Hashable) -> Frame:
+    """The frame after a byte that ends a name, or an element or member."""
+    if not frame.is_watched and not frame.is_valued:
+        return frame
+    if byte == COLON:
+        name = scalar_key(text)
+        assert isinstance(name, str)
+        return frame._replace(name=name)
+    key = scalar_key(text) if text else done
+    if frame.name is None if not frame.is_list else key == NO_VALUE:
+        return frame  # it is empty
+    return frame.with_part(key)

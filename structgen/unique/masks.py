@@ -9,10 +9,10 @@ Cost: 20 µs a token that is tried, tens to hundreds of them in such arrays, and
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise, product
 from string import ascii_lowercase
 
 import numpy as np
@@ -20,18 +20,14 @@ from numpy.typing import NDArray
 
 from structgen.automata.masks import MaskTable
 from structgen.bits import ids_of, row_of
-from structgen.grammars.ir import NEVER
-from structgen.kernels.layout import DEAD
 from structgen.unique.automaton import DistinctConfigurations
-from structgen.unique.trace import (
-    INSIDE,
-    OUTSIDE,
-    Frame,
-    Trace,
+from structgen.unique.repeats import may_repeat
+from structgen.unique.trace import INSIDE, NO_VALUE, OUTSIDE, Trace
+from structgen.unique.values import (
+    Number,
     decoded,
-    exact_number,
+    digits_ahead,
     kind_of,
-    may_repeat,
     numbers_of,
     open_string,
     pending_bytes,
@@ -46,7 +42,8 @@ __all__ = ["DistinctMasks"]
 MOST_ROWS = 256
 Row = NDArray[np.uint32]
 NUMBER = re.compile(rb"[ \t\r\n]*[-+.eE0-9]+[ \t\r\n]*\Z")
-NUMERIC = tuple(bytes((byte,)) for byte in b"-+.eE0123456789")
+NUMERIC = tuple(bytes((byte,)) for byte in b"-0123456789")
+ZERO_TIMES = re.compile(rb"-?0(\.0*)?[eE][-+]?[0-9]*")  # with any digits behind it is 0
 NO_TOKENS = np.zeros(0, np.int64)
 OPENING = re.compile(rb'[ \t\r\n]*"([^"\\]*)')
 WORD = re.compile(rb"[ \t\r\n]*[a-z]+[ \t\r\n]*\Z")
@@ -59,39 +56,52 @@ class TokenClasses:
     """Tokens of a vocabulary of V tokens by what they hold. Rows are uint32 (V / 32), bit t % 32 of word t // 32.
 
     texts         the bytes of each token
-    nonempty      row: not empty
+    nonempty      row: not empty; `none`: of no tokens
     separators    row: with one of , : ] }
     openers       row: with [ or {
     two_elements  row: that may end an element and write into the next, or begin an array and end an element
     with_quote    row: with a quotation mark; `closing`: of these, all that do more than begin a string
-    numeric       row: of nothing but characters of numbers and blanks; `literal`: of lower-case letters and blanks
+    numbers       digits -> the tokens of these digits, with blanks around them or none; `headless`: by digits without
+                  leading zeros; `longest`: most digits of one
+    marks         row: of nothing but characters of numbers and blanks, more than digits
+    digits        row: of digits and blanks
+    literal       row: of lower-case letters and blanks
     closings      of tokens that close the string they begin in: what they write before, by its characters; and row:
                   `opaque`, of those of which that cannot be said alone
     beyond        row: of tokens that close the string they begin in, those that as a whole are two_elements behind it
-    escapes       token -> the characters its beginning stands for in a string, with a backslash and without an end
-    starting      byte -> the tokens that begin with it, i64
+    escapes       token -> the characters its beginning stands for in a string, with a backslash and without an end;
+                  `longest_escape` characters
+    marked        byte -> the tokens with a quotation mark or a backslash that begin with it, i64
     blank         row: of nothing but blanks
-    openings      characters -> the tokens that begin a string with them and say no more
-    tokens        bytes -> the first token that spells them, `others`: those after it
+    openings      characters -> the tokens that begin a string with them and say no more; `longest_opening` characters
+    tokens        bytes -> the first token that spells them, `longest_token` bytes at most; `others`: those after it
     """
 
     texts: tuple[bytes, ...]
     nonempty: Row
+    none: Row
     separators: Row
     openers: Row
     two_elements: Row
     with_quote: Row
     closing: Row
-    numeric: Row
+    numbers: dict[str, list[int]]
+    headless: dict[str, list[int]]
+    longest: int
+    marks: Row
+    digits: Row
     literal: Row
     closings: dict[str, list[int]]
     opaque: Row
     beyond: Row
     escapes: dict[int, str]
-    starting: dict[int, NDArray[np.int64]]
+    longest_escape: int
+    marked: dict[int, NDArray[np.int64]]
     blank: Row
     openings: dict[str, list[int]]
+    longest_opening: int
     tokens: dict[bytes, int]
+    longest_token: int
     others: dict[bytes, list[int]]
 
 
@@ -134,35 +144,54 @@ def token_classes(vocabulary: Vocabulary) -> TokenClasses:
         rest = texts[token][found.end() :] if found else b""
         if MORE.match(rest) or (rest.strip(b" \t\r\n],}")[:1] in (b"[", b"{")):
             beyond.append(token)
+    numeric, digits = held(b" \t\r\n-+.eE0123456789") == lengths, held(b"0123456789")
+    numbers: dict[str, list[int]] = {}
+    for token in np.flatnonzero(numeric & (digits > 0) & (held(b"-+.eE") == 0)).tolist():
+        bare = texts[token].strip(b" \t\r\n").decode()
+        if bare.isdigit():
+            numbers.setdefault(bare, []).append(token)
+    headless: dict[str, list[int]] = {}
+    for bare, group in numbers.items():
+        headless.setdefault(bare.lstrip("0"), []).extend(group)
     tokens = dict(zip(reversed(texts), range(size - 1, -1, -1), strict=True))
     again: dict[bytes, list[int]] = {}
     for token in np.flatnonzero(lengths).tolist() if len(tokens) < size else ():
         if tokens[texts[token]] != token:
             again.setdefault(texts[token], []).append(token)
+    escapes = {
+        token: decoded(texts[token]) for token in (*within, *np.flatnonzero((held(b"\\") > 0) & ~quoted).tolist())
+    }
     return TokenClasses(
         texts,
         row_of(np.flatnonzero(lengths), size),
+        row_of((), size),
         row_of(np.flatnonzero(ends), size),
         row_of(np.flatnonzero(opens), size),
         matching(held(b",:") > 0, MORE) | row_of(np.flatnonzero(ends & opens), size),
         row_of(np.flatnonzero(quoted), size),
         row_of(np.flatnonzero(quoted), size) & ~merely,
-        matching((held(b" \t\r\n-+.eE0123456789") == lengths) & (lengths > 0), NUMBER),
+        numbers,
+        headless,
+        max(map(len, numbers), default=0),
+        matching(numeric & (digits == 0), NUMBER) | matching(numeric & (held(b"-+.eE") > 0), NUMBER),
+        row_of((token for group in numbers.values() for token in group), size),
         matching((held(b" \t\r\n" + ascii_lowercase.encode()) == lengths) & (lengths > 0), WORD),
         closings,
         row_of(opaque, size),
         row_of(beyond, size),
-        {token: decoded(texts[token]) for token in (*within, *np.flatnonzero((held(b"\\") > 0) & ~quoted).tolist())},
-        _by_first_byte(vocabulary),
+        escapes,
+        max(map(len, escapes.values()), default=0),
+        _by_first_byte(vocabulary, np.flatnonzero(held(b'"\\') > 0)),
         row_of(np.flatnonzero((held(b" \t\r\n") == lengths) & (lengths > 0)), size),
         openings,
+        max(map(len, openings), default=0),
         tokens,
+        int(lengths.max(initial=0)),
         again,
     )
 
 
-def _by_first_byte(vocabulary: Vocabulary) -> dict[int, NDArray[np.int64]]:
-    tokens = np.flatnonzero(np.diff(vocabulary.offsets))
+def _by_first_byte(vocabulary: Vocabulary, tokens: NDArray[np.int64]) -> dict[int, NDArray[np.int64]]:
     firsts = np.frombuffer(vocabulary.data, np.uint8)[vocabulary.offsets[tokens]]
     return {byte: tokens[firsts == byte] for byte in np.unique(firsts).tolist()}
 
@@ -173,7 +202,6 @@ class DistinctMasks:
     def __init__(self, configurations: DistinctConfigurations, masks: MaskTable, vocabulary: Vocabulary) -> None:
         self._configurations, self._masks, self._classes = configurations, masks, token_classes(vocabulary)
         self._rows: dict[int, Row] = {}
-        self._endings: dict[int, list[int]] = {}
 
     def row(self, state: int) -> Row:
         """The mask of a state; stop tokens' bits are set exactly when it is accepting."""
@@ -189,7 +217,7 @@ class DistinctMasks:
     def drop_rows(self) -> None:
         """Forget all rows; whoever asks for one has it computed again."""
         self._masks.drop_rows()
-        self._rows, self._endings = {}, {}
+        self._rows = {}
 
     def _compute(self, state: int) -> Row:
         config, trace = self._configurations.pairs[state]
@@ -198,14 +226,11 @@ class DistinctMasks:
         if not doubtful.any():
             return base
         row = base.copy()
-        tokens = ids_of(doubtful).tolist()
-        passed = self._new_numbers(config, trace, classes)
-        blanks, verdicts = set(ids_of(doubtful & classes.blank).tolist()), {}
-        for token in tokens:
-            if token in passed:
-                continue
+        alike = classes.blank | classes.digits if ZERO_TIMES.fullmatch(trace.text) else classes.blank
+        likes, verdicts = set(ids_of(doubtful & alike).tolist()), dict[int, bool]()
+        for token in ids_of(doubtful).tolist():
             text = classes.texts[token]
-            if token in blanks:  # they differ in the configuration alone
+            if token in likes:  # they differ in the configuration alone
                 after = self._configurations.plain.advance(config, text)
                 if after not in verdicts:
                     verdicts[after] = self._configurations.continues(state, text)
@@ -219,102 +244,117 @@ class DistinctMasks:
 
     def _doubtful(self, trace: Trace, classes: TokenClasses) -> Row:
         """The tokens that might repeat an element, or leave none to write."""
-        lex, _, text = trace
-        watched = trace.watched
-        if any(frame.may_run_out for frame in watched):
+        if not trace.watched:
+            return classes.openers if self._configurations.may_run_out_at_once else classes.none
+        if any(frame.may_run_out for frame in trace.frames):
             return classes.nonempty
         found = classes.two_elements
         if self._configurations.may_run_out_at_once:
             found = found | classes.openers
-        if lex != OUTSIDE:
-            found = classes.beyond if lex == INSIDE else found & classes.with_quote
-        written = [frame for frame in watched if frame.start != NEVER and frame.seen]
-        begun = [frame for frame in written if len(text) > frame.start]
-        if len(begun) < len(written) or any(may_repeat(frame, lex, text) for frame in begun):
-            found = found | (self._outside(written) if lex == OUTSIDE else self._inside(text, written))
-            if lex == OUTSIDE and text[-1:] in NUMERIC:
+        if trace.lex != OUTSIDE:
+            found = classes.beyond if trace.lex == INSIDE else found & classes.with_quote
+        comparing = trace.comparing
+        if not comparing:
+            return found
+        is_begun = len(trace.frames) - 1 > comparing[-1] or bool(trace.text) or trace.done != NO_VALUE
+        if not is_begun or may_repeat(trace):
+            keys = set(trace.compared)
+            found = found | (
+                self._outside(trace.text, keys) if trace.lex == OUTSIDE else self._inside(trace.text, keys)
+            )
+            if trace.text and trace.lex == OUTSIDE:
                 found = found | classes.blank  # which end a number
-        return found
+        return found | self._names_again(trace)
 
-    def _outside(self, frames: list[Frame]) -> Row:
+    def _names_again(self, trace: Trace) -> Row:
+        """Tokens that begin or go on with the name of a member that was written: it may be written again."""
+        frame, classes = trace.frames[-1], self._classes
+        if frame.is_list or not frame.is_valued or frame.name is not None or not frame.parts:
+            return classes.none
+        if trace.lex == OUTSIDE:
+            return self._openings({str(name) for name in frame.seen})
+        return self._inside(trace.text, set(frame.seen))
+
+    def _openings(self, strings: Iterable[str]) -> Row:
+        """Tokens that begin a string like one of these."""
+        classes = self._classes
+        heads = {each[:size] for each in strings for size in range(min(len(each), classes.longest_opening) + 1)}
+        members = (token for head in heads for token in classes.openings.get(head, ()))
+        return row_of(members, len(classes.texts))
+
+    def _outside(self, text: bytes, keys: set[Hashable]) -> Row:
         """Tokens that end an element, and that begin a string, number or literal like one of an earlier element."""
         classes = self._classes
         found = classes.separators | classes.openers | classes.closing
-        keys = {key for frame in frames for key in frame.seen}
         if any(kind_of(key) != "string" for key in keys):
-            found = found | classes.numeric | classes.literal
-        openings = classes.openings
-        heads = {each[:size] for key in keys for each in strings_of(key) for size in range(len(each) + 1)}
-        return found | row_of((token for head in heads for token in openings.get(head, ())), len(classes.texts))
+            found = found | classes.literal
+        known = frozenset[Number]().union(*map(numbers_of, keys))
+        if known:
+            repeated = self._repeated_numbers(text, known)
+            found = found | classes.marks | row_of(repeated, len(classes.texts))
+        return found | self._openings(frozenset[str]().union(*map(strings_of, keys)))
 
-    def _inside(self, text: bytes, frames: list[Frame]) -> Row:
+    def _inside(self, text: bytes, keys: set[Hashable]) -> Row:
         """Tokens that go on like a string of an earlier element, or end the one that is open alike. One that no earlier
         element holds makes the element new: tokens that end it so are as safe as those behind it, `two_elements` apart.
         """
         classes = self._classes
         begun, is_whole = open_string(text)
-        rests = {
-            each[len(begun) :]
-            for frame in frames
-            for key in frame.seen
-            for each in strings_of(key)
-            if each.startswith(begun)
-        }
+        rests = {each[len(begun) :] for key in keys for each in strings_of(key) if each.startswith(begun)}
         if not is_whole:
             resuming = self._resuming(text, rests)
             return (classes.two_elements & classes.with_quote) | row_of(resuming, len(classes.texts))
-        members = [token for token, start in classes.escapes.items() if any(rest.startswith(start) for rest in rests)]
+        heads = {rest[:size] for rest in rests for size in range(min(len(rest), classes.longest_escape) + 1)}
+        members = [token for token, start in classes.escapes.items() if start in heads]
         for rest in rests:
-            spelled = rest.encode("utf-8", "surrogatepass")
-            for size in range(1, len(spelled) + 1):
-                if spelled[:size] in classes.tokens:
-                    members += classes.tokens[spelled[:size]], *classes.others.get(spelled[:size], ())
+            members += self._spelled(rest.encode("utf-8", "surrogatepass"))
         members += (token for rest in rests for token in classes.closings.get(rest, ()))
         return classes.opaque | classes.beyond | row_of(members, len(classes.texts))
 
-    def _resuming(self, text: bytes, rests: set[str]) -> list[int]:
-        """Tokens that complete a character, of which the text has some bytes, to the first of a rest, or lead to it."""
-        classes, pending = self._classes, pending_bytes(text)
-        wanted = {
-            spelled[len(pending) :]
-            for rest in rests
-            for spelled in (spellings(rest[0]) if rest else ())
-            if len(spelled) > len(pending) and spelled[: len(pending)].lower() == pending.lower()
-        }
-        members = []
-        for way in wanted:
-            for first in {*way[:1].lower(), *way[:1].upper()}:
-                for token in classes.starting.get(first, NO_TOKENS).tolist():
-                    begins = classes.texts[token][: len(way)].lower()
-                    if way[: len(begins)].lower() == begins:
-                        members.append(token)
+    def _resuming(self, text: bytes, rests: set[str]) -> set[int]:
+        """Tokens that complete a character, of which the text has some bytes, to the first of a rest, or lead to it,
+        and go on like the rest if they go on."""
+        classes, pending, members = self._classes, pending_bytes(text).lower(), set[int]()
+        for rest in filter(None, rests):
+            further = rest[1:].encode("utf-8", "surrogatepass")
+            for spelled in map(bytes.lower, spellings(rest[0])):
+                way = spelled[len(pending) :]
+                if not way or not spelled.startswith(pending):
+                    continue
+                is_hex = spelled.startswith(b"\\u")
+                for first in {*way[:1], *way[:1].upper()}:
+                    for token in classes.marked.get(first, NO_TOKENS).tolist():
+                        if way.startswith(classes.texts[token][: len(way)].lower()):
+                            members.add(token)
+                ways = map(bytes, product(*({byte, *bytes((byte,)).upper()} for byte in way))) if is_hex else (way,)
+                for begins in ways:
+                    members.update(self._spelled(begins + further[: classes.longest_token]))
         return members
 
-    def _new_numbers(self, config: int, trace: Trace, classes: TokenClasses) -> set[int]:
-        """Tokens that end in a number which may end there, and which no earlier element holds: so they repeat none."""
-        frames = [frame for frame in trace.watched if frame.start != NEVER and frame.seen]
-        if trace.lex != OUTSIDE or any(frame.may_run_out for frame in trace.watched):
-            return set()
-        plain, endings = self._configurations.plain, self._endings.get(config)
-        if endings is None:
-            endings, may_end = [], dict[int, bool]()
-            for token in ids_of(self._masks.row(config) & classes.numeric).tolist():
-                after = plain.advance(config, classes.texts[token])
-                if after not in may_end:
-                    may_end[after] = any(plain.advance(after, bytes((byte,))) != DEAD for byte in b",]}")
-                if may_end[after]:
-                    endings.append(token)
-            self._endings[config] = endings
-        if not endings:
-            return set()
-        begun = trace.text[len(trace.text.rstrip(b"-+.eE0123456789")) :]
-        known = frozenset().union(*(numbers_of(key) for frame in frames for key in frame.seen))
-        if not known:
-            return set(endings)
-        written = ((token, (begun + classes.texts[token]).strip().decode()) for token in endings)
-        return {token for token, digits in written if _number(digits) not in known}
+    def _spelled(self, text: bytes) -> Iterator[int]:
+        """The tokens that a text begins with."""
+        classes = self._classes
+        for size in range(1, min(len(text), classes.longest_token) + 1):
+            token = classes.tokens.get(text[:size])
+            if token is not None:
+                yield token
+                yield from classes.others.get(text[:size], ())
 
+    def _repeated_numbers(self, text: bytes, known: frozenset[Number]) -> list[int]:
+        """Tokens of digits after which the number that is begun may be a known one. After any other it never is."""
+        classes, found = self._classes, list[int]()
+        begun = text.decode() if text[:1] in NUMERIC else ""
+        for number in known:
+            ahead = digits_ahead(begun, number, classes.longest)
+            if ahead is not None:
+                if ahead.any_digits:
+                    return list(chain.from_iterable(classes.numbers.values()))
+                found += self._prefixes(ahead.digits, after_zeros=ahead.after_zeros)
+        return found
 
-@lru_cache(maxsize=1 << 14)
-def _number(digits: str) -> Hashable:
-    return exact_number(digits)
+    def _prefixes(self, digits: str, *, after_zeros: bool) -> Iterator[int]:
+        """The tokens of digits that these begin with; `after_zeros`: or zeros and such digits."""
+        classes = self._classes
+        table = classes.headless if after_zeros else classes.numbers
+        for size in range(0 if after_zeros else 1, min(len(digits), classes.longest) + 1):
+            yield from table.get(digits[:size], ())

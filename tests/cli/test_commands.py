@@ -244,3 +244,21 @@ def test_runs_as_a_module_and_help_is_quick() -> None:
     assert "explain" in ran.stdout
     assert "torch" not in ran.stderr
     assert "numba" not in ran.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["check"],
+        ["explain", "--text", "{}", "--schema"],
+        ["compile", "--schema"],
+        ["generate", "--prompt", "x", "--schema"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_strict_refuses_a_misspelled_keyword(capsys: pytest.CaptureFixture[str], command: list[str]) -> None:
+    schema = json.dumps({"type": "object", "requried": ["a"]})
+    code, out, err = run(capsys, *command, schema, "--strict")
+    assert code != 0
+    assert "requried" in out + err
+    assert "#" in out + err

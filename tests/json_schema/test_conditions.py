@@ -14,6 +14,7 @@ from structgen.errors import LimitExceeded, Unsatisfiable
 from structgen.grammars.json_schema import JsonStyle, compile_schema
 from structgen.kernels.layout import DEAD, START
 from structgen.kinds import automaton_of
+from structgen.options import Limits
 
 NAMES = ("a", "b", "c", "d")
 VALUES = (True, 1, "x")
@@ -206,3 +207,43 @@ def test_what_is_open_at_once_has_a_limit_that_says_what_to_change() -> None:
     with pytest.raises(LimitExceeded, match="next to each other") as caught:
         compile_schema(implications(20))
     assert caught.value.limit == "object_states"
+
+
+def test_one_union_is_not_looked_into_by_itself() -> None:
+    """What tells the members of a oneOf apart stands beside it; without that, each overlaps with each: 415 meets."""
+    kinds = ["Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon"]
+    named = [{"properties": {"type": {"enum": [kind]}}} for kind in kinds]
+    places = {"allOf": [{"$ref": "#/$defs/places"}, {"items": {"type": "array", "items": {"type": "number"}}}]}
+    shapes = [
+        {
+            "required": ["places"],
+            "properties": {**each["properties"], "places": places},
+            "allOf": [{"$ref": "#/$defs/shape"}],
+        }
+        for each in named
+    ]
+    shape = {"type": "object", "required": ["type", "places"], "properties": {"type": {"enum": kinds}}, "oneOf": named}
+    feature = {
+        "required": ["shape"],
+        "properties": {
+            "type": {"enum": ["Feature"]},
+            "shape": {"oneOf": [{"type": "null"}, {"$ref": "#/$defs/shape"}]},
+        },
+    }
+    anything = {"type": "array", "items": {"oneOf": [{"type": "array"}, {"type": "number"}]}}
+    schema = {
+        "type": "object",
+        "required": ["type"],
+        "properties": {"type": {"enum": [*kinds, "Feature"]}},
+        "oneOf": [*shapes, feature],
+        "$defs": {"places": anything, "shape": shape},
+    }
+    grammar = compile_schema(schema, limits=Limits(algebra_steps=300)).grammar
+    automaton = automaton_of(grammar)
+    for text, valid in (
+        ('{"type": "Point", "places": [[1, 2]]}', True),
+        ('{"type": "Point", "places": 1}', False),
+        ('{"type": "Feature", "shape": null}', True),
+    ):
+        state = automaton.advance(START, text.encode())
+        assert (state != DEAD and automaton.is_accepting(state)) == valid
