@@ -292,6 +292,7 @@ def _with_transformers(engine: Any, constraint: Any, prompt: list[int], options:
 def _line(record: dict[str, Any]) -> str:
     arms = (
         f"{arm} {figures['tokens'] / figures['calls']:.2f} tokens a call {figures['speed']:.2f} x"
+        f"{'' if figures['same'] else ', another text'}"
         for arm, figures in record["arms"].items()
         if arm != "plain"
     )
