@@ -112,6 +112,7 @@ def main() -> None:
     parser.add_argument("--prompts", type=int, default=12)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--dtype", default="bfloat16")
+    parser.add_argument("--device", default="cpu", help="cuda measures wall time, with the device waited for")
     parser.add_argument("--temperature", type=float, default=0.0)
     parser.add_argument("--max-tokens", type=int, default=160)
     parser.add_argument("--seed", type=int, default=1)
@@ -121,7 +122,7 @@ def main() -> None:
 
     torch.set_num_threads(1)
     engine = engine_named(options.model)
-    engine.model.to(getattr(torch, options.dtype))
+    engine.model.to(device=options.device, dtype=getattr(torch, options.dtype))
     rng, records = random.Random(options.seed), list[dict[str, Any]]()
     stories = [Case(f"Free_string_{place}", FREE, text) for place, text in enumerate(STORIES)]
     for case in [*cases(options.prompts, options.seed), *stories]:
@@ -193,6 +194,16 @@ def _measured(engine: Any, case: Case, options: argparse.Namespace, rng: random.
     }
 
 
+def _clock(engine: Any) -> float:
+    """Processor seconds of this process; where a device computes, wall seconds when it has done so."""
+    if engine.device.type == "cpu":
+        return time.process_time()
+    import torch
+
+    torch.cuda.synchronize()
+    return time.perf_counter()
+
+
 def _runners(arm: str) -> Callable[..., None]:
     return _with_transformers if arm == "transformers" else _with_structgen
 
@@ -209,13 +220,13 @@ def _with_structgen(engine: Any, constraint: Any, prompt: list[int], options: An
             raise SystemExit(f"this model reads no trees: {why_not}")
     sampling = SamplingOptions(temperature=options.temperature, seed=options.seed)
     requests = [Request(prompt, constraint, options.max_tokens, steer=False)]
-    started = time.process_time()
+    started = _clock(engine)
     steps = decode_steps(model, requests, sampling, weigh=False)
     last = next(steps)
-    first = time.process_time()
+    first = _clock(engine)
     for step in steps:
         last = step
-    ended = time.process_time()
+    ended = _clock(engine)
     output = last.finished[0]
     run.seconds, run.whole = min(run.seconds, ended - first), min(run.whole, ended - started)
     run.ids, run.tokens = output.token_ids, len(output.token_ids) + (output.stop_id is not None)
@@ -255,8 +266,8 @@ def _with_transformers(engine: Any, constraint: Any, prompt: list[int], options:
     def generated(tokens: int) -> tuple[float, list[int]]:
         torch.manual_seed(options.seed)
         sampling = {"do_sample": True, "temperature": options.temperature, "top_k": 0} if options.temperature else {}
-        ids = torch.tensor([prompt])
-        started = time.process_time()
+        ids = torch.tensor([prompt], device=engine.device)
+        started = _clock(engine)
         out = engine.model.generate(
             input_ids=ids,
             attention_mask=torch.ones_like(ids),
@@ -266,7 +277,7 @@ def _with_transformers(engine: Any, constraint: Any, prompt: list[int], options:
             pad_token_id=engine.vocabulary.stop_ids[0],
             **({"do_sample": False} | sampling),
         )
-        return time.process_time() - started, out[0, len(prompt) :].tolist()
+        return _clock(engine) - started, out[0, len(prompt) :].tolist()
 
     calls = 0
     inner = engine.model.forward
