@@ -20,7 +20,7 @@ import torch
 from structgen.bits import row_of
 from structgen.engines.allowed import allowed_ids
 from structgen.engines.masking import MaskRow, apply_masks
-from structgen.engines.sampling import DrawLaw, check_logits, draw, draw_alone, law, row_generator
+from structgen.engines.sampling import DrawLaw, Proposal, check_logits, draw, draw_alone, law, row_generator
 from structgen.engines.shaping import Processor, shape_logits
 from structgen.engines.steering import Completion, check_budget, complete, leaves_room, tokens_to_end
 from structgen.errors import InvariantError, OptionError, VocabularyError
@@ -34,7 +34,11 @@ FinishReason = Literal["stop", "length", "completed"]
 
 
 class BatchModel(Protocol):
-    """What the loop needs of a model. Logits are (rows, at least vocabulary.size), any device and float dtype."""
+    """What the loop needs of a model. Logits are (rows, at least vocabulary.size), any device and float dtype.
+
+    A model may have `proposals()` besides: for each row, tokens drawn beforehand (sampling.Proposal) for what comes
+    next, or None.
+    """
 
     vocabulary: Vocabulary
 
@@ -156,7 +160,9 @@ def _run(model: BatchModel, rows: list[_Row], options: SamplingOptions, weigh: b
     while True:
         check_logits(logits, len(rows), model.vocabulary.size)
         now = logits if len(running) == len(rows) else logits[running]
-        taken = _take_tokens([rows[i] for i in running], now, options, weigh)
+        asked = getattr(model, "proposals", None)
+        given = [None] * len(rows) if asked is None else asked()
+        taken = _take_tokens([rows[i] for i in running], now, options, weigh, [given[i] for i in running])
         finished = {i: output for i in running if (output := rows[i].output()) is not None}
         written = {i: token for i, token in zip(running, taken, strict=True) if rows[i].completion is None}
         yield Step(index, written, finished)
@@ -166,15 +172,21 @@ def _run(model: BatchModel, rows: list[_Row], options: SamplingOptions, weigh: b
         logits = model.extend([row.last_token for row in rows], context)
 
 
-def _take_tokens(rows: list[_Row], logits: torch.Tensor, options: SamplingOptions, weigh: bool) -> list[int]:
+def _take_tokens(
+    rows: list[_Row],
+    logits: torch.Tensor,
+    options: SamplingOptions,
+    weigh: bool,
+    proposals: list[Proposal | None],
+) -> list[int]:
     """Draw a token for every row, count its probability under both laws, and let the row take it."""
     if _shapes(rows, options):
         texts = [[*row.request.prompt, *row.tokens] for row in rows]
         logits = shape_logits(logits.double(), texts, options.repetition_penalty, rows[0].request.processors)
     if weigh:
-        drawn, log_probs, log_qs = _weighed(rows, logits.double(), options)
+        drawn, log_probs, log_qs = _weighed(rows, logits.double(), options, proposals)
     else:
-        drawn, log_probs = _unweighed(rows, logits, options), [math.nan] * len(rows)
+        drawn, log_probs = _unweighed(rows, logits, options, proposals), [math.nan] * len(rows)
         log_qs = log_probs
     for row, token, log_prob, log_q in zip(rows, drawn, log_probs, log_qs, strict=True):
         row.take(token)
@@ -184,17 +196,19 @@ def _take_tokens(rows: list[_Row], logits: torch.Tensor, options: SamplingOption
 
 
 def _weighed(
-    rows: list[_Row], logits: torch.Tensor, options: SamplingOptions
+    rows: list[_Row], logits: torch.Tensor, options: SamplingOptions, proposals: list[Proposal | None]
 ) -> tuple[list[int], list[float], list[float]]:
     """A token for each row, and its log-probabilities under the law without and with the mask."""
     free = law(logits, options)
     sampled = law(apply_masks(logits, [row.mask() for row in rows]), options)
-    drawn = draw(sampled, [row.generator for row in rows], options)
+    drawn = draw(sampled, [row.generator for row in rows], options, proposals)
     complete = [row.matcher is None or row.matcher.is_accepting() for row in rows]
     return drawn, _event(free, drawn, rows, complete), _event(sampled, drawn, rows, complete)
 
 
-def _unweighed(rows: list[_Row], logits: torch.Tensor, options: SamplingOptions) -> list[int]:
+def _unweighed(
+    rows: list[_Row], logits: torch.Tensor, options: SamplingOptions, proposals: list[Proposal | None]
+) -> list[int]:
     """The same tokens, of the allowed ones alone where these are few in every row."""
     few = [None if row.matcher is None else allowed_ids(row.matcher.constraint, row.matcher.state) for row in rows]
     generators = [row.generator for row in rows]
@@ -204,8 +218,8 @@ def _unweighed(rows: list[_Row], logits: torch.Tensor, options: SamplingOptions)
         ids = torch.stack([torch.nn.functional.pad(each, (0, width - len(each)), value=-1) for each in some])
         ids = ids.to(logits.device)
         scores = logits.gather(1, ids.clamp(min=0)).double().masked_fill_(ids < 0, -torch.inf)
-        return draw_alone(scores, generators, options, ids)
-    return draw_alone(apply_masks(logits, [row.mask() for row in rows]).double(), generators, options)
+        return draw_alone(scores, generators, options, ids, proposals)
+    return draw_alone(apply_masks(logits, [row.mask() for row in rows]).double(), generators, options, None, proposals)
 
 
 def _shapes(rows: list[_Row], options: SamplingOptions) -> bool:

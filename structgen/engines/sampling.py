@@ -8,7 +8,9 @@ all unless the nucleus really is that wide.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -51,6 +53,30 @@ def check_logits(logits: torch.Tensor, rows: int, width: int) -> None:
         raise ModelError("the model returned NaN or infinite logits")
 
 
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Tokens that were drawn for a row beforehand, one after the other without replacement, and the law they are of.
+
+    tokens  in the order of their drawing, none twice
+    law     (V,) float64 probabilities of the first draw, on the device of the logits
+    """
+
+    tokens: tuple[int, ...]
+    law: torch.Tensor
+
+
+class Coins(Protocol):
+    """The random decisions of a draw with a proposal."""
+
+    def accepts(self, chance: float) -> bool:
+        """True with this probability; never where it is 0."""
+        ...
+
+    def one_of(self, chances: torch.Tensor) -> int:
+        """A place, drawn with these probabilities (they sum to 1)."""
+        ...
+
+
 def law(logits: torch.Tensor, options: SamplingOptions, ids: torch.Tensor | None = None) -> DrawLaw:
     """The law after temperature, top-k, top-p and min-p. Temperature 0 is reported as the law at temperature 1.
 
@@ -70,24 +96,95 @@ def law(logits: torch.Tensor, options: SamplingOptions, ids: torch.Tensor | None
 
 
 def draw_alone(
-    scores: torch.Tensor, generators: list[torch.Generator], options: SamplingOptions, ids: torch.Tensor | None = None
+    scores: torch.Tensor,
+    generators: list[torch.Generator],
+    options: SamplingOptions,
+    ids: torch.Tensor | None = None,
+    proposals: Sequence[Proposal | None] = (),
 ) -> list[int]:
     """`draw` from the `law` of (B, C) logits, when nobody asks for probabilities: the likeliest needs no sum."""
     if options.temperature:
-        return draw(law(scores, options, ids), generators, options)
+        return draw(law(scores, options, ids), generators, options, proposals)
     best, places = scores.max(dim=1, keepdim=True)
     if not torch.isfinite(best).all():
         raise ModelError(NOTHING_POSSIBLE)
     return [int(token) for token in (places if ids is None else ids.gather(1, places)).squeeze(1).tolist()]
 
 
-def draw(source: DrawLaw, generators: list[torch.Generator], options: SamplingOptions) -> list[int]:
-    """One token per row: the likeliest at temperature 0, else drawn with that row's generator."""
+def draw(
+    source: DrawLaw,
+    generators: list[torch.Generator],
+    options: SamplingOptions,
+    proposals: Sequence[Proposal | None] = (),
+) -> list[int]:
+    """One token per row: the likeliest at temperature 0, else drawn with that row's generator.
+
+    A row that has a proposal takes one of its tokens where the law allows that (`draw_proposed`).
+    """
     if not torch.isfinite(source.log_norm).all():
         raise ModelError(NOTHING_POSSIBLE)
+    if any(proposal is not None for proposal in proposals) and options.temperature:
+        return [
+            draw(_row_of(source, row), generators[row : row + 1], options)[0]
+            if proposal is None
+            else draw_proposed(_dense(source, row, len(proposal.law)), proposal, _Tossed(generators[row]))
+            for row, proposal in enumerate(proposals)
+        ]
     places = _draw_places(source, generators) if options.temperature else source.scores.argmax(dim=1, keepdim=True)
     tokens = places if source.ids is None else source.ids.gather(1, places)
     return [int(token) for token in tokens.squeeze(1).tolist()]
+
+
+def draw_proposed(law: torch.Tensor, proposal: Proposal, coins: Coins) -> int:
+    """A token with the (V,) law, one of the proposal's where that is possible: recursive rejection (RSD, Jeon et al.
+    2024).
+
+    Each token in its order is accepted with min(1, law / proposal); if not, the law is what the proposal has not
+    covered, and the proposal what was not yet drawn. Over the proposal's own draws the token has exactly the law.
+    """
+    rest, given = law, proposal.law
+    for token in proposal.tokens:
+        if float(given[token]) > 0 and coins.accepts(min(1.0, float(rest[token] / given[token]))):
+            return token
+        rest = (rest - given).clamp_(min=0)
+        whole = float(rest.sum())
+        if whole <= 0:  # rounding: what was just refused was nearly certain
+            return token
+        rest = rest / whole
+        given = given.index_fill(0, torch.tensor([token], device=given.device), 0.0)
+        left = float(given.sum())
+        if left <= 0:
+            break
+        given = given / left
+    return coins.one_of(rest)
+
+
+@dataclass(slots=True)
+class _Tossed:
+    """Coins of a row's generator."""
+
+    generator: torch.Generator
+
+    def accepts(self, chance: float) -> bool:
+        return float(torch.rand(1, dtype=torch.float64, generator=self.generator)) < chance
+
+    def one_of(self, chances: torch.Tensor) -> int:
+        whole = DrawLaw(chances.log().unsqueeze(0), torch.zeros(1, 1, dtype=torch.float64, device=chances.device), None)
+        return int(_draw_places(whole, [self.generator]))
+
+
+def _row_of(source: DrawLaw, row: int) -> DrawLaw:
+    ids = None if source.ids is None else source.ids[row : row + 1]
+    return DrawLaw(source.scores[row : row + 1], source.log_norm[row : row + 1], ids)
+
+
+def _dense(source: DrawLaw, row: int, width: int) -> torch.Tensor:
+    """(width,) probabilities of a row's law."""
+    chances = (source.scores[row] - source.log_norm[row]).exp()
+    if source.ids is None:
+        return chances[:width]
+    empty = torch.zeros(width, dtype=chances.dtype, device=chances.device)
+    return empty.index_add_(0, source.ids[row].clamp(min=0), chances)
 
 
 def row_generator(seed: int, stream: int) -> torch.Generator:

@@ -21,6 +21,7 @@ import torch
 
 from structgen.engines.allowed import allowed_ids
 from structgen.engines.masking import apply_masks
+from structgen.engines.sampling import Proposal
 from structgen.engines.transformers import TransformersEngine
 from structgen.kernels.layout import START
 from structgen.matcher import Constraint
@@ -165,6 +166,10 @@ class ReadAhead:
             self._append(row, token)
             row.node = node
         return self._here()
+
+    def proposals(self) -> list[Proposal | None]:
+        """What drafters drew for each row's next token."""
+        return [row.place.proposals.get(row.node) for row in self._rows]
 
     def _here(self) -> torch.Tensor:
         """(B, V) behind the nodes where the rows stand."""

@@ -1,7 +1,8 @@
 """What a drafter is: an object that proposes the next token of a path, and learns from what the model found likely.
 
 A draft may be wrong or illegal: the tree drops what the constraint forbids, and a wrong token costs a node of a call.
-It must not depend on the random numbers of the draws it is verified by.
+It must not depend on the random numbers of the draws it is verified by. One that draws its tokens from a law of its own
+says so (`Place.proposals`): then more of them are taken, under the same law of what comes out.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import NamedTuple, Protocol
 
 import torch
 
+from structgen.engines.sampling import Proposal
 from structgen.kernels.layout import DEAD
 from structgen.matcher import Constraint
 from structgen.speculation.tree import DraftTree
@@ -37,6 +39,7 @@ class Place:
     start       how many of them are the prompt
     text        the bytes of the output so far
     tree        what was drafted so far: legal tokens alone
+    proposals   by node: tokens that a drafter drew there, and of what law (engines/sampling.py); the loop draws with it
     state       (H,) the model's last state where the last token was drawn, None where it is not known
     """
 
@@ -47,6 +50,7 @@ class Place:
     constraint: Constraint | None
     vocabulary: Vocabulary
     state: torch.Tensor | None = None
+    proposals: dict[int, Proposal] = field(default_factory=dict)
     _tails: dict[int, tuple[int, ...]] = field(default_factory=dict)
 
     def tail(self, node: int) -> tuple[int, ...]:

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from transformers import DynamicCache
 
+from structgen.engines.sampling import Proposal
 from structgen.engines.transformers import TransformersEngine
 from structgen.errors import ModelError
 from structgen.kernels.layout import DEAD
@@ -65,7 +66,9 @@ class DraftModel:
     """Drafts what a model with the same vocabulary finds likeliest, as a chain with siblings.
 
     `most` tokens deep; `wide` tokens at each place; the chain ends where its worth falls under `least`. `inside` is
-    entered around each call (see `skipping`). Raises ModelError when the vocabularies differ.
+    entered around each call (see `skipping`). With `seed` the tokens are drawn instead, at temperature 1 among the
+    legal of the likeliest, without replacement, and verified by recursive rejection. Raises ModelError when the
+    vocabularies differ.
     """
 
     name = "model"
@@ -77,7 +80,9 @@ class DraftModel:
         wide: int = 2,
         least: float = 0.3,
         inside: AbstractContextManager[None] | None = None,
+        seed: int | None = None,
     ) -> None:
+        self._generator = None if seed is None else torch.Generator().manual_seed(seed)
         self._reader, self._most, self._wide, self._least = _Reader(engine, inside), most, wide, least
         self._tip = (0, -1)  # a node, and the token behind it with which the chain goes on
 
@@ -98,11 +103,30 @@ class DraftModel:
             for token, chance in _likeliest(self._reader.logits([*place.tokens, *path]))
             if place.allows(node, token)
         ]
-        self._tip = (node, legal[0][0] if legal else -1)
         whole = sum(chance for _, chance in legal)
-        for token, chance in legal[: self._wide]:
+        chosen = legal[: self._wide] if self._generator is None else self._drawn(place, node, legal)
+        self._tip = (node, chosen[0][0] if chosen else -1)
+        for token, chance in chosen:
             share = share_of_eighths(chance / whole)
             yield Draft(token, share, _PRIORS[share])
+
+    def _drawn(self, place: Place, node: int, legal: list[tuple[int, float]]) -> list[tuple[int, float]]:
+        """Tokens drawn without replacement, and the proposal that says so."""
+        chances = torch.tensor([chance for _, chance in legal], dtype=torch.float64)
+        count = min(self._wide, int((chances > 0).sum()))
+        if not count or node in place.proposals:  # a second law cannot stand at one place
+            return []
+        order = self._order(chances, count)
+        ids = torch.tensor([token for token, _ in legal])
+        law = torch.zeros(place.vocabulary.size, dtype=torch.float64).index_add_(0, ids, chances / chances.sum())
+        device = self._reader.engine.device
+        place.proposals[node] = Proposal(tuple(legal[at][0] for at in order), law.to(device))
+        return [legal[at] for at in order]
+
+    def _order(self, chances: torch.Tensor, count: int) -> list[int]:
+        """So many places, one after the other without replacement."""
+        found: list[int] = chances.multinomial(count, replacement=False, generator=self._generator).tolist()
+        return found
 
     def observe(self, seen: Seen) -> None:
         """Nothing to learn from the model."""
