@@ -141,7 +141,7 @@ class Settings:
     batch_size   most outputs decoded at once; as many as fit the memory when not given
     speculation  "auto" (when not given): several tokens from one call of the model where drafts agree with the draws,
                  which leaves the law as it is, where the model can and where it pays; a `structgen.Speculation` says
-                 how; None: one token a call
+                 how, and that samplers read ahead too; None: one token a call
     style        how JSON is spelled
     limits       bounds against hostile schemas
     registry     other documents a JSON Schema refers to (`referencing.Registry`)
@@ -223,7 +223,6 @@ class Settings:
         sampler = ("method_options", "budget", "where")
         decoding = list(_DECODING)
         decoding += ["on_truncate"] if self.on_truncate != "raise" else []
-        decoding += ["speculation"] if isinstance(self.speculation, Speculation) else []
         for name in sampler if self.method == "masked" else decoding:
             if getattr(self, name) is not None:
                 other = "; a sampler is needed" if name == "where" else ""

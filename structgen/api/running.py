@@ -16,6 +16,7 @@ from structgen.api.result import Result, Stats
 from structgen.api.sampled import draw_outputs
 from structgen.errors import CompletedWarning, OptionError, Truncated
 from structgen.python_types.partial import partial_value
+from structgen.speculation.options import Speculation
 
 if TYPE_CHECKING:
     from structgen.engines.decode import Output, Request, Step
@@ -149,6 +150,7 @@ def _sampled(call: Call) -> list[Result[Any]]:
             stream,
             budget=settings.budget,
             options=settings.method_options,
+            ahead=isinstance(settings.speculation, Speculation),
         )
         for drawn in samples:
             text = drawn.data.decode("utf-8")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from structgen.errors import OptionError, SamplingIncomplete
+from structgen.matcher import Constraint
 from structgen.options import SamplingOptions
 from structgen.protocols import SequenceConstraint
 from structgen.samplers.problem import Problem
@@ -30,6 +31,16 @@ def _prefix_model(engine: Any) -> Any:
     return prefix_model(engine)
 
 
+def _ahead(model: Any, constraint: SequenceConstraint, prompt: Sequence[int]) -> Any:
+    """The model, reading ahead where it shares prefixes and the constraint is known state by state."""
+    from structgen.engines.prefixes import PrefixModel
+    from structgen.speculation.prefixes import AheadModel
+
+    if not isinstance(model, PrefixModel) or not isinstance(constraint, Constraint):
+        return model
+    return AheadModel(model, constraint, prompt)
+
+
 def draw_outputs(
     engine: Any,
     prompt: Sequence[int],
@@ -42,11 +53,15 @@ def draw_outputs(
     *,
     budget: Budget | None = None,
     options: Mapping[str, Any] | None = None,
+    ahead: bool = False,
 ) -> tuple[list[Sample], SampleSet]:
-    """n samples and the set they come from. `stream` numbers the prompt's own random numbers under the one seed."""
+    """n samples and the set they come from. `stream` numbers the prompt's own random numbers under the one seed.
+
+    `ahead`: likely continuations are read with what is asked for (speculation/prefixes.py).
+    """
     given, wanted = dict(options or {}), n
     problem = Problem(
-        _prefix_model(engine),
+        _ahead(_prefix_model(engine), constraint, prompt) if ahead else _prefix_model(engine),
         constraint,
         max_tokens,
         prompt=prompt,

@@ -96,19 +96,24 @@ class PrefixModel:
 
     def logits(self, prefixes: Sequence[Tokens]) -> NDArray[np.floating]:
         """(n, at least vocabulary.size) float32 (float64 of a float64 model) logits after each prefix."""
+        return np.stack([rows[0] for rows in self.logits_along(prefixes, [()] * len(prefixes))])
+
+    def logits_along(self, prefixes: Sequence[Tokens], chains: Sequence[Tokens]) -> list[NDArray[np.floating]]:
+        """For each prefix (1 + its chain's tokens, V) logits: after the prefix, and after each token of the chain."""
         out: list[NDArray[np.floating] | None] = [None] * len(prefixes)
+        texts = [(*prefix, *chain) for prefix, chain in zip(prefixes, chains, strict=True)]
         paths = [self._known_path(prefix) for prefix in prefixes]
         self._touch(paths)
-        by_length: dict[int, list[int]] = {}
-        for index, (prefix, path) in enumerate(zip(prefixes, paths, strict=True)):
-            by_length.setdefault(len(prefix) - len(path), []).append(index)
-        for group in by_length.values():
+        by_length: dict[tuple[int, int], list[int]] = {}
+        for index, (text, path, chain) in enumerate(zip(texts, paths, chains, strict=True)):
+            by_length.setdefault((len(text) - len(path), len(chain)), []).append(index)
+        for (_, chained), group in by_length.items():
             for first in range(0, len(group), self.batch):
                 chosen = group[first : first + self.batch]
-                rows = self._forward([prefixes[i] for i in chosen], [paths[i] for i in chosen])
+                rows = self._forward([texts[i] for i in chosen], [paths[i] for i in chosen], chained + 1)
                 for index, row in zip(chosen, rows, strict=True):
                     out[index] = row
-        return np.stack([row for row in out if row is not None])
+        return [rows for rows in out if rows is not None]
 
     def _known_path(self, prefix: Tokens) -> list[int]:
         """Slots of the longest part that was read before; never all of it, as the last token must be read again."""
@@ -121,8 +126,9 @@ class PrefixModel:
             slot = found
         return path
 
-    def _forward(self, prefixes: list[Tokens], paths: list[list[int]]) -> NDArray[np.floating]:
-        """One call for prefixes whose unread parts are equally long, their read parts padded on the left."""
+    def _forward(self, prefixes: list[Tokens], paths: list[list[int]], asked: int) -> NDArray[np.floating]:
+        """(n, asked, V) after the last tokens of prefixes whose unread parts are equally long: one call, their read
+        parts padded on the left."""
         device, rows = self.engine.device, len(prefixes)
         past, new = max(map(len, paths)), len(prefixes[0]) - len(paths[0])
         lengths = torch.tensor([len(path) for path in paths])
@@ -133,7 +139,7 @@ class PrefixModel:
         positions = (lengths.unsqueeze(1) + torch.arange(new)).to(device)
         context = Context(self._gathered(slots.to(device)) if past else DynamicCache(), attention)
         self.engine.check_length(max(map(len, prefixes)))
-        logits = self.engine.forward(ids, positions, context)
+        logits = self.engine.call(ids, positions, context.attention, context.cache, last=asked == 1)[:, -asked:]
         self.tokens_forwarded += rows * new
         self._keep(context.cache, prefixes, paths, past, new)
         host = logits if logits.dtype in (torch.float32, torch.float64) else logits.float()

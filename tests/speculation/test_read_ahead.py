@@ -507,6 +507,3 @@ def test_what_is_no_speculation_is_refused(value: object) -> None:
         sg.generate(None, "x", regex="a", speculation=value)  # type: ignore[call-overload]
     with pytest.raises(OptionError, match="most_nodes"):
         Speculation(most_nodes=0)
-    with pytest.raises(OptionError, match="means nothing with method"):
-        sg.generate(None, "x", regex="a", method="cars", speculation=Speculation())
-    assert sg.generate(None, "x", regex="a", method="cars", speculation="auto", seed=1) == "a"

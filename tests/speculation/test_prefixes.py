@@ -1,0 +1,85 @@
+"""A model that reads ahead for samplers gives the rows that the model gives, and every sampler its samples."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+import structgen as sg
+from structgen.compiler import compile_grammar
+from structgen.engines.prefixes import PrefixModel
+from structgen.grammars.json_schema import compile_schema
+from structgen.samplers.problem import Problem
+from structgen.samplers.run import sample
+from structgen.speculation.prefixes import AheadModel
+from tests.speculation.test_read_ahead import SCHEMA, Engines
+
+
+@pytest.fixture
+def parts(make_engine: Engines):  # type: ignore[no-untyped-def]
+    engine = make_engine(double=True)
+    constraint = compile_grammar(compile_schema(SCHEMA).grammar, engine.vocabulary)
+    return engine, constraint, tuple(engine.encode('the quick {"name": "fox"'))
+
+
+def test_rows_are_the_models_whatever_was_asked_before(parts) -> None:  # type: ignore[no-untyped-def]
+    engine, constraint, prompt = parts
+    plain, ahead = PrefixModel(engine), AheadModel(PrefixModel(engine), constraint, prompt)
+    rng = random.Random(1)
+    for _ in range(12):
+        outputs = []
+        for _ in range(rng.choice([1, 1, 2, 5, 20])):
+            matcher = constraint.matcher()
+            tokens: list[int] = []
+            for _ in range(rng.randrange(8)):
+                allowed = np.flatnonzero(np.unpackbits(matcher.mask().view(np.uint8), bitorder="little"))
+                token = int(rng.choice(list(allowed)))
+                if token in engine.vocabulary.stop_ids:
+                    break
+                matcher.accept(token)
+                tokens.append(token)
+            outputs.append((*prompt, *tokens))
+        assert np.allclose(ahead.logits(outputs), plain.logits(outputs), atol=1e-9)
+    assert ahead.known
+
+
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [("masked", {}), ("rejection", {}), ("asap", {}), ("cars", {}), ("smc", {}), ("mcmc", {"steps": 4}), ("beam", {})],
+)
+def test_every_sampler_draws_the_same(method: str, options: dict[str, int], parts) -> None:  # type: ignore[no-untyped-def]
+    engine, _, prompt = parts
+    constraint = compile_grammar(compile_schema({"enum": [True, 12, 123, "a"]}).grammar, engine.vocabulary)
+    found = {}
+    for name, model in (
+        ("plain", PrefixModel(engine)),
+        ("ahead", AheadModel(PrefixModel(engine), constraint, prompt)),
+    ):
+        problem = Problem(model, constraint, 12, prompt=prompt)
+        found[name] = sample(problem, 6, method, seed=5, budget=sg.Budget(prefixes_scored=600), **options)
+    plain, ahead = found["plain"], found["ahead"]
+    assert [each.token_ids for each in ahead.samples] == [each.token_ids for each in plain.samples]
+    for one, other in zip(ahead.samples, plain.samples, strict=True):
+        assert one.log_prob == pytest.approx(other.log_prob, abs=1e-8, nan_ok=True)
+        assert one.log_weight == pytest.approx(other.log_weight, abs=1e-8, nan_ok=True)
+    assert ahead.stats.prefixes_scored == plain.stats.prefixes_scored
+
+
+def test_rows_are_forgotten_and_read_again(parts) -> None:  # type: ignore[no-untyped-def]
+    engine, constraint, prompt = parts
+    size = PrefixModel(engine).logits([prompt]).nbytes
+    ahead = AheadModel(PrefixModel(engine), constraint, prompt, bytes_kept=3 * size)
+    first = ahead.logits([prompt])
+    for token in range(20, 30):
+        ahead.logits([(*prompt, token)])
+    assert len(ahead._rows) <= 3
+    assert np.allclose(ahead.logits([prompt]), first, atol=1e-9)
+
+
+def test_generate_reads_ahead_for_samplers_when_asked(make_engine: Engines) -> None:
+    engine = make_engine(double=True)
+    asked = {"schema": SCHEMA, "n": 3, "seed": 4, "method": "smc", "max_tokens": 80}
+    plain = sg.generate(engine, "the quick fox", **asked)
+    assert sg.generate(engine, "the quick fox", speculation=sg.Speculation(), **asked) == plain
