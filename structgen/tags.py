@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from structgen.errors import OptionError
-from structgen.grammars.tags import Special
+from structgen.grammars.tags.marks import Special
 
 __all__ = ["Special", "StructuralTag", "Tag", "Thinking", "ends_of"]
 

@@ -50,7 +50,7 @@ class SourceOptions(TypedDict, total=False):
     gbnf         grammar as llama.cpp writes it
     ebnf         grammar as xgrammar writes it
     lark         grammar as lark reads it: its text, or a LarkGrammar
-    tag          free text with constrained regions, thinking before an answer: a StructuralTag
+    tag          free text with constrained regions, thinking before an answer: a StructuralTag, or structural-tag JSON
     grammar      Language (`sg.span(text)`, `sg.regex(a) & sg.length(words=9)`, ...) or grammar IR
     """
 
@@ -59,7 +59,7 @@ class SourceOptions(TypedDict, total=False):
     gbnf: str | None
     ebnf: str | None
     lark: str | LarkGrammar | None
-    tag: StructuralTag | None
+    tag: StructuralTag | Mapping[str, Any] | str | None
     grammar: Language | Grammar | None
 
 

@@ -21,6 +21,7 @@ Cost: as without, plus a microsecond per byte in such arrays, and ten for a stat
 from __future__ import annotations
 
 import heapq
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import count
@@ -50,6 +51,7 @@ from structgen.unique.trace import (
     element_key,
     events,
     freshened,
+    lex_after,
     may_repeat,
     numbers_of,
     strings_of,
@@ -64,6 +66,7 @@ MOST_SEARCHED = 5_000  # states looked at to find one way on
 LETTERS = tuple(byte for byte in range(0x20, 0x7F) if byte not in (QUOTE, BACKSLASH))
 UNBOUNDED = 1 << 30
 MOST_REMEMBERED = 1 << 14
+BRACKETS = re.compile(rb"[\[{]")
 
 Pair = tuple[int, Trace]
 
@@ -225,24 +228,54 @@ class DistinctConfigurations:
 
     def _read(self, pair: Pair, data: bytes) -> Pair | None:
         """The pair after `data`; None when the grammar does not allow it, or an element repeats another."""
-        reader, lex = _Reader(self.plain, pair, data), pair[1].lex
+        reader, lex, at = _Reader(self.plain, pair, data), pair[1].lex, 0
         frames = reader.frames
-        for at, byte, now in events(lex, data):
-            lex = now
-            if frames and frames[-1].is_watched and byte in ENDS[frames[-1].is_list] and not self._end(reader, at):
-                return None
-            if byte in PLAIN:
-                self._open(reader, at, byte)
-            elif byte in (CLOSE_LIST, CLOSE_MAP) and frames:
-                frames.pop()
-            elif byte == COMMA and frames and frames[-1].is_watched:
-                reader.begin_element(at)
+        while at < len(data):
+            if not frames:  # what is here need not be JSON: the grammar says whether a bracket opens what is watched
+                found = BRACKETS.search(data, at)
+                end = len(data) if found is None else found.start()
+                lex, at = lex_after(lex, data[at:end]), end
+                if found is not None:
+                    lex = OUTSIDE if self._open(reader, at, data[at]) else lex
+                    at += 1
+                continue
+            for place, byte, now in events(lex, data, at):
+                at, lex = place, now
+                if not self._structure(reader, at, byte):
+                    return None
+                if not _is_watching(frames):
+                    frames.clear()
+                    break
+            at += 1
         config = reader.read_to(len(data))
         if config == DEAD:
             return None
-        if not _is_watching(frames):
-            return config, Trace(lex, tuple(frames))
-        return config, Trace(lex, tuple(frames), reader.text_to(len(data)))
+        text = reader.text_to(len(data)) if frames else b""
+        if any(frame.shared for frame in frames):
+            frames = self._alive(frames, config)
+        return (config, Trace(lex, tuple(frames), text)) if frames else (config, Trace(lex))
+
+    def _structure(self, reader: _Reader, at: int, byte: int) -> bool:
+        """Follow a byte that gives structure, inside what is watched; False where an element may not end so."""
+        frames = reader.frames
+        if frames[-1].is_watched and byte in ENDS[frames[-1].is_list] and not self._end(reader, at):
+            return False
+        if byte in PLAIN:
+            if not self._open(reader, at, byte):
+                frames.append(PLAIN[byte])
+        elif byte in (CLOSE_LIST, CLOSE_MAP):
+            frames.pop()
+        elif byte == COMMA and frames[-1].is_watched:
+            reader.begin_element(at)
+        return True
+
+    def _alive(self, frames: list[Frame], config: int) -> list[Frame]:
+        """The frames without those whose container the text turned out not to be; none if none is watched then."""
+        left = [
+            Frame(frame.is_list) if frame.shared and self._without(config, frame.before) == config else frame
+            for frame in frames
+        ]
+        return left if _is_watching(left) else []
 
     def _end(self, reader: _Reader, at: int) -> bool:
         """End the element before data[at]; False where none may end, or it repeats another."""
@@ -252,19 +285,20 @@ class DistinctConfigurations:
         reader.frames[-1], reader.config = self._ended(reader.frames[-1], text, config)
         return reader.config != DEAD
 
-    def _open(self, reader: _Reader, at: int, byte: int) -> None:
-        """Open the container whose bracket is data[at]. Where another container begins alike, it is watched too, and
-        what a repetition means is decided when there is one."""
+    def _open(self, reader: _Reader, at: int, byte: int) -> bool:
+        """Watch the container whose bracket is data[at], if it is to be watched. Where something else begins alike, it
+        is watched too, and what a repetition means is decided when there is one."""
         before = reader.read_to(at)
         config = reader.read_to(at + 1)
         rules = () if config == DEAD else self._rules(config)
         safe = [self.watched[rule] for rule in rules if rule in self.watched]
         if not safe:
-            reader.frames.append(PLAIN[byte])
-            return
-        text = reader.text_to(at + 1) if _is_watching(reader.frames) else reader.forget_to(at + 1)
+            return False
+        text = reader.text_to(at + 1) if reader.frames else reader.forget_to(at + 1)
         least = min((least for least in safe if least != NEVER), default=NEVER)
-        reader.frames.append(Frame(byte == OPEN_LIST, True, before, least, start=len(text)))
+        shared = self._without(config, before) != DEAD
+        reader.frames.append(Frame(byte == OPEN_LIST, True, before, least, start=len(text), shared=shared))
+        return True
 
     def _ended(self, frame: Frame, text: bytes, config: int) -> tuple[Frame, int]:
         """The frame after the element or key that ends here, and the configuration: without the arrays that may not
@@ -272,7 +306,10 @@ class DistinctConfigurations:
         element = text[frame.start :]
         if frame.start == NEVER or not element:
             return frame, config
-        key = element_key(element)
+        try:
+            key = element_key(element)
+        except ValueError:  # no JSON: of the container nothing is left, of what began alike something may be
+            return Frame(frame.is_list), self._without(config, frame.before)
         if key in frame.seen:
             return Frame(frame.is_list), self._without(config, frame.before)
         return frame._replace(seen=(*frame.seen, key), start=NEVER), config

@@ -221,6 +221,10 @@ class DistinctMasks:
         """The tokens that might repeat an element, or leave none to write."""
         lex, _, text = trace
         watched = trace.watched
+        if not watched:  # only what opens a container, and ends an element of it
+            return (
+                classes.openers if self._configurations.may_run_out_at_once else classes.two_elements & classes.openers
+            )
         if any(frame.may_run_out for frame in watched):
             return classes.nonempty
         found = classes.two_elements

@@ -31,6 +31,7 @@ __all__ = [
     "exact_number",
     "freshened",
     "kind_of",
+    "lex_after",
     "may_repeat",
     "numbers_of",
     "open_string",
@@ -56,6 +57,7 @@ class Frame(NamedTuple):
     safe     with how many elements values may run out; NEVER
     seen     of its elements (of an object: keys), each in a form that can be compared
     start    where in the trace's text the present element begins; NEVER in the value of a member
+    shared   something else may begin with the same bracket: other containers, or text that is no JSON
     """
 
     is_list: bool
@@ -64,6 +66,7 @@ class Frame(NamedTuple):
     safe: int = 0
     seen: tuple[Hashable, ...] = ()
     start: int = 0
+    shared: bool = False
 
     @property
     def may_run_out(self) -> bool:
@@ -72,7 +75,8 @@ class Frame(NamedTuple):
 
 
 class Trace(NamedTuple):
-    """See the module. Outside watched arrays `text` is empty, so that equal places are equal traces."""
+    """See the module. Outside watched containers there are no frames and no text, so that equal places are equal
+    traces; `lex` is a guess there: what surrounds them need not be JSON."""
 
     lex: int = OUTSIDE
     frames: tuple[Frame, ...] = ()
@@ -89,9 +93,10 @@ CONTAINERS = {OPEN_LIST: "array", OPEN_MAP: "object"}
 PLAIN = {OPEN_LIST: Frame(True), OPEN_MAP: Frame(False)}
 
 
-def events(lex: int, data: bytes) -> Iterator[tuple[int, int, int]]:
-    """The bytes outside strings that give structure, as (position, byte, lex); last (length, 0, lex)."""
-    for at, byte in enumerate(data):
+def events(lex: int, data: bytes, start: int = 0) -> Iterator[tuple[int, int, int]]:
+    """The bytes outside strings that give structure, from a position on, as (position, byte, lex); last (length, 0,
+    lex)."""
+    for at, byte in enumerate(data[start:] if start else data, start):
         if lex == ESCAPED:
             lex = INSIDE
         elif byte == QUOTE:
@@ -101,6 +106,13 @@ def events(lex: int, data: bytes) -> Iterator[tuple[int, int, int]]:
         elif byte in STRUCTURE:
             yield at, byte, lex
     yield len(data), 0, lex
+
+
+def lex_after(lex: int, data: bytes) -> int:
+    """Where a text stands behind `data`, as if all of it were JSON."""
+    for _, _, last in events(lex, data):
+        lex = last
+    return lex
 
 
 def without_blanks(lex: int, data: bytes) -> bytes:
