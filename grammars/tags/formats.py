@@ -71,6 +71,7 @@ class _Reader:
         self.imports = Imports(self.builder)
         self.grammars: dict[str, Grammar] = {}
         self.names = {number: name for name, number in symbols.ids.items()}
+        self.choices: dict[tuple[int, tuple[str, ...]], Expr] = {}  # by identity: a tree may hold one choice twice
 
     def whole(self, tag: Mapping[str, Any]) -> Expr:
         """A structural tag in either form."""
@@ -104,7 +105,7 @@ class _Reader:
         if style not in STYLES:
             raise SchemaError(f"{style!r} is not a style{suggest(style, STYLES)}", pointer=where, keyword="style")
         spelling = self.spelling(given)
-        excludes = tuple(self.texts(given.get("excludes", []), f"{where}/excludes"))
+        excludes = tuple(self.excludes(given, where))
         key = json.dumps([given["json_schema"], style, repr(spelling), excludes], default=repr)
         if key not in self.grammars:
             write = writer_of(style, self.symbols, excludes)
@@ -137,7 +138,7 @@ class _Reader:
 
     def any_text(self, given: Format, where: str, until: tuple[str, ...]) -> Expr:
         self.refuse(given, where, "max_tokens")
-        excludes = (*self.texts(given.get("excludes", []), f"{where}/excludes"), *until)
+        excludes = (*self.excludes(given, where), *until)
         if given.get("max_chars") is None:
             return free_text({}, excludes=excludes, may_end=True)
         return lower(Language.length(0, given["max_chars"]) & without(tuple(dict.fromkeys(excludes))), utf8)
@@ -161,8 +162,12 @@ class _Reader:
         return seq(*(self.read(e, f"{where}/elements/{k}", until if k == last else ()) for k, e in enumerate(elements)))
 
     def either(self, given: Format, where: str, until: tuple[str, ...]) -> Expr:
-        elements = self.formats(given["elements"], f"{where}/elements", set())
-        return alt(*(self.read(each, f"{where}/elements/{k}", until) for k, each in enumerate(elements)))
+        key = id(given), until
+        if key not in self.choices:
+            elements = self.formats(given["elements"], f"{where}/elements", set())
+            found = alt(*(self.read(each, f"{where}/elements/{k}", until) for k, each in enumerate(elements)))
+            self.choices[key] = self.builder.rule("choice", found)
+        return self.choices[key]
 
     def optional(self, given: Format, where: str, until: tuple[str, ...]) -> Expr:
         return optional(self.inner(given, where, until))
@@ -204,7 +209,8 @@ class _Reader:
         until = tuple(end[0] for end in ends if len(end) == 1 and isinstance(end[0], str))
         if isinstance(content, Mapping) and content.get("type") == "any_text" and content.get("max_chars") is None:
             self.read(content, f"{where}/content", ())
-            return self.builder.rule("text", closed_text(tuple(ends), tuple(content.get("excludes", ()))))
+            excludes = tuple(self.excludes(content, f"{where}/content"))
+            return self.builder.rule("text", closed_text(tuple(ends), excludes))
         return seq(self.read(content, f"{where}/content", until), alt(*map(mark, ends)))
 
     def ends(self, given: Any, where: str) -> list[Pieces]:
@@ -223,7 +229,7 @@ class _Reader:
 
     def triggered_tags(self, given: Format, where: str, until: tuple[str, ...]) -> Expr:
         triggers = [self.pieces(text, f"{where}/triggers") for text in self.texts(given["triggers"], where)]
-        return self.in_text(given, where, triggers, self.texts(given.get("excludes", []), where), until, ())
+        return self.in_text(given, where, triggers, self.excludes(given, where), until, ())
 
     def token_triggered_tags(self, given: Format, where: str, until: tuple[str, ...]) -> Expr:
         triggers = [self.named(token, f"{where}/trigger_tokens") for token in given["trigger_tokens"]]
@@ -262,7 +268,7 @@ class _Reader:
         after = {}
         for at, (pattern, inner) in enumerate(given["rules"]):
             after[self.pieces(pattern, f"{where}/rules/{at}")] = self.read(inner, f"{where}/rules/{at}/1", until)
-        excludes = (*self.texts(given.get("excludes", []), f"{where}/excludes"), *until)
+        excludes = (*self.excludes(given, where), *until)
         return free_text(after, excludes=excludes, loop=given.get("loop", True), may_end=True)
 
     def token_dispatch(self, given: Format, where: str, until: tuple[str, ...]) -> Expr:
@@ -295,6 +301,11 @@ class _Reader:
         if isinstance(token, int) and not self.names:
             raise UnsupportedSchema("a token by its number, without a vocabulary", pointer=where, keyword="token")
         raise UnsupportedSchema(f"{token!r} is no special token of the vocabulary", pointer=where, keyword="token")
+
+    def excludes(self, given: Format, where: str) -> list[str]:
+        """Texts that a text does not hold; of those that spell special tokens, no text can."""
+        found = self.texts(given.get("excludes", []), f"{where}/excludes")
+        return [text for text in found if cut(text, self.symbols.ids) == (text,)]
 
     def excluded(self, given: Format, where: str) -> set[Special]:
         """Special tokens that do not stand in a text of tokens."""
@@ -332,7 +343,7 @@ class _Reader:
         return list(given)
 
     def texts(self, given: Any, where: str) -> list[str]:
-        """A list of texts, without those that are empty or that no text can hold."""
+        """A list of texts."""
         if not isinstance(given, list | tuple) or not all(isinstance(each, str) for each in given):
             raise SchemaError(f"a list of texts is needed, not {given!r}", pointer=where)
         return list(given)

@@ -27,6 +27,8 @@ from structgen.grammars.json_schema import object_text, string
 from structgen.grammars.json_schema.algebra import Algebra
 from structgen.grammars.json_schema.finite import needs_distinct_keys
 from structgen.grammars.json_schema.lowering import Common, Lowering
+from structgen.grammars.json_schema.reader import Reader, load
+from structgen.grammars.json_schema.scope import entered
 from structgen.grammars.json_schema.shapes import NOTHING as NO_VALUES
 from structgen.grammars.json_schema.shapes import Shapes
 from structgen.grammars.json_schema.style import Gaps, JsonStyle, gaps
@@ -36,8 +38,9 @@ from structgen.grammars.regular.language import Language
 from structgen.grammars.regular.lower import lower as lower_language
 from structgen.grammars.tags.free_text import closed_text
 from structgen.grammars.tags.marks import Pieces, Symbols, cut, mark
+from structgen.options import Limits
 
-__all__ = ["MARKUPS", "Markup", "without", "writer_of"]
+__all__ = ["MARKUPS", "Markup", "kinds_of_members", "without", "writer_of"]
 
 KINDS = {  # of values -> the field of `Shapes` that holds them
     "string": "strings",
@@ -68,7 +71,7 @@ class Markup:
 
     open: str
     close: str
-    types: Mapping[str, str] = field(default_factory=lambda: UNTYPED)
+    types: Mapping[str, str] = field(default_factory=lambda: UNTYPED, hash=False)
     names: str = r'[^<>"&\r\n]+'
     lines: bool = False
     blanks: bool = True
@@ -254,6 +257,21 @@ class _Tagged(Lowering):
             around = self.blank if self.markup.blanks else EPSILON
             options.append(seq(around, self.json.value(self.algebra.terms.shapes(shapes)), around, mark(end)))
         return alt(*options)
+
+
+def kinds_of_members(schema: object) -> dict[str, frozenset[str]]:
+    """The kinds of values (KINDS) that each member the schema lists may have: how a text of mark-up is read back."""
+    limits = Limits()
+    reader = Reader(limits)
+    root = reader.read(load(schema))
+    algebra = Algebra(reader, limits, None)
+    found: dict[str, frozenset[str]] = {}
+    for shape in algebra.expand(algebra.schema(root, entered((), root, reader.dynamic))).objects:
+        for name, _, term in shape.known:
+            shapes = algebra.expand(term)
+            kinds = {kind for kind, slot in KINDS.items() if getattr(shapes, slot) != getattr(NO_VALUES, slot)}
+            found[name] = found.get(name, frozenset()) | kinds
+    return found
 
 
 def _refuse_checks(writer: Lowering) -> None:

@@ -175,7 +175,7 @@ def _lark_source(given: str | LarkGrammar) -> Source:
     return Source("lark", key, lambda: Lowered(*read_as("lark", compile_lark, grammar, grammar.text)))
 
 
-def _tag_source(tag: StructuralTag | Mapping[str, Any] | str, style: JsonStyle | None = None) -> Source:
+def _tag_source(tag: object, style: JsonStyle | None = None) -> Source:
     from structgen.tags import StructuralTag
 
     if not isinstance(tag, StructuralTag):
@@ -196,12 +196,13 @@ def _formats_source(given: object, style: JsonStyle) -> Source:
             raise OptionError(f"tag is a StructuralTag or structural-tag JSON: {error}", option="tag") from error
     if not isinstance(given, Mapping):
         raise OptionError(f"tag is a StructuralTag or structural-tag JSON, not {type(given).__name__}", option="tag")
-    return formats_source(given, _digest(json.dumps(given), repr(style)), style)
+    tag = given
+    return formats_source(lambda: tag, _digest(json.dumps(given), repr(style)), style)
 
 
-def formats_source(tag: Mapping[str, Any], key: str | None, style: JsonStyle) -> Source:
-    """The source of structural-tag JSON that is known by `key`. Its marks are special tokens where a vocabulary has
-    them, and text without one."""
+def formats_source(tag: Callable[[], Mapping[str, Any]], key: str, style: JsonStyle) -> Source:
+    """The source of structural-tag JSON that is known by `key`, and made when it is compiled. Its marks are special
+    tokens where a vocabulary has them, and text without one."""
 
     def content(syntax: str, text: str) -> Grammar:
         if syntax == "lark":  # without a lexer, as those read it who send it
@@ -213,7 +214,7 @@ def formats_source(tag: Mapping[str, Any], key: str | None, style: JsonStyle) ->
     def read(symbols: Symbols | None) -> Lowered:
         from structgen.grammars.tags.formats import read_formats
 
-        return Lowered(read_formats(tag, content=content, symbols=symbols, style=style))
+        return Lowered(read_formats(tag(), content=content, symbols=symbols, style=style))
 
     def bind(vocabulary: Vocabulary) -> Source:
         return Source("formats", key, lambda: read(symbols_of(vocabulary)))
