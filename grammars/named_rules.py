@@ -6,7 +6,7 @@ each at its place in the user's own source, and reports what is defined and neve
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from structgen.errors import GrammarError, suggest
@@ -22,6 +22,8 @@ from structgen.grammars.ir import (
     Seq,
     Terminal,
     Unordered,
+    children,
+    rebuilt,
     refuse_distinct,
 )
 
@@ -164,6 +166,7 @@ class Imports:
         self._builder = builder
         self._known: dict[int, tuple[Grammar, Ref]] = {}  # held: ids are used again
         self._common: dict[tuple[int, ...], int] = {}  # identities of common rules -> where they begin
+        self._still: set[int] = set()  # of expressions that refer to no rule, which the builder holds
 
     def add(self, grammar: Grammar) -> Ref:
         """The reference to a grammar's start."""
@@ -183,8 +186,19 @@ class Imports:
             return Ref(ref.rule + (first if ref.rule < len(common) else base))
 
         for rule in grammar.rules[0 if fresh else len(common) :]:
-            self._builder.rule(rule.name, mapped(rule.body, moved))
+            self._builder.rule(rule.name, self._mapped(rule.body, moved))
         for rule_number, safe in grammar.distinct:
             if fresh or rule_number >= len(common):
                 self._builder.distinct.append((moved(Ref(rule_number)).rule, safe))
         return moved(Ref(grammar.start))
+
+    def _mapped(self, expr: Expr, change: Callable[[Ref], Expr]) -> Expr:
+        """The expression with every reference replaced; what holds none, which many grammars share, is entered once."""
+        if isinstance(expr, Ref):
+            return change(expr)
+        if isinstance(expr, Terminal) or id(expr) in self._still:
+            return expr
+        found = rebuilt(expr, [self._mapped(part, change) for part in children(expr)])
+        if found is expr:
+            self._still.add(id(expr))
+        return found

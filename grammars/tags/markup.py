@@ -22,7 +22,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from structgen.errors import UnsupportedSchema
-from structgen.grammars.ir import EPSILON, NOTHING, ByteSet, Expr, Literal, Ref, Repeat, alt, optional, seq
+from structgen.grammars.ir import EPSILON, NOTHING, ByteSet, Expr, Literal, Ref, Repeat, Terminal, alt, optional, seq
 from structgen.grammars.json_schema import object_text, string
 from structgen.grammars.json_schema.algebra import Algebra
 from structgen.grammars.json_schema.finite import needs_distinct_keys
@@ -294,13 +294,15 @@ def _plain(language: Language) -> Expr:
     return lower_language(language, utf8)
 
 
+@lru_cache(maxsize=4096)
 def _raw(language: Language, end: Pieces, excludes: tuple[str, ...]) -> Expr:
-    """A string of the language as it stands, and the mark behind it."""
+    """A string of the language as it stands, and the mark behind it; the same object in every grammar."""
     if language is string.ALL_STRINGS:
         return closed_text((end,), excludes)
-    return seq(_plain(_closable(language, end, excludes)), mark(end))
+    return _terminal(_plain(_closable(language, end, excludes)), end)
 
 
+@lru_cache(maxsize=4096)
 def _on_lines(language: Language, end: Pieces, excludes: tuple[str, ...]) -> Expr:
     """The same where one line break on either side is not part of the string."""
     if language is string.ALL_STRINGS:
@@ -308,7 +310,7 @@ def _on_lines(language: Language, end: Pieces, excludes: tuple[str, ...]) -> Exp
     found = _closable(language, end, excludes)
     begins, ends = string.meet(found, _BEGINS), string.meet(found, _ENDS)
     if begins is ends is string.NO_STRINGS:
-        return seq(optional(LINE), _plain(found), optional(LINE), mark(end))
+        return _terminal(seq(optional(LINE), _plain(found), optional(LINE)), end)
     bare = string.meet(found, string.complement(_BEGINS))
     options = (
         (LINE, found, LINE),
@@ -316,7 +318,13 @@ def _on_lines(language: Language, end: Pieces, excludes: tuple[str, ...]) -> Exp
         (EPSILON, bare, LINE),
         (EPSILON, string.meet(bare, string.complement(_ENDS)), EPSILON),
     )
-    return seq(alt(*(seq(before, _plain(each), behind) for before, each, behind in options)), mark(end))
+    return _terminal(alt(*(seq(before, _plain(each), behind) for before, each, behind in options)), end)
+
+
+def _terminal(body: Expr, end: Pieces) -> Expr:
+    """A string and its mark; of a mark that is text one terminal, whose masks all grammars share."""
+    found = seq(body, mark(end))
+    return Terminal(found) if found != NOTHING and all(isinstance(piece, str) for piece in end) else found
 
 
 _BEGINS, _ENDS = (Language.regex(pattern, search=False) for pattern in (r"\n[^]*", r"[^]*\n"))

@@ -56,7 +56,8 @@ class ToolFormat:
     arguments  as what a template wants them in past calls: "object" or "text"
     ids        what call ids look like: "call" (call_ and 24 hex digits), "nine" (letters and digits), "numbered"
                (functions.f:0)
-    gaps       what may stand behind `trigger` where templates disagree
+    gaps       what may stand where {gap} does in `section` and `between`, about which templates disagree; the first is
+               what we write
     """
 
     name: str
@@ -72,7 +73,11 @@ class ToolFormat:
     marks: tuple[str, ...] = ()
     arguments: Literal["object", "text"] = "object"
     ids: Literal["call", "nine", "numbered"] = "call"
-    gaps: tuple[str, ...] = ()
+    gaps: tuple[str, ...] = ("",)
+
+    def spelled(self, mark: str) -> list[str]:
+        """The texts of a mark in which {gap} may stand."""
+        return [mark.replace("{gap}", gap) for gap in self.gaps] if "{gap}" in mark else [mark]
 
 
 _JSON_CALL = '{"name": "{name}", "arguments": '
@@ -110,7 +115,8 @@ FORMATS: dict[str, ToolFormat] = {
             "</tool_call>",
             "<tool_call>",
             style="glm_xml",
-            between="\n",
+            between="{gap}",
+            gaps=("\n", ""),
             clues=("<tool_call>", "<arg_key>", "<arg_value>"),
             marks=("<arg_key>",),
         ),

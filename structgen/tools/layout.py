@@ -125,12 +125,13 @@ class Layout:
             begin, end = found.section
             call: Kind = {"type": "or", "elements": [self._call(tool, found.begin) for tool in self.tools]}
             more = {"type": "star", "content": _sequence(_const(found.between or ""), call)}
-            opening = _gapped(begin[len(trigger) :], found.gaps)
+            opening = _any_of(found.spelled(begin[len(trigger) :]))
             return _sequence(opening, call, *([more] if several else []), _const(end))
         rest: Kind = {"type": "or", "elements": [self._call(tool, found.begin[len(trigger) :]) for tool in self.tools]}
         if not several:
             return rest
-        return _sequence(rest, {"type": "star", "content": _sequence(_const(f"{found.between}{trigger}"), rest)})
+        again = _any_of(found.spelled(f"{found.between}{trigger}"))
+        return _sequence(rest, {"type": "star", "content": _sequence(again, rest)})
 
     def _call(self, tool: Tool, begin: str) -> Kind:
         """One call, from what is left of its opening mark."""
@@ -209,8 +210,6 @@ def _sequence(*parts: Mapping[str, Any]) -> Kind:
 _EMPTY = _const("")
 
 
-def _gapped(text: str, gaps: Sequence[str]) -> Kind:
-    """A mark in which {gap} is any of some texts."""
-    if "{gap}" not in text:
-        return _const(text)
-    return {"type": "or", "elements": [_const(text.replace("{gap}", gap)) for gap in gaps]}
+def _any_of(texts: Sequence[str]) -> Kind:
+    """One of some marks."""
+    return _const(texts[0]) if len(texts) == 1 else {"type": "or", "elements": [_const(text) for text in texts]}

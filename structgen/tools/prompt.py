@@ -84,13 +84,13 @@ def system_text(tools: Sequence[Tool], format: ToolFormat) -> str:
 def written_calls(calls: Sequence[tuple[str, Mapping[str, Any]]], format: ToolFormat) -> str:
     """Calls, names with arguments, as a model writes them in a format."""
     texts = [_call_text(format, name, arguments, number) for number, (name, arguments) in enumerate(calls)]
-    joined = (format.between or "").join(texts)
+    joined = format.spelled(format.between or "")[0].join(texts)
     return joined if format.section is None else f"{_opened(format)}{joined}{format.section[1]}"
 
 
 def _opened(format: ToolFormat) -> str:
     assert format.section is not None
-    return format.section[0].replace("{gap}", "")
+    return format.spelled(format.section[0])[0]
 
 
 def _call_text(format: ToolFormat, name: str, arguments: Mapping[str, Any] | None, number: int) -> str:

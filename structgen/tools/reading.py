@@ -30,6 +30,7 @@ from structgen.errors import InvariantError
 from structgen.grammars.tags.marks import Special, cut
 from structgen.grammars.tags.markup import MARKUPS, Markup, kinds_of_members
 from structgen.python_types.partial import partial_value
+from structgen.tools.formats import ToolFormat
 from structgen.tools.layout import Layout
 from structgen.tools.reply import Reply, ToolCall
 from structgen.tools.tool import Tool
@@ -173,15 +174,24 @@ class ReplyReader:
     def _all_calls(self) -> Steps:
         found = self._layout.format
         if found.section is not None:
-            yield from self._one_of([found.section[0].replace("{gap}", gap) for gap in found.gaps or ("",)])
+            yield from self._one_of(found.spelled(found.section[0]))
         while True:
             yield from self._call()
             if found.section is None:
-                if found.between is None or not (yield from self._starts(found.between + found.trigger, take=False)):
+                if found.between is None or not (yield from self._goes_on(found)):
                     return
-            elif (yield from self._starts(found.section[1])) or (self._ended and not self._buffer):
+                continue
+            if (yield from self._starts(found.section[1])) or (self._ended and not self._buffer):
                 return
             yield from self._take(found.between or "")
+
+    def _goes_on(self, found: ToolFormat) -> Steps:
+        """Whether another call follows; what stands between the two is taken."""
+        for between in found.spelled(found.between or ""):
+            if (yield from self._starts(between + found.trigger, take=False)):
+                yield from self._take(between)
+                return True
+        return False
 
     def _call(self) -> Steps:
         found = self._layout.format

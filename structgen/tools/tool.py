@@ -21,6 +21,7 @@ from functools import lru_cache
 from typing import Any
 
 from structgen.errors import OptionError
+from structgen.memory import Bounded
 from structgen.python_types.functions import arguments_of, is_function
 from structgen.python_types.target import Target
 from structgen.python_types.types import target_of
@@ -121,7 +122,18 @@ def _typed(source: Any) -> Tool:
 
 
 def _defined(given: Mapping[str, Any]) -> Tool:
-    """The tool of a definition."""
+    """The tool of a definition; one that was read before costs a hash of its text."""
+    from pydantic_core import to_json  # quicker than json, and definitions come with every request
+
+    text = to_json(given)
+    known = _DEFINED.get(text)
+    return _DEFINED.remember(text, _definition(given)) if known is None else known
+
+
+_DEFINED: Bounded[bytes, Tool] = Bounded(1024)
+
+
+def _definition(given: Mapping[str, Any]) -> Tool:
     inner: Any = given.get("function", given) if given.get("type", "function") == "function" else given
     if not isinstance(inner, Mapping) or not isinstance(inner.get("name"), str):
         raise OptionError(f"a tool has a name: {_shown(given)}", option="tools")
@@ -154,7 +166,7 @@ def _made(name: str, description: Any, parameters: Any, target: Target, call: Ca
 
 
 def _key(name: str, description: str, parameters: Any, target: Target) -> str:
-    from pydantic_core import to_json  # quicker than json, and a tool is hashed at every call
+    from pydantic_core import to_json
 
     parts = (name, description, parameters, target.enforced)
     return hashlib.sha256(to_json(parts)).hexdigest()

@@ -15,6 +15,7 @@ import structgen as sg
 from structgen.api.sources import formats_source
 from structgen.bits import ids_of
 from structgen.grammars.json_schema.style import JsonStyle
+from structgen.grammars.tags.marks import Special, cut
 from structgen.tools.formats import FORMATS
 from structgen.tools.layout import Layout, layout_of
 from structgen.tools.tool import Tool, tools_of
@@ -141,3 +142,11 @@ def cuts(tokens: list[int], rng: Random) -> Iterator[list[int]]:
         size = rng.choice((1, 1, 2, 5))
         yield tokens[at : at + size]
         at += size
+
+
+def encoded(tokens: sg.Vocabulary, text: str) -> list[int]:
+    """A text in tokens: marks where the vocabulary has them, bytes elsewhere."""
+    found: list[int] = []
+    for piece in cut(text, tokens.names):
+        found += [tokens.names[piece.name]] if isinstance(piece, Special) else [*piece.encode()]
+    return found

@@ -15,7 +15,7 @@ from structgen.errors import InvariantError, OptionError
 from structgen.tools.formats import FORMATS
 from structgen.tools.reading import Delta, ReplyReader
 from structgen.tools.reply import Reply
-from tests.tools.kit import TOOLS, compiled, cuts, drawn, judged, layout, vocabulary
+from tests.tools.kit import TOOLS, compiled, cuts, drawn, encoded, judged, layout, vocabulary
 
 CHOICES = ("auto", "required", "none", "get_weather", "book.room-2")
 THINKING: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -111,16 +111,6 @@ def test_against_a_plain_reader_of_the_text(format: str) -> None:
         text = tokens.decode(written).decode() + ("<|call|>" if format == "harmony" else "")
         reply, _ = read(ReplyReader(found, tokens), [written])
         assert [(call.name, json.loads(call.text)) for call in reply.calls] == slow(format, text)
-
-
-def encoded(tokens: sg.Vocabulary, text: str) -> list[int]:
-    """A text in tokens: marks where the vocabulary has them, bytes elsewhere."""
-    from structgen.grammars.tags.marks import Special, cut
-
-    found: list[int] = []
-    for piece in cut(text, tokens.names):
-        found += [tokens.names[piece.name]] if isinstance(piece, Special) else [*piece.encode()]
-    return found
 
 
 PARIS = '{"city": "Paris"}'
