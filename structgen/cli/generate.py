@@ -48,9 +48,11 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
     """The options that were given, by the names `generate` has for them."""
     names = (
         "n", "seed", "max_tokens", "method", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "stop",
-        "speculation", "on_truncate", "chat", "system", "describe", "dialect",
+        "speculation", "on_truncate", "chat", "system", "describe", "dialect", "tool_choice",
     )  # fmt: skip
     given = {name: getattr(arguments, name) for name in names}
+    if arguments.tools is not None:
+        given["tools"] = json_file(arguments.tools, "tools")
     return {"style": style_argument(arguments), **{name: value for name, value in given.items() if value is not None}}
 
 
