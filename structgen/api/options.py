@@ -75,13 +75,12 @@ class CompileOptions(SourceOptions, total=False):
 
 
 class GenerateOptions(SourceOptions, total=False):
-    """What `generate` and its twins take beside model, prompt, schema, constraint, n and stream; see `Settings`."""
+    """What `generate` and its twins take beside model, prompt, schema, constraint, tools, n, stream; see `Settings`."""
 
     messages: Sequence[Mapping[str, Any]] | None
     system: str | None
     chat: bool | None
     describe: bool | Callable[[Any], str]
-    tools: Sequence[Any] | None
     tool_choice: str
     parallel_tool_calls: bool
     thinking: bool | Thinking | None
