@@ -21,7 +21,7 @@ from functools import lru_cache
 from typing import Any
 
 from structgen.errors import OptionError
-from structgen.memory import Bounded
+from structgen.memory import Bounded, register
 from structgen.python_types.functions import arguments_of, is_function
 from structgen.python_types.target import Target
 from structgen.python_types.types import target_of
@@ -131,6 +131,7 @@ def _defined(given: Mapping[str, Any]) -> Tool:
 
 
 _DEFINED: Bounded[bytes, Tool] = Bounded(1024)
+register("tools.tool.definitions", _DEFINED.held, _DEFINED.clear)
 
 
 def _definition(given: Mapping[str, Any]) -> Tool:

@@ -18,6 +18,7 @@ from structgen.compiler import compile_grammar
 from structgen.errors import SchemaError, UnsupportedSchema
 from structgen.grammars.tags.formats import read_formats
 from structgen.grammars.tags.markup import MARKUPS
+from structgen.testing import check_matcher_laws
 
 CALL, END, THINK, EOS = 256, 257, 258, 259
 VOCABULARY = sg.Vocabulary.from_bytes(
@@ -310,6 +311,12 @@ def test_values_that_run_out_in_a_region() -> None:
     matcher = compiled(kind("tag", begin="call ", content=SCARCE, end=";")).matcher()
     assert matcher.accept_bytes(b'call {"a":[1,')
     assert [token for token in ids_of(matcher.mask()).tolist() if chr(token) in "12"] == [ord("2")]
+
+
+def test_the_laws_hold_in_such_regions() -> None:
+    either = kind("or", elements=[NAMES, kind("any_text", excludes=["!"])])
+    for format in (LISTS, kind("tag", begin="<", content=either, end=">")):
+        check_matcher_laws(compiled(format))
 
 
 def test_text_that_began_like_an_array_and_is_none() -> None:

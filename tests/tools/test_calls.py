@@ -13,6 +13,7 @@ import pytest
 import structgen as sg
 from structgen.errors import InvariantError, OptionError
 from structgen.tools.formats import FORMATS
+from structgen.tools.prompt import written_calls
 from structgen.tools.reading import Delta, ReplyReader
 from structgen.tools.reply import Reply
 from tests.tools.kit import TOOLS, compiled, cuts, drawn, encoded, judged, layout, vocabulary
@@ -265,3 +266,35 @@ def test_names_of_which_one_begins_another() -> None:
             reply, _ = read(ReplyReader(found, tokens), [[token] for token in written])
             assert [call.name for call in reply.calls] == [name]
     assert {tool.name for tool in TOOLS} == {"get_weather", "Search", "book.room-2", "get"}
+
+
+UNIQUE: dict[str, Any] = {
+    "type": "object", "additionalProperties": False, "required": ["tags"],
+    "properties": {
+        "tags": {"type": "array", "items": {"enum": ["a", "b", "ab"]}, "uniqueItems": True, "minItems": 2},
+        "words": {"type": "array", "items": {"type": "string", "maxLength": 3}, "uniqueItems": True, "maxItems": 4},
+        "either": {"anyOf": [{"type": "string", "maxLength": 9},
+                             {"type": "array", "items": {"type": "integer"}, "uniqueItems": True}]},
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("format", ["hermes", "qwen3-coder", "glm", "kimi-k2", "mistral-v3"])
+def test_elements_that_are_compared(format: str) -> None:
+    tools, tokens, rng = (sg.Tool.of({"name": "t", "parameters": UNIQUE}),), vocabulary(False), Random(format)
+    found = layout(format, tools, choice="required", thinks=False)
+    constraint = compiled(found, tokens)
+    calls = 0
+    for turn in range(16):
+        reply, _ = read(ReplyReader(found, tokens), [drawn(constraint, rng, 90, hostile=turn % 2 == 0)])
+        for call in reply.calls:
+            judged(call.tool, call.text)
+            assert len(set(call.arguments["tags"])) == len(call.arguments["tags"]) >= 2
+        calls += len(reply.calls)
+    assert calls >= 16
+    before, arguments = written_calls([("t", {"tags": ["a", "b"]})], found.format), '["a", "b"]'
+    assert arguments in before
+    again = before.replace(arguments, '["a", "a"]')
+    for text, allowed in ((before, True), (again, False)):
+        written = encoded(tokens, text)
+        assert (constraint.matcher().accept_all(written) == len(written)) == allowed
