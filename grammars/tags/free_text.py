@@ -8,7 +8,7 @@ Cost: linear in the triggers times the characters they hold.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -48,9 +48,11 @@ def free_text(
     numbers = {prefix: k for k, prefix in enumerate(states)}
     outer = len(states)  # the first state of what is no free text: behind everything, then a state for each trigger
     opened = {trigger: outer + 1 + k for k, trigger in enumerate(bodies)}
+    letters = sorted(set("".join((*numbers, *texts, *excludes))))
+    by_end, without = _by_last(texts), _by_last(excludes)
     edges: list[Step] = []
     for prefix, number in numbers.items():
-        edges += _letters(prefix, number, numbers, texts, excludes, opened)
+        edges += _letters(prefix, number, numbers, letters, by_end, without, opened)
         edges += [(number, mark(symbol), 0) for symbol in within]
         edges += [(number, mark(symbol), opened[text, symbol]) for text, symbol in openers if prefix.endswith(text)]
     edges += [(state, bodies[trigger], 0 if loop else outer) for trigger, state in opened.items()]
@@ -85,23 +87,30 @@ def _beginnings(ended: Iterable[str], followed: Iterable[str]) -> list[str]:
     return list(found)
 
 
+def _by_last(words: Iterable[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for word in words:
+        found.setdefault(word[-1], []).append(word)
+    return found
+
+
 def _letters(
     prefix: str,
     number: int,
     numbers: Mapping[str, int],
-    texts: Iterable[str],
-    excludes: Iterable[str],
+    letters: Sequence[str],
+    texts: Mapping[str, list[str]],
+    excludes: Mapping[str, list[str]],
     opened: Mapping[Trigger, int],
 ) -> Iterable[Step]:
-    """The edges by characters from a state."""
-    letters = sorted(set("".join((*numbers, *texts, *excludes))))
+    """The edges by characters from a state. `texts` and `excludes` by their last letters."""
     targets: dict[int, list[str]] = {}
     for letter in letters:
         text = prefix + letter
-        trigger = max(filter(text.endswith, texts), key=len, default=None)
+        trigger = max(filter(text.endswith, texts.get(letter, ())), key=len, default=None)
         if trigger is not None:
             targets.setdefault(opened[trigger], []).append(letter)
-        elif not any(text.endswith(word) for word in excludes):
+        elif not any(map(text.endswith, excludes.get(letter, ()))):
             targets.setdefault(numbers[_longest(text, numbers)], []).append(letter)
     for target, found in targets.items():
         yield number, utf8(CharSet.of("".join(found))), target
