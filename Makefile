@@ -42,8 +42,8 @@ test: $(STAMP)  ## the suite, offline, on the CPU
 test-fresh: $(STAMP)  ## nightly: new examples and new random numbers, each statistical test with one rerun
 	$(PYTEST) --hypothesis-profile=fresh $(ARGS)
 
-test-all: $(STAMP)  ## with the slow tests and the comparisons with other libraries (needs the bench extra)
-	$(PIP_INSTALL) --editable ".[$(EXTRAS),bench]"
+test-all: $(STAMP)  ## with the slow tests, servers of tools and the comparisons with other libraries
+	$(PIP_INSTALL) --editable ".[$(EXTRAS),bench,mcp]"
 	$(PYTEST) -m "not network and not gpu" $(ARGS)
 
 test-latest:  ## the suite with the newest release of every dependency, in a virtual environment of its own

@@ -30,6 +30,7 @@ NAMES = {
     "nano": "what the bundled model gets right, with and without the constraint",
     "samplers": "every sampler: divergence against prefixes read, and the bundled model under three grammars",
     "describe": "facts a real model extracts rightly, by the form of its prompt",
+    "tools": "tools: from definitions to a constraint and its first mask; masks of arguments beside the schema alone",
     "speculation": "tokens per call and speed on a real model, beside plain masked decoding",
     "predicates": "AWRS against checking every allowed token, where the check is slow",
     "genlm": "AWRS-SMC beside genlm-control: evidence and time per particle step",

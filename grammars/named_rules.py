@@ -6,7 +6,7 @@ each at its place in the user's own source, and reports what is defined and neve
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from structgen.errors import GrammarError, suggest
@@ -22,10 +22,12 @@ from structgen.grammars.ir import (
     Seq,
     Terminal,
     Unordered,
+    children,
+    rebuilt,
     refuse_distinct,
 )
 
-__all__ = ["GrammarReport", "NamedRules", "error_at", "import_rules", "productive"]
+__all__ = ["GrammarReport", "Imports", "NamedRules", "error_at", "import_rules", "productive"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,3 +153,52 @@ def import_rules(builder: GrammarBuilder, grammar: Grammar) -> Ref:
     for rule in grammar.rules:
         builder.rule(rule.name, mapped(rule.body, lambda ref: Ref(ref.rule + base)))
     return Ref(grammar.start + base)
+
+
+class Imports:
+    """Copies grammars into one that is being built: each once, and the common rules of one front end once.
+
+    Residual checks (`Grammar.distinct`) come along: whoever imports so says by that that a region of the text is all
+    the check will see, from the bracket that opens what it is about (structgen/unique/automaton.py).
+    """
+
+    def __init__(self, builder: GrammarBuilder) -> None:
+        self._builder = builder
+        self._known: dict[int, tuple[Grammar, Ref]] = {}  # held: ids are used again
+        self._common: dict[tuple[int, ...], int] = {}  # identities of common rules -> where they begin
+        self._still: set[int] = set()  # of expressions that refer to no rule, which the builder holds
+
+    def add(self, grammar: Grammar) -> Ref:
+        """The reference to a grammar's start."""
+        known = self._known.get(id(grammar))
+        if known is None:
+            known = self._known[id(grammar)] = (grammar, self._copied(grammar))
+        return known[1]
+
+    def _copied(self, grammar: Grammar) -> Ref:
+        common = grammar.rules[: grammar.common]
+        key = tuple(map(id, common))
+        fresh = key not in self._common
+        first = self._common.setdefault(key, len(self._builder.names))
+        base = len(self._builder.names) + (len(common) if fresh else 0) - len(common)
+
+        def moved(ref: Ref) -> Ref:
+            return Ref(ref.rule + (first if ref.rule < len(common) else base))
+
+        for rule in grammar.rules[0 if fresh else len(common) :]:
+            self._builder.rule(rule.name, self._mapped(rule.body, moved))
+        for rule_number, safe in grammar.distinct:
+            if fresh or rule_number >= len(common):
+                self._builder.distinct.append((moved(Ref(rule_number)).rule, safe))
+        return moved(Ref(grammar.start))
+
+    def _mapped(self, expr: Expr, change: Callable[[Ref], Expr]) -> Expr:
+        """The expression with every reference replaced; what holds none, which many grammars share, is entered once."""
+        if isinstance(expr, Ref):
+            return change(expr)
+        if isinstance(expr, Terminal) or id(expr) in self._still:
+            return expr
+        found = rebuilt(expr, [self._mapped(part, change) for part in children(expr)])
+        if found is expr:
+            self._still.add(id(expr))
+        return found

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         StorageError,
         StructgenError,
         TokenRejected,
+        ToolFailed,
         Truncated,
         Unsatisfiable,
         UnsupportedCombination,
@@ -70,6 +71,8 @@ if TYPE_CHECKING:
     from structgen.samplers.run import Budget, sample
     from structgen.speculation.options import Speculation
     from structgen.tags import Special, StructuralTag, Tag, Thinking
+    from structgen.tools.reply import Reply, ToolCall
+    from structgen.tools.tool import Tool
     from structgen.vocabulary import Vocabulary
 
 __version__ = _VERSION
@@ -97,6 +100,7 @@ __all__ = [
     "PredicateError",
     "Problem",
     "RegexError",
+    "Reply",
     "Result",
     "SamplingIncomplete",
     "SchemaError",
@@ -111,6 +115,9 @@ __all__ = [
     "Tag",
     "Thinking",
     "TokenRejected",
+    "Tool",
+    "ToolCall",
+    "ToolFailed",
     "Truncated",
     "Unsatisfiable",
     "UnsupportedCombination",
@@ -165,6 +172,8 @@ _HOMES = {
     "structgen.api.result": ("Result",),
     "structgen.speculation.options": ("Speculation",),
     "structgen.tags": ("Special", "StructuralTag", "Tag", "Thinking"),
+    "structgen.tools.reply": ("Reply", "ToolCall"),
+    "structgen.tools.tool": ("Tool",),
     "structgen.python_types.types": ("json_schema",),
     "structgen.batch": ("fill_masks",),
     "structgen.integrations.transformers": ("LogitsProcessor",),

@@ -18,6 +18,7 @@ StructgenError
 ├── SamplingIncomplete         .status .found .wanted .result a sampler ended before it had all that was asked for
 ├── PredicateError             .function .text .complete .reason  a user's predicate or potential failed on a text
 ├── ModelError                 .reason                        the model returned something unusable (NaN, wrong shape)
+├── ToolFailed                 .tool .reason                  whoever runs a tool for us says that the call failed
 ├── OptionError                .option .reason                an unknown or contradictory option
 ├── StorageError               .source .reason                a saved constraint that cannot be used
 └── InvariantError             .invariant .detail             our own arrays break their contract: a bug here
@@ -46,6 +47,7 @@ __all__ = [
     "StorageError",
     "StructgenError",
     "TokenRejected",
+    "ToolFailed",
     "Truncated",
     "Unsatisfiable",
     "UnsupportedCombination",
@@ -235,6 +237,14 @@ class ModelError(StructgenError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class ToolFailed(StructgenError):
+    """A call of `tool` failed where it was run; `reason` is what its server says, which a model may be shown."""
+
+    def __init__(self, reason: str, *, tool: str) -> None:
+        super().__init__(f"{tool}: {reason}")
+        self.tool, self.reason = tool, reason
 
 
 class SchemaWarning(UserWarning):

@@ -522,6 +522,10 @@ class Matcher:
         """A stop token was accepted: nothing may follow."""
         return self._states[-1] == FINISHED
 
+    def ends_here(self) -> bool:
+        """The text is complete and nothing but its end can follow: the stop token need not be asked for."""
+        return self.is_accepting() and not self.live_bytes()
+
     def forced_bytes(self) -> bytes:
         """The bytes that must come next whatever the model says: as long as one byte alone is possible and the text may
         not end. At most 65,536 of them."""

@@ -9,12 +9,12 @@ StructuralTag(
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from structgen.errors import OptionError
-from structgen.grammars.tags import Special
+from structgen.grammars.tags.marks import Special
 
 __all__ = ["Special", "StructuralTag", "Tag", "Thinking", "ends_of"]
 
@@ -111,3 +111,86 @@ class StructuralTag:
             for two in triggers:
                 if isinstance(one, str) and isinstance(two, str) and one != two and one in two:
                     raise OptionError(f"{two!r} is never reached: {one!r} opens a region inside it", option="tags")
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as structural-tag JSON, which `tag=` takes as well, and vLLM, SGLang and xgrammar do.
+
+        Raises OptionError for constraints that it has no form for (gbnf, lark, grammar, options beside a schema), and
+        what a schema raises.
+        """
+        parts = [] if self.thinking is None else _thinking(self.thinking)
+        parts.append(_content(self.answer) if self.answer is not None else self._calls())
+        format = parts[0] if len(parts) == 1 else {"type": "sequence", "elements": parts}
+        return {"type": "structural_tag", "format": format}
+
+    def _calls(self) -> dict[str, Any]:
+        """Calls as they are counted, with free text around them or without."""
+        triggers = [tag.begin if tag.trigger is None else tag.trigger for tag in self.tags]
+        free = {"type": "any_text", "excludes": list(dict.fromkeys(one for one in triggers if isinstance(one, str)))}
+        tags = [_tag(tag) for tag in self.tags]
+        one: dict[str, Any] = tags[0] if len(tags) == 1 else {"type": "or", "elements": tags}
+        call = {"type": "sequence", "elements": [free, one]} if self.between else one
+        if self.stop_after_first:
+            if self.at_least:
+                return call
+            return {"type": "or", "elements": [call, free if self.between else _EMPTY]}
+        most = -1 if self.at_most is None else self.at_most
+        calls = {"type": "repeat", "min": self.at_least, "max": most, "content": call}
+        return {"type": "sequence", "elements": [calls, free]} if self.between else calls
+
+
+_EMPTY = {"type": "const_string", "value": ""}
+
+
+def _mark(mark: str | Special) -> Any:
+    return mark if isinstance(mark, str) else {"type": "token", "token": mark.name}
+
+
+def _ends(end: object) -> Any:
+    """Ends of a tag: a text, a token, or texts; a token among several is written by its name."""
+    ends = ends_of(end)
+    return _mark(ends[0]) if len(ends) == 1 else [each if isinstance(each, str) else each.name for each in ends]
+
+
+def _thinking(thinking: Thinking) -> list[dict[str, Any]]:
+    begin = "" if thinking.begin is None else _mark(thinking.begin)
+    return [{"type": "tag", "begin": begin, "content": {"type": "any_text"}, "end": _ends(thinking.end)}]
+
+
+def _tag(tag: Tag) -> dict[str, Any]:
+    return {"type": "tag", "begin": _mark(tag.begin), "content": _content(tag.content), "end": _ends(tag.end)}
+
+
+def _content(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of a region, given as `compile` takes it."""
+    given = {name: value for name, value in options.items() if value is not None}
+    match given:
+        case {"schema": schema, **rest} if not rest:
+            from structgen.python_types.types import target_of
+
+            found = target_of(schema)
+            if found.enforced == found.schema:
+                return {"type": "json_schema", "json_schema": found.schema}
+        case {"regex": str(pattern), **rest} if not rest and _is_regex_everywhere(pattern):
+            return {"type": "regex", "pattern": pattern}
+        case {"ebnf": str(text), **rest} if not rest:
+            return {"type": "grammar", "grammar": text}
+        case {"choices": choices, **rest} if not rest:
+            return {"type": "or", "elements": [{"type": "const_string", "value": choice} for choice in choices]}
+        case {"tag": StructuralTag() as tag, **rest} if not rest:
+            inner: dict[str, Any] = tag.to_json()["format"]
+            return inner
+    names = ", ".join(given)
+    raise OptionError(f"structural-tag JSON has no form for this: {names}", option=next(iter(given), "tag"))
+
+
+def _is_regex_everywhere(pattern: str) -> bool:
+    """Whether a pattern means the same in Python and in ECMA-262, as structural-tag JSON reads it."""
+    from structgen.errors import RegexError
+    from structgen.grammars.regular.language import Language
+
+    try:
+        ecma = Language.regex(pattern, "ecma", search=False)
+    except RegexError:
+        return False
+    return Language.regex(pattern, "python", search=False).equivalent(ecma)

@@ -215,3 +215,14 @@ def test_the_texts_of_an_equal_vocabulary_outlive_it() -> None:
     del first
     gc.collect()
     assert spans() is not None and constraint.matcher().accept(1)
+
+
+def test_where_nothing_but_the_end_can_follow() -> None:
+    vocabulary = Vocabulary.from_bytes([b"a", b"b", b""], eos=[2])
+    grammar = Grammar((Rule("a, maybe b", seq(Literal(b"a"), Repeat(Literal(b"b"), 0, 1))),))
+    matcher = compile_grammar(grammar, vocabulary).matcher()
+    found = [matcher.ends_here()]
+    for token in (0, 1, 2):
+        assert matcher.accept(token)
+        found.append(matcher.ends_here())
+    assert found[:3] == [False, False, True], "behind 'a' a 'b' may come"

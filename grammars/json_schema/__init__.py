@@ -7,6 +7,7 @@ a schema that accepts nothing raises `Unsatisfiable`; a document that is not a s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from structgen.gc_pause import collector_paused
@@ -35,20 +36,28 @@ def compile_schema(
     style: JsonStyle | None = None,
     registry: Registry[Any] | None = None,
     limits: Limits | None = None,
+    writer: Callable[[Algebra, JsonStyle], Lowering] = Lowering,
 ) -> CompiledSchema:
     """The grammar of the JSON texts valid under `schema` (Python values or JSON text), and a report on its keywords.
 
-    Other documents are found only in `registry`; nothing is fetched.
+    Other documents are found only in `registry`; nothing is fetched. `writer` writes the values in another way than
+    JSON (structgen/grammars/tags/markup.py).
     """
     limits = limits or Limits()
     in_force = LIMITS.set(limits)
     try:
-        return _compiled(schema, style or JsonStyle(), registry, limits)
+        return _compiled(schema, style or JsonStyle(), registry, limits, writer)
     finally:
         LIMITS.reset(in_force)
 
 
-def _compiled(schema: object, style: JsonStyle, registry: Registry[Any] | None, limits: Limits) -> CompiledSchema:
+def _compiled(
+    schema: object,
+    style: JsonStyle,
+    registry: Registry[Any] | None,
+    limits: Limits,
+    writer: Callable[[Algebra, JsonStyle], Lowering],
+) -> CompiledSchema:
     document = load(schema)
     refuse_wrapped(document)
     reader = Reader(limits)
@@ -57,6 +66,6 @@ def _compiled(schema: object, style: JsonStyle, registry: Registry[Any] | None, 
     term = algebra.schema(root, entered((), root, reader.dynamic))
     if algebra.is_empty(term):
         raise conflict_of(term, algebra)
-    lowering = Lowering(algebra, style)
+    lowering = writer(algebra, style)
     start = lowering.document(term)
     return CompiledSchema(lowering.builder.build(start), reader)

@@ -14,7 +14,7 @@ from math import comb, prod
 from operator import add, ge
 
 from structgen.errors import UnsupportedSchema
-from structgen.grammars.ir import EPSILON, NOTHING, Expr, Graph, Literal, Repeat, Unordered, alt, joined, optional, seq
+from structgen.grammars.ir import EPSILON, NOTHING, Expr, Graph, Repeat, Unordered, alt, joined, optional, seq
 from structgen.grammars.json_schema.array import normal
 from structgen.grammars.json_schema.finite import values_of
 from structgen.grammars.json_schema.protocols import Writer
@@ -39,7 +39,7 @@ def lower(shape: ArrayShape, writer: Writer) -> Expr:
     if shape.some:
         body = _containing(shape, writer)
     elif not shape.prefix:
-        body = joined(writer.value(shape.rest), comma, max(shape.minimum, 1), shape.maximum)
+        body = joined(writer.element(shape.rest), comma, max(shape.minimum, 1), shape.maximum)
     else:
         body = _positions(shape, writer)
     return _bracketed(body, shape.minimum == 0, writer)
@@ -49,11 +49,11 @@ def _bracketed(body: Expr, may_be_empty: bool, writer: Writer) -> Expr:
     """A body of one element or more in brackets; or nothing between them."""
     gaps = writer.gaps
     if not may_be_empty:
-        return seq(Literal(b"["), gaps.opening, body, gaps.closing, Literal(b"]"))
+        return seq(gaps.bracket, gaps.opening, body, gaps.closing, gaps.bracket_end)
     inside = gaps.empty if body == NOTHING else seq(gaps.opening, body, gaps.closing)
     if body == NOTHING or gaps.empty == EPSILON:
-        return seq(Literal(b"["), optional(inside), Literal(b"]"))
-    return seq(Literal(b"["), gaps.opening, optional(seq(body, gaps.closing)), Literal(b"]"))
+        return seq(gaps.bracket, optional(inside), gaps.bracket_end)
+    return seq(gaps.bracket, gaps.opening, optional(seq(body, gaps.closing)), gaps.bracket_end)
 
 
 def by_values(shape: ArrayShape, writer: Writer) -> Expr | None:
@@ -71,7 +71,7 @@ def by_values(shape: ArrayShape, writer: Writer) -> Expr | None:
     if values is None:
         return None
     terms, comma = writer.algebra.terms, writer.gaps.comma
-    texts = [writer.value(terms.meet(fitting.rest, terms.values((value,)))) for value in values.values()]
+    texts = [writer.element(terms.meet(fitting.rest, terms.values((value,)))) for value in values.values()]
     texts = [text for text in texts if text != NOTHING]  # of a format, only what is written of it
     size, least = len(texts), max(fitting.minimum, 1)
     most = size if fitting.maximum is None else min(size, fitting.maximum)
@@ -106,13 +106,13 @@ def _positions(shape: ArrayShape, writer: Writer) -> Expr:
     comma, size = writer.gaps.comma, len(shape.prefix)
     edges: list[tuple[int, Expr, int]] = []
     for index, term in enumerate(shape.prefix):
-        value = writer.value(term)
+        value = writer.element(term)
         edges.append((index, seq(comma, value) if index else value, index + 1))
     accepts = [index for index in range(1, size + 1) if index >= shape.minimum]
     more = None if shape.maximum is None else shape.maximum - size
     if more is None or more > 0:
         least = max(shape.minimum - size, 1)
-        edges.append((size, Repeat(seq(comma, writer.value(shape.rest)), least, more), size + 1))
+        edges.append((size, Repeat(seq(comma, writer.element(shape.rest)), least, more), size + 1))
         accepts.append(size + 1)
     return Graph.of(size + 2, 0, tuple(accepts), edges)
 
@@ -141,7 +141,7 @@ def _containing(shape: ArrayShape, writer: Writer) -> Expr:
             for (term, _, most), taken in zip(shape.some, chosen, strict=True):
                 if count >= size and (taken or most is not None):
                     asked.append(term if taken else terms.negate(term))
-            value = writer.value(terms.meet(*asked))
+            value = writer.element(terms.meet(*asked))
             if value != NOTHING:
                 target = numbers.setdefault((min(count + 1, last), reached), len(numbers))
                 edges.append((numbers[count, counted], seq(comma, value) if count else value, target))

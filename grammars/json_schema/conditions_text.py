@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 
-from structgen.grammars.ir import EPSILON, NOTHING, Expr, Graph, seq
+from structgen.grammars.ir import EPSILON, NOTHING, Expr, Graph
 from structgen.grammars.json_schema.conditions import reaching
 from structgen.grammars.json_schema.protocols import Writer
 from structgen.grammars.json_schema.shapes import Conditional, ObjectShape
@@ -20,12 +20,10 @@ OPEN, CLOSE, END, FIRST = range(4)
 NONE, COMMA, OPENING, AFTER_ALL, AFTER_NONE, OTHER = range(6)  # labels; then the members
 
 
-def lower_conditional(
-    shape: ObjectShape, automaton: Conditional, other: Expr, closing: tuple[Expr, Expr], writer: Writer
-) -> Expr:
-    """The object behind its first brace. `other`: a property of a name the shape does not know; `closing`: the brace
-    after all members, and after none."""
-    labels = [EPSILON, writer.gaps.comma, writer.gaps.opening, *closing, other]
+def lower_conditional(shape: ObjectShape, automaton: Conditional, other: Expr, writer: Writer) -> Expr:
+    """The object behind its first brace. `other`: a property of a name the shape does not know."""
+    gaps = writer.gaps
+    labels = [EPSILON, gaps.comma, gaps.opening, gaps.after_all, gaps.after_none, other]
     places: dict[tuple[int, Term], int] = {}
     absent, edges = {}, [(CLOSE, AFTER_ALL, END), (OPEN, OPENING, FIRST)]
     for source, place, value, target in automaton.edges:
@@ -35,10 +33,8 @@ def lower_conditional(
             continue
         label = places.get((place, value))
         if label is None:
-            text = writer.value(value)
-            pair = text if text == NOTHING else seq(writer.key(shape.known[place][0]), writer.gaps.colon, text)
             label = places[place, value] = len(labels)
-            labels.append(pair)
+            labels.append(writer.member(shape.known[place][0], value))
         if labels[label] != NOTHING:
             edges.append((FIRST + 2 * source, label, FIRST + 2 * target + 1))
     last = automaton.n_states - 1

@@ -137,6 +137,18 @@ class Lowering:
             self.queue.append((ref, shape, self.node))
         return ref
 
+    def element(self, term: Term) -> Expr:
+        """An element of an array: a value."""
+        return self.value(term)
+
+    def member(self, name: str, term: Term) -> Expr:
+        """A member of an object: `"name": value`."""
+        return seq(self.key(name), self.gaps.colon, self.value(term))
+
+    def unknown(self, language: Language, term: Term) -> Expr:
+        """A member whose name is any of a language."""
+        return seq(self.string(language), self.gaps.colon, self.value(term))
+
     def string(self, language: Language) -> Expr:
         """JSON strings, quotes included, whose content is in the language."""
         known = self.rules.get(language)

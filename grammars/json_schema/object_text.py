@@ -11,19 +11,17 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import combinations
 from math import comb
 from typing import TypeAlias
 
 from structgen.errors import UnsupportedSchema
-from structgen.grammars.ir import EPSILON, NOTHING, Expr, Graph, Literal, Seq, Unordered, alt, joined, seq
+from structgen.grammars.ir import EPSILON, NOTHING, Expr, Graph, Unordered, alt, joined, seq
 from structgen.grammars.json_schema import string
 from structgen.grammars.json_schema.conditions_text import lower_conditional
 from structgen.grammars.json_schema.object import normal, regions, spread
 from structgen.grammars.json_schema.protocols import Writer
 from structgen.grammars.json_schema.shapes import Keys, ObjectShape
-from structgen.grammars.json_schema.style import Whitespace, gaps
 from structgen.grammars.json_schema.terms import TRUE, Term
 from structgen.grammars.regular.language import Language
 
@@ -35,7 +33,6 @@ MAX_CHOICES = 2_000  # sets of properties spelled out where an unordered object 
 MAX_WITNESSES = 4
 OPEN, CLOSE, END = range(3)  # states of an object in declared order: after its first brace, before its last, after it
 NONE, COMMA, OPENING, AFTER_ALL, AFTER_NONE, PAIRS = range(6)  # labels of its edges; the last, and on: the members
-BRACE = Literal(b"{")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +63,12 @@ def lower(shape: ObjectShape, writer: Writer) -> Expr:
         automaton = writer.algebra.conditional(shape)
         if automaton is None:
             return NOTHING
-        other, closing = _other(shape, writer, None, TRUE), _closing(writer.style.whitespace)
-        return seq(BRACE, lower_conditional(shape, automaton, other, closing, writer))
+        return seq(writer.gaps.brace, lower_conditional(shape, automaton, _other(shape, writer, None, TRUE), writer))
     members = []
     for name, required, term in shape.known:
-        value = NOTHING if writer.algebra.is_empty(term) else writer.value(term)
-        if value != NOTHING:
-            members.append((seq(writer.key(name), writer.gaps.colon, value), required))
+        member = NOTHING if writer.algebra.is_empty(term) else writer.member(name, term)
+        if member != NOTHING:
+            members.append((member, required))
         elif required:
             return NOTHING
     other = _other(shape, writer, None, TRUE)
@@ -92,7 +88,7 @@ def _other(shape: ObjectShape, writer: Writer, within: Language | None, value: T
     """A property of a name the shape does not know."""
     return alt(
         *(
-            seq(writer.string(language), writer.gaps.colon, writer.value(term))
+            writer.unknown(language, term)
             for language, term in regions(shape, writer.algebra, within, value)
             if not writer.algebra.is_empty(term)
         )
@@ -126,13 +122,6 @@ def _common(entries: list[Keys]) -> Language:
 # --------------------------------------------------------------------------------------------------- declared order
 
 
-@lru_cache(maxsize=8)
-def _closing(whitespace: Whitespace) -> tuple[Expr, Expr]:
-    """The closing brace after all members, and after none: the same objects in every grammar of a style."""
-    brace = Literal(b"}")
-    return seq(gaps(whitespace).closing, brace), seq(gaps(whitespace).empty, brace)
-
-
 class _Ordered:
     """Builds the automaton of one object in declared order, whose states OPEN, CLOSE and END are before and after it.
 
@@ -142,20 +131,15 @@ class _Ordered:
     """
 
     def __init__(self, content: _Content, writer: Writer) -> None:
-        self.content, self.comma = content, writer.gaps.comma
+        self.content = content
         n_members, n_some, maximum = len(content.members), content.full.bit_length(), content.maximum
         self.cap = content.minimum if maximum is None else maximum
         if (n_members + (1 << n_some) - 1) * self.cap > writer.algebra.limits.object_states:
             reason = f"counting up to {self.cap} of {n_members} properties"
             raise UnsupportedSchema(reason, pointer=writer.place, keyword="maxProperties")
         pairs = [pair for pair, _ in content.members]
-        self.labels: list[Expr] = [
-            EPSILON,
-            writer.gaps.comma,
-            writer.gaps.opening,
-            *_closing(writer.style.whitespace),
-            *pairs,
-        ]
+        gaps = self.gaps = writer.gaps
+        self.labels: list[Expr] = [EPSILON, gaps.comma, gaps.opening, gaps.after_all, gaps.after_none, *pairs]
         self.edges = array("q", (CLOSE, AFTER_ALL, END))  # see Graph.packed
         self.reached: set[int] = set()
         self.last_required = max((index for index, (_, needed) in enumerate(content.members) if needed), default=-1)
@@ -188,7 +172,7 @@ class _Ordered:
             elif content.other != NOTHING and count != content.maximum:
                 self.others(count)
         n_states = self.next(len(content.members) + 1, 0, content.full)
-        return Seq((BRACE, Graph(n_states, OPEN, (END,), tuple(self.labels), self.edges.tobytes())))
+        return seq(self.gaps.brace, Graph(n_states, OPEN, (END,), tuple(self.labels), self.edges.tobytes()))
 
     def label(self, expr: Expr) -> int:
         """Where one more label stands."""
@@ -216,7 +200,7 @@ class _Ordered:
             self.edges.extend((source, self.label(content.other), self.done(end, 0)))
             return
         least, most = max(content.minimum - count, 1), None if content.maximum is None else content.maximum - count
-        some = joined(content.other, self.comma, least, most)
+        some = joined(content.other, self.gaps.comma, least, most)
         if some != NOTHING:
             self.edges.extend((source, self.label(some), CLOSE))
 
@@ -247,16 +231,15 @@ def _unordered(content: _Content, writer: Writer) -> Expr:
     gaps, members, minimum, maximum = writer.gaps, content.members, content.minimum, content.maximum
     if not members and content.other != NOTHING and not content.witnesses:
         some = joined(content.other, gaps.comma, max(minimum, 1), maximum)
-        choices = [] if some == NOTHING else [seq(gaps.opening, some, gaps.closing)]
+        choices = [] if some == NOTHING else [seq(gaps.opening, some, gaps.after_all)]
         if minimum == 0:
-            choices.append(gaps.empty)
+            choices.append(gaps.after_none)
     elif not members and not content.witnesses:
-        choices = [] if minimum else [gaps.empty]
+        choices = [] if minimum else [gaps.after_none]
     else:
         bodies = [Unordered(tuple(chosen), gaps.comma, more) for chosen, more in _choices(content, writer)]
-        choices = [seq(gaps.opening, alt(*bodies), gaps.closing)] if bodies else []
-    body = alt(*choices)
-    return NOTHING if body == NOTHING else seq(Literal(b"{"), body, Literal(b"}"))
+        choices = [seq(gaps.opening, alt(*bodies), gaps.after_all)] if bodies else []
+    return seq(gaps.brace, alt(*choices))
 
 
 def _choices(content: _Content, writer: Writer) -> Iterator[tuple[list[Member], Expr | None]]:

@@ -118,8 +118,11 @@ class Writer(Protocol):
     def value(self, term: Term) -> Expr:
         """The texts of the values that fit the term."""
 
-    def string(self, language: Language) -> Expr:
-        """JSON strings, quotes included, whose content is in the language."""
+    def element(self, term: Term) -> Expr:
+        """An element of an array. NOTHING where no value fits the term."""
 
-    def key(self, name: str) -> Expr:
-        """The spellings of one property name."""
+    def member(self, name: str, term: Term) -> Expr:
+        """A member of an object: its name, and a value that fits the term. NOTHING where no value does."""
+
+    def unknown(self, language: Language, term: Term) -> Expr:
+        """A member whose name is any of a language."""

@@ -4,6 +4,7 @@
                     "compact"     none
                     "json_dumps"  one space after ':' and ','
                     "any"         blanks, tabs and line ends wherever JSON allows them, without bound
+                    a number      at most so many of them in one place, and none before or after the whole value
     property_order  "declared"    as the schema lists them, then names it requires or asks for in conditions without
                                   listing them, then others
                     "any"         every order, each known key at most once
@@ -35,7 +36,7 @@ from structgen.grammars.ir import EPSILON, ByteSet, Expr, Literal, Repeat, Termi
 
 __all__ = ["Gaps", "JsonStyle", "gaps"]
 
-Whitespace = OneOf["flexible", "compact", "json_dumps", "any"]
+Whitespace = OneOf["flexible", "compact", "json_dumps", "any"] | int
 PropertyOrder = OneOf["declared", "any"]
 Spelling = OneOf["canonical", "any"]
 
@@ -55,10 +56,13 @@ class JsonStyle:
     max_digits: int | None = 4300  # of an integer, what Python reads
 
     def __post_init__(self) -> None:
-        allowed = {"whitespace": Whitespace, "property_order": PropertyOrder, "numbers": Spelling, "escapes": Spelling}
-        for name, choices in allowed.items():
-            if getattr(self, name) not in get_args(choices):
-                raise OptionError(f"{name} must be one of {', '.join(get_args(choices))}", option=name)
+        blanks = get_args(get_args(Whitespace)[0])
+        if isinstance(self.whitespace, int) and not isinstance(self.whitespace, bool) and self.whitespace >= 0:
+            blanks = (*blanks, self.whitespace)
+        allowed = {"whitespace": blanks} | dict.fromkeys(("numbers", "escapes"), get_args(Spelling))
+        for name, choices in {**allowed, "property_order": get_args(PropertyOrder)}.items():
+            if getattr(self, name) not in choices:
+                raise OptionError(f"{name} must be one of {', '.join(map(str, choices))}", option=name)
         digits = self.max_digits
         if digits is not None and (isinstance(digits, bool) or not isinstance(digits, int) or digits < 1):
             raise OptionError(f"max_digits is an integer of at least 1, or None, not {digits!r}", option="max_digits")
@@ -71,7 +75,7 @@ class JsonStyle:
 
 @dataclass(frozen=True, slots=True)
 class Gaps:
-    """What may stand between the tokens of a JSON text."""
+    """What stands between the values of a JSON text: punctuation, and the blanks that may stand around it."""
 
     outer: Expr  # before and after the whole value
     opening: Expr  # after '[' or '{', before the first member
@@ -79,20 +83,31 @@ class Gaps:
     empty: Expr  # inside an array or object without members
     comma: Expr  # ',' with what may stand around it
     colon: Expr  # ':' with what may stand around it
+    bracket: Expr  # '['
+    bracket_end: Expr  # ']'
+    brace: Expr  # '{'
+    after_all: Expr  # '}' behind the last member
+    after_none: Expr  # '}' of an object without members
 
 
-@lru_cache(maxsize=8)
+def _gaps(outer: Expr, opening: Expr, closing: Expr, empty: Expr, comma: Expr, colon: Expr) -> Gaps:
+    bracket, brace, end = (Literal(b"["), Literal(b"]")), Literal(b"{"), Literal(b"}")
+    return Gaps(outer, opening, closing, empty, comma, colon, *bracket, brace, seq(closing, end), seq(empty, end))
+
+
+@lru_cache(maxsize=32)
 def gaps(whitespace: Whitespace) -> Gaps:
-    """The gaps of a whitespace style."""
+    """The gaps of a whitespace style: the same objects in every grammar."""
     comma, colon, space = Literal(b","), Literal(b":"), Literal(b" ")
-    if whitespace == "compact":
-        return Gaps(EPSILON, EPSILON, EPSILON, EPSILON, comma, colon)
+    if whitespace == "compact" or whitespace == 0:
+        return _gaps(EPSILON, EPSILON, EPSILON, EPSILON, comma, colon)
     if whitespace == "json_dumps":
-        return Gaps(EPSILON, EPSILON, EPSILON, EPSILON, Literal(b", "), Literal(b": "))
-    if whitespace == "any":
-        blank = Repeat(ByteSet.of(b" \t\n\r"))
-        return Gaps(blank, blank, blank, blank, seq(blank, comma, blank), seq(blank, colon, blank))
+        return _gaps(EPSILON, EPSILON, EPSILON, EPSILON, Literal(b", "), Literal(b": "))
+    if whitespace == "any" or isinstance(whitespace, int):
+        blank = Repeat(ByteSet.of(b" \t\n\r"), 0, whitespace if isinstance(whitespace, int) else None)
+        outer = blank if whitespace == "any" else EPSILON
+        return _gaps(outer, blank, blank, blank, seq(blank, comma, blank), seq(blank, colon, blank))
     line = Terminal(seq(Literal(b"\n"), Repeat(space, 0, MAX_INDENT)))
     indent = alt(EPSILON, line)
     after_comma, after_colon = alt(EPSILON, space, line), alt(EPSILON, space)
-    return Gaps(EPSILON, indent, indent, EPSILON, seq(comma, after_comma), seq(colon, after_colon))
+    return _gaps(EPSILON, indent, indent, EPSILON, seq(comma, after_comma), seq(colon, after_colon))

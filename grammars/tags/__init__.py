@@ -13,28 +13,13 @@ constrained is a state like any other. Cost: linear in marks and contents.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
-from structgen.errors import OptionError
-from structgen.grammars.ir import EPSILON, Expr, Grammar, GrammarBuilder, Literal, Repeat, alt, optional, seq, special
-from structgen.grammars.named_rules import import_rules
-from structgen.grammars.tags.free_text import free_text
+from structgen.grammars.ir import EPSILON, Expr, Grammar, GrammarBuilder, Repeat, alt, optional, seq
+from structgen.grammars.named_rules import Imports
+from structgen.grammars.tags.free_text import closed_text, free_text
+from structgen.grammars.tags.marks import Mark, Special, mark
 
 __all__ = ["CompiledTag", "Special", "TagLayout", "compile_tags"]
-
-
-@dataclass(frozen=True, slots=True)
-class Special:
-    """A special token of the vocabulary, by its name."""
-
-    name: str
-
-    def __post_init__(self) -> None:
-        if not self.name:
-            raise OptionError("a special token has a name", option="name")
-
-
-Mark: TypeAlias = str | Special
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,37 +59,33 @@ class TagLayout:
 def compile_tags(layout: TagLayout) -> Grammar:
     """The grammar of all outputs."""
     builder = GrammarBuilder()
+    imports = Imports(builder)
     start = builder.declare("output")
     parts: list[Expr] = []
     if layout.thinking is not None:
         begin, ends = layout.thinking
         parts.append(EPSILON if begin is None else mark(begin))
-        parts.append(builder.rule("thinking", _until(dict.fromkeys(ends, EPSILON))))
+        parts.append(builder.rule("thinking", closed_text(tuple((end,) for end in dict.fromkeys(ends)))))
     if layout.answer is not None:
-        parts.append(import_rules(builder, layout.answer))
+        parts.append(imports.add(layout.answer))
     else:
-        parts.append(_calls(builder, layout))
+        parts.append(_calls(builder, imports, layout))
     return builder.build(builder.define(start, seq(*parts)))
 
 
-def mark(value: Mark) -> Expr:
-    """A mark as it is written."""
-    return special(value.name) if isinstance(value, Special) else Literal(value.encode())
-
-
-def _calls(builder: GrammarBuilder, layout: TagLayout) -> Expr:
+def _calls(builder: GrammarBuilder, imports: Imports, layout: TagLayout) -> Expr:
     behind: dict[Mark, list[Expr]] = {}
     whole: list[Expr] = []
     for tag in layout.tags:
         trigger = tag.begin if tag.trigger is None else tag.trigger
-        rest = seq(import_rules(builder, tag.content), alt(*map(mark, tag.ends)))
+        rest = seq(imports.add(tag.content), alt(*map(mark, tag.ends)))
         left = tag.begin[len(trigger) :] if isinstance(tag.begin, str) and isinstance(trigger, str) else ""
         behind.setdefault(trigger, []).append(seq(mark(left), rest))
         whole.append(seq(mark(tag.begin), rest))
     if layout.between:
-        call = builder.rule("call", _until({trigger: alt(*options) for trigger, options in behind.items()}))
+        call = builder.rule("call", free_text({(trigger,): alt(*options) for trigger, options in behind.items()}))
         texts = [trigger for trigger in behind if isinstance(trigger, str)]
-        tail: Expr = builder.rule("text", free_text(dict.fromkeys(texts, EPSILON), may_end=True))
+        tail: Expr = builder.rule("text", free_text({}, excludes=texts, may_end=True))
     else:
         call, tail = builder.rule("call", alt(*whole)), EPSILON
     if layout.stop:
@@ -112,10 +93,3 @@ def _calls(builder: GrammarBuilder, layout: TagLayout) -> Expr:
     most = layout.at_most
     counted = optional(call) if (layout.at_least, most) == (0, 1) else Repeat(call, layout.at_least, most)
     return seq(counted, tail)
-
-
-def _until(after: dict[Mark, Expr]) -> Expr:
-    """Free text, the first trigger, and what it leads to."""
-    texts = {trigger: body for trigger, body in after.items() if isinstance(trigger, str)}
-    symbols = {mark(trigger): body for trigger, body in after.items() if isinstance(trigger, Special)}
-    return free_text(texts, symbols, may_end=False)

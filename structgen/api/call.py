@@ -26,6 +26,8 @@ from structgen.samplers.predicates import Guarded
 
 if TYPE_CHECKING:
     from structgen.engines.decode import Request
+    from structgen.tools.layout import Layout
+    from structgen.tools.reading import ReplyReader
 
 __all__ = ["MOST_TOKENS", "Call", "Row"]
 
@@ -35,13 +37,17 @@ ROWS = 32  # decoded at once on an engine that does not say how many fit
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One prompt: its tokens, its constraint, and what reads the finished text."""
+    """One prompt: its tokens, its constraint, and what reads the finished text.
+
+    `layout`: of a row with tools what reads its tokens (structgen/tools); its value is a `Reply`.
+    """
 
     prompt: list[int]
     constraint: Constraint | Guarded
     read: Callable[[str], Any]
     is_json: bool
     report: Any
+    layout: Layout | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,8 @@ class Call:
     def of(cls, model: Any, prompt: Any, settings: Settings) -> Call:
         """Read, check and compile."""
         prompts, is_batch = read_prompts(prompt, settings.messages)
+        if settings.tools is not None:
+            return cls._with_tools(model, prompts, is_batch, settings)
         sources = _sources(settings, len(prompts), is_batch)
         sampling, functions = _sampling(settings), settings.functions
         engine = engine_of(model, settings.tokenizer)
@@ -74,6 +82,34 @@ class Call:
             rows.append(Row(ids, constraint, read, schema is not None, report))
         seconds = time.perf_counter() - started
         return cls(engine, tuple(rows), is_batch, settings, sampling, _budget(engine, rows, settings), seconds)
+
+    @classmethod
+    def _with_tools(cls, model: Any, prompts: list[Any], is_batch: bool, settings: Settings) -> Call:
+        """The same where the model may call tools."""
+        from structgen.api.tooling import answers_of, tooled  # loaded when tools come
+        from structgen.tools.tool import tools_of
+
+        tools, answers = tools_of(settings.tools), answers_of(settings, len(prompts), is_batch)
+        sampling, functions = _sampling(settings), settings.functions
+        engine = engine_of(model, settings.tokenizer)
+        started, rows = time.perf_counter(), []
+        for each, answer in zip(prompts, answers, strict=True):
+            ids, layout, source = tooled(each, tools, answer, settings, engine)
+            constraint: Any = compile_source(source, engine.vocabulary)[0]
+            for function in functions:
+                constraint = constraint & function
+            rows.append(Row(ids, constraint, str, False, None, layout))
+        seconds = time.perf_counter() - started
+        return cls(engine, tuple(rows), is_batch, settings, sampling, _budget(engine, rows, settings), seconds)
+
+    def reader(self, index: int) -> ReplyReader:
+        """What reads the tokens of an output of a row with tools."""
+        from structgen.tools.reading import ReplyReader
+
+        row = self.rows[index // self.settings.n]
+        assert row.layout is not None
+        salt = f"{row.prompt}|{self.sampling.seed}|{index}"  # the same seed gives the same ids, other prompts do not
+        return ReplyReader(row.layout, self.engine.vocabulary, salt=salt)
 
     def requests(self) -> list[Request]:
         """What the decode loop is asked: n rows per prompt, each with its own random stream."""

@@ -125,7 +125,7 @@ def compile(*, vocabulary: Any, schema: Any = None, folder: Any = None, **source
         vocabulary = Vocabulary.from_tokenizer(vocabulary)
     if folder is not None and not isinstance(folder, (str, os.PathLike)):
         raise OptionError(f"folder is a path, not {type(folder).__name__}", option="folder")
-    found = source_of(schema=schema, **source)
+    found = source_of(schema=schema, **source).bound(vocabulary)
     target = found.target
 
     def make() -> Compiled:
@@ -147,6 +147,7 @@ def compile_source(source: Source | Constraint, vocabulary: Vocabulary) -> Compi
     """
     if isinstance(source, Constraint):
         return source, None
+    source = source.bound(vocabulary)
 
     def make() -> Compiled:
         lowered = source.lower()

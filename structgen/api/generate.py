@@ -6,8 +6,9 @@ Prompts are text, token ids or chat messages, or a list of these (a batch, whose
 of the same length). Every value that is returned was validated by the type itself or by `jsonschema-rs`.
 
 The overloads are what type checkers know: the value of a type, whichever form it has (`int | None`, `Literal[...]`,
-`Annotated[...]`: PEP 747), of a compiled constraint, or else a text; one of them, a list for `n` or a batch, a list of
-lists for both. JSON Schemas give Any, and so do streams, whose partial values have no type.
+`Annotated[...]`: PEP 747), of a compiled constraint, a `Reply` where there are tools, or else a text; one of them, a
+list for `n` or a batch, a list of lists for both. JSON Schemas give Any, and so do streams, whose partial values have
+no type.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from structgen.api.options import GenerateOptions, Settings
 from structgen.api.result import Result
 from structgen.api.running import results_of, stream_of, values_of
 from structgen.matcher import Constraint
+from structgen.tools.reply import Reply
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -36,6 +38,26 @@ Prompts: TypeAlias = Sequence[str] | Sequence[Sequence[int]] | Sequence[Sequence
 # fmt: off
 
 
+@overload
+def generate(  # type: ignore[overload-overlap]
+    model: Any = None, prompt: Prompt = "", *, tools: Sequence[object], schema: Any = None,
+    n: Literal[1] = 1, stream: Literal[False] = False, **options: Unpack[GenerateOptions]
+) -> Reply: ...
+@overload
+def generate(
+    model: Any = None, prompt: Prompt = "", *, tools: Sequence[object], schema: Any = None,
+    n: int, stream: Literal[False] = False, **options: Unpack[GenerateOptions]
+) -> list[Reply]: ...
+@overload
+def generate(
+    model: Any, prompt: Prompts, *, tools: Sequence[object], schema: Any = None,
+    n: Literal[1] = 1, stream: Literal[False] = False, **options: Unpack[GenerateOptions]
+) -> list[Reply]: ...
+@overload
+def generate(
+    model: Any, prompt: Prompts, *, tools: Sequence[object], schema: Any = None,
+    n: int, stream: Literal[False] = False, **options: Unpack[GenerateOptions]
+) -> list[list[Reply]]: ...
 @overload
 def generate(  # type: ignore[overload-overlap]
     model: Any = None, prompt: Prompt = "", *, schema: TypeForm[T],
@@ -119,17 +141,17 @@ def generate(
 @overload
 def generate(
     model: Any = None, prompt: Any = "", *, stream: Literal[True], schema: Any = None, constraint: Any = None,
-    n: int = 1,
+    tools: Sequence[Any] | None = None, n: int = 1,
     **options: Unpack[GenerateOptions],
 ) -> Iterator[Any]: ...
 @overload
 def generate(
     model: Any = None, prompt: Any = "", *, schema: Any = None, constraint: Any = None,
-    n: int = 1, stream: bool = False,
+    tools: Sequence[Any] | None = None, n: int = 1, stream: bool = False,
     **options: Unpack[GenerateOptions],
 ) -> Any: ...
 def generate(model: Any = None, prompt: Any = "", *, stream: bool = False, **options: Any) -> Any:
-    """Generate a value of the type, schema, regex or choices asked for.
+    """Generate a value of the type, schema, regex or choices asked for; with `tools` a `Reply`.
 
     One prompt gives a value, a batch a list, `n` > 1 a list per prompt; `stream=True` an iterator over ever longer
     partial values, the last of them the finished, typed one. Options: docs/generate.md (`api.options.Settings`).
@@ -140,6 +162,26 @@ def generate(model: Any = None, prompt: Any = "", *, stream: bool = False, **opt
     return stream_of(call) if stream else values_of(call)
 
 
+@overload
+def generate_result(  # type: ignore[overload-overlap]
+    model: Any = None, prompt: Prompt = "", *, tools: Sequence[object], schema: Any = None,
+    n: Literal[1] = 1, **options: Unpack[GenerateOptions]
+) -> Result[Reply]: ...
+@overload
+def generate_result(
+    model: Any = None, prompt: Prompt = "", *, tools: Sequence[object], schema: Any = None,
+    n: int, **options: Unpack[GenerateOptions]
+) -> list[Result[Reply]]: ...
+@overload
+def generate_result(
+    model: Any, prompt: Prompts, *, tools: Sequence[object], schema: Any = None,
+    n: Literal[1] = 1, **options: Unpack[GenerateOptions]
+) -> list[Result[Reply]]: ...
+@overload
+def generate_result(
+    model: Any, prompt: Prompts, *, tools: Sequence[object], schema: Any = None,
+    n: int, **options: Unpack[GenerateOptions]
+) -> list[list[Result[Reply]]]: ...
 @overload
 def generate_result(  # type: ignore[overload-overlap]
     model: Any = None, prompt: Prompt = "", *, schema: TypeForm[T],
@@ -222,7 +264,8 @@ def generate_result(
 ) -> list[list[Result[str]]]: ...
 @overload
 def generate_result(
-    model: Any = None, prompt: Any = "", *, schema: Any = None, constraint: Any = None, n: int = 1,
+    model: Any = None, prompt: Any = "", *, schema: Any = None, constraint: Any = None,
+    tools: Sequence[Any] | None = None, n: int = 1,
     **options: Unpack[GenerateOptions],
 ) -> Any: ...
 def generate_result(model: Any = None, prompt: Any = "", **options: Any) -> Any:
@@ -230,6 +273,26 @@ def generate_result(model: Any = None, prompt: Any = "", **options: Any) -> Any:
     return results_of(Call.of(model, prompt, Settings.read(options)))
 
 
+@overload
+def agenerate(  # type: ignore[overload-overlap]
+    model: Any = None, prompt: Prompt = "", *, tools: Sequence[object], schema: Any = None,
+    n: Literal[1] = 1, stream: Literal[False] = False, **options: Unpack[GenerateOptions]
+) -> Coroutine[Any, Any, Reply]: ...
+@overload
+def agenerate(
+    model: Any = None, prompt: Prompt = "", *, tools: Sequence[object], schema: Any = None,
+    n: int, stream: Literal[False] = False, **options: Unpack[GenerateOptions]
+) -> Coroutine[Any, Any, list[Reply]]: ...
+@overload
+def agenerate(
+    model: Any, prompt: Prompts, *, tools: Sequence[object], schema: Any = None,
+    n: Literal[1] = 1, stream: Literal[False] = False, **options: Unpack[GenerateOptions]
+) -> Coroutine[Any, Any, list[Reply]]: ...
+@overload
+def agenerate(
+    model: Any, prompt: Prompts, *, tools: Sequence[object], schema: Any = None,
+    n: int, stream: Literal[False] = False, **options: Unpack[GenerateOptions]
+) -> Coroutine[Any, Any, list[list[Reply]]]: ...
 @overload
 def agenerate(  # type: ignore[overload-overlap]
     model: Any = None, prompt: Prompt = "", *, schema: TypeForm[T],
@@ -313,13 +376,13 @@ def agenerate(
 @overload
 def agenerate(
     model: Any = None, prompt: Any = "", *, stream: Literal[True], schema: Any = None, constraint: Any = None,
-    n: int = 1,
+    tools: Sequence[Any] | None = None, n: int = 1,
     **options: Unpack[GenerateOptions],
 ) -> AsyncIterator[Any]: ...
 @overload
 def agenerate(
     model: Any = None, prompt: Any = "", *, schema: Any = None, constraint: Any = None,
-    n: int = 1, stream: bool = False,
+    tools: Sequence[Any] | None = None, n: int = 1, stream: bool = False,
     **options: Unpack[GenerateOptions],
 ) -> Any: ...
 def agenerate(model: Any = None, prompt: Any = "", *, stream: bool = False, **options: Any) -> Any:
@@ -329,6 +392,26 @@ def agenerate(model: Any = None, prompt: Any = "", *, stream: bool = False, **op
     return asyncio.to_thread(lambda: generate(model, prompt, stream=stream, **options))
 
 
+@overload
+def agenerate_result(  # type: ignore[overload-overlap]
+    model: Any = None, prompt: Prompt = "", *, tools: Sequence[object], schema: Any = None,
+    n: Literal[1] = 1, **options: Unpack[GenerateOptions]
+) -> Coroutine[Any, Any, Result[Reply]]: ...
+@overload
+def agenerate_result(
+    model: Any = None, prompt: Prompt = "", *, tools: Sequence[object], schema: Any = None,
+    n: int, **options: Unpack[GenerateOptions]
+) -> Coroutine[Any, Any, list[Result[Reply]]]: ...
+@overload
+def agenerate_result(
+    model: Any, prompt: Prompts, *, tools: Sequence[object], schema: Any = None,
+    n: Literal[1] = 1, **options: Unpack[GenerateOptions]
+) -> Coroutine[Any, Any, list[Result[Reply]]]: ...
+@overload
+def agenerate_result(
+    model: Any, prompt: Prompts, *, tools: Sequence[object], schema: Any = None,
+    n: int, **options: Unpack[GenerateOptions]
+) -> Coroutine[Any, Any, list[list[Result[Reply]]]]: ...
 @overload
 def agenerate_result(  # type: ignore[overload-overlap]
     model: Any = None, prompt: Prompt = "", *, schema: TypeForm[T],
@@ -411,7 +494,8 @@ def agenerate_result(
 ) -> Coroutine[Any, Any, list[list[Result[str]]]]: ...
 @overload
 def agenerate_result(
-    model: Any = None, prompt: Any = "", *, schema: Any = None, constraint: Any = None, n: int = 1,
+    model: Any = None, prompt: Any = "", *, schema: Any = None, constraint: Any = None,
+    tools: Sequence[Any] | None = None, n: int = 1,
     **options: Unpack[GenerateOptions],
 ) -> Coroutine[Any, Any, Any]: ...
 def agenerate_result(model: Any = None, prompt: Any = "", **options: Any) -> Any:

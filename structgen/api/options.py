@@ -21,7 +21,7 @@ from structgen.options import Limits
 from structgen.samplers.predicates import Function
 from structgen.samplers.run import METHODS, Budget
 from structgen.speculation.options import Speculation
-from structgen.tags import StructuralTag
+from structgen.tags import StructuralTag, Thinking
 
 __all__ = [
     "CompileOptions",
@@ -50,7 +50,7 @@ class SourceOptions(TypedDict, total=False):
     gbnf         grammar as llama.cpp writes it
     ebnf         grammar as xgrammar writes it
     lark         grammar as lark reads it: its text, or a LarkGrammar
-    tag          free text with constrained regions, thinking before an answer: a StructuralTag
+    tag          free text with constrained regions, thinking before an answer: a StructuralTag, or structural-tag JSON
     grammar      Language (`sg.span(text)`, `sg.regex(a) & sg.length(words=9)`, ...) or grammar IR
     """
 
@@ -59,7 +59,7 @@ class SourceOptions(TypedDict, total=False):
     gbnf: str | None
     ebnf: str | None
     lark: str | LarkGrammar | None
-    tag: StructuralTag | None
+    tag: StructuralTag | Mapping[str, Any] | str | None
     grammar: Language | Grammar | None
 
 
@@ -75,12 +75,16 @@ class CompileOptions(SourceOptions, total=False):
 
 
 class GenerateOptions(SourceOptions, total=False):
-    """What `generate` and its twins take beside model, prompt, schema, constraint, n and stream; see `Settings`."""
+    """What `generate` and its twins take beside model, prompt, schema, constraint, tools, n, stream; see `Settings`."""
 
     messages: Sequence[Mapping[str, Any]] | None
     system: str | None
     chat: bool | None
     describe: bool | Callable[[Any], str]
+    tool_choice: str
+    parallel_tool_calls: bool
+    thinking: bool | Thinking | None
+    tool_format: str | None
     where: Function | Sequence[Function] | None
     tokenizer: Any
     method: MethodName
@@ -119,6 +123,13 @@ class Settings:
     chat         whether a text is put to the model as a user's message, in its chat template; when not given it is if
                  the tokenizer has a template. False: the text as it stands
     describe     True: the prompt ends with what `structgen.describe` says of the schema; a function says it instead
+    tools        what the model may call: functions, types, OpenAI or MCP definitions (`structgen.Tool`); the value is a
+                 `structgen.Reply` then, and `schema` says what may be answered instead of text
+    tool_choice  "auto", "required", "none", or the name of the tool that is called, once
+    parallel_tool_calls  whether a reply may have several calls
+    thinking     beside tools. None: the model thinks first if it does so; False: it does not; True: it must; or the
+                 marks of a section that must come (`structgen.Thinking`)
+    tool_format  how calls are written (structgen/tools/formats.py), where the model's template does not tell
     where        predicates and potentials (`structgen.Predicate`, `Potential`): functions of the text, for samplers
     tokenizer    of a transformers model whose folder does not hold it
     n            outputs per prompt
@@ -161,6 +172,11 @@ class Settings:
     system: str | None = None
     chat: bool | None = None
     describe: bool | Callable[[Any], str] = False
+    tools: Any = None
+    tool_choice: str = "auto"
+    parallel_tool_calls: bool = True
+    thinking: Any = None
+    tool_format: str | None = None
     where: Any = None
     tokenizer: Any = None
     n: int = 1
@@ -217,6 +233,27 @@ class Settings:
         if self.n > 1 and self.temperature == 0:
             raise OptionError("n > 1 at temperature 0 gives the same output n times", option="temperature")
         self._check_method()
+        self._check_tools()
+
+    def _check_tools(self) -> None:
+        """What only means something beside tools, and what does not."""
+        if self.thinking is not None and not isinstance(self.thinking, bool | Thinking):
+            raise OptionError(
+                f"thinking is True, False or a structgen.Thinking, not {shown(self.thinking)}", option="thinking"
+            )
+        if self.tools is None:
+            for name, neutral in _BESIDE_TOOLS.items():
+                if getattr(self, name) != neutral:
+                    raise OptionError(f"{name} means nothing without tools", option=name)
+            return
+        others = {"constraint": self.constraint, **self.source}
+        for name, value in others.items():
+            if value is not None:
+                raise OptionError(f"{name} and tools are given; beside tools there is schema", option=name)
+        if not isinstance(self.parallel_tool_calls, bool):
+            raise OptionError("parallel_tool_calls is True or False", option="parallel_tool_calls")
+        if not isinstance(self.tool_choice, str):
+            raise OptionError('tool_choice is "auto", "required", "none" or the name of a tool', option="tool_choice")
 
     def _check_method(self) -> None:
         """What only samplers take, and what only the decode loop does."""
@@ -261,6 +298,7 @@ class Settings:
         return cls(**{name: value for name, value in options.items() if name not in sources}, source=given)
 
 
+_BESIDE_TOOLS = {"tool_choice": "auto", "parallel_tool_calls": True, "thinking": None, "tool_format": None}
 _INTEGERS = {"n": 1, "max_tokens": 1, "top_k": 1, "seed": 0, "batch_size": 1}  # and the least each may be
 _NUMBERS = ("temperature", "top_p", "min_p", "repetition_penalty")  # SamplingOptions has their ranges
 _DECODING = ("progress", "min_p", "repetition_penalty", "logits_processor", "stop", "batch_size")

@@ -10,10 +10,7 @@ __all__ = ["PEERS", "answer"]
 
 _SCHEMA = "schema= takes the type or the JSON Schema"
 _TOKENS = "max_tokens= counts the tokens of one output, its stop token included"
-_TOOLS = (
-    "schema= takes a union of the calls' types (a discriminated one names the call), tag= a StructuralTag of calls in "
-    "free text"
-)
+_TOOLS = "tools= takes them, tool_choice= says whether and which"
 _PENALTY = "repetition_penalty= divides the logits of tokens that have been, logits_processor= takes others"
 _PROBABILITIES = "generate_result() has log_prob, log_q and log_weight of every output"
 
@@ -39,9 +36,7 @@ PEERS: dict[str, str] = {
     "select": "choices= takes it",
     "guided_grammar": "gbnf=, ebnf= or lark= take it, by its notation",
     "cfg": "gbnf=, ebnf= or lark= take it, by its notation",
-    "structural_tag": "tag= takes a StructuralTag",
-    "tools": _TOOLS,
-    "tool_choice": _TOOLS,
+    "structural_tag": "tag= takes a StructuralTag, or structural-tag JSON",
     "functions": _TOOLS,
     "function_call": _TOOLS,
     "stop_strings": "stop= takes them",

@@ -100,4 +100,8 @@ def _json_value(value: Any) -> Any:
         return value.value if isinstance(value, enum.Enum) else value
     from pydantic_core import to_jsonable_python  # loaded when a type comes
 
+    from structgen.tools.reply import Reply
+
+    if isinstance(value, Reply):
+        return value.to_dict()
     return to_jsonable_python(value, inf_nan_mode="null")

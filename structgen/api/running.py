@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from structgen.api.call import Call, Row
+from structgen.api.call import Call
 from structgen.api.result import Result, Stats
 from structgen.api.sampled import draw_outputs
 from structgen.errors import CompletedWarning, OptionError, Truncated
@@ -107,14 +107,25 @@ def _read(call: Call, outputs: dict[int, Output], seconds: float, figures: dict[
             results.append(None)
         else:
             speculation = figures.get(index - index % call.batch_size)
-            results.append(_result(call, call.rows[index // n], output, seconds, speculation))
+            results.append(_result(call, index, output, seconds, speculation))
     if cut is not None:
         assert cut.needed is not None, "a row of generate has a constraint"
         raise Truncated(text=cut.text, budget=call.budget, needed=cut.needed, results=tuple(results))
     return [result for result in results if result is not None]
 
 
-def _result(call: Call, row: Row, output: Output, seconds: float, speculation: Any) -> Result[Any]:
+def _value(call: Call, index: int, text: str, token_ids: Sequence[int]) -> Any:
+    """What a finished output is read as."""
+    row = call.rows[index // call.settings.n]
+    if row.layout is None:
+        return row.read(text)
+    reader = call.reader(index)
+    reader.feed(token_ids)
+    return reader.finish()
+
+
+def _result(call: Call, index: int, output: Output, seconds: float, speculation: Any) -> Result[Any]:
+    row = call.rows[index // call.settings.n]
     incomplete = output.finish_reason == "length"
     text = output.text if incomplete else output.data.decode("utf-8")
     if output.finish_reason == "completed":
@@ -122,7 +133,7 @@ def _result(call: Call, row: Row, output: Output, seconds: float, speculation: A
             CompletedWarning(text=text, completed_at=output.completed_at), stacklevel=6
         )  # the line that called generate
     return Result(
-        value=None if incomplete else row.read(text),
+        value=None if incomplete else _value(call, index, text, output.token_ids),
         text=text,
         token_ids=output.token_ids,
         log_prob=output.log_prob,
@@ -137,7 +148,7 @@ def _result(call: Call, row: Row, output: Output, seconds: float, speculation: A
 
 def _sampled(call: Call) -> list[Result[Any]]:
     """n results per prompt from a sampler."""
-    results, settings = [], call.settings
+    results, settings = list[Result[Any]](), call.settings
     for stream, row in enumerate(call.rows):
         samples, everything = draw_outputs(
             call.engine,
@@ -157,7 +168,7 @@ def _sampled(call: Call) -> list[Result[Any]]:
             stats = Stats(len(row.prompt), len(drawn.token_ids), call.compile_seconds, everything.stats.seconds)
             results.append(
                 Result(
-                    value=row.read(text),
+                    value=_value(call, len(results), text, drawn.token_ids),
                     text=text,
                     token_ids=drawn.token_ids,
                     log_prob=drawn.log_prob,
@@ -179,13 +190,17 @@ def _partials(call: Call, requests: list[Request]) -> Iterator[Any]:
     outputs: dict[int, Output] = {}
     figures: dict[int, Any] = {}
     vocabulary = call.engine.vocabulary
+    readers = {index: call.reader(index) for index in range(len(requests)) if call.rows[index // n].layout is not None}
     for first, step in _steps(call, requests, figures, weigh=False):
         outputs |= {first + row: output for row, output in step.finished.items()}
         changed = False
         for row, token in step.tokens.items():
             index = first + row
-            texts[index] += vocabulary.decode([token], begins=not texts[index])
-            value = partial_value(bytes(texts[index]), is_json=call.rows[index // n].is_json)
+            if index in readers:
+                value = readers[index].reply if readers[index].feed([token]) else None
+            else:
+                texts[index] += vocabulary.decode([token], begins=not texts[index])
+                value = partial_value(bytes(texts[index]), is_json=call.rows[index // n].is_json)
             if value is not None and value != shown[index]:
                 shown[index], changed = value, True
         if changed and len(outputs) < len(requests):

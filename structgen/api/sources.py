@@ -2,8 +2,8 @@
 
 Exactly one of: `schema` (types.py says what), `regex` (the whole output matches it, as `re.fullmatch` says), `choices`
 (one of these strings), `gbnf` and `ebnf` (grammars as llama.cpp and xgrammar write them), `lark` (text or LarkGrammar),
-`tag` (a StructuralTag), `grammar` (a `Language`, or IR of a front end outside this library). `Source.key` identifies
-the language.
+`tag` (a StructuralTag, or structural-tag JSON), `grammar` (a `Language`, or IR of a front end outside this library).
+`Source.key` identifies the language.
 
 A front end is loaded when its kind of constraint comes: with all of them, lark and pydantic too, a process that
 compiles one JSON Schema took 0.3 s more to start.
@@ -39,9 +39,11 @@ if TYPE_CHECKING:
     from structgen.api.language import Language as TextLanguage
     from structgen.api.options import SourceOptions
     from structgen.grammars.lark import LarkGrammar
+    from structgen.grammars.tags.marks import Symbols
     from structgen.tags import StructuralTag
+    from structgen.vocabulary import Vocabulary
 
-__all__ = ["FRONT_ENDS", "Lowered", "Source", "source_of", "tag_grammar"]
+__all__ = ["FRONT_ENDS", "Lowered", "Source", "formats_source", "source_of", "symbols_of", "tag_grammar"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,8 @@ class Source:
     """One constraint before it meets a vocabulary.
 
     `kind` and `key` identify the language (None: not by content), `lower` writes the grammar, `target` reads the
-    finished text and is what a prompt may show the model (None: the value is the text), `name` is for messages.
+    finished text and is what a prompt may show the model (None: the value is the text), `name` is for messages. `bind`
+    makes the source of one that means something else where a vocabulary has certain special tokens.
     """
 
     kind: str
@@ -65,6 +68,11 @@ class Source:
     lower: Callable[[], Lowered]
     target: Target | None = None
     name: str = ""
+    bind: Callable[[Vocabulary], Source] | None = None
+
+    def bound(self, vocabulary: Vocabulary) -> Source:
+        """The source, as it is read for a vocabulary."""
+        return self if self.bind is None else self.bind(vocabulary)
 
 
 def source_of(
@@ -95,6 +103,8 @@ def source_of(
     if name == "schema":
         target = document_of(value, registry, dialect)
         return _schema_source(target, style or JsonStyle(), limits or Limits(), registry, strict)
+    if name == "tag" and style is not None:
+        return _tag_source(value, style)
     for option, setting in (("style", style), ("registry", registry), ("dialect", dialect), ("strict", strict or None)):
         if setting is not None:
             raise OptionError(f"{option} only means something beside schema", option=option)
@@ -165,12 +175,67 @@ def _lark_source(given: str | LarkGrammar) -> Source:
     return Source("lark", key, lambda: Lowered(*read_as("lark", compile_lark, grammar, grammar.text)))
 
 
-def _tag_source(tag: StructuralTag) -> Source:
+def _tag_source(tag: object, style: JsonStyle | None = None) -> Source:
     from structgen.tags import StructuralTag
 
     if not isinstance(tag, StructuralTag):
-        raise OptionError(f"tag is a StructuralTag, not {type(tag).__name__}", option="tag")
-    return Source("tag", None, lambda: Lowered(tag_grammar(tag)))
+        return _formats_source(tag, style or JsonStyle())
+    if style is not None:
+        raise OptionError("style stands in the regions of a StructuralTag: Tag(..., style=...)", option="style")
+    keys = [source_of(**each).key for each in (*(each.content for each in tag.tags), tag.answer or ()) if each]
+    key = None if None in keys else _digest(repr(tag), *map(str, keys))
+    return Source("tag", key, lambda: Lowered(tag_grammar(tag)))
+
+
+def _formats_source(given: object, style: JsonStyle) -> Source:
+    """Structural-tag JSON, as a mapping or as its text."""
+    if isinstance(given, str):
+        try:
+            given = json.loads(given)
+        except ValueError as error:
+            raise OptionError(f"tag is a StructuralTag or structural-tag JSON: {error}", option="tag") from error
+    if not isinstance(given, Mapping):
+        raise OptionError(f"tag is a StructuralTag or structural-tag JSON, not {type(given).__name__}", option="tag")
+    tag = given
+    return formats_source(lambda: tag, _digest(json.dumps(given), repr(style)), style)
+
+
+def formats_source(tag: Callable[[], Mapping[str, Any]], key: str, style: JsonStyle) -> Source:
+    """The source of structural-tag JSON that is known by `key`, and made when it is compiled. Its marks are special
+    tokens where a vocabulary has them, and text without one."""
+
+    def content(syntax: str, text: str) -> Grammar:
+        if syntax == "lark":  # without a lexer, as those read it who send it
+            from structgen.grammars.lark import LarkGrammar
+
+            return _region(_lark_source(LarkGrammar(text, lexer="dynamic")))
+        return _region(FRONT_ENDS[syntax](text))
+
+    def read(symbols: Symbols | None) -> Lowered:
+        from structgen.grammars.tags.formats import read_formats
+
+        return Lowered(read_formats(tag(), content=content, symbols=symbols, style=style))
+
+    def bind(vocabulary: Vocabulary) -> Source:
+        return Source("formats", key, lambda: read(symbols_of(vocabulary)))
+
+    return Source("formats", key, lambda: read(None), bind=bind)
+
+
+def symbols_of(vocabulary: Vocabulary) -> Symbols:
+    """The special tokens of a vocabulary that stand for no text: what a mark of their name means."""
+    from structgen.grammars.tags.marks import Symbols
+
+    ids = {name: token for name, token in vocabulary.names.items() if token in vocabulary.special_ids}
+    return Symbols(ids, frozenset(name for name, token in ids.items() if token in vocabulary.stop_ids))
+
+
+def _region(source: Source) -> Grammar:
+    """The grammar of what stands in a region. Raises OptionError for one that has a lexer."""
+    grammar = source.lower().grammar
+    if not isinstance(grammar, Grammar):
+        raise OptionError("a Lark grammar inside a tag needs lexer='dynamic'", option="lark")
+    return grammar
 
 
 def tag_grammar(tag: StructuralTag) -> Grammar:
@@ -179,10 +244,7 @@ def tag_grammar(tag: StructuralTag) -> Grammar:
     from structgen.tags import ends_of
 
     def content(options: Mapping[str, Any]) -> Grammar:
-        grammar = source_of(**options).lower().grammar
-        if not isinstance(grammar, Grammar):
-            raise OptionError("a Lark grammar inside a tag needs lexer='dynamic'", option="lark")
-        return grammar
+        return _region(source_of(**options))
 
     return compile_tags(
         TagLayout(

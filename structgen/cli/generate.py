@@ -48,11 +48,13 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
     """The options that were given, by the names `generate` has for them."""
     names = (
         "n", "seed", "max_tokens", "method", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "stop",
-        "speculation", "on_truncate", "chat", "system", "describe", "dialect", "strict",
+        "speculation", "on_truncate", "chat", "system", "describe", "dialect", "strict", "tool_choice",
     )  # fmt: skip
     given = {name: value for name in names if (value := getattr(arguments, name)) is not None}
     if arguments.speculation == "off":
         given["speculation"] = None
+    if arguments.tools is not None:
+        given["tools"] = json_file(arguments.tools, "tools")
     return {"style": style_argument(arguments), **given}
 
 

@@ -58,10 +58,11 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     return arguments
 
 
+Group: TypeAlias = "argparse._MutuallyExclusiveGroup"  # nor for it
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # argparse has no public name for it
 
 
-def _constraint(parser: argparse.ArgumentParser) -> None:
+def _constraint(parser: argparse.ArgumentParser) -> Group:
     group = parser.add_argument_group("constraint (one of)").add_mutually_exclusive_group(required=True)
     group.add_argument(
         "--schema",
@@ -74,7 +75,9 @@ def _constraint(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--ebnf", metavar="FILE", help="grammar as xgrammar writes it: a file, or - for stdin")
     group.add_argument("--lark", metavar="FILE", help="grammar as lark reads it: a file, or - for stdin")
     group.add_argument(
-        "--tag", metavar="FILE", help="structural tag as JSON (docs/grammars.md): a file, or - for stdin"
+        "--tag",
+        metavar="FILE",
+        help="structural tag as JSON, ours or the one servers pass on (docs/grammars.md): a file, or - for stdin",
     )
     group.add_argument(
         "--grammar",
@@ -83,6 +86,7 @@ def _constraint(parser: argparse.ArgumentParser) -> None:
         "'span(file(\"passage.txt\"), words=True)'; - for stdin",
     )
     _style(parser)
+    return group
 
 
 def _style(parser: argparse.ArgumentParser) -> None:
@@ -110,7 +114,13 @@ def _add_generate(commands: Commands, shared: argparse.ArgumentParser) -> None:
         "generate", parents=[shared], help="generate a value", description="Generate a value and print it."
     )
     parser.set_defaults(run=_command("generate", "run"))
-    _constraint(parser)
+    _constraint(parser).add_argument(
+        "--tools",
+        metavar="FILE",
+        help="tools the model may call, a JSON list of OpenAI or MCP definitions: a file, or - for stdin; the reply is "
+        "printed as JSON (docs/tools.md)",
+    )
+    parser.add_argument("--tool-choice", metavar="NAME", help="auto (default), required, none, or a tool's name")
     parser.add_argument("--prompt", metavar="TEXT", help="the prompt; - reads it from stdin")
     parser.add_argument(
         "--messages", metavar="FILE", help="a chat as JSON, instead of a prompt: a file, or - for stdin"

@@ -7,6 +7,7 @@ import importlib
 import json
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,7 +111,7 @@ def source_argument(arguments: argparse.Namespace) -> Source:
 def source_options(arguments: argparse.Namespace) -> dict[str, Any]:
     """The constraint options of a command, by the names `source_of` and `generate` give them."""
     files = {name: getattr(arguments, name) for name in GRAMMAR_FILES}
-    others = [getattr(arguments, name, None) for name in ("text", "prompt", "messages")]
+    others = [getattr(arguments, name, None) for name in ("text", "prompt", "messages", "tools")]
     if [arguments.schema, arguments.grammar, arguments.tag, *files.values(), *others].count("-") > 1:
         raise OptionError("only one option can read stdin", option="schema")
     texts = {name: file_argument(value, name) for name, value in files.items() if value is not None}
@@ -122,10 +123,13 @@ def source_options(arguments: argparse.Namespace) -> dict[str, Any]:
     return named
 
 
-def _tag(given: Any) -> StructuralTag:
-    """A structural tag from JSON: its fields by name, tags as {"begin", "end", "trigger", "schema" | "regex" | ...}."""
+def _tag(given: Any) -> StructuralTag | Mapping[str, Any]:
+    """A structural tag from JSON: its fields by name, tags as {"begin", "end", "trigger", "schema" | "regex" | ...}; or
+    structural-tag JSON as servers pass it on, which stays as it is."""
     from structgen.tags import StructuralTag, Tag, Thinking
 
+    if isinstance(given, Mapping) and ("format" in given or "structures" in given):
+        return given
     try:
         fields = {**given, "tags": [Tag(**tag) for tag in given.get("tags", ())]}
         if given.get("thinking") is not None:

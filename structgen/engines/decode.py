@@ -4,14 +4,17 @@ Every step: logits -> law of each running row, masked and unmasked -> one token 
 stop token or with its budget; one that is steered (`Request.steer`) is completed before that (engines/steering.py) and
 so always ends whole, whatever the model. If not even the shortest output fits at the start, BudgetTooSmall says so.
 
-Cost per step: one model call for the batch; per row a mask look-up and an accept.
+A loop of another shape, whose rows come and go, uses `open_row`, `take_tokens` and `Row.output` as this one does.
+Cost per step: one model call for the batch; per row a mask look-up and an accept; rows of equal options share a law.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -28,7 +31,7 @@ from structgen.matcher import Constraint, Matcher
 from structgen.options import SamplingOptions
 from structgen.vocabulary import Vocabulary, check_same_tokens
 
-__all__ = ["BatchModel", "Output", "Request", "Step", "decode", "decode_steps"]
+__all__ = ["BatchModel", "Output", "Request", "Row", "Step", "decode", "decode_steps", "open_row", "take_tokens"]
 
 FinishReason = Literal["stop", "length", "completed"]
 
@@ -58,7 +61,7 @@ class Request:
     With `steer` the row is completed when its budget runs short; without, it may end for length, with an unfinished
     text. `is_json` says that the constraint's texts are JSON, whose values have boundaries (engines/steering.py).
     The row ends behind the first token that finishes one of `stops` where its text is complete. `processors` change its
-    batch's logits (engines/shaping.py).
+    row's logits (engines/shaping.py). `options`: how its tokens are drawn; None: as those of the batch are.
     """
 
     prompt: Sequence[int]
@@ -69,6 +72,7 @@ class Request:
     is_json: bool = False
     stops: tuple[bytes, ...] = ()
     processors: tuple[Processor, ...] = ()
+    options: SamplingOptions | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,18 +145,35 @@ def decode_steps(
     Without `weigh` no probabilities are counted (log_prob and log_q are NaN), which saves the law of all tokens where
     few are allowed; what is drawn is the same.
     """
-    known, rows = _known_ids(model.vocabulary), []
     distances: dict[int, dict[int, int]] = {id(request.constraint): {} for request in requests}
-    for index, request in enumerate(requests):
-        stream = index if request.stream is None else request.stream
-        matcher = _open_matcher(request, model.vocabulary)
-        vocabulary = model.vocabulary if matcher is None else matcher.constraint.vocabulary
-        shared = distances[id(request.constraint)]
-        rows.append(_Row(request, row_generator(options.seed, stream), vocabulary, known, matcher, shared))
-    return _run(model, rows, options, weigh)
+    rows = [
+        open_row(request, model.vocabulary, options, index, distances[id(request.constraint)])
+        for index, request in enumerate(requests)
+    ]
+    return _run(model, rows, weigh)
 
 
-def _run(model: BatchModel, rows: list[_Row], options: SamplingOptions, weigh: bool) -> Iterator[Step]:
+def open_row(
+    request: Request,
+    vocabulary: Vocabulary,
+    options: SamplingOptions,
+    index: int = 0,
+    distances: dict[int, int] | None = None,
+) -> Row:
+    """A row before its first token, once its request is known to fit the model's vocabulary and its own budget.
+
+    `options` and `index` count where the request names no options and no stream; `distances` may be shared by the rows
+    of one constraint. Raises OptionError, VocabularyError or BudgetTooSmall.
+    """
+    options = request.options or options
+    stream = index if request.stream is None else request.stream
+    matcher = _open_matcher(request, vocabulary)
+    own = vocabulary if matcher is None else matcher.constraint.vocabulary
+    generator = row_generator(options.seed, stream)
+    return Row(request, options, generator, own, known_ids(vocabulary), matcher, {} if distances is None else distances)
+
+
+def _run(model: BatchModel, rows: list[Row], weigh: bool) -> Iterator[Step]:
     if not rows:
         return
     logits, context = model.prefill([row.request.prompt for row in rows], max(row.request.max_tokens for row in rows))
@@ -161,8 +182,10 @@ def _run(model: BatchModel, rows: list[_Row], options: SamplingOptions, weigh: b
         check_logits(logits, len(rows), model.vocabulary.size)
         now = logits if len(running) == len(rows) else logits[running]
         asked = getattr(model, "proposals", None)
-        given = [None] * len(rows) if asked is None else asked()
-        taken = _take_tokens([rows[i] for i in running], now, options, weigh, [given[i] for i in running])
+        given = () if asked is None else asked()
+        taken = take_tokens(
+            [rows[i] for i in running], now, weigh=weigh, proposals=[given[i] for i in running] if given else ()
+        )
         finished = {i: output for i in running if (output := rows[i].output()) is not None}
         written = {i: token for i, token in zip(running, taken, strict=True) if rows[i].completion is None}
         yield Step(index, written, finished)
@@ -172,17 +195,37 @@ def _run(model: BatchModel, rows: list[_Row], options: SamplingOptions, weigh: b
         logits = model.extend([row.last_token for row in rows], context)
 
 
-def _take_tokens(
-    rows: list[_Row],
+def take_tokens(
+    rows: Sequence[Row], logits: torch.Tensor, *, weigh: bool = True, proposals: Sequence[Proposal | None] = ()
+) -> list[int]:
+    """Draw a token for every row from its (rows, V) logits, and let the row take it. `weigh`: see `decode_steps`;
+    `proposals`: tokens that were drawn beforehand, by row (sampling.Proposal)."""
+    groups: dict[tuple[SamplingOptions, tuple[int, ...]], list[int]] = {}
+    for place, row in enumerate(rows):
+        key = dataclasses.replace(row.options, seed=0), tuple(map(id, row.request.processors))
+        groups.setdefault(key, []).append(place)
+    taken = [0] * len(rows)
+    for (options, _), places in groups.items():
+        some = logits if len(places) == len(rows) else logits[places]
+        given = [proposals[at] for at in places] if proposals else ()
+        drawn = _take_alike([rows[at] for at in places], some, options, weigh, given)
+        for place, token in zip(places, drawn, strict=True):
+            taken[place] = token
+    return taken
+
+
+def _take_alike(
+    rows: list[Row],
     logits: torch.Tensor,
     options: SamplingOptions,
     weigh: bool,
-    proposals: list[Proposal | None],
+    proposals: Sequence[Proposal | None],
 ) -> list[int]:
-    """Draw a token for every row, count its probability under both laws, and let the row take it."""
-    if _shapes(rows, options):
+    """The same for rows of equal options; counts each token's probability under both laws."""
+    processors = rows[0].request.processors
+    if options.repetition_penalty != 1 or processors:
         texts = [[*row.request.prompt, *row.tokens] for row in rows]
-        logits = shape_logits(logits.double(), texts, options.repetition_penalty, rows[0].request.processors)
+        logits = shape_logits(logits.double(), texts, options.repetition_penalty, processors)
     if weigh:
         drawn, log_probs, log_qs = _weighed(rows, logits.double(), options, proposals)
     else:
@@ -190,13 +233,13 @@ def _take_tokens(
         log_qs = log_probs
     for row, token, log_prob, log_q in zip(rows, drawn, log_probs, log_qs, strict=True):
         row.take(token)
-        row.log_prob += log_prob
+        row.log_probs.append(log_prob)
         row.log_q += log_q
     return drawn
 
 
 def _weighed(
-    rows: list[_Row], logits: torch.Tensor, options: SamplingOptions, proposals: list[Proposal | None]
+    rows: list[Row], logits: torch.Tensor, options: SamplingOptions, proposals: Sequence[Proposal | None]
 ) -> tuple[list[int], list[float], list[float]]:
     """A token for each row, and its log-probabilities under the law without and with the mask."""
     free = law(logits, options)
@@ -207,7 +250,7 @@ def _weighed(
 
 
 def _unweighed(
-    rows: list[_Row], logits: torch.Tensor, options: SamplingOptions, proposals: list[Proposal | None]
+    rows: list[Row], logits: torch.Tensor, options: SamplingOptions, proposals: Sequence[Proposal | None]
 ) -> list[int]:
     """The same tokens, of the allowed ones alone where these are few in every row."""
     few = [None if row.matcher is None else allowed_ids(row.matcher.constraint, row.matcher.state) for row in rows]
@@ -222,11 +265,7 @@ def _unweighed(
     return draw_alone(apply_masks(logits, [row.mask() for row in rows]).double(), generators, options, None, proposals)
 
 
-def _shapes(rows: list[_Row], options: SamplingOptions) -> bool:
-    return options.repetition_penalty != 1 or bool(rows[0].request.processors)
-
-
-def _event(source: DrawLaw, taken: list[int], rows: list[_Row], complete: list[bool]) -> list[float]:
+def _event(source: DrawLaw, taken: list[int], rows: list[Row], complete: list[bool]) -> list[float]:
     """Log-probability of what each row did; to stop behind a complete text is one event, whichever of the stop tokens
     said it. One that the grammar asks for by name is a token like others."""
     device = source.scores.device
@@ -239,10 +278,20 @@ def _event(source: DrawLaw, taken: list[int], rows: list[_Row], complete: list[b
 
 
 @dataclass(slots=True)
-class _Row:
-    """A running row; `distances` is shared by the rows of one constraint (steering.leaves_room)."""
+class Row:
+    """A running row.
+
+    field       meaning
+    options     how its tokens are drawn
+    distances   shared by the rows of one constraint (steering.leaves_room)
+    tokens      taken so far, the stop token included
+    completion  how the row was ended without the model
+    log_probs   of each token (to stop behind a complete text is one event) under the model's law, unmasked
+    log_q       of all of them under the law that was sampled
+    """
 
     request: Request
+    options: SamplingOptions
     generator: torch.Generator
     vocabulary: Vocabulary
     known: MaskRow
@@ -250,18 +299,29 @@ class _Row:
     distances: dict[int, int]
     tokens: list[int] = field(default_factory=list)
     completion: Completion | None = None
-    log_prob: float = 0.0
+    log_probs: list[float] = field(default_factory=list)
     log_q: float = 0.0
 
     @property
+    def log_prob(self) -> float:
+        """Of all tokens so far under the model's law."""
+        total = 0.0
+        for each in self.log_probs:
+            total += each
+        return total
+
+    @property
     def last_token(self) -> int:
+        """What the model is fed next."""
         return self.tokens[-1]
 
     @property
     def stops(self) -> tuple[int, ...]:
+        """The tokens that may end it."""
         return self.vocabulary.stop_ids
 
     def mask(self) -> MaskRow:
+        """What may come. Raises VocabularyError where no token can write it."""
         if self.matcher is None:
             return self.known
         mask = self.matcher.mask()
@@ -279,7 +339,16 @@ class _Row:
             raise InvariantError("a token the mask allows is accepted", f"token {token} in state {matcher.state}")
         left = request.max_tokens - len(self.tokens)
         if request.steer and not matcher.is_finished() and not leaves_room(matcher, left, self.distances):
-            self.completion = complete(matcher, self.tokens, request.max_tokens, is_json=request.is_json)
+            self.end_now()
+
+    def end_now(self) -> None:
+        """End the output without the model, as if the budget ran short here: for deadlines, and loops that close.
+
+        Of a row without a constraint, or one that has ended, nothing changes: there is nothing to complete.
+        """
+        if self.matcher is not None and self.tokens and not self.matcher.is_finished():
+            budget, is_json = self.request.max_tokens, self.request.is_json
+            self.completion = complete(self.matcher, self.tokens, budget, is_json=is_json)
 
     def output(self) -> Output | None:
         """The row's output once it has ended."""
@@ -337,7 +406,8 @@ def _open_matcher(request: Request, vocabulary: Vocabulary) -> Matcher | None:
     return matcher
 
 
-def _known_ids(vocabulary: Vocabulary) -> MaskRow:
+@lru_cache(maxsize=4)
+def known_ids(vocabulary: Vocabulary) -> MaskRow:
     """What a row without a constraint may write: every text and special token, no padding or unused id."""
     known = np.diff(vocabulary.offsets) > 0
     known[list(vocabulary.special_ids)] = True

@@ -60,6 +60,14 @@ class TransformersEngine:
         """Whether the tokenizer knows how a chat is written."""
         return bool(getattr(self.tokenizer, "chat_template", None))
 
+    @property
+    def chat_template(self) -> str | None:
+        """The template that writes chats with tools; None where there is none."""
+        found = getattr(self.tokenizer, "chat_template", None)
+        if isinstance(found, Mapping):
+            found = found.get("tool_use") or found.get("default")
+        return found or None
+
     def rows_that_fit(self, tokens: int) -> int:
         """How many sequences of `tokens` tokens can be decoded at once in half of the memory that is free: their keys
         and values, and four copies of their logits in float64."""
@@ -79,24 +87,30 @@ class TransformersEngine:
         if isinstance(prompt, str):
             return self._started([int(i) for i in self.tokenizer(prompt)["input_ids"]])
         if prompt and isinstance(prompt[0], Mapping):
-            return self._chat_ids(prompt)
+            return self._started(self.tokens_of(self.chat_text(prompt)))
         ids = [int(i) for i in prompt if not isinstance(i, Mapping)]
         for token_id in ids:
             if not 0 <= token_id < self.vocabulary.size:
                 raise VocabularyError(f"prompt token {token_id} is outside the vocabulary of {self.vocabulary.size}")
         return self._started(ids)
 
-    def _chat_ids(self, messages: Sequence[Any]) -> list[int]:
-        """A chat as the tokenizer's template writes it. Raises OptionError for one that the template refuses."""
+    def chat_text(self, messages: Sequence[Any], **variables: Any) -> str:
+        """A chat as the tokenizer's template writes it, up to where the model goes on; `variables` are the template's.
+
+        Raises OptionError for one that the template refuses.
+        """
         from jinja2 import TemplateError  # comes with what templates need
 
         if not self.has_chat_template:
             raise OptionError("the model's tokenizer has no chat template", option="prompt")
         try:
-            ids = self.tokenizer.apply_chat_template(list(messages), add_generation_prompt=True, return_dict=False)
+            return str(
+                self.tokenizer.apply_chat_template(
+                    list(messages), add_generation_prompt=True, tokenize=False, **variables
+                )
+            )
         except (TemplateError, TypeError) as error:
             raise OptionError(f"the chat template refuses these messages: {error}", option="messages") from error
-        return [int(i) for i in ids]
 
     def tokens_of(self, text: str) -> list[int]:
         """How the tokenizer spells a text by itself: no token that begins or ends a prompt."""

@@ -19,8 +19,9 @@ Cost: as without, plus a microsecond per byte in such arrays, however much was w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from structgen.automata.configurations import Configurations
@@ -43,6 +44,7 @@ from structgen.unique.trace import (
     Frame,
     Trace,
     events,
+    lex_after,
     without_blanks,
 )
 from structgen.unique.values import scalar_key
@@ -51,6 +53,7 @@ from structgen.unique.ways import MOST_REMEMBERED, Pair, Ways
 __all__ = ["DistinctConfigurations", "unique_automaton"]
 
 MOST_STATES = 1 << 20
+BRACKETS = re.compile(rb"[\[{]")
 MOST_DEPTH = 1_000  # of an element, whose values are hashed
 
 
@@ -80,6 +83,24 @@ def _without_texts(grammar: Grammar) -> set[int]:
     probe = replace(grammar, rules=(*grammar.rules, Rule("", alt(*marked, Literal(b":")))), start=len(grammar.rules))
     automaton = _checked(probe)
     return {rule for rule in scarce if not automaton.has_text(b"%d:" % rule)}
+
+
+@dataclass(slots=True)
+class _Place:
+    """A pair while it reads data: `at` is where in the data it stands, `read` what the configuration has read."""
+
+    config: int
+    lex: int
+    stack: list[Frame]
+    text: bytes
+    done: Hashable
+    at: int = 0
+    read: int = 0
+
+    def forget(self) -> None:
+        """Nothing is watched here."""
+        self.stack.clear()
+        self.text, self.done = b"", NO_VALUE
 
 
 class DistinctConfigurations:
@@ -213,36 +234,95 @@ class DistinctConfigurations:
     def _read(self, pair: Pair, data: bytes) -> Pair | None:
         """The pair after `data`; None when the grammar does not allow it, or an element repeats another."""
         config, (lex, frames, text, done) = pair
-        advance, stack, read, taken, inside = self.plain.advance, list(frames), 0, 0, lex
-        top = stack[-1] if stack else None
-        for at, byte, now in events(lex, data):
-            if top is not None and at > taken and top.scalars_matter:
-                text += without_blanks(inside, data[taken:at])
+        place = _Place(config, lex, list(frames), text, done)
+        while place.at < len(data):
+            goes_on = self._watch(place, data) if place.stack else self._look_for_watched(place, data)
+            if not goes_on:
+                return None
+        config = self.plain.advance(place.config, data[place.read :])
+        if config == DEAD:
+            return None
+        if any(frame.shared for frame in place.stack):
+            self._drop_dead(place, config)
+        return config, Trace(place.lex, tuple(place.stack), place.text, place.done)
+
+    def _look_for_watched(self, place: _Place, data: bytes) -> bool:
+        """Go on to the next bracket that opens what is watched; False where the grammar does not allow it. What is here
+        need not be JSON: the grammar says what a bracket opens."""
+        found = BRACKETS.search(data, place.at)
+        end = len(data) if found is None else found.start()
+        place.lex, place.at = lex_after(place.lex, data[place.at : end]), end
+        if found is None:
+            return True
+        before = self._step(place, data, end)
+        place.at = end + 1
+        if place.config == DEAD:
+            return False
+        frame = self._opened(data[end], before, place.config, None, 0)
+        if frame.is_watched:
+            place.lex = OUTSIDE
+            place.stack.append(frame)
+        return True
+
+    def _watch(self, place: _Place, data: bytes) -> bool:
+        """Go on inside what is watched, to its end or that of the data; False where an element may not end so."""
+        stack, taken, inside = place.stack, place.at, place.lex
+        for at, byte, now in events(place.lex, data, place.at):
+            top, place.lex, place.at = stack[-1], now, at + 1
+            if at > taken and top.scalars_matter:
+                place.text += without_blanks(inside, data[taken:at])
             if at == len(data):
-                lex = now
                 break
             taken, inside = at + 1, OUTSIDE
-            before = advance(config, data[read:at])
-            config, read = advance(before, data[at : at + 1]), at + 1
-            if config == DEAD:
-                return None
+            before = self._step(place, data, at)
+            if place.config == DEAD:
+                return False
             if byte in PLAIN:
-                stack.append(self._opened(byte, before, config, top, len(stack)))
-                text, done = b"", NO_VALUE
-            elif top is not None:
-                if _is_repeated(top, byte, text, done):
-                    config, read = self._without(before, top.before), at
-                    if config == DEAD:
-                        return None
-                    top = Frame(top.is_list, is_valued=top.is_valued, parts=top.parts if top.is_valued else ())
-                stack[-1] = top = _behind(top, byte, text, done)
-                text, done = b"", NO_VALUE
-                if byte in (CLOSE_LIST, CLOSE_MAP):
-                    stack.pop()
-                    done = top.key if top.is_valued else NO_VALUE
-            top = stack[-1] if stack else None
-        config = advance(config, data[read:])
-        return None if config == DEAD else (config, Trace(lex, tuple(stack), text, done))
+                stack.append(self._opened(byte, before, place.config, top, len(stack)))
+                place.text, place.done = b"", NO_VALUE
+            elif not self._ended(place, byte, before, at):
+                return False
+            if not any(frame.is_watched for frame in stack):
+                place.forget()
+                break
+        return True
+
+    def _ended(self, place: _Place, byte: int, before: int, at: int) -> bool:
+        """Follow a byte at `at` that ends a name, an element or a container; False where it may not."""
+        stack, text, done = place.stack, place.text, place.done
+        top = stack[-1]
+        try:
+            if _is_repeated(top, byte, text, done):
+                place.config, place.read = self._without(before, top.before), at
+                if place.config == DEAD:
+                    return False
+                top = Frame(top.is_list, is_valued=top.is_valued, parts=top.parts if top.is_valued else ())
+            stack[-1] = top = _behind(top, byte, text, done)
+        except ValueError:  # no JSON, so none of the containers is what is watched
+            stack.clear()
+            return True
+        place.text, place.done = b"", NO_VALUE
+        if byte in (CLOSE_LIST, CLOSE_MAP):
+            stack.pop()
+            place.done = top.key if top.is_valued else NO_VALUE
+        return True
+
+    def _step(self, place: _Place, data: bytes, at: int) -> int:
+        """Read up to data[at] and that byte; the configuration ahead of it."""
+        before = self.plain.advance(place.config, data[place.read : at])
+        place.config, place.read = self.plain.advance(before, data[at : at + 1]), at + 1
+        return before
+
+    def _drop_dead(self, place: _Place, config: int) -> None:
+        """Watch no longer the containers that the text turned out not to be."""
+        place.stack[:] = [
+            frame._replace(is_watched=False, shared=False)
+            if frame.shared and self._without(config, frame.before) == config
+            else frame
+            for frame in place.stack
+        ]
+        if not any(frame.is_watched for frame in place.stack):
+            place.forget()
 
     def _opened(self, byte: int, before: int, config: int, outer: Frame | None, depth: int) -> Frame:
         """The container whose bracket leads from `before` to `config`. Where another container begins alike, it is
@@ -259,7 +339,8 @@ class DistinctConfigurations:
         is_watched, least = safe
         if not is_watched:
             return Frame(byte == OPEN_LIST, is_valued=True) if is_valued else PLAIN[byte]
-        return Frame(byte == OPEN_LIST, True, before, least, is_valued)
+        shared = self._without(config, before) != DEAD
+        return Frame(byte == OPEN_LIST, True, before, least, is_valued, shared=shared)
 
     def _rules(self, config: int) -> set[int]:
         nodes = self.networks.arrays.nodes
@@ -292,12 +373,13 @@ def _is_repeated(frame: Frame, byte: int, text: bytes, done: Hashable) -> bool:
 
 
 def _behind(frame: Frame, byte: int, text: bytes, done: Hashable) -> Frame:
-    """The frame after a byte that ends a name, or an element or member."""
+    """The frame after a byte that ends a name, or an element or member. Raises ValueError where the text is no JSON."""
     if not frame.is_watched and not frame.is_valued:
         return frame
     if byte == COLON:
         name = scalar_key(text)
-        assert isinstance(name, str)
+        if not isinstance(name, str):
+            raise ValueError("no name")
         return frame._replace(name=name)
     key = scalar_key(text) if text else done
     if frame.name is None if not frame.is_list else key == NO_VALUE:

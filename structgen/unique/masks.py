@@ -244,8 +244,10 @@ class DistinctMasks:
 
     def _doubtful(self, trace: Trace, classes: TokenClasses) -> Row:
         """The tokens that might repeat an element, or leave none to write."""
-        if not trace.watched:
-            return classes.openers if self._configurations.may_run_out_at_once else classes.none
+        if not trace.watched:  # only what opens a container, and ends an element of it
+            if self._configurations.may_run_out_at_once:
+                return classes.openers
+            return classes.two_elements & classes.openers
         if any(frame.may_run_out for frame in trace.frames):
             return classes.nonempty
         found = classes.two_elements

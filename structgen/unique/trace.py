@@ -32,6 +32,7 @@ __all__ = [
     "Trace",
     "events",
     "freshened",
+    "lex_after",
     "without_blanks",
 ]
 
@@ -51,6 +52,7 @@ class Frame(NamedTuple):
     is_valued   it is inside an element of a watched array
     parts       of a watched or valued one: the keys of its elements; of its members (name, key), each name once
     name        the name of the member whose value is begun
+    shared      something else may begin with the same bracket: other containers, or text that is no JSON
     """
 
     is_list: bool
@@ -60,6 +62,7 @@ class Frame(NamedTuple):
     is_valued: bool = False
     parts: tuple[Hashable, ...] = ()
     name: str | None = None
+    shared: bool = False
 
     @property
     def values_matter(self) -> bool:
@@ -96,7 +99,8 @@ class Frame(NamedTuple):
 
 class Trace(NamedTuple):
     """See the module. `text`: of the scalar that is begun, where it matters; `done`: the key of the container that has
-    just ended, or NO_VALUE."""
+    just ended, or NO_VALUE. Outside watched containers there are no frames and no text, so that equal places are equal
+    traces; `lex` is a guess there: what surrounds them need not be JSON."""
 
     lex: int = OUTSIDE
     frames: tuple[Frame, ...] = ()
@@ -129,9 +133,10 @@ PLAIN = {OPEN_LIST: Frame(True), OPEN_MAP: Frame(False)}
 OPENED = {OUTSIDE: b"", INSIDE: b'"', ESCAPED: b'"\\'}
 
 
-def events(lex: int, data: bytes) -> Iterator[tuple[int, int, int]]:
-    """The bytes outside strings that give structure, as (position, byte, lex); last (length, 0, lex)."""
-    for at, byte in enumerate(data):
+def events(lex: int, data: bytes, start: int = 0) -> Iterator[tuple[int, int, int]]:
+    """The bytes outside strings that give structure, from a position on, as (position, byte, lex); last (length, 0,
+    lex)."""
+    for at, byte in enumerate(data[start:] if start else data, start):
         if lex == ESCAPED:
             lex = INSIDE
         elif byte == QUOTE:
@@ -141,6 +146,13 @@ def events(lex: int, data: bytes) -> Iterator[tuple[int, int, int]]:
         elif byte in STRUCTURE:
             yield at, byte, lex
     yield len(data), 0, lex
+
+
+def lex_after(lex: int, data: bytes) -> int:
+    """Where a text stands behind `data`, as if all of it were JSON."""
+    for _, _, last in events(lex, data):
+        lex = last
+    return lex
 
 
 def without_blanks(lex: int, data: bytes) -> bytes:

@@ -76,7 +76,7 @@ def test_peers_names_are_answered() -> None:
         "response_model",
         "response_format",
         "guided_json",
-        "tools",
+        "functions",
         "stop_strings",
         "logprobs",
         "max_new_tokens",

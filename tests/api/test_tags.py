@@ -189,3 +189,50 @@ def test_a_region_has_several_ends() -> None:
     assert matcher.accept_all([a, END_THINK, call, a]) == 4
     allowed = set(ids_of(matcher.mask()).tolist())
     assert {a, TEXTS.index("1"), TEXTS.index("</call>"), TEXTS.index("<"), TOOL} <= allowed and THINK not in allowed
+
+
+WRITTEN = [
+    {},
+    {"at_least": 1},
+    {"at_least": 1, "at_most": 2},
+    {"at_most": 1},
+    {"stop_after_first": True},
+    {"stop_after_first": True, "at_least": 1},
+    {"between": False, "at_most": 2},
+    {"between": False, "stop_after_first": True},
+    {"thinking": sg.Thinking("<c", "a"), "at_least": 1},
+    {"thinking": sg.Thinking(None, ["all>", "é"])},
+]
+
+
+@pytest.mark.parametrize("options", WRITTEN, ids=str)
+def test_written_as_json_it_is_the_same_language(options: dict[str, object]) -> None:
+    tags = [
+        sg.Tag("<call>", ["</call>", "}"], regex="[12]+"),
+        sg.Tag("b{", "}", trigger="b", schema={"enum": ["x", 1]}),
+        sg.Tag("{{", "}", choices=["a", "bé"]),
+    ]
+    tag = sg.StructuralTag(tags, **options)  # type: ignore[arg-type]
+    text = json.dumps(tag.to_json())
+    one, two = sg.compile(tag=tag, vocabulary=VOCABULARY), sg.compile(tag=text, vocabulary=VOCABULARY)
+    rng, seen = random.Random(2), {True: 0, False: 0}
+    pieces = [*PIECES, "b{", '"x"', "{{", "}", "bé", "<c", "all>", "<call>12}", "b{1}"]
+    for _ in range(500):
+        written = "".join(rng.choices(pieces, k=rng.randrange(6)))
+        assert one.accepts(written) == two.accepts(written), written
+        seen[one.accepts(written)] += 1
+    assert min(seen.values()) > 2
+
+
+def test_written_special_tokens_are_tokens() -> None:
+    tag = sg.StructuralTag([sg.Tag(sg.Special("<tool>"), "}", ebnf='root ::= "1"+')], thinking=sg.Thinking())
+    matcher = sg.compile(tag=tag.to_json(), vocabulary=VOCABULARY).matcher()
+    assert matcher.accept_all([THINK, 0, END_THINK, 0, TOOL, 9]) == 6 and not matcher.accept(TOOL)
+
+
+@pytest.mark.parametrize(
+    "content", [{"gbnf": 'root ::= "a"'}, {"lark": 'start: "a"'}, {"regex": r"\d"}, {"schema": int, "strict": True}]
+)
+def test_what_json_has_no_form_for(content: dict[str, object]) -> None:
+    with pytest.raises(OptionError, match="no form"):
+        sg.StructuralTag([sg.Tag("<", ">", **content)]).to_json()

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -113,3 +114,23 @@ def test_generate_by_a_sampler(capsys: pytest.CaptureFixture[str]) -> None:
     assert "cars, exact: log evidence" in printed.err
     assert main(["generate", "--choice", "yes", "--method", "carz"]) != 0
     assert "did you mean 'cars'" in capsys.readouterr().err
+
+
+def test_generate_with_tools_prints_the_reply(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    schema = {"type": "object", "properties": {"days": {"type": "integer", "maximum": 9, "minimum": 1}},
+              "required": ["days"], "additionalProperties": False}  # fmt: skip
+    file = tmp_path / "tools.json"
+    file.write_text(json.dumps([{"name": "wait", "description": "Wait.", "inputSchema": schema}]))
+    asked = ["generate", "--tools", str(file), "--prompt", "wait three days", "--chat", "--max-tokens", "400"]
+    assert main([*asked, "--tool-choice", "wait"]) == 0
+    (call,) = json.loads(capsys.readouterr().out)["calls"]
+    assert call["name"] == "wait" and 1 <= call["arguments"]["days"] <= 9
+    assert main([*asked, "--tool-choice", "weight"]) == 2
+    assert "did you mean 'wait'" in capsys.readouterr().err
+
+
+def test_a_tag_as_servers_pass_it_on(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "tag.json"
+    file.write_text(json.dumps({"type": "structural_tag", "format": {"type": "regex", "pattern": "[ab]{3}"}}))
+    assert main(["generate", "--tag", str(file), "--seed", "1"]) == 0
+    assert re.fullmatch("[ab]{3}\n", capsys.readouterr().out)

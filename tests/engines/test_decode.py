@@ -17,7 +17,7 @@ import torch
 
 import structgen as sg
 from structgen.compiler import compile_grammar
-from structgen.engines.decode import Output, Request, decode, decode_steps
+from structgen.engines.decode import Output, Request, decode, decode_steps, open_row, take_tokens
 from structgen.engines.transformers import TransformersEngine
 from structgen.errors import BudgetTooSmall, ModelError, OptionError, StructgenError, VocabularyError
 from structgen.grammars.ir import Grammar, Repeat, Rule, alt, seq
@@ -147,6 +147,49 @@ def test_rows_do_not_depend_on_their_neighbours(make_engine: Engines, constrain:
             assert one.token_ids == two.token_ids == three.token_ids
             assert one.log_prob == pytest.approx(two.log_prob, nan_ok=True)
             assert one.log_q == pytest.approx(three.log_q, nan_ok=True)
+
+
+def test_rows_of_other_options_are_drawn_as_if_alone(make_engine: Engines, constrain: Constrain) -> None:
+    engine, constraint = make_engine(double=True), constrain(PERSON)
+    mixed = [GREEDY, SAMPLED, SamplingOptions(temperature=1.5, top_k=5, seed=7), SAMPLED]
+    prompt = engine.encode("word")
+    requests = [Request(prompt, constraint, 40, stream=5, options=options) for options in mixed]
+    together = [output.token_ids for output in decode(engine, requests, SamplingOptions(seed=99))]
+    alone = [decode(engine, [Request(prompt, constraint, 40, stream=5)], options)[0].token_ids for options in mixed]
+    assert together == alone and together[1] == together[3]
+
+
+def test_a_loop_of_ones_own(make_engine: Engines, constrain: Constrain) -> None:
+    """Rows as a server has them: opened, stepped and ended by hand."""
+    engine, constraint = make_engine(double=True), constrain(PERSON)
+    request = Request(engine.encode("word"), constraint, 40, stream=1, is_json=True)
+    row = open_row(request, engine.vocabulary, SAMPLED)
+    logits, context = engine.prefill([request.prompt], 40)
+    while True:
+        take_tokens([row], logits)
+        output = row.output()
+        if output is not None:
+            break
+        logits = engine.extend([row.last_token], context)
+    assert output == decode(engine, [request], SAMPLED)[0]
+    assert len(row.log_probs) == len(row.tokens) and row.log_prob == pytest.approx(sum(row.log_probs), abs=1e-12)
+
+
+def test_a_row_can_be_ended_at_any_time(make_engine: Engines, constrain: Constrain) -> None:
+    engine, constraint = make_engine(double=True), constrain(PERSON)
+    for steps in (1, 2, 5, 9):
+        row = open_row(Request(engine.encode("w"), constraint, 40, is_json=True), engine.vocabulary, SAMPLED)
+        logits, context = engine.prefill([row.request.prompt], 40)
+        for _ in range(steps):
+            take_tokens([row], logits)
+            if row.output() is not None:
+                break
+            logits = engine.extend([row.last_token], context)
+        row.end_now()
+        output = row.output()
+        assert output is not None and ExactValidator(PERSON).fault(output.text) is None
+        row.end_now()
+        assert row.output() == output or output.finish_reason == "completed"
 
 
 def test_the_seed_decides(make_engine: Engines, constrain: Constrain) -> None:

@@ -32,6 +32,18 @@ def values(model: Any, vocabulary: sg.Vocabulary) -> None:
     assert_type(sg.generate(model, prompts, schema=Person), list[Person])
 
 
+def replies(model: Any, tools: list[object]) -> None:
+    """With tools a reply, whatever may be answered instead."""
+    assert_type(sg.generate(model, "p", tools=tools), sg.Reply)
+    assert_type(sg.generate(model, "p", tools=tools, tool_choice="required", schema=Person), sg.Reply)
+    assert_type(sg.generate(model, "p", tools=tools, n=3), list[sg.Reply])
+    assert_type(sg.generate(model, ["p", "q"], tools=tools), list[sg.Reply])
+    assert_type(sg.generate(model, ["p", "q"], tools=tools, n=3), list[list[sg.Reply]])
+    assert_type(sg.generate_result(model, "p", tools=tools), sg.Result[sg.Reply])
+    for call in sg.generate(model, "p", tools=tools).calls:
+        assert_type(call, sg.ToolCall)
+
+
 def forms(model: Any) -> None:
     """Types that are no classes."""
     assert_type(sg.generate(model, "p", schema=int), int)
