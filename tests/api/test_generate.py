@@ -232,7 +232,11 @@ def test_batch_lists_must_fit(engine: HashEngine) -> None:
 
 
 def test_both_lists_of_options_agree() -> None:
-    names = {field for field in Settings.__dataclass_fields__ if field not in ("schema", "source", "constraint", "n")}
+    names = {
+        field
+        for field in Settings.__dataclass_fields__
+        if field not in ("schema", "source", "constraint", "n", "tools")
+    }
     sources = set(SourceOptions.__annotations__)
     assert names | sources == set(GenerateOptions.__annotations__)
     assert get_args(MethodName) == tuple(METHODS)
