@@ -17,6 +17,7 @@ _FORGET = 0.98  # of earlier counts, at each new one
 _TRIAL = 12  # calls by which drafting is judged
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 16, 256  # calls
 _NEW = 0.1  # share of a new measurement in a mean
+_UP, _DOWN = 0.05, 0.3  # and in a quantile that it is above or below
 _SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 
 
@@ -43,27 +44,31 @@ class Acceptance:
 
 
 class CallCost:
-    """Seconds of a call by its number of nodes: of each size a fading mean of what was measured, growing with the size.
+    """Seconds of a call by its number of nodes: of each size a low quantile of what was measured, growing with it.
+
+    Low, since another process on the machine makes calls longer and nothing makes them shorter; and no size is taken to
+    cost more than a larger one, so that a size that was measured at a bad moment is tried again.
 
     `slope`: what a node more is taken to cost, as a share of a call with one node, until it was measured; `fixed`:
     nothing is measured, so that the same drafts are read at every run.
     """
 
     def __init__(self, slope: float = 0.03, *, fixed: bool = False) -> None:
-        self._slope, self._fixed, self._means = slope, fixed, dict[int, float]()
+        self._slope, self._fixed, self._quantiles = slope, fixed, dict[int, float]()
         self._sizes: list[int] = []
         self._costs: list[float] = []
 
     def measured(self, nodes: int, seconds: float) -> None:
-        """A call of so many nodes took so long. One that took far longer than others (another process had the machine)
-        counts as twice as long."""
+        """A call of so many nodes took so long."""
         if self._fixed:
             return
         size = min((each for each in _SIZES if each >= nodes), default=_SIZES[-1])
-        known = self._means.get(size)
-        self._means[size] = seconds if known is None else known + _NEW * (min(seconds, 2 * known) - known)
-        self._sizes = sorted(self._means)
-        self._costs = list(itertools.accumulate((self._means[each] for each in self._sizes), max))
+        known = self._quantiles.get(size)
+        if known is not None:
+            seconds = known + (_DOWN if seconds < known else _UP) * (min(seconds, 2 * known) - known)
+        self._quantiles[size] = seconds
+        self._sizes = sorted(self._quantiles)
+        self._costs = list(itertools.accumulate((self._quantiles[each] for each in reversed(self._sizes)), min))[::-1]
 
     def __call__(self, nodes: int) -> float:
         """Seconds; without any measurement, calls of one node cost 1."""

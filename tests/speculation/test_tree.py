@@ -230,3 +230,20 @@ def test_the_cost_of_a_call_grows_with_its_nodes() -> None:
     assert 1.0 < cost(4) < cost(8) < cost(16)
     values = [cost(nodes) for nodes in range(1, 64)]
     assert values == sorted(values)
+
+
+def test_one_slow_call_does_not_settle_what_calls_cost() -> None:
+    cost = CallCost()
+    cost.measured(4, 9.0)  # another process had the machine
+    for _ in range(20):
+        cost.measured(1, 1.0)
+        cost.measured(8, 1.3)
+    assert cost(4) <= cost(8) == pytest.approx(1.3)
+    for turn in range(20):
+        cost.measured(4, 1.1)
+        cost.measured(1, 30.0 if turn == 3 else 1.0)
+    assert cost(1) == pytest.approx(1.0, abs=0.03)
+    assert 1.0 < cost(4) < 1.3
+    fixed = CallCost(fixed=True)
+    fixed.measured(1, 9.0)
+    assert fixed(1) == 1.0
