@@ -87,10 +87,10 @@ class CallCost:
 
 
 class Payoff:
-    """Whether drafting pays: seconds a token with drafts, all they cost included, against a call of one node.
+    """Whether drafting pays: seconds a token with drafts, drafting included, against a call of one node.
 
-    Both are fading means. Where drafts do not pay, none are made for a while, twice as long each time, and then tried
-    again: so a text that nothing predicts costs little more than plain decoding.
+    What is compared is a fading mean. Where drafts do not pay, none are made for a while, twice as long each time, and
+    then tried again: so a text that nothing predicts costs little more than plain decoding.
     """
 
     def __init__(self, *, fixed: bool = False) -> None:

@@ -98,7 +98,7 @@ class Learnt:
 
 @dataclass(slots=True)
 class _Since:
-    """What happened since the last call began: whether there were drafts, the tokens of a row, and seconds."""
+    """What happened since the last call began: whether there were drafts, seconds of drafting, and tokens of a row."""
 
     drafted: bool = False
     tokens: int = 0
@@ -148,13 +148,7 @@ class ReadAhead:
 
     def extend(self, tokens: Sequence[int], context: ReadText) -> torch.Tensor:
         """Append one token to every row; logits (rows, vocabulary) after each."""
-        started = time.perf_counter()
-        logits = self._extended(tokens, context)
-        self._since.seconds += time.perf_counter() - started
         self._since.tokens += 1
-        return logits
-
-    def _extended(self, tokens: Sequence[int], context: ReadText) -> torch.Tensor:
         self.figures.tokens += len(tokens)
         inside = [row.tree.child(row.node, token) for row, token in zip(self._rows, tokens, strict=True)]
         if self._answers is not None:
@@ -209,14 +203,15 @@ class ReadAhead:
         if self._answers is not None:
             paths = [row.tree.path(row.node) for row in self._rows]
             self._forward.take(paths, self._answers.width, context)
-        if self._since.drafted:
-            self._payoff.measured(self._since.seconds, self._since.tokens, self._cost(1))
-        self._since = _Since(drafted=self._payoff.drafts())
+            if self._since.drafted:
+                seconds = self._cost(self._answers.width) + self._since.seconds
+                self._payoff.measured(seconds, self._since.tokens, self._cost(1))
+        self._since, started = _Since(drafted=self._payoff.drafts()), time.perf_counter()
         for at, (row, token) in enumerate(zip(self._rows, tokens, strict=True)):
             state = None if self._answers is None else self._answers.state(at, row.node)
             self._append(row, token)
             self._draft(row, state)
-        started = time.perf_counter()
+        self._since.seconds, started = time.perf_counter() - started, time.perf_counter()
         self._answers = self._forward.forward([row.tree for row in self._rows], context)
         self._observe(self._answers)
         logits = self._here()
