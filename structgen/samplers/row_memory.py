@@ -44,6 +44,14 @@ class RowMemory:
             self._keep(tokens, row)
         return out
 
+    def remembered(self, prefix: Prefix) -> Row | None:
+        """The row after a prefix if it was read before, which counts as a cache hit."""
+        row = self._rows.get(prefix.tokens)
+        if row is not None:
+            self._rows.move_to_end(prefix.tokens)
+            self.run.stats.cache_hits += 1
+        return row
+
     def _keep(self, tokens: Tokens, row: Row) -> None:
         size = _size(row)
         if size > self.memory:
