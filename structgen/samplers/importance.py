@@ -18,16 +18,23 @@ __all__ = ["importance"]
 
 
 def importance(
-    run: Run, n: int, *, draws: int | None = None, resampling: str | None = "stratified", batch: int = 64
+    run: Run,
+    n: int,
+    *,
+    draws: int | None = None,
+    resampling: str | None = "stratified",
+    batch: int = 64,
+    memory: int = 64 << 20,
 ) -> SampleSet:
     """n outputs picked by weight among `draws` masked ones (10 n if not given); biased, less so the more draws.
 
-    Each has the mean weight of all draws. `resampling=None` returns all draws with their own weights instead.
+    Each has the mean weight of all draws. `resampling=None` returns all draws with their own weights instead. Draws are
+    made `batch` at a time; later ones find up to `memory` bytes of the rows that earlier ones read.
     """
     count = 10 * n if draws is None else draws
     if count < n:
         raise OptionError(f"draws must be at least n = {n}, not {count}", option="draws")
-    paths = masked_paths(run, count, batch)
+    paths = masked_paths(run, count, batch, memory)
     log_weights = np.array([path.log_weight for path in paths], np.float64)
     evidence, error = mean_weight(log_weights.tolist())
     if resampling is None or evidence is None or evidence == -np.inf:

@@ -30,14 +30,16 @@ A proposal that dies is a rejected one. The first state is a masked draw that di
 
 Source: Gonzalez et al. 2025, "Constrained Sampling for Language Models Should Be Easy: An MCMC Perspective"; the short
 form of the acceptance, the restarts among "priority" cuts and the bounds are this library's. Cost: a proposal reads the
-rows that were not read lately; p and q come from the same.
+rows that were not read lately; p and q come from the same. Chains wait for the model together, not for each other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import islice
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -56,6 +58,8 @@ __all__ = ["CUTS", "RESTARTS", "Chain", "Chains", "Trace", "certificate", "mcmc"
 CUTS = ("restart", "uniform", "priority")
 RESTARTS = 0.01  # of the steps of "priority": pos(0) > 0 whatever the first row looks like
 _SEEN = 10_000  # outputs remembered for M
+
+Walk: TypeAlias = "Generator[Prefix, Row, None]"  # says after which prefix it needs the row, and is sent it
 
 
 @dataclass(slots=True)
@@ -143,14 +147,23 @@ def certificate(cut: str, max_tokens: int, steps: int, log_lower: float) -> floa
 
 @dataclass(slots=True)
 class Chain:
-    """One chain: its stream, and where it stands (None before its first output)."""
+    """One chain: its stream, where it stands after `made` steps (None before its first output), where it stood.
+
+    `past` are the states since the chain that is furthest behind was as far, the last of them `state`.
+    """
 
     chooser: Chooser
     state: Trace | None = None
+    made: int = 0
+    past: deque[Trace] = field(default_factory=deque)
 
 
 class Chains:
-    """Chains that move together: what they have to read in a step is read in one call, equal prefixes once."""
+    """Chains side by side: each goes on until it needs a row that nobody has read; these are read in one call.
+
+    A chain whose rows are known runs ahead of the others, so a call reads for all that wait, wherever they are. No
+    chain knows of another, each has its own stream, and so it goes the way it would go alone.
+    """
 
     def __init__(self, run: Run, count: int, cut: str, batch: int, memory: int) -> None:
         self.run, self.cut, self.batch, self.rows = run, cut, batch, RowMemory(run, memory)
@@ -163,28 +176,81 @@ class Chains:
         while waiting := [chain for chain in self.chains if chain.state is None]:
             if self.run.stats.attempts + len(waiting) > limit:
                 break
-            drawn = self._finish([(chain, Trace([self.run.problem.root()])) for chain in waiting])
-            if drawn is None:
+            if not self._drive([self._begin(chain) for chain in waiting]):
                 return False
-            for chain, trace in zip(waiting, drawn, strict=True):
-                chain.state = trace if trace.log_weight > -np.inf else None
         self.chains = [chain for chain in self.chains if chain.state is not None]
         return True
 
-    def step(self) -> bool:
-        """One proposal for every chain, all accepted or not; False, and nothing moved, once the budget is spent."""
-        cuts = [self._cut(chain) for chain in self.chains]
-        proposals = self._finish([(chain, trace) for chain, (_, trace) in zip(self.chains, cuts, strict=True)])
-        if proposals is None:
-            return False
-        for chain, (cut, _), proposal in zip(self.chains, cuts, proposals, strict=True):
+    def advance(self, steps: int) -> bool:
+        """So many proposals for every chain, each accepted or not; False once the budget is spent."""
+        return self._drive([self._steps(chain, steps) for chain in self.chains])
+
+    @property
+    def made(self) -> int:
+        """Steps that every chain has made."""
+        return min(chain.made for chain in self.chains)
+
+    def states(self) -> list[Trace]:
+        """Where the chains stood after `made` steps."""
+        self._forget()
+        return [chain.past[0] for chain in self.chains]
+
+    def _forget(self) -> None:
+        """Keep no state from before what all have made."""
+        made = self.made
+        for chain in self.chains:
+            while len(chain.past) > chain.made - made + 1:
+                chain.past.popleft()
+
+    def _drive(self, walks: Iterable[Walk]) -> bool:
+        """Run walks to their ends; False, with some of them unfinished, once the budget is spent."""
+        waiting = [(walk, prefix) for walk in walks for prefix in islice(walk, 1)]
+        while waiting:
+            further, places = [], dict[Tokens, list[tuple[Walk, Prefix]]]()
+            for walk, prefix in waiting:
+                places.setdefault(prefix.tokens, []).append((walk, prefix))
+            distinct = list(places.values())
+            for first in range(0, len(distinct), self.batch):
+                if self.run.spent():
+                    return False
+                block = [pair for pairs in distinct[first : first + self.batch] for pair in pairs]
+                rows = self.rows.rows([prefix for _, prefix in block])
+                further += [pair for (walk, _), row in zip(block, rows, strict=True) for pair in self._go_on(walk, row)]
+            waiting = further
+            self._forget()
+        return True
+
+    def _go_on(self, walk: Walk, row: Row) -> Iterator[tuple[Walk, Prefix]]:
+        """The walk with what it needs next and is not remembered; nothing once it has ended."""
+        known: Row | None = row
+        try:
+            while known is not None:
+                prefix = walk.send(known)
+                known = self.rows.remembered(prefix)
+        except StopIteration:
+            return
+        yield walk, prefix
+
+    def _begin(self, chain: Chain) -> Walk:
+        """A masked draw; where it did not die, the chain stands on it."""
+        trace = yield from self._finish(chain, Trace([self.run.problem.root()]))
+        if trace.log_weight > -np.inf:
+            chain.state = trace
+            chain.past.append(trace)
+
+    def _steps(self, chain: Chain, steps: int) -> Walk:
+        """Proposals one after the other."""
+        for _ in range(steps):
+            cut, kept = self._cut(chain)
+            proposal = yield from self._finish(chain, kept)
             assert chain.state is not None
             self.log_weights.append(proposal.log_weight)
             chance = log_acceptance(cut, chain.state, proposal)
             if chance > -np.inf and (chance == 0 or chain.chooser.accept(chance)):
                 chain.state = proposal
                 self.run.stats.accepted += 1
-        return True
+            chain.made += 1
+            chain.past.append(chain.state)
 
     def _cut(self, chain: Chain) -> tuple[str, Trace]:
         """The kind of this step, and what it keeps."""
@@ -196,30 +262,18 @@ class Chains:
             log_law = np.log(cut_weights(self.cut, chain.state))
         return self.cut, chain.state.kept(chain.chooser.choice(log_law))
 
-    def states(self) -> list[Trace]:
-        """Where the chains stand."""
-        return [chain.state for chain in self.chains if chain.state is not None]
-
-    def _finish(self, begun: Sequence[tuple[Chain, Trace]]) -> list[Trace] | None:
-        """Masked decoding of the rest of every trace, each with the stream of its chain; None once it is too dear."""
-        live = list(begun)
-        while live:
-            for first in range(0, len(live), self.batch):
-                if self.run.spent():
-                    return None
-                block = live[first : first + self.batch]
-                rows = self.rows.rows([trace.prefixes[-1] for _, trace in block])
-                for (chain, trace), row in zip(block, rows, strict=True):
-                    if row.dead:
-                        trace.finish = "dead"
-                    else:
-                        trace.take(row, chain.chooser.choice(row.log_probs))
-            live = [pair for pair in live if pair[1].finish is None]
-        self.run.stats.attempts += len(begun)
-        for _, trace in begun:
-            if trace.finish == "stop" and len(self.seen) < _SEEN:
-                self.seen[trace.tokens] = trace.log_prob + trace.log_score
-        return [trace for _, trace in begun]
+    def _finish(self, chain: Chain, trace: Trace) -> Generator[Prefix, Row, Trace]:
+        """Masked decoding of the rest of a trace."""
+        while trace.finish is None:
+            row = yield trace.prefixes[-1]
+            if row.dead:
+                trace.finish = "dead"
+            else:
+                trace.take(row, chain.chooser.choice(row.log_probs))
+        self.run.stats.attempts += 1
+        if trace.finish == "stop" and len(self.seen) < _SEEN:
+            self.seen[trace.tokens] = trace.log_prob + trace.log_score
+        return trace
 
 
 def mcmc(
@@ -250,17 +304,15 @@ def mcmc(
     if not started or not walk.chains:
         return _no_start(run, walk, cut_off=not started)
     outputs: list[Trace] = []
-    done = 0
     while len(outputs) < n:
-        allowed = run.budget.attempts
-        if (allowed is not None and run.stats.attempts + len(walk.chains) > allowed) or not walk.step():
+        wanted = thin if outputs else steps
+        able = wanted if run.budget.attempts is None else (run.budget.attempts - run.stats.attempts) // len(walk.chains)
+        if not walk.advance(min(wanted, able)) or able < wanted:
             break
-        done += 1
-        if done >= steps and (done - steps) % thin == 0:
-            outputs += walk.states()
-    if not outputs and done:
+        outputs += walk.states()
+    if not outputs and walk.made:
         outputs = walk.states()
-    return _result(run, walk, outputs[:n], n, done, steps)
+    return _result(run, walk, outputs[:n], n, walk.made, steps)
 
 
 def _no_start(run: Run, walk: Chains, *, cut_off: bool) -> SampleSet:
@@ -274,7 +326,7 @@ def _no_start(run: Run, walk: Chains, *, cut_off: bool) -> SampleSet:
 
 def _result(run: Run, walk: Chains, outputs: Sequence[Trace], n: int, done: int, steps: int) -> SampleSet:
     """With M, the bounds it certifies, and what the proposals say of Z where they are independent."""
-    root = walk.states()[0].log_m[0]
+    root = walk.chains[0].past[-1].log_m[0]
     lower = min(log_sum(list(walk.seen.values())), root)
     bounded = not run.problem.law.potentials
     known: dict[str, Any] = {"status": "complete", "evidence_bounds": (lower, root) if bounded else None}

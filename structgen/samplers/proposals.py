@@ -2,7 +2,7 @@
 
     name   the event is drawn from              added to log_weight       model, masks and checks of a step
     mask   p 1_A / m, then the predicates       log m(u), or -inf         one row, one mask, one check
-    awrs   p f / m_f by trial (`awrs`)          log Z-hat                 one row, about 1 / m + 1 checks
+    awrs   p f / m_f by trial (`awrs`)          log Z-hat                 one row, about 2 / m checks
     full   p f / m_f by checking all of A       log m_f(u)                one row, one mask, a check per allowed event
     lm     p, then everything                   0, or -inf                one row, one check
 

@@ -1,7 +1,7 @@
 """Rows that were read before, for methods that come back to the same prefixes: a budget of bytes, oldest out first.
 
-A chain regenerates from a prefix of where it stands, so the rows it needs first are rows it has read. Cost: 16 bytes
-per allowed event of a row that is kept.
+A chain regenerates from a prefix of where it stands, and masked draws of one batch begin as those of the last did, so
+the rows they need first are rows that were read. Cost: 16 bytes per allowed event of a row that is kept.
 """
 
 from __future__ import annotations
@@ -43,6 +43,14 @@ class RowMemory:
         for tokens, row in read.items():
             self._keep(tokens, row)
         return out
+
+    def remembered(self, prefix: Prefix) -> Row | None:
+        """The row after a prefix if it was read before, which counts as a cache hit."""
+        row = self._rows.get(prefix.tokens)
+        if row is not None:
+            self._rows.move_to_end(prefix.tokens)
+            self.run.stats.cache_hits += 1
+        return row
 
     def _keep(self, tokens: Tokens, row: Row) -> None:
         size = _size(row)

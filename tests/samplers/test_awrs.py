@@ -25,7 +25,7 @@ LAWS = [
     PEAKED,
     (0.0, 0.5, 0.3, 0.2, 1e-9),
 ]
-DRAWS = [AWRS(b, m) for b in (1, 2, 3) for m in (None, 1, 2, 3, 5)]
+DRAWS = [AWRS(b, m, k) for b, k in ((1, 0), (1, 1), (1, 2), (2, 1), (3, 0)) for m in (None, 1, 2, 3, 5)]
 
 
 def log_of(p: tuple[float, ...]) -> np.ndarray:
@@ -68,28 +68,35 @@ def orders(p: list[Fraction]) -> Iterator[tuple[Fraction, tuple[int, ...]]]:
         yield probability, order
 
 
-def raj(p: list[Fraction], f: tuple[int, ...], order: tuple[int, ...]) -> tuple[int | None, Fraction]:
-    """Z-hat with one look ahead: p(x) if the next event fails the check, else all that was not rejected."""
-    rejected = Fraction(0)
+def raj(p: list[Fraction], f: tuple[int, ...], order: tuple[int, ...], k: int) -> tuple[int | None, Fraction]:
+    """p(x) and the mean over looks of what each alone says: what passed before it, and all from it on if it passes.
+
+    1 + k rejections looks; where they reach the last event all is known.
+    """
     for j, x in enumerate(order):
         if f[x]:
-            more = j + 1 < len(order) and f[order[j + 1]]
-            return x, 1 - rejected if more else p[x]
-        rejected += p[x]
+            if j + 2 + k * j >= len(order):
+                return x, sum((p[y] for y in order if f[y]), Fraction(0))
+            said = []
+            for at in range(j + 1, j + 2 + k * j):
+                passed = sum((p[y] for y in order[j + 1 : at] if f[y]), Fraction(0))
+                said.append(passed + f[order[at]] * sum((p[y] for y in order[at:]), Fraction(0)))
+            return x, p[x] + sum(said, Fraction(0)) / len(said)
     return None, Fraction(0)
 
 
-def test_the_estimator_in_fractions() -> None:
+@pytest.mark.parametrize("k", [0, 1, 2])
+def test_the_estimator_in_fractions(k: int) -> None:
     """The formula itself, in rational arithmetic, is proper; and it is what the code computes."""
     p = [Fraction(k, 15) for k in (5, 4, 3, 2, 1)]
     logs = np.log([float(value) for value in p])
     for f in itertools.product((0, 1), repeat=5):
         expected = dict.fromkeys(range(5), Fraction(0))
         for probability, order in orders(p):
-            x, estimate = raj(p, f, order)
+            x, estimate = raj(p, f, order, k)
             if x is not None:
                 expected[x] += probability * estimate
-                drawn = AWRS().draw(logs, lambda place, f=f: bool(f[place]), Listed(order))
+                drawn = AWRS(per_reject=k).draw(logs, lambda place, f=f: bool(f[place]), Listed(order))
                 assert drawn.place == x
                 assert np.exp(drawn.log_estimate) == pytest.approx(float(estimate), rel=1e-12)
         assert expected == {a: p[a] * f[a] for a in range(5)}
@@ -133,22 +140,26 @@ def test_why_the_published_form_is_not_generalised() -> None:
 
 
 @pytest.mark.parametrize(
-    ("p", "accepted", "lookahead", "spread", "checks"),
+    ("p", "accepted", "estimator", "spread", "checks"),
     [
-        (PEAKED, (0, 2), 1, 0.063, 2.1),
-        (PEAKED, (0, 2), 2, 0.035, 3.1),
-        (PEAKED, (1, 2), 1, 0.055, 3.3),
-        (PEAKED, (1, 2), 2, 0.028, 4.2),
-        (ZIPF, (1, 3, 6), 1, 0.281, 3.1),
-        (ZIPF, (1, 3, 6), 2, 0.173, 4.1),
+        (PEAKED, (0, 2), AWRS(1, per_reject=0), 0.063, 2.1),
+        (PEAKED, (0, 2), AWRS(2, per_reject=0), 0.035, 3.1),
+        (PEAKED, (1, 2), AWRS(1, per_reject=0), 0.055, 3.3),
+        (PEAKED, (1, 2), AWRS(2, per_reject=0), 0.028, 4.2),
+        (ZIPF, (1, 3, 6), AWRS(1, per_reject=0), 0.281, 3.1),
+        (ZIPF, (1, 3, 6), AWRS(2, per_reject=0), 0.173, 4.1),
+        (PEAKED, (0, 2), AWRS(), 0.0618, 2.14),
+        (PEAKED, (1, 2), AWRS(), 0.0494, 4.16),
+        (ZIPF, (1, 3, 6), AWRS(), 0.2354, 4.11),
+        (ZIPF, (1, 3, 6), AWRS(per_reject=2), 0.2229, 4.64),
     ],
 )
 def test_spread_and_cost(
-    p: tuple[float, ...], accepted: tuple[int, ...], lookahead: int, spread: float, checks: float
+    p: tuple[float, ...], accepted: tuple[int, ...], estimator: AWRS, spread: float, checks: float
 ) -> None:
     """Exact standard deviation of Z-hat and mean number of checks, as known from enumeration."""
     mean = square = cost = 0.0
-    for probability, drawn in every_outcome(lambda c: AWRS(lookahead).draw(log_of(p), accepted.__contains__, c)):
+    for probability, drawn in every_outcome(lambda c: estimator.draw(log_of(p), accepted.__contains__, c)):
         estimate = float(np.exp(drawn.log_estimate))
         mean, square = mean + probability * estimate, square + probability * estimate**2
         cost += probability * drawn.checks
@@ -176,6 +187,24 @@ def test_an_event_of_mass_five_in_a_million() -> None:
     assert np.mean(pairs) == pytest.approx(5e-6, rel=0.05)
 
 
+def relative_variance(estimator: AWRS, seed: int) -> tuple[float, float]:
+    """(of Z-hat, mean checks) where one thousandth of the mass is accepted, spread as widely as the rest."""
+    weights = np.tile(1 / np.arange(1.0, 201.0), (2, 1)) * np.array([[0.999], [0.001]])
+    p = (weights / weights.sum()).reshape(-1)
+    drawn = [estimator.draw(np.log(p), range(200, 400).__contains__, RandomChooser(seed, i)) for i in range(2000)]
+    values = np.exp([d.log_estimate for d in drawn])
+    assert abs(values.mean() - 0.001) < bernstein(values)
+    return float(values.var() / 0.001**2), float(np.mean([d.checks for d in drawn]))
+
+
+@pytest.mark.statistical
+def test_a_thousandth_of_the_mass() -> None:
+    """One look says all or nothing; as many looks as there were rejections have a variance of about one."""
+    one, few = relative_variance(AWRS(per_reject=0), 4)
+    many, twice = relative_variance(AWRS(), 4)
+    assert (one > 50, many < 1.5, twice < 2.2 * few) == (True, True, True), (one, many, few, twice)
+
+
 @pytest.mark.statistical
 def test_seeded_streams_weigh_every_event_properly() -> None:
     """The Gumbel path, event by event, at ALPHA in all; with more events than are put in order at once."""
@@ -195,6 +224,6 @@ def test_what_it_gives_up_on() -> None:
     limited = AWRS(max_rejects=1).draw(np.log([0.5, 0.5]), lambda place: False, RandomChooser(0))
     assert (limited.place, limited.checks) == (None, 1)
     assert AWRS().draw(np.zeros(0), lambda place: True, RandomChooser(0)).place is None
-    for bad in ({"lookahead": 0}, {"max_rejects": 0}):
+    for bad in ({"lookahead": 0}, {"max_rejects": 0}, {"per_reject": -1}):
         with pytest.raises(OptionError, match=next(iter(bad))):
             AWRS(**bad)

@@ -25,6 +25,24 @@ def test_without_resampling_it_is_masked_decoding() -> None:
     assert kept.log_evidence == plain.log_evidence
 
 
+def test_no_prefix_is_read_twice() -> None:
+    """Draws of a later batch remember what earlier ones read: the same samples, each prefix scored once."""
+    problem, exact = fixture("T2")
+    for method, options in (("importance", {"draws": 200}), ("masked", {})):
+        runs = [
+            sample(problem, 200, method, seed=3, batch=batch, memory=memory, **options)
+            for batch, memory in ((200, 0), (20, 1 << 20), (20, 0), (20, 3000))
+        ]
+        assert len({run.samples for run in runs}) == 1
+        assert len({run.log_evidence for run in runs}) == 1
+        once, remembered, again, some = (run.stats.prefixes_scored for run in runs)
+        assert once == remembered <= len(exact.log_future)
+        assert remembered < some <= again
+        assert {run.stats.prefixes_scored + run.stats.cache_hits for run in runs} == {again + runs[2].stats.cache_hits}
+    with pytest.raises(OptionError, match="memory"):
+        sample(problem, 2, "importance", memory=-1)
+
+
 @pytest.mark.statistical
 def test_more_draws_come_nearer() -> None:
     """KL of picking one of N masked draws of T3: .429 at N = 4, .002 at N = 16 draws and beyond, from 3.02."""
@@ -45,7 +63,7 @@ def test_results_say_what_they_are() -> None:
     assert (result.exact, result.stats.resamples, len(result)) == (False, 1, 20)
     assert 1 <= (result.stats.unique_ancestors or 0) <= 20
     assert result.ess == pytest.approx(20)
-    cut = sample(problem, 20, "importance", draws=400, budget=Budget(prefixes_scored=300))
+    cut = sample(problem, 20, "importance", draws=400, budget=Budget(prefixes_scored=80))
     assert cut.status == "budget"
     with pytest.raises(OptionError, match="draws"):
         sample(problem, 20, "importance", draws=10)

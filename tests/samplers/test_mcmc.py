@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
 from structgen.errors import OptionError
+from structgen.protocols import Floats, Tokens
 from structgen.samplers.exact import enumerate_outputs, kl_divergence, total_variation
 from structgen.samplers.fixtures import finite_language, vocabulary_of
 from structgen.samplers.mcmc import CUTS, RESTARTS, Trace, cut_weights, log_acceptance
@@ -17,6 +20,7 @@ from structgen.samplers.run import Budget, Run, sample
 from tests.samplers.guards import favours_b, guarded_problem, late, no_double_b
 from tests.samplers.judges import (
     ALPHA,
+    check_cut_chains,
     check_fit,
     check_kernel,
     dying,
@@ -185,6 +189,36 @@ def test_rows_are_read_once_and_results_do_not_depend_on_the_batch() -> None:
     for s in runs[0].samples:
         assert s.log_prob == pytest.approx(log_prob[s.token_ids], abs=1e-9)
         assert s.log_mass == pytest.approx(masses[s.token_ids], abs=1e-9)
+
+
+class Counted:
+    """A model that notes how many prefixes each of its calls has."""
+
+    def __init__(self, model: TableModel) -> None:
+        self.model, self.calls = model, [0] * 0
+        self.vocabulary, self.fingerprint, self.tokens_forwarded = model.vocabulary, model.fingerprint, 0
+
+    def logits(self, prefixes: Sequence[Tokens]) -> Floats:
+        self.calls.append(len(prefixes))
+        return self.model.logits(prefixes)
+
+
+def test_chains_wait_for_the_model_together() -> None:
+    """Chains whose rows are known run ahead, so few calls read for many; each goes the way it would go alone."""
+    problem, _ = fixture("T2")
+    for cut in CUTS:
+        counted = Counted(problem.model)
+        together = Problem(counted, problem.constraint, problem.max_tokens)
+        drawn = sample(together, 60, "mcmc", cut=cut, steps=10, seed=7)
+        assert sum(counted.calls) == drawn.stats.prefixes_scored
+        assert len(counted.calls) < 5 * problem.max_tokens  # in lockstep 11 outputs one after the other
+        alone = sample(problem, 60, "mcmc", cut=cut, steps=10, seed=7, batch=1)
+        assert [s.token_ids for s in drawn.samples] == [s.token_ids for s in alone.samples]
+        assert (drawn.stats.attempts, drawn.stats.accepted) == (alone.stats.attempts, alone.stats.accepted)
+
+
+def test_a_budget_leaves_all_chains_after_as_many_steps() -> None:
+    check_cut_chains()
 
 
 def test_a_step_without_a_choice_never_strands_a_chain() -> None:

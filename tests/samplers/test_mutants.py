@@ -40,6 +40,7 @@ from structgen.vocabulary import Vocabulary
 from tests.samplers.judges import (
     check_accepts,
     check_attempt_order,
+    check_cut_chains,
     check_fit,
     check_kernel,
     check_places,
@@ -499,13 +500,17 @@ def every_proposal_counts(patch: pytest.MonkeyPatch) -> None:
     """An output met twice is counted twice in M."""
     finish = mcmc.Chains._finish
 
-    def mutant(self: Any, begun: Any) -> Any:
-        traces = finish(self, begun)
-        for trace in traces:
-            self.seen[len(self.seen), *trace.tokens] = trace.log_prob
-        return traces
+    def mutant(self: Any, chain: Any, begun: Any) -> Any:
+        trace = yield from finish(self, chain, begun)
+        self.seen[len(self.seen), *trace.tokens] = trace.log_prob
+        return trace
 
     patch.setattr(mcmc.Chains, "_finish", mutant)
+
+
+def where_it_stands_by_now(patch: pytest.MonkeyPatch) -> None:
+    """A budget returns chains that ran ahead with those that did not."""
+    patch.setattr(mcmc.Chains, "states", lambda self: [chain.past[-1] for chain in self.chains])
 
 
 def beam_forgets_the_beaten(patch: pytest.MonkeyPatch) -> None:
@@ -663,6 +668,7 @@ MUTANTS: list[tuple[Patch, Callable[[], None]]] = [
     (weight_upside_down, restart_kernel),
     (weight_upside_down, priority_kernel),
     (every_proposal_counts, chain_certificate),
+    (where_it_stands_by_now, check_cut_chains),
     (judge_prefixes, canonical_language),
     (end_in_any_spelling, canonical_language),
     (beam_forgets_the_beaten, narrow_beams),

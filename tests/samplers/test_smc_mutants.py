@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -194,8 +195,8 @@ def published_twice(patch: pytest.MonkeyPatch) -> None:
     """x stays among what is looked at after it."""
     rest = AWRS._rest
 
-    def mutant(self: Any, left: Any, order: Any, accepts: Any) -> Any:
-        estimate, checks = rest(self, left, order, accepts)
+    def mutant(self: Any, left: Any, order: Any, accepts: Any, looks: int) -> Any:
+        estimate, checks = rest(self, left, order, accepts, looks)
         return (estimate + np.log(2.0) if checks and estimate > -np.inf else estimate), checks
 
     patch.setattr(AWRS, "_rest", mutant)
@@ -203,12 +204,35 @@ def published_twice(patch: pytest.MonkeyPatch) -> None:
 
 def mass_of_the_accepted_alone(patch: pytest.MonkeyPatch) -> None:
     """Z-hat = p(x), as if nothing else could be accepted."""
-    patch.setattr(AWRS, "_rest", lambda self, left, order, accepts: (-np.inf, 0))
+    patch.setattr(AWRS, "_rest", lambda self, left, order, accepts, looks: (-np.inf, 0))
 
 
 def everything_left_is_fine(patch: pytest.MonkeyPatch) -> None:
     """Z-hat = 1 - psi, as if everything that is left were accepted."""
-    patch.setattr(AWRS, "_rest", lambda self, left, order, accepts: (log_sum(left), 0))
+    patch.setattr(AWRS, "_rest", lambda self, left, order, accepts, looks: (log_sum(left), 0))
+
+
+def looks_until_one_passes(patch: pytest.MonkeyPatch) -> None:
+    """The looks end with the first that is accepted: what they found decides how many there are."""
+    rest = AWRS._rest
+
+    def mutant(self: Any, left: Any, order: Any, accepts: Any, looks: int) -> Any:
+        drawn = list(order)
+        first = next((place for place, y in enumerate(drawn) if accepts(y)), len(drawn))
+        return rest(self, left, iter(drawn), accepts, min(looks, first + 1))
+
+    patch.setattr(AWRS, "_rest", mutant)
+
+
+def looks_replace_the_rejected(patch: pytest.MonkeyPatch) -> None:
+    """With more looks than one, every look is taken for a draw from all that was left at first."""
+
+    def mutant(self: Any, left: Any, order: Any, accepts: Any, looks: int) -> Any:
+        drawn = list(itertools.islice(order, looks))
+        share = sum(map(accepts, drawn)) / len(drawn) if drawn else 0.0
+        return (log_sum(left) + np.log(share) if share else -np.inf), len(drawn)
+
+    patch.setattr(AWRS, "_rest", mutant)
 
 
 def weight_of_the_first_choice(patch: pytest.MonkeyPatch) -> None:
@@ -268,6 +292,8 @@ MUTANTS: list[tuple[Patch, Callable[[], None]]] = [
     (published_twice, proper),
     (mass_of_the_accepted_alone, proper),
     (everything_left_is_fine, proper),
+    (looks_until_one_passes, proper),
+    (looks_replace_the_rejected, proper),
     (weight_of_the_first_choice, checked),
     (unmasked_bonus, checked),
     (refusals_pass, conditioned),
