@@ -79,7 +79,7 @@ def build_radix(trie: Trie, below: U64_1D, nodes: I32_2D, branches: U64_2D, kids
     b, k = 0, 0
     for i in range(trie.byte.shape[0]):
         start, end = trie.token_start[i], trie.token_start[i + 1]
-        nodes[i, BYTE], nodes[i, END] = trie.byte[i], trie.skip[i]
+        nodes[i, BYTE], nodes[i, END] = np.int64(trie.byte[i]) | np.int64(trie.depth[i]) << 8, trie.skip[i]
         nodes[i, TOKEN] = NO_TOKEN if start == end else trie.token[start] if end == start + 1 else SEVERAL
         child, after = np.int64(i + 1), np.int64(trie.skip[i])
         if i > 0 and child == after:

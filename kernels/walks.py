@@ -37,6 +37,7 @@ from structgen.kernels.self_loops import find_loops
 ENDLESS = 1 << 60  # no limit
 CONFIGURATION = 40  # what making a configuration costs, in trie nodes
 MANY_BYTES = 24  # of a wide configuration
+SWEPT = 8  # nodes of a subtree from which it is looked at as a whole
 WORTH = 256  # nodes of a subtree from which loops are looked for
 EXIT_CHILD, EXIT_UNITS, EXIT_DUE, EXIT_PARENT = range(4)  # of exits
 SEED_NODE, SEED_AFTER = range(2)  # of seeds
@@ -100,6 +101,59 @@ def _stays(net, memo, work, radix, i, branch, config):  # type: ignore[no-untype
     return np.int64(radix.branches[branch, CLASSES_BELOW] & ~memo.live[config, LOOPS] == 0)
 
 
+@inlined
+def _takes(memo, config):  # type: ignore[no-untyped-def]
+    """How many bytes may come next."""
+    live = memo.live[config]
+    return ones(live[0]) + ones(live[1]) + ones(live[2]) + ones(live[3])
+
+
+@inlined
+def _no_way(after):  # type: ignore[no-untyped-def]
+    """What a walk returns where no configuration is behind a live byte: why; 0 breaks the contract of rows."""
+    return after if after < 0 else np.int64(DEAD_END)
+
+
+@inner
+def _sweep(net, memo, work, radix, top, config, row, scratch, limit):  # type: ignore[no-untyped-def]
+    """As `walk` for what is below node `top`, node by node in the trie's order: where most bytes are alive, stepping
+    over the dead costs less than finding the living."""
+    path, ends, visited = scratch.path, scratch.ends, np.int64(0)
+    path[radix.nodes[top, BYTE] >> 8, CONFIG] = np.uint64(config)
+    i, end = np.int64(top) + 1, np.int64(radix.nodes[top, END])
+    while i < end:
+        visited += 1
+        depth, byte = np.int64(radix.nodes[i, BYTE] >> 8), np.int64(radix.nodes[i, BYTE] & 255)
+        branch, before = np.int64(radix.nodes[i, BRANCH]), np.int64(path[depth - 1, CONFIG])
+        after = np.int64(memo.trans[before, byte])
+        if after == 0:
+            i = np.int64(radix.nodes[i, END])
+            continue
+        if after < 0 and branch != LEAF:
+            visited += CONFIGURATION
+            if visited > limit:
+                return np.int64(TOO_LONG)
+            after = np.int64(step(net, memo, work, before, byte))
+            if after <= 0:
+                return _no_way(after)
+        put(radix, i, row)
+        if branch != LEAF:
+            path[depth, CONFIG] = np.uint64(after)
+            if ends.shape[0] > 0 and memo.configs[after, ACCEPTING] != 0:
+                ends[0] += 1
+                ends[ends[0]] = i
+            elif branch >= 0 and radix.nodes[i, END] - i >= SWEPT:
+                stays = _stays(net, memo, work, radix, i, branch, after)
+                if stays < 0:
+                    return stays
+                if stays > 0:
+                    visited += _put_all(radix, i, row) >> 4
+                    i = np.int64(radix.nodes[i, END])
+                    continue
+        i += 1
+    return visited if visited <= limit else np.int64(TOO_LONG)
+
+
 @inner
 def walk(net, memo, work, radix, scratch, n, row, limit):  # type: ignore[no-untyped-def]
     """Set the bits of the tokens at and below the first n of scratch.seeds: SEED_NODE and the configuration there.
@@ -128,9 +182,15 @@ def walk(net, memo, work, radix, scratch, n, row, limit):  # type: ignore[no-unt
                 if stays > 0:
                     visited += _put_all(radix, i, row) >> 4
                     branch = np.int64(LEAF)
+                elif radix.nodes[i, END] - i >= SWEPT and _takes(memo, config) >= MANY_BYTES:
+                    swept = _sweep(net, memo, work, radix, i, config, row, scratch, limit - visited)
+                    if swept < 0:
+                        return swept
+                    visited += swept
+                    branch = np.int64(LEAF)
             if branch == CHAINED:
                 i += 1
-                byte = np.int64(radix.nodes[i, BYTE])
+                byte = np.int64(radix.nodes[i, BYTE] & 255)
                 after = np.int64(memo.trans[config, byte])
             else:
                 if branch >= 0:
@@ -156,12 +216,6 @@ def walk(net, memo, work, radix, scratch, n, row, limit):  # type: ignore[no-unt
                 if after <= 0:
                     return _no_way(after)
     return visited
-
-
-@inlined
-def _no_way(after):  # type: ignore[no-untyped-def]
-    """What a walk returns where no configuration is behind a live byte: why; 0 breaks the contract of rows."""
-    return after if after < 0 else np.int64(DEAD_END)
 
 
 @inner
@@ -226,13 +280,6 @@ def fill_row(net, memo, work, radix, config, part, chosen, row, scratch, top, cu
         kid += np.int64(ones(children))
     walked = walk(net, memo, work, radix, scratch, n, row, limit - visited)
     return walked if walked < 0 else visited + walked
-
-
-@inlined
-def _takes(memo, config):  # type: ignore[no-untyped-def]
-    """How many bytes may come next."""
-    live = memo.live[config]
-    return ones(live[0]) + ones(live[1]) + ones(live[2]) + ones(live[3])
 
 
 @inlined
