@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from structgen.automata.budget import ROWS, RowBudget
 from structgen.automata.configurations import Configurations
+from structgen.automata.likeness import Likeness
 from structgen.automata.policy import WalkPolicy
 from structgen.automata.terminals.lookup import TerminalLookup
 from structgen.automata.terminals.rows import TerminalRow
@@ -103,6 +104,7 @@ class MaskTable:
         sections = trie.sections(self._policy.section) if configurations.networks.by_hand else ()
         self._cut = np.array([(0, 0), *((trie.branch(node), 0) for node in sections)], np.int64)
         self._tops = {trie.branch(node): node for node in (0, *sections)}
+        self._likeness: Likeness | None = None  # once a walk was long
         self._lookups: dict[int, TerminalLookup] = {}  # by the branch of the trie below which tokens are looked for
 
     def row(self, state: int) -> Row:
@@ -113,6 +115,7 @@ class MaskTable:
     def drop_rows(self) -> None:
         """Forget all rows; whoever asks for one has it computed again."""
         self._rows = {}
+        self._likeness = None
 
     def prepare(self, state: int) -> None:
         """Learn every terminal row that the mask of `state` could use."""
@@ -137,16 +140,47 @@ class MaskTable:
 
     def _compose(self, state: int) -> Row:
         """The row of a new state: by one kernel if the terminal rows of all its groups are known, else by steps."""
-        row, lookup = np.empty(self._trie.words, np.uint32), self._lookup_below(0)
-        found = self._configurations.attempt(
-            entries.compose, self._trie.handle, lookup.handle, self._trie.scratch()[1], self._cut, state, row
-        )
+        row = np.empty(self._trie.words, np.uint32)
+        found = self._compose_within(self._policy.long if self._likeness is None else self._policy.worth, state, row)
+        if found == TOO_LONG and self._likeness is None:
+            self._likeness = Likeness(self._configurations, self._policy.reaches)
+        if found in (TOO_LONG, NO_ROW):
+            if self._copy_like(state, row):
+                return row
+            found = self._compose_within(entries.ENDLESS, state, row)
         if found == NO_ROW:
             row[:] = 0
             self._compose_slowly(state, 0, row)
         elif found < 0:
             raise InvariantError("LIVE", "a live transition led nowhere")
         return row
+
+    def _compose_within(self, limit: int, state: int, row: Row) -> int:
+        tables, scratch = self._lookup_below(0).handle, self._trie.scratch()[1]
+        where = (self._trie.handle, tables, scratch, self._cut, state, row, limit)
+        return self._configurations.attempt(entries.compose, *where)
+
+    def _copy_like(self, state: int, row: Row) -> bool:
+        """Write the row of a state that allows the same short tokens, and walk the longer ones; False if there is none.
+
+        Of those with a known row the one that agrees furthest, else the one that does of all."""
+        likeness, found = self._likeness, None
+        if likeness is None:
+            return False
+        for number in reversed(range(len(likeness.reaches))):
+            like = likeness.like(number, state)
+            if like != state and (found is None or like in self._rows):
+                found = likeness.reaches[number], like
+            if like in self._rows:
+                break
+        if found is None:
+            return False
+        reach, like = found
+        short, longer = self._trie.longer(reach)
+        np.bitwise_and(self.row(like), short, out=row)
+        where = (longer.handle, state, row, self._trie.scratch()[1], 0, entries.ENDLESS)
+        self._configurations.call(entries.fill_row, *where)
+        return True
 
     def _walk_plainly(self, state: int) -> Row:
         """The row by a walk without any short cut."""
@@ -188,6 +222,7 @@ class MaskTable:
         chosen, lookup, policy = fill.chosen(group), fill.lookup, self._policy
         cost = self._walk(fill, group.number, limit=policy.long)
         if cost == TOO_LONG:
+            self._likeness = self._likeness or Likeness(self._configurations, policy.reaches)
             found = lookup.find(group.span, chosen, learn=True)
             if found is not None:
                 return found

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from structgen.bits import words_for
+from structgen.bits import row_of, words_for
 from structgen.errors import InvariantError, VocabularyError
 from structgen.kernels.handles import handle
 from structgen.kernels.layout import BRANCH, Radix, Scratch, Trie
@@ -103,6 +103,31 @@ class TokenTrie:
     def counted(self) -> NDArray[np.int32]:
         """0, 1, 2, ... up to the number of tokens with a text."""
         return np.arange(len(self.arrays.token) + 1, dtype=np.int32)
+
+    def longer(self, most: int) -> tuple[NDArray[np.uint32], TokenTrie]:
+        """The bits of the tokens of up to `most` bytes, u32 (words,), and a trie of all others; made once."""
+        with self._guard:
+            if most not in self._longer:
+                a = self.arrays
+                beyond = a.depth[self.nodes] > most
+                counted = np.concatenate(([0], np.cumsum(beyond)))
+                kept = counted[a.token_start[a.skip]] > counted[a.token_start[:-1]]
+                kept[0] = True
+                before = np.concatenate(([0], np.cumsum(kept))).astype(np.int32)
+                here = np.diff(counted[a.token_start])[kept]
+                starts = np.concatenate(([0], np.cumsum(here))).astype(np.int32)
+                left = Trie(a.byte[kept], a.depth[kept], before[a.skip[kept]], starts, a.token[beyond])
+                short = row_of(a.token[~beyond], 32 * self.words)
+                self._longer[most] = short, TokenTrie(left, self.longest, self.size)
+            return self._longer[most]
+
+    @cached_property
+    def _longer(self) -> dict[int, tuple[NDArray[np.uint32], TokenTrie]]:
+        return {}
+
+    @cached_property
+    def _guard(self) -> threading.Lock:
+        return threading.Lock()
 
     def sections(self, size: int) -> tuple[int, ...]:
         """The children of the root below which more than `size` nodes lie, such as that of the byte ' '."""
