@@ -30,5 +30,5 @@ class WalkPolicy:
     patience: int = 1
     below: int = 4
     section: int = 4_000
-    worth: int = 1_000
+    worth: int = 400
     reaches: tuple[int, ...] = (8, 12, 24)

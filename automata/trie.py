@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from structgen.bits import row_of, words_for
+from structgen.bits import words_for
 from structgen.errors import InvariantError, VocabularyError
 from structgen.kernels.handles import handle
 from structgen.kernels.layout import BRANCH, Radix, Scratch, Trie
 from structgen.kernels.self_loops import classes_below
-from structgen.kernels.trie import build_radix
+from structgen.kernels.trie import build_radix, part_longer
 from structgen.kernels.trie import build_trie as fill_trie
 
 NO_CUT = np.zeros((1, 2), np.int64)  # see kernels/walks.py, fill_row
@@ -108,16 +108,12 @@ class TokenTrie:
         """The bits of the tokens of up to `most` bytes, u32 (words,), and a trie of all others; made once."""
         with self._guard:
             if most not in self._longer:
-                a = self.arrays
-                beyond = a.depth[self.nodes] > most
-                counted = np.concatenate(([0], np.cumsum(beyond)))
-                kept = counted[a.token_start[a.skip]] > counted[a.token_start[:-1]]
-                kept[0] = True
-                before = np.concatenate(([0], np.cumsum(kept))).astype(np.int32)
-                here = np.diff(counted[a.token_start])[kept]
-                starts = np.concatenate(([0], np.cumsum(here))).astype(np.int32)
-                left = Trie(a.byte[kept], a.depth[kept], before[a.skip[kept]], starts, a.token[beyond])
-                short = row_of(a.token[~beyond], 32 * self.words)
+                short = np.zeros(self.words, np.uint32)
+                left = Trie(*map(np.empty_like, self.arrays))
+                scratch = np.empty((2, len(left.byte) + 1), np.int32)
+                n, tokens = part_longer(self.arrays, most, short, left, scratch)
+                starts, ids = left.token_start[: n + 1].copy(), left.token[:tokens].copy()
+                left = Trie(left.byte[:n].copy(), left.depth[:n].copy(), left.skip[:n].copy(), starts, ids)
                 self._longer[most] = short, TokenTrie(left, self.longest, self.size)
             return self._longer[most]
 

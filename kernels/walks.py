@@ -123,6 +123,8 @@ def _sweep(net, memo, work, radix, top, config, row, scratch, limit):  # type: i
     i, end = np.int64(top) + 1, np.int64(radix.nodes[top, END])
     while i < end:
         visited += 1
+        if visited > limit:
+            return np.int64(TOO_LONG)
         depth, byte = np.int64(radix.nodes[i, BYTE] >> 8), np.int64(radix.nodes[i, BYTE] & 255)
         branch, before = np.int64(radix.nodes[i, BRANCH]), np.int64(path[depth - 1, CONFIG])
         after = np.int64(memo.trans[before, byte])
@@ -131,8 +133,6 @@ def _sweep(net, memo, work, radix, top, config, row, scratch, limit):  # type: i
             continue
         if after < 0 and branch != LEAF:
             visited += CONFIGURATION
-            if visited > limit:
-                return np.int64(TOO_LONG)
             after = np.int64(step(net, memo, work, before, byte))
             if after <= 0:
                 return _no_way(after)
@@ -151,7 +151,7 @@ def _sweep(net, memo, work, radix, top, config, row, scratch, limit):  # type: i
                     i = np.int64(radix.nodes[i, END])
                     continue
         i += 1
-    return visited if visited <= limit else np.int64(TOO_LONG)
+    return visited
 
 
 @inner
