@@ -28,9 +28,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from structgen.automata.blur import Blurred, similar
 from structgen.automata.budget import ROWS, RowBudget
 from structgen.automata.configurations import Configurations
-from structgen.automata.likeness import Likeness
 from structgen.automata.policy import WalkPolicy
 from structgen.automata.terminals.lookup import TerminalLookup
 from structgen.automata.terminals.rows import TerminalRow
@@ -43,6 +43,7 @@ from structgen.kernels.layout import SPAN_AFTER
 
 Row = NDArray[np.uint32]
 
+MOST_BASES = 8  # rows that a new one is compared with
 REST = -1  # the group of the items that are walked together
 
 
@@ -104,7 +105,7 @@ class MaskTable:
         sections = trie.sections(self._policy.section) if configurations.networks.by_hand else ()
         self._cut = np.array([(0, 0), *((trie.branch(node), 0) for node in sections)], np.int64)
         self._tops = {trie.branch(node): node for node in (0, *sections)}
-        self._likeness: Likeness | None = None  # once a walk was long
+        self._blurred: list[Blurred] | None = None  # by reach, the furthest first, once a walk was long
         self._lookups: dict[int, TerminalLookup] = {}  # by the branch of the trie below which tokens are looked for
 
     def row(self, state: int) -> Row:
@@ -115,7 +116,7 @@ class MaskTable:
     def drop_rows(self) -> None:
         """Forget all rows; whoever asks for one has it computed again."""
         self._rows = {}
-        self._likeness = None
+        self._blurred = None
 
     def prepare(self, state: int) -> None:
         """Learn every terminal row that the mask of `state` could use."""
@@ -141,11 +142,11 @@ class MaskTable:
     def _compose(self, state: int) -> Row:
         """The row of a new state: by one kernel if the terminal rows of all its groups are known, else by steps."""
         row = np.empty(self._trie.words, np.uint32)
-        found = self._compose_within(self._policy.long if self._likeness is None else self._policy.worth, state, row)
-        if found == TOO_LONG and self._likeness is None:
-            self._likeness = Likeness(self._configurations, self._policy.reaches)
+        found = self._compose_within(self._policy.long if self._blurred is None else self._policy.worth, state, row)
+        if found == TOO_LONG:
+            self._blur()
         if found in (TOO_LONG, NO_ROW):
-            if self._copy_like(state, row):
+            if self._compose_blurred(state, row):
                 return row
             found = self._compose_within(entries.ENDLESS, state, row)
         if found == NO_ROW:
@@ -160,27 +161,48 @@ class MaskTable:
         where = (self._trie.handle, tables, scratch, self._cut, state, row, limit)
         return self._configurations.attempt(entries.compose, *where)
 
-    def _copy_like(self, state: int, row: Row) -> bool:
-        """Write the row of a state that allows the same short tokens, and walk the longer ones; False if there is none.
+    def _blur(self) -> None:
+        """From here on, rows that take long are put together from blurred ones."""
+        if self._blurred is None:
+            names = similar(self._configurations, self._policy.reaches)
+            reaches = reversed([*zip(names, self._policy.reaches, strict=True)])
+            self._blurred = [Blurred(self._configurations, *each) for each in reaches]
 
-        Of those with a known row the one that agrees furthest, else the one that does of all."""
-        likeness, found = self._likeness, None
-        if likeness is None:
-            return False
-        for number in reversed(range(len(likeness.reaches))):
-            like = likeness.like(number, state)
-            if like != state and (found is None or like in self._rows):
-                found = likeness.reaches[number], like
-            if like in self._rows:
+    def _compose_blurred(self, state: int, row: Row) -> bool:
+        """Write the blurred row, and walk the tokens that are longer than its reach; False if nothing is blurred.
+
+        Of blurred rows that are known the one that reaches furthest, else the one that does of all is made."""
+        found = None
+        for blurred in self._blurred or ():
+            far = blurred.state(state)
+            if far and (found is None or far in blurred.rows):
+                found = blurred, far
+            if far in blurred.rows:
                 break
         if found is None:
             return False
-        reach, like = found
-        short, longer = self._trie.longer(reach)
-        np.bitwise_and(self.row(like), short, out=row)
+        short, longer = self._trie.longer(found[0].reach)
+        np.bitwise_and(self._blurred_row(*found), short, out=row)
         where = (longer.handle, state, row, self._trie.scratch()[1], 0, entries.ENDLESS)
         self._configurations.call(entries.fill_row, *where)
         return True
+
+    def _blurred_row(self, blurred: Blurred, state: int) -> Row:
+        """The row of a blurred state: that of another, where few first bytes lead elsewhere, or by a walk."""
+        if state in blurred.rows:
+            return blurred.rows[state]
+        trie, scratch, automaton = self._trie.handle, self._trie.scratch()[1], blurred.automaton
+        bases = list(blurred.rows)[-MOST_BASES:]
+        near = automaton.attempt(entries.nearest, trie, state, np.array(bases, np.int64))
+        if near >= 0:
+            row = blurred.rows[bases[near]].copy()
+            automaton.call(entries.fill_apart, trie, state, bases[near], row, scratch)
+        else:
+            row = np.zeros(self._trie.words, np.uint32)
+            automaton.call(entries.fill_row, trie, state, row, scratch, 0, entries.ENDLESS)
+        blurred.rows[state] = row
+        self._budget.added(self._me, row.nbytes)
+        return row
 
     def _walk_plainly(self, state: int) -> Row:
         """The row by a walk without any short cut."""
@@ -222,7 +244,7 @@ class MaskTable:
         chosen, lookup, policy = fill.chosen(group), fill.lookup, self._policy
         cost = self._walk(fill, group.number, limit=policy.long)
         if cost == TOO_LONG:
-            self._likeness = self._likeness or Likeness(self._configurations, policy.reaches)
+            self._blur()
             found = lookup.find(group.span, chosen, learn=True)
             if found is not None:
                 return found

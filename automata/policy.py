@@ -21,8 +21,8 @@ class WalkPolicy:
     below      ... or so often, where it is of the tokens below one node of the trie only
     section    children of the trie's root with more nodes than this below them (a blank) are masks of their own, in
                grammars whose front end marked no terminals
-    worth      once a walk was long, beyond this cost a row is made from that of a like state (automata/likeness.py)
-    reaches    ... that agrees in tokens of up to so many bytes: of 128,256 tokens 27,000, 5,000 and 350 are longer
+    worth      once a walk was long, beyond this cost a row is made from a blurred one (automata/blur.py)
+    reaches    ... that is right for tokens of up to so many bytes: of 128,256 tokens 27,000, 5,000 and 350 are longer
     """
 
     short: int = 400

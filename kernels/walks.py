@@ -335,6 +335,63 @@ def fill_below(net, memo, work, radix, first, exits, most, least, config, row, s
 
 
 @inner
+def nearest(net, memo, work, radix, config, bases):  # type: ignore[no-untyped-def]
+    """The place in i64 `bases` of the configuration whose row differs least from that of `config`: by first bytes after
+    which they are not the same. -1 if the tokens below these are most of the trie; GROW / CROWDED (call again)."""
+    best, least, size = np.int64(-1), np.int64(radix.nodes.shape[0] >> 1), bases.shape[0]
+    for k in range(size):
+        apart, kid = np.int64(0), np.int64(radix.branches[0, KIDS])
+        for word in range(4):
+            children = radix.branches[0, word]
+            while children != 0:
+                byte = 64 * word + np.int64(lowest(children))
+                children &= children - np.uint64(1)
+                i = np.int64(radix.kids[kid])
+                kid += 1
+                if memo.trans[config, byte] == 0 or radix.nodes[i, BRANCH] == LEAF:
+                    continue
+                after = np.int64(step(net, memo, work, config, byte))
+                if after < 0:
+                    return after
+                apart += 0 if after == memo.trans[bases[k], byte] else radix.nodes[i, END] - i
+        if apart < least:
+            best, least = np.int64(k), apart
+    return best
+
+
+@inner
+def fill_apart(net, memo, work, radix, config, base, row, scratch):  # type: ignore[no-untyped-def]
+    """As fill_row for `config`, u32 `row` being the row of `base`: tokens behind a first byte after which both are the
+    same stay as they are. Nodes visited, or GROW / CROWDED (call again)."""
+    n, visited, kid = 0, np.int64(0), np.int64(radix.branches[0, KIDS])
+    for word in range(4):
+        children = radix.branches[0, word]
+        while children != 0:
+            byte = 64 * word + np.int64(lowest(children))
+            children &= children - np.uint64(1)
+            i = np.int64(radix.kids[kid])
+            kid += 1
+            leaf, after = radix.nodes[i, BRANCH] == LEAF, np.int64(memo.trans[config, byte])
+            if after < 0 and not leaf:
+                visited += CONFIGURATION
+                after = np.int64(step(net, memo, work, config, byte))
+                if after <= 0:
+                    return _no_way(after)
+            before = np.int64(memo.trans[base, byte])
+            if after == before or (leaf and (after != 0) == (before != 0)):
+                continue
+            for k in range(radix.token_start[i], radix.token_start[radix.nodes[i, END]]):
+                row[radix.token[k] >> 5] &= ~(np.uint32(1) << np.uint32(radix.token[k] & 31))
+            if after != 0 and leaf:
+                put(radix, i, row)
+            elif after != 0:
+                scratch.seeds[n, SEED_NODE], scratch.seeds[n, SEED_AFTER] = i, after
+                n += 1
+    walked = walk(net, memo, work, radix, scratch, n, row, ENDLESS)
+    return walked if walked < 0 else visited + walked
+
+
+@inner
 def walk_plainly(net, memo, work, trie, config, row, path):  # type: ignore[no-untyped-def]
     """As fill_row for all items and tokens, node by node of a layout.Trie: what the walks above are compared with.
 
