@@ -105,8 +105,13 @@ class Blurred:
         self._first_calls: dict[int, frozenset[int]] = {}
         self._calling: dict[tuple[int, int], bool] = {}
 
-    def state(self, sharp: int) -> int:
-        """The blurred state of one of the grammar; 0 where that is not blurred in any item."""
+    @property
+    def blurs(self) -> bool:
+        """Whether anything in the grammar stands for several."""
+        return bool(self._blurs.any())
+
+    def state(self, sharp: int) -> tuple[int, bool]:
+        """The blurred state of one of the grammar, and whether anything in it stands for several."""
         known, pending = self._known, [(sharp, ALL_ITEMS)]
         while pending:
             top, rule = key = pending[-1]
@@ -121,8 +126,7 @@ class Blurred:
                     continue
                 known[key] = self._blur(top, items, [known[origin] for origin in origins])
             pending.pop()
-        state, blurred = known[sharp, ALL_ITEMS]
-        return state if blurred else 0
+        return known[sharp, ALL_ITEMS]
 
     def _blur(
         self, top: int, items: list[tuple[int, int, int]], origins: list[tuple[int, bool]]

@@ -143,12 +143,13 @@ class MaskTable:
         """The row of a new state: by one kernel if the terminal rows of all its groups are known, else by steps."""
         row = np.empty(self._trie.words, np.uint32)
         found = self._compose_within(self._policy.long if self._blurred is None else self._policy.worth, state, row)
-        if found == TOO_LONG:
+        if found == TOO_LONG or (found == NO_ROW and self._lookup_below(0).has_large):
             self._blur()
-        if found in (TOO_LONG, NO_ROW):
-            if self._compose_blurred(state, row):
+            if self._compose_blurred(state, row, whatever=True):
                 return row
             found = self._compose_within(entries.ENDLESS, state, row)
+        elif found == NO_ROW and self._compose_blurred(state, row):
+            return row
         if found == NO_ROW:
             row[:] = 0
             self._compose_slowly(state, 0, row)
@@ -168,24 +169,35 @@ class MaskTable:
             reaches = reversed([*zip(names, self._policy.reaches, strict=True)])
             self._blurred = [Blurred(self._configurations, *each) for each in reaches]
 
-    def _compose_blurred(self, state: int, row: Row) -> bool:
-        """Write the blurred row, and walk the tokens that are longer than its reach; False if nothing is blurred.
+    def _compose_blurred(self, state: int, row: Row, whatever: bool = False) -> bool:
+        """Write the row from blurred ones; False if nothing is blurred, in the state or, with `whatever`, at all.
 
-        Of blurred rows that are known the one that reaches furthest, else the one that does of all is made."""
-        found = None
-        for blurred in self._blurred or ():
-            far = blurred.state(state)
-            if far and (found is None or far in blurred.rows):
-                found = blurred, far
-            if far in blurred.rows:
-                break
-        if found is None:
+        That of each reach is made from that of the next shorter one, up to one that is known."""
+        levels, all_levels = [], self._blurred or []
+        for blurred in all_levels:
+            far, here = blurred.state(state)
+            if here:
+                levels.append((blurred, far))
+                if far in blurred.rows:
+                    break
+        if not levels and whatever and all_levels[-1].blurs:
+            levels.append((all_levels[-1], all_levels[-1].state(state)[0]))
+        if not levels:
             return False
-        short, longer = self._trie.longer(found[0].reach)
-        np.bitwise_and(self._blurred_row(*found), short, out=row)
-        where = (longer.handle, state, row, self._trie.scratch()[1], 0, entries.ENDLESS)
-        self._configurations.call(entries.fill_row, *where)
+        blurred, far = levels.pop()
+        known = self._blurred_row(blurred, far)
+        while levels:
+            reach, (blurred, far) = blurred.reach, levels.pop()
+            self._lengthen(blurred.automaton, far, known, reach, longer_row := np.empty_like(known))
+            known = self._keep_blurred(blurred, far, longer_row)
+        self._lengthen(self._configurations, state, known, blurred.reach, row)
         return True
+
+    def _lengthen(self, automaton: Configurations, state: int, known: Row, reach: int, row: Row) -> None:
+        """Write the row of a state, of which the tokens within reach are known."""
+        short, longer = self._trie.longer(reach)
+        np.bitwise_and(known, short, out=row)
+        automaton.call(entries.fill_row, longer.handle, state, row, self._trie.scratch()[1], 0, entries.ENDLESS)
 
     def _blurred_row(self, blurred: Blurred, state: int) -> Row:
         """The row of a blurred state: that of another, where few first bytes lead elsewhere, or by a walk."""
@@ -200,6 +212,9 @@ class MaskTable:
         else:
             row = np.zeros(self._trie.words, np.uint32)
             automaton.call(entries.fill_row, trie, state, row, scratch, 0, entries.ENDLESS)
+        return self._keep_blurred(blurred, state, row)
+
+    def _keep_blurred(self, blurred: Blurred, state: int, row: Row) -> Row:
         blurred.rows[state] = row
         self._budget.added(self._me, row.nbytes)
         return row

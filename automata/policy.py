@@ -22,7 +22,7 @@ class WalkPolicy:
     section    children of the trie's root with more nodes than this below them (a blank) are masks of their own, in
                grammars whose front end marked no terminals
     worth      once a walk was long, beyond this cost a row is made from a blurred one (automata/blur.py)
-    reaches    ... that is right for tokens of up to so many bytes: of 128,256 tokens 27,000, 5,000 and 350 are longer
+    reaches    ... that is right for tokens of up to so many bytes: of 128,256 tokens 12,000 and 600 are longer
     """
 
     short: int = 400
@@ -31,4 +31,4 @@ class WalkPolicy:
     below: int = 4
     section: int = 4_000
     worth: int = 400
-    reaches: tuple[int, ...] = (8, 12, 24)
+    reaches: tuple[int, ...] = (10, 20)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from structgen.automata.network import RuleNetworks
 from structgen.automata.terminals.registry import registry_of
 from structgen.automata.terminals.rows import WALKED, TerminalRow
-from structgen.automata.terminals.terminal import SurveyedTerminal
+from structgen.automata.terminals.terminal import MOST_WORDS, SurveyedTerminal
 from structgen.automata.trie import TokenTrie
 from structgen.kernels.handles import handle
 from structgen.kernels.layout import EQUIVALENT, EXACT, NODE, SPAN_FIRST, SPAN_HIGH, SPAN_KEY, SPAN_SORT, TerminalTables
@@ -59,6 +59,11 @@ class TerminalLookup:
             found = self._all.terminal_below(body, self._top) if self._top else self._all.terminal(body)
             self._terminals[number] = found
         return found
+
+    @cached_property
+    def has_large(self) -> bool:
+        """Whether there is a terminal whose rows are not learnt, since it is too large."""
+        return any(body.size > MOST_WORDS for body in self._bodies.values())
 
     @cached_property
     def handle(self) -> Any:
