@@ -105,7 +105,8 @@ class MaskTable:
         sections = trie.sections(self._policy.section) if configurations.networks.by_hand else ()
         self._cut = np.array([(0, 0), *((trie.branch(node), 0) for node in sections)], np.int64)
         self._tops = {trie.branch(node): node for node in (0, *sections)}
-        self._blurred: list[Blurred] | None = None  # by reach, the furthest first, once a walk was long
+        self._blurred: list[Blurred] | None = None  # once a row is made from it
+        self._learnt = 0  # terminal rows, since walks were long
         self._lookups: dict[int, TerminalLookup] = {}  # by the branch of the trie below which tokens are looked for
 
     def row(self, state: int) -> Row:
@@ -142,14 +143,15 @@ class MaskTable:
     def _compose(self, state: int) -> Row:
         """The row of a new state: by one kernel if the terminal rows of all its groups are known, else by steps."""
         row = np.empty(self._trie.words, np.uint32)
-        found = self._compose_within(self._policy.long if self._blurred is None else self._policy.worth, state, row)
-        if found == TOO_LONG or (found == NO_ROW and self._lookup_below(0).has_large):
-            self._blur()
-            if self._compose_blurred(state, row, whatever=True):
+        found = self._compose_within(self._policy.long, state, row)
+        if found == NO_ROW and not self._lookup_below(0).has_large:
+            row[:] = 0
+            if self._compose_slowly(state, 0, row):
+                return row
+        if found in (NO_ROW, TOO_LONG):
+            if self._compose_blurred(state, row):
                 return row
             found = self._compose_within(entries.ENDLESS, state, row)
-        elif found == NO_ROW and self._compose_blurred(state, row):
-            return row
         if found == NO_ROW:
             row[:] = 0
             self._compose_slowly(state, 0, row)
@@ -162,26 +164,26 @@ class MaskTable:
         where = (self._trie.handle, tables, scratch, self._cut, state, row, limit)
         return self._configurations.attempt(entries.compose, *where)
 
-    def _blur(self) -> None:
-        """From here on, rows that take long are put together from blurred ones."""
+    def _blurs(self) -> list[Blurred]:
+        """The grammar blurred, the furthest reach first; none where nothing would be."""
         if self._blurred is None:
             names = similar(self._configurations, self._policy.reaches)
-            reaches = reversed([*zip(names, self._policy.reaches, strict=True)])
-            self._blurred = [Blurred(self._configurations, *each) for each in reaches]
+            pairs = zip(names, self._policy.reaches, strict=True)
+            blurred = [Blurred(self._configurations, *pair) for pair in reversed([*pairs])]
+            self._blurred = blurred if blurred[-1].blurs else []
+        return self._blurred
 
-    def _compose_blurred(self, state: int, row: Row, whatever: bool = False) -> bool:
-        """Write the row from blurred ones; False if nothing is blurred, in the state or, with `whatever`, at all.
+    def _compose_blurred(self, state: int, row: Row) -> bool:
+        """Write the row from blurred ones; False if nothing in the grammar is blurred.
 
         That of each reach is made from that of the next shorter one, up to one that is known."""
-        levels, all_levels = [], self._blurred or []
-        for blurred in all_levels:
+        levels: list[tuple[Blurred, int]] = []
+        for blurred in self._blurs():
             far, here = blurred.state(state)
-            if here:
+            if here or blurred.reach == self._policy.reaches[0]:
                 levels.append((blurred, far))
                 if far in blurred.rows:
                     break
-        if not levels and whatever and all_levels[-1].blurs:
-            levels.append((all_levels[-1], all_levels[-1].state(state)[0]))
         if not levels:
             return False
         blurred, far = levels.pop()
@@ -240,26 +242,33 @@ class MaskTable:
         fill = _Fill(state, row, below, lookup, items, group_of, NO_CUT if below else self._cut)
         return fill, [_Group(span, origin, number) for number, (span, origin, _) in enumerate(groups[:count].tolist())]
 
-    def _compose_slowly(self, state: int, below: int, row: Row) -> None:
-        """Add to `row` the tokens below a branch of the trie, `state` being what holds there."""
+    def _compose_slowly(self, state: int, below: int, row: Row) -> bool:
+        """Add to `row` the tokens below a branch of the trie, `state` being what holds there; False if it is better made
+        from blurred ones."""
         fill, groups = self._begin(state, below, row)
         for group in groups:
             rows = fill.lookup.find(group.span, fill.chosen(group), learn=False)
             if rows is None:
                 rows = self._walk_or_learn(fill, group)
+                if rows is None:
+                    return False
             elif not rows:
                 fill.group_of[fill.group_of == group.number] = REST
             for terminal_row in rows:
                 self._add(fill, group, terminal_row)
         if (fill.group_of == REST).any():
             self._walk(fill, REST)
+        return True
 
-    def _walk_or_learn(self, fill: _Fill, group: _Group) -> list[TerminalRow]:
-        """Walk a group without terminal rows, unless that takes long: then they are learnt, and returned."""
+    def _walk_or_learn(self, fill: _Fill, group: _Group) -> list[TerminalRow] | None:
+        """Walk a group without terminal rows, unless that takes long: then they are learnt, and returned; None where
+        learning goes on and on, and the grammar can be blurred."""
         chosen, lookup, policy = fill.chosen(group), fill.lookup, self._policy
         cost = self._walk(fill, group.number, limit=policy.long)
         if cost == TOO_LONG:
-            self._blur()
+            self._learnt += 1
+            if self._learnt > policy.learnt and not fill.below and self._blurs():
+                return None
             found = lookup.find(group.span, chosen, learn=True)
             if found is not None:
                 return found
