@@ -27,6 +27,7 @@ from structgen.automata.configurations import Configurations
 from structgen.kernels import entries
 from structgen.kernels.layout import (
     ARC_TO,
+    ARG,
     BODY,
     CALL_TO,
     CALLED,
@@ -38,7 +39,6 @@ from structgen.kernels.layout import (
     MINIMUM,
     MORE,
     OP,
-    ARG,
     RULE,
     SEGMENT,
     SILENT,
@@ -92,12 +92,12 @@ class Blurred:
         completes = silent[:, OP] == UPTO
         sources = np.repeat(np.arange(len(a.nodes) - 1), np.diff(a.nodes[:, SILENT]))
         silent[completes, OP], silent[completes, ARG] = LIKE, a.nodes[sources[completes], SEGMENT]
-        networks = dataclasses.replace(
-            sharp.networks, arrays=a._replace(arcs=arcs, segments=segments, silent=silent)
-        )
+        networks = dataclasses.replace(sharp.networks, arrays=a._replace(arcs=arcs, segments=segments, silent=silent))
         self.automaton = Configurations(networks)
-        self._bounds = [tuple(row) if c else None for row, c in zip(
-            segments[:, (MINIMUM, EXTRA, MORE)].tolist(), counted.tolist(), strict=True)]
+        self._bounds = [
+            tuple(row) if c else None
+            for row, c in zip(segments[:, (MINIMUM, EXTRA, MORE)].tolist(), counted.tolist(), strict=True)
+        ]
         far = counted & (segments[:, EXTRA] - segments[:, MINIMUM] > segments[:, MORE])
         self._blurs = far[a.nodes[:-1, SEGMENT]] & (a.nodes[:-1, SEGMENT] >= 0)
         self._blurs |= np.bincount(names, minlength=len(names))[names] > 1
@@ -128,9 +128,7 @@ class Blurred:
             pending.pop()
         return known[sharp, ALL_ITEMS]
 
-    def _blur(
-        self, top: int, items: list[tuple[int, int, int]], origins: list[tuple[int, bool]]
-    ) -> tuple[int, bool]:
+    def _blur(self, top: int, items: list[tuple[int, int, int]], origins: list[tuple[int, bool]]) -> tuple[int, bool]:
         """A blurred state, and whether anything in it, or in what called its rules, stands for several."""
         if not items:
             return min(top, START), False

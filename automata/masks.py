@@ -243,8 +243,8 @@ class MaskTable:
         return fill, [_Group(span, origin, number) for number, (span, origin, _) in enumerate(groups[:count].tolist())]
 
     def _compose_slowly(self, state: int, below: int, row: Row) -> bool:
-        """Add to `row` the tokens below a branch of the trie, `state` being what holds there; False if it is better made
-        from blurred ones."""
+        """Add to `row` the tokens below a branch of the trie, `state` being what holds there; False if the row is
+        better made from blurred ones."""
         fill, groups = self._begin(state, below, row)
         for group in groups:
             rows = fill.lookup.find(group.span, fill.chosen(group), learn=False)

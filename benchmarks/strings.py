@@ -24,7 +24,6 @@ from benchmarks.engines import ENGINES, Engine
 from structgen.memory import clear_caches
 
 PROSE = "The quick brown fox jumps over the lazy dog and then returns home to rest before dawn breaks again "
-HEX = "0123456789abcdef"
 
 
 @dataclass(frozen=True)
@@ -36,17 +35,21 @@ class Case:
     text: str
 
 
+NAME = "introduction-to-constrained-decoding-part-2"
+PATH = "/usr/local/share/documentation/packages/network-manager/readme.txt"
+SENTENCES = "The report is ready. We will send it to you. Please wait. "
+SETTINGS = "name=structured generation;language=Python;level=7;"
 CASES = (
     Case("email", {"format": "email"}, "maria.fernandez-lopez42@research.department.example-university.edu"),
     Case("hostname", {"format": "hostname"}, "build-server-17.internal.europe-west.example-company.com"),
     Case("uri", {"format": "uri"}, "https://www.example.com:8080/articles/2024/review?lang=en&page=3#conclusion"),
     Case("words", {"pattern": r"^(\w{1,20}\s){0,50}$"}, PROSE),
     Case("ascii words", {"pattern": r"^([a-z]{1,20} ){0,50}$"}, PROSE.lower()),
-    Case("words, least", {"pattern": r"^(\w{3,20}\s?){5,50}$"}, PROSE.replace("to ", "too ")),
-    Case("sentences", {"pattern": r"^([A-Z][a-z ]{2,60}\. ){1,9}$"}, "The report is ready. We will send it to you. Please wait. "),
-    Case("paths", {"pattern": r"^(/[\w.-]{1,64}){1,12}$"}, "/usr/local/share/documentation/packages/network-manager/readme.txt"),
-    Case("slug", {"pattern": r"^[a-z0-9]{1,40}(-[a-z0-9]{1,40}){0,10}$"}, "introduction-to-constrained-decoding-part-2"),
-    Case("keys", {"pattern": r"^(\w{1,16}=[^;]{0,80};){1,20}$"}, "name=structured generation;language=Python;level=7;"),
+    Case("few words", {"pattern": r"^(\w{2,20}\s){15,50}$"}, PROSE),
+    Case("sentences", {"pattern": r"^([A-Z][a-z ]{2,60}\. ){1,9}$"}, SENTENCES),
+    Case("paths", {"pattern": r"^(/[\w.-]{1,64}){1,12}$"}, PATH),
+    Case("slug", {"pattern": r"^[a-z0-9]{1,40}(-[a-z0-9]{1,40}){0,10}$"}, NAME),
+    Case("settings", {"pattern": r"^(\w{1,16}=[^;]{0,80};){1,20}$"}, SETTINGS),
     Case("length", {"minLength": 20, "maxLength": 200}, PROSE),
     Case("hex groups", {"pattern": r"^([0-9a-f]{4}:){7}[0-9a-f]{4}$"}, "2001:0db8:85a3:0000:0000:8a2e:0370:7334"),
 )

@@ -171,9 +171,7 @@ def compose(net, memo, work, radix, tables, scratch, cut, config, row, limit):  
     found = split(memo, tables.span, config, part, scratch.groups)
     if found == 0:
         row[:] = 0
-        return _walked(
-            cut, fill_row(net, memo, work, radix, config, part, np.int64(ALL), row, scratch, 0, cut, limit)
-        )
+        return _walked(cut, fill_row(net, memo, work, radix, config, part, np.int64(ALL), row, scratch, 0, cut, limit))
     rest = _choose(memo, tables, scratch, config, n, found)
     if rest == NO_ROW:
         return rest

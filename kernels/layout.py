@@ -219,7 +219,8 @@ NO_TOKEN, SEVERAL = -1, -2  # in place of a token
 class Radix(NamedTuple):
     """A Trie as walks read it: they go to the children that are alive, not past those that are dead.
 
-    nodes     i32 (n, 4)   in the trie's order: BYTE, and above its eight bits the depth; TOKEN that ends here, NO_TOKEN or SEVERAL; BRANCH row of
+    nodes     i32 (n, 4)   in the trie's order: BYTE, above its eight bits the depth; TOKEN that ends here, NO_TOKEN or
+                           SEVERAL; BRANCH row of
                            `branches`, LEAF without children, CHAINED with one, which is the next node (the root and its
                            children are never CHAINED); END the first node after its subtree
     branches  u64 (b, 6)   the set of the children's bytes, KIDS where they begin in `kids`, CLASSES_BELOW of the

@@ -117,6 +117,45 @@ def _first_of_class(name, first, names, tier):  # type: ignore[no-untyped-def]
         names[tier, node] = first[name[node]]
 
 
+@inlined
+def _part(net, to, name, after, size, asked, table, used, todo, left, classes):  # type: ignore[no-untyped-def]
+    """One round: part the first `left` nodes of `todo` from those of their classes that lead to other classes.
+
+    (how many got another name, to be found in `used`; how many classes there are)
+    """
+    for k in range(left):
+        asked[name[todo[k]]] += 1
+    for k in range(left):
+        node = todo[k]
+        place = slot(table, _ways_hash(net, to, name, node))
+        while table[place] != 0 and not _same_ways(net, to, name, table[place] - 1, node):
+            place = next_slot(table, place)
+        used[k] = np.int64(place)
+        if table[place] != 0:
+            after[node] = after[table[place] - 1]
+            continue
+        table[place] = node + 1
+        if asked[name[node]] == size[name[node]]:  # nobody else is left: the first group keeps the name
+            after[node] = name[node]
+            asked[name[node]] = -1
+        else:
+            after[node] = classes
+            classes += 1
+    for k in range(left):
+        table[used[k]] = 0
+        asked[name[todo[k]]] = 0
+    parted = 0
+    for k in range(left):
+        node = todo[k]
+        if after[node] != name[node]:
+            size[name[node]] -= 1
+            name[node] = after[node]
+            size[name[node]] += 1
+            used[parted] = node
+            parted += 1
+    return parted, classes
+
+
 @allocating
 def similar_nodes(net, reaches, names):  # type: ignore[no-untyped-def]
     """Fill i32 names[t, node] with the first node that no text of up to reaches[t] bytes tells from `node`.
@@ -152,36 +191,7 @@ def similar_nodes(net, reaches, names):  # type: ignore[no-untyped-def]
         while tier < reaches.shape[0] and reaches[tier] == length:
             _first_of_class(name, first, names, tier)
             tier += 1
-        for k in range(left):
-            asked[name[todo[k]]] += 1
-        for k in range(left):
-            node = todo[k]
-            place = slot(table, _ways_hash(net, to, name, node))
-            while table[place] != 0 and not _same_ways(net, to, name, table[place] - 1, node):
-                place = next_slot(table, place)
-            used[k] = np.int64(place)
-            if table[place] != 0:
-                after[node] = after[table[place] - 1]
-                continue
-            table[place] = node + 1
-            if asked[name[node]] == size[name[node]]:  # nobody else is left: the first group keeps the name
-                after[node] = name[node]
-                asked[name[node]] = -1
-            else:
-                after[node] = classes
-                classes += 1
-        for k in range(left):
-            table[used[k]] = 0
-            asked[name[todo[k]]] = 0
-        parted = 0
-        for k in range(left):
-            node = todo[k]
-            if after[node] != name[node]:
-                size[name[node]] -= 1
-                name[node] = after[node]
-                size[name[node]] += 1
-                used[parted] = node
-                parted += 1
+        parted, classes = _part(net, to, name, after, size, asked, table, used, todo, left, classes)
         left = 0
         for k in range(parted):
             for e in range(starts[used[k]], starts[used[k] + 1]):
