@@ -144,7 +144,7 @@ class MaskTable:
         """The row of a new state: by one kernel if the terminal rows of all its groups are known, else by steps."""
         row = np.empty(self._trie.words, np.uint32)
         found = self._compose_within(self._policy.long, state, row)
-        if found == NO_ROW and not self._lookup_below(0).has_large:
+        if found == NO_ROW:
             row[:] = 0
             if self._compose_slowly(state, 0, row):
                 return row
@@ -264,10 +264,13 @@ class MaskTable:
         """Walk a group without terminal rows, unless that takes long: then they are learnt, and returned; None where
         learning goes on and on, and the grammar can be blurred."""
         chosen, lookup, policy = fill.chosen(group), fill.lookup, self._policy
+        large = not fill.below and lookup.is_large(group.span)
+        if large and self._blurred:
+            return None
         cost = self._walk(fill, group.number, limit=policy.long)
         if cost == TOO_LONG:
             self._learnt += 1
-            if self._learnt > policy.learnt and not fill.below and self._blurs():
+            if (large or (self._learnt > policy.learnt and not fill.below)) and self._blurs():
                 return None
             found = lookup.find(group.span, chosen, learn=True)
             if found is not None:

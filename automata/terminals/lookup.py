@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from structgen.automata.network import RuleNetworks
 from structgen.automata.terminals.registry import registry_of
 from structgen.automata.terminals.rows import WALKED, TerminalRow
-from structgen.automata.terminals.terminal import MOST_WORDS, SurveyedTerminal
+from structgen.automata.terminals.terminal import SurveyedTerminal
 from structgen.automata.trie import TokenTrie
 from structgen.kernels.handles import handle
 from structgen.kernels.layout import EQUIVALENT, EXACT, NODE, SPAN_FIRST, SPAN_HIGH, SPAN_KEY, SPAN_SORT, TerminalTables
+
+LARGE = 1 << 13  # words of a terminal's program
 
 Items = NDArray[np.int64]  # scan items (node, origin, register) of one span and origin
 
@@ -60,10 +62,9 @@ class TerminalLookup:
             self._terminals[number] = found
         return found
 
-    @cached_property
-    def has_large(self) -> bool:
-        """Whether there is a terminal whose rows are not learnt, since it is too large."""
-        return any(body.size > MOST_WORDS for body in self._bodies.values())
+    def is_large(self, span: int) -> bool:
+        """Whether a terminal has so many states that its rows are hardly ever asked for twice."""
+        return self._bodies[self._spans.item(span, SPAN_KEY)].size > LARGE
 
     @cached_property
     def handle(self) -> Any:
