@@ -28,6 +28,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from structgen.automata.blur import Blurred, similar
 from structgen.automata.budget import ROWS, RowBudget
 from structgen.automata.configurations import Configurations
 from structgen.automata.policy import WalkPolicy
@@ -42,6 +43,7 @@ from structgen.kernels.layout import SPAN_AFTER
 
 Row = NDArray[np.uint32]
 
+MOST_BASES = 8  # rows that a new one is compared with
 REST = -1  # the group of the items that are walked together
 
 
@@ -103,6 +105,8 @@ class MaskTable:
         sections = trie.sections(self._policy.section) if configurations.networks.by_hand else ()
         self._cut = np.array([(0, 0), *((trie.branch(node), 0) for node in sections)], np.int64)
         self._tops = {trie.branch(node): node for node in (0, *sections)}
+        self._blurred: list[Blurred] | None = None  # once a row is made from it
+        self._learnt = 0  # terminal rows, since walks were long
         self._lookups: dict[int, TerminalLookup] = {}  # by the branch of the trie below which tokens are looked for
 
     def row(self, state: int) -> Row:
@@ -113,6 +117,7 @@ class MaskTable:
     def drop_rows(self) -> None:
         """Forget all rows; whoever asks for one has it computed again."""
         self._rows = {}
+        self._blurred = None
 
     def prepare(self, state: int) -> None:
         """Learn every terminal row that the mask of `state` could use."""
@@ -137,15 +142,83 @@ class MaskTable:
 
     def _compose(self, state: int) -> Row:
         """The row of a new state: by one kernel if the terminal rows of all its groups are known, else by steps."""
-        row, lookup = np.empty(self._trie.words, np.uint32), self._lookup_below(0)
-        found = self._configurations.attempt(
-            entries.compose, self._trie.handle, lookup.handle, self._trie.scratch()[1], self._cut, state, row
-        )
+        row = np.empty(self._trie.words, np.uint32)
+        found = self._compose_within(self._policy.long, state, row)
+        if found == NO_ROW:
+            row[:] = 0
+            if self._compose_slowly(state, 0, row):
+                return row
+        if found in (NO_ROW, TOO_LONG):
+            if self._compose_blurred(state, row):
+                return row
+            found = self._compose_within(entries.ENDLESS, state, row)
         if found == NO_ROW:
             row[:] = 0
             self._compose_slowly(state, 0, row)
         elif found < 0:
             raise InvariantError("LIVE", "a live transition led nowhere")
+        return row
+
+    def _compose_within(self, limit: int, state: int, row: Row) -> int:
+        tables, scratch = self._lookup_below(0).handle, self._trie.scratch()[1]
+        where = (self._trie.handle, tables, scratch, self._cut, state, row, limit)
+        return self._configurations.attempt(entries.compose, *where)
+
+    def _blurs(self) -> list[Blurred]:
+        """The grammar blurred, the furthest reach first; none where nothing would be."""
+        if self._blurred is None:
+            names = similar(self._configurations, self._policy.reaches)
+            pairs = zip(names, self._policy.reaches, strict=True)
+            blurred = [Blurred(self._configurations, *pair) for pair in reversed([*pairs])]
+            self._blurred = blurred if blurred[-1].blurs else []
+        return self._blurred
+
+    def _compose_blurred(self, state: int, row: Row) -> bool:
+        """Write the row from blurred ones; False if nothing in the grammar is blurred.
+
+        That of each reach is made from that of the next shorter one, up to one that is known."""
+        levels: list[tuple[Blurred, int]] = []
+        for blurred in self._blurs():
+            far, here = blurred.state(state)
+            if here or blurred.reach == self._policy.reaches[0]:
+                levels.append((blurred, far))
+                if far in blurred.rows:
+                    break
+        if not levels:
+            return False
+        blurred, far = levels.pop()
+        known = self._blurred_row(blurred, far)
+        while levels:
+            reach, (blurred, far) = blurred.reach, levels.pop()
+            self._lengthen(blurred.automaton, far, known, reach, longer_row := np.empty_like(known))
+            known = self._keep_blurred(blurred, far, longer_row)
+        self._lengthen(self._configurations, state, known, blurred.reach, row)
+        return True
+
+    def _lengthen(self, automaton: Configurations, state: int, known: Row, reach: int, row: Row) -> None:
+        """Write the row of a state, of which the tokens within reach are known."""
+        short, longer = self._trie.longer(reach)
+        np.bitwise_and(known, short, out=row)
+        automaton.call(entries.fill_row, longer.handle, state, row, self._trie.scratch()[1], 0, entries.ENDLESS)
+
+    def _blurred_row(self, blurred: Blurred, state: int) -> Row:
+        """The row of a blurred state: that of another, where few first bytes lead elsewhere, or by a walk."""
+        if state in blurred.rows:
+            return blurred.rows[state]
+        trie, scratch, automaton = self._trie.handle, self._trie.scratch()[1], blurred.automaton
+        bases = list(blurred.rows)[-MOST_BASES:]
+        near = automaton.attempt(entries.nearest, trie, state, np.array(bases, np.int64))
+        if near >= 0:
+            row = blurred.rows[bases[near]].copy()
+            automaton.call(entries.fill_apart, trie, state, bases[near], row, scratch)
+        else:
+            row = np.zeros(self._trie.words, np.uint32)
+            automaton.call(entries.fill_row, trie, state, row, scratch, 0, entries.ENDLESS)
+        return self._keep_blurred(blurred, state, row)
+
+    def _keep_blurred(self, blurred: Blurred, state: int, row: Row) -> Row:
+        blurred.rows[state] = row
+        self._budget.added(self._me, row.nbytes)
         return row
 
     def _walk_plainly(self, state: int) -> Row:
@@ -169,25 +242,36 @@ class MaskTable:
         fill = _Fill(state, row, below, lookup, items, group_of, NO_CUT if below else self._cut)
         return fill, [_Group(span, origin, number) for number, (span, origin, _) in enumerate(groups[:count].tolist())]
 
-    def _compose_slowly(self, state: int, below: int, row: Row) -> None:
-        """Add to `row` the tokens below a branch of the trie, `state` being what holds there."""
+    def _compose_slowly(self, state: int, below: int, row: Row) -> bool:
+        """Add to `row` the tokens below a branch of the trie, `state` being what holds there; False if the row is
+        better made from blurred ones."""
         fill, groups = self._begin(state, below, row)
         for group in groups:
             rows = fill.lookup.find(group.span, fill.chosen(group), learn=False)
             if rows is None:
                 rows = self._walk_or_learn(fill, group)
+                if rows is None:
+                    return False
             elif not rows:
                 fill.group_of[fill.group_of == group.number] = REST
             for terminal_row in rows:
                 self._add(fill, group, terminal_row)
         if (fill.group_of == REST).any():
             self._walk(fill, REST)
+        return True
 
-    def _walk_or_learn(self, fill: _Fill, group: _Group) -> list[TerminalRow]:
-        """Walk a group without terminal rows, unless that takes long: then they are learnt, and returned."""
+    def _walk_or_learn(self, fill: _Fill, group: _Group) -> list[TerminalRow] | None:
+        """Walk a group without terminal rows, unless that takes long: then they are learnt, and returned; None where
+        learning goes on and on, and the grammar can be blurred."""
         chosen, lookup, policy = fill.chosen(group), fill.lookup, self._policy
+        large = not fill.below and lookup.is_large(group.span)
+        if large and self._blurred:
+            return None
         cost = self._walk(fill, group.number, limit=policy.long)
         if cost == TOO_LONG:
+            self._learnt += 1
+            if (large or (self._learnt > policy.learnt and not fill.below)) and self._blurs():
+                return None
             found = lookup.find(group.span, chosen, learn=True)
             if found is not None:
                 return found

@@ -21,6 +21,8 @@ class WalkPolicy:
     below      ... or so often, where it is of the tokens below one node of the trie only
     section    children of the trie's root with more nodes than this below them (a blank) are masks of their own, in
                grammars whose front end marked no terminals
+    learnt     after so many rows of a grammar were learnt at once, others are made from blurred ones (automata/blur.py)
+    reaches    ... which are right for tokens of up to so many bytes: of 128,256 tokens 12,000 and 600 are longer
     """
 
     short: int = 400
@@ -28,3 +30,5 @@ class WalkPolicy:
     patience: int = 1
     below: int = 4
     section: int = 4_000
+    learnt: int = 2
+    reaches: tuple[int, ...] = (10, 20)

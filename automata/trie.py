@@ -19,7 +19,7 @@ from structgen.errors import InvariantError, VocabularyError
 from structgen.kernels.handles import handle
 from structgen.kernels.layout import BRANCH, Radix, Scratch, Trie
 from structgen.kernels.self_loops import classes_below
-from structgen.kernels.trie import build_radix
+from structgen.kernels.trie import build_radix, part_longer
 from structgen.kernels.trie import build_trie as fill_trie
 
 NO_CUT = np.zeros((1, 2), np.int64)  # see kernels/walks.py, fill_row
@@ -103,6 +103,27 @@ class TokenTrie:
     def counted(self) -> NDArray[np.int32]:
         """0, 1, 2, ... up to the number of tokens with a text."""
         return np.arange(len(self.arrays.token) + 1, dtype=np.int32)
+
+    def longer(self, most: int) -> tuple[NDArray[np.uint32], TokenTrie]:
+        """The bits of the tokens of up to `most` bytes, u32 (words,), and a trie of all others; made once."""
+        with self._guard:
+            if most not in self._longer:
+                short = np.zeros(self.words, np.uint32)
+                left = Trie(*map(np.empty_like, self.arrays))
+                scratch = np.empty((2, len(left.byte) + 1), np.int32)
+                n, tokens = part_longer(self.arrays, most, short, left, scratch)
+                starts, ids = left.token_start[: n + 1].copy(), left.token[:tokens].copy()
+                left = Trie(left.byte[:n].copy(), left.depth[:n].copy(), left.skip[:n].copy(), starts, ids)
+                self._longer[most] = short, TokenTrie(left, self.longest, self.size)
+            return self._longer[most]
+
+    @cached_property
+    def _longer(self) -> dict[int, tuple[NDArray[np.uint32], TokenTrie]]:
+        return {}
+
+    @cached_property
+    def _guard(self) -> threading.Lock:
+        return threading.Lock()
 
     def sections(self, size: int) -> tuple[int, ...]:
         """The children of the root below which more than `size` nodes lie, such as that of the byte ' '."""

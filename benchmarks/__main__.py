@@ -22,6 +22,7 @@ NAMES = {
     "check": "every mask of real instances recomputed by a full walk",
     "regex": "random and real patterns on members and near misses, beside re.fullmatch",
     "grammars": "mask, commit and compile times on six grammars beside llguidance and xgrammar",
+    "strings": "first masks inside strings whose patterns count, beside llguidance",
     "kinds": "what each kind of constraint costs to make, and its masks",
     "unique": "masks beside uniqueItems, at depth and under every style",
     "startup": "processor time and modules of a process until it can work; the first kernel compile",

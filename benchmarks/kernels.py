@@ -20,9 +20,13 @@ from structgen.kernels._jit import UNITS
 PAGE = ROOT / "docs" / "kernels.md"
 REFERENCE, AGAINST = "automata/reference.py", "tests/automata/test_against_reference.py"
 ROWS = "tests/automata/test_terminal_rows.py"
+BLUR = "tests/automata/test_blur.py"
 TWINS = {  # entry, or all of a module: its slow, obvious twin and the test that compares both
     "entries": (REFERENCE, AGAINST),
     "entries.compose": ("automata/masks.py", AGAINST),
+    "entries.fill_apart": (REFERENCE, BLUR),
+    "entries.nearest": (REFERENCE, BLUR),
+    "entries.similar_nodes": (BLUR, BLUR),
     "entries.fill_below": ("automata/masks.py", ROWS),
     "entries.fill_part": ("kernels/entries.py", AGAINST),
     "entries.fill_row": ("kernels/entries.py", AGAINST),
@@ -40,6 +44,7 @@ TWINS = {  # entry, or all of a module: its slow, obvious twin and the test that
     "survey.fewest_tokens": ("tests/kernels/test_kernels.py", "tests/kernels/test_kernels.py"),
     "tables": ("structgen/matcher.py", "tests/engines/test_resident.py"),
     "trie": ("tests/kernels/test_trie.py", "tests/kernels/test_trie.py"),
+    "trie.part_longer": (BLUR, BLUR),
     "trie.mark_leaving": ("automata/masks.py", ROWS),
 }
 HANDLES = ("h", "trie", "words", "shares", "scratch")

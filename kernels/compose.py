@@ -161,8 +161,9 @@ def _walked(cut, found):  # type: ignore[no-untyped-def]
 
 
 @inner
-def compose(net, memo, work, radix, tables, scratch, cut, config, row):  # type: ignore[no-untyped-def]
-    """Write the mask of `config` into u32 `row`; trie nodes visited, NO_ROW, or GROW / CROWDED (call again)."""
+def compose(net, memo, work, radix, tables, scratch, cut, config, row, limit):  # type: ignore[no-untyped-def]
+    """Write the mask of `config` into u32 `row`; trie nodes visited, NO_ROW, TOO_LONG where items of no terminal take
+    a walk beyond `limit`, or GROW / CROWDED (call again)."""
     n = memo.configs[config + 1, SCANS] - memo.configs[config, SCANS]
     if n > scratch.part.shape[0]:
         return np.int64(NO_ROW)
@@ -170,9 +171,7 @@ def compose(net, memo, work, radix, tables, scratch, cut, config, row):  # type:
     found = split(memo, tables.span, config, part, scratch.groups)
     if found == 0:
         row[:] = 0
-        return _walked(
-            cut, fill_row(net, memo, work, radix, config, part, np.int64(ALL), row, scratch, 0, cut, ENDLESS)
-        )
+        return _walked(cut, fill_row(net, memo, work, radix, config, part, np.int64(ALL), row, scratch, 0, cut, limit))
     rest = _choose(memo, tables, scratch, config, n, found)
     if rest == NO_ROW:
         return rest
@@ -196,7 +195,7 @@ def compose(net, memo, work, radix, tables, scratch, cut, config, row):  # type:
             return walked
         visited += walked
     if rest:
-        walked = _walked(cut, fill_row(net, memo, work, radix, config, part, REST, row, scratch, 0, cut, ENDLESS))
+        walked = _walked(cut, fill_row(net, memo, work, radix, config, part, REST, row, scratch, 0, cut, limit))
         if walked < 0:
             return walked
         visited += walked

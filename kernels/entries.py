@@ -15,6 +15,7 @@ from structgen.kernels import distances as _distances
 from structgen.kernels import earley as _earley
 from structgen.kernels import interning as _interning
 from structgen.kernels import registers as _registers
+from structgen.kernels import similar as _similar
 from structgen.kernels import survey as _masks
 from structgen.kernels import walks as _walks
 from structgen.kernels._jit import MASKS
@@ -38,7 +39,8 @@ _arrive, _begin, _gather, _step, _read = _earley.arrive, _earley.begin, _earley.
 _measure, _shortest = _distances.measure, _distances.shortest
 _rehash, _rehash_sets = _interning.rehash, _registers.rehash_sets
 _fill_row, _fill_below, _survey, _split = _walks.fill_row, _walks.fill_below, _masks.survey, _masks.split
-_composed, _walk_plainly = _compose.compose, _walks.walk_plainly
+_nearest, _fill_apart = _walks.nearest, _walks.fill_apart
+_composed, _walk_plainly, _similar_nodes = _compose.compose, _walks.walk_plainly, _similar.similar_nodes
 ENDLESS, ALL = _walks.ENDLESS, _earley.ALL
 CONFIGURATION = _walks.CONFIGURATION
 
@@ -172,6 +174,26 @@ def fill_below(
 
 
 @MASKS.entry
-def compose(h: Handle, trie: Handle, tables: Handle, scratch: Handle, cut: I64_2D, config: int, row: U32_1D) -> Any:
+def compose(
+    h: Handle, trie: Handle, tables: Handle, scratch: Handle, cut: I64_2D, config: int, row: U32_1D, limit: int
+) -> Any:
     net, memo, work = automaton(h)
-    return _composed(net, memo, work, radix_of(trie), tables_of(tables), scratch_of(scratch), cut, config, row)
+    return _composed(net, memo, work, radix_of(trie), tables_of(tables), scratch_of(scratch), cut, config, row, limit)
+
+
+@MASKS.entry
+def nearest(h: Handle, trie: Handle, config: int, bases: I64_1D) -> Any:
+    net, memo, work = automaton(h)
+    return _nearest(net, memo, work, radix_of(trie), config, bases)
+
+
+@MASKS.entry
+def fill_apart(h: Handle, trie: Handle, config: int, base: int, row: U32_1D, scratch: Handle) -> Any:
+    net, memo, work = automaton(h)
+    return _fill_apart(net, memo, work, radix_of(trie), config, base, row, scratch_of(scratch))
+
+
+@MASKS.entry(allocates=True)
+def similar_nodes(h: Handle, reaches: I64_1D, names: I32_2D) -> Any:
+    net, _, _ = automaton(h)
+    return _similar_nodes(net, reaches, names)

@@ -56,6 +56,7 @@ WIDE = (
 SPARE = 16  # pass if attr <= arg                        a character that adds to the length of the shortest text
 WEIGH = 17  # attr = attr + arg                          it has begun
 LEAVE = 18  # attr = 0                                   leave the graph
+LIKE = 19  # as UPTO in segment arg, then the least like count; in blurred networks (automata/blur.py)
 
 # Kinds of segment a node may lie in: they decide what is left to write after the segment's end.
 COUNTED, MEMBER, SEPARATOR, WEIGHED = 1, 2, 3, 4
@@ -68,6 +69,7 @@ CALLED, CALL_TO, SOLID = range(3)  # Network.calls
 SILENT_TO, OP, ARG = range(3)  # Network.silent
 FIRST, RULE_LEAST = range(2)  # Network.rules
 SORT, MINIMUM, BODY, EXIT, EXTRA, MEMBERS, BROAD = range(7)  # Network.segments
+MORE = BROAD  # of COUNTED segments of blurred networks
 
 
 class Network(NamedTuple):
@@ -93,6 +95,7 @@ class Network(NamedTuple):
         EXIT        fewest bytes after the segment up to the rule's end
         EXTRA       COUNTED: repetitions allowed;  else fewest bytes of an extra member, FAR if there is none
         MEMBERS     first row in `members`
+        MORE        COUNTED, in a blurred network: the most repetitions that a token within reach completes
         BROAD       1 = more members than the register has bits, so it numbers an interned set instead
     members   i64 (m,)          fewest bytes of each member, by bit number
     wide      u64 (., w)        bit sets of BROAD segments; w words hold the most members of any
@@ -216,7 +219,8 @@ NO_TOKEN, SEVERAL = -1, -2  # in place of a token
 class Radix(NamedTuple):
     """A Trie as walks read it: they go to the children that are alive, not past those that are dead.
 
-    nodes     i32 (n, 4)   in the trie's order: BYTE; TOKEN that ends here, NO_TOKEN or SEVERAL; BRANCH row of
+    nodes     i32 (n, 4)   in the trie's order: BYTE, above its eight bits the depth; TOKEN that ends here, NO_TOKEN or
+                           SEVERAL; BRANCH row of
                            `branches`, LEAF without children, CHAINED with one, which is the next node (the root and its
                            children are never CHAINED); END the first node after its subtree
     branches  u64 (b, 6)   the set of the children's bytes, KIDS where they begin in `kids`, CLASSES_BELOW of the

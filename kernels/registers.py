@@ -11,7 +11,24 @@ import numpy as np
 from structgen.kernels._jit import inlined, inner
 from structgen.kernels.codes import GROW
 from structgen.kernels.hashing import next_slot, slot
-from structgen.kernels.layout import ADD, BELOW, BROAD, ENOUGH, HAS, LACKS, LEAVE, N_SETS, SPARE, UPTO, WEIGH, WIDE
+from structgen.kernels.layout import (
+    ADD,
+    BELOW,
+    BROAD,
+    ENOUGH,
+    EXTRA,
+    HAS,
+    LACKS,
+    LEAVE,
+    LIKE,
+    MINIMUM,
+    MORE,
+    N_SETS,
+    SPARE,
+    UPTO,
+    WEIGH,
+    WIDE,
+)
 
 
 @inner
@@ -69,6 +86,17 @@ def contains(net, memo, number, row):  # type: ignore[no-untyped-def]
 
 
 @inlined
+def like_count(net, g, count):  # type: ignore[no-untyped-def]
+    """The least count that so many more repetitions as a blurred segment says cannot tell from `count`."""
+    least, most, more = net.segments[g, MINIMUM], net.segments[g, EXTRA], net.segments[g, MORE]
+    if most - count <= more:
+        return min(count, most)
+    if count >= least:
+        return least
+    return count if least - count <= more else np.int64(0)
+
+
+@inlined
 def apply(net, memo, op, arg, attr):  # type: ignore[no-untyped-def]
     """The register after an epsilon edge, -1 when the edge does not let it pass, GROW when out of room."""
     if op == BELOW:
@@ -90,6 +118,8 @@ def apply(net, memo, op, arg, attr):  # type: ignore[no-untyped-def]
         return attr + arg
     if op == LEAVE:
         return np.int64(0)
+    if op == LIKE:
+        return like_count(net, arg, attr + 1)
     if op == WIDE + ADD:
         return with_member(memo, attr, arg)
     if op == WIDE + HAS:

@@ -245,7 +245,7 @@ def survey(net, memo, work, radix, config, top, need, closed, exits, leaves, kno
                 found += 1
         if branch == CHAINED:
             i, config = i + 1, after
-            byte = np.int64(radix.nodes[i, BYTE])
+            byte = np.int64(radix.nodes[i, BYTE] & 255)
             continue
         if branch >= 0:
             enter(radix, memo, path, d, branch, after)

@@ -26,6 +26,7 @@ from structgen.kernels.layout import (
     TOKEN,
     U8_1D,
     U16_1D,
+    U32_1D,
     U64_1D,
     U64_2D,
     In,
@@ -79,7 +80,7 @@ def build_radix(trie: Trie, below: U64_1D, nodes: I32_2D, branches: U64_2D, kids
     b, k = 0, 0
     for i in range(trie.byte.shape[0]):
         start, end = trie.token_start[i], trie.token_start[i + 1]
-        nodes[i, BYTE], nodes[i, END] = trie.byte[i], trie.skip[i]
+        nodes[i, BYTE], nodes[i, END] = np.int64(trie.byte[i]) | np.int64(trie.depth[i]) << 8, trie.skip[i]
         nodes[i, TOKEN] = NO_TOKEN if start == end else trie.token[start] if end == start + 1 else SEVERAL
         child, after = np.int64(i + 1), np.int64(trie.skip[i])
         if i > 0 and child == after:
@@ -99,6 +100,39 @@ def build_radix(trie: Trie, below: U64_1D, nodes: I32_2D, branches: U64_2D, kids
             child = np.int64(trie.skip[child])
         b += 1
     return b, k
+
+
+@TOKENS.entry
+def part_longer(trie: Trie, most: int, short: U32_1D, longer: Trie, before: I32_2D) -> Any:
+    """Set the bits of the tokens of up to `most` bytes in u32 `short`, and fill `longer` with a trie of all others;
+    (nodes, tokens) of it. It has room for as many as `trie` has; before i32 (2, n+1) is scratch.
+    """
+    n, kept, tokens, inside, others = trie.byte.shape[0], 0, 0, before[0], before[1]
+    inside[0] = 0
+    for i in range(n):
+        start, end = trie.token_start[i], trie.token_start[i + 1]
+        inside[i + 1] = inside[i]
+        if trie.depth[i] > most:
+            inside[i + 1] += end - start
+            continue
+        for k in range(start, end):
+            short[trie.token[k] >> 5] |= np.uint32(1) << np.uint32(trie.token[k] & 31)
+    for i in range(n):
+        others[i] = kept
+        kept += i == 0 or inside[trie.skip[i]] > inside[i]
+    others[n] = kept
+    for i in range(n):
+        at = others[i]
+        if others[i + 1] == at:
+            continue
+        longer.byte[at], longer.depth[at], longer.token_start[at] = trie.byte[i], trie.depth[i], tokens
+        longer.skip[at] = others[trie.skip[i]]
+        if trie.depth[i] > most:
+            for k in range(trie.token_start[i], trie.token_start[i + 1]):
+                longer.token[tokens] = trie.token[k]
+                tokens += 1
+    longer.token_start[kept] = tokens
+    return kept, tokens
 
 
 @TOKENS.entry

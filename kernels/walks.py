@@ -37,6 +37,7 @@ from structgen.kernels.self_loops import find_loops
 ENDLESS = 1 << 60  # no limit
 CONFIGURATION = 40  # what making a configuration costs, in trie nodes
 MANY_BYTES = 24  # of a wide configuration
+SWEPT = 8  # nodes of a subtree from which it is looked at as a whole
 WORTH = 256  # nodes of a subtree from which loops are looked for
 EXIT_CHILD, EXIT_UNITS, EXIT_DUE, EXIT_PARENT = range(4)  # of exits
 SEED_NODE, SEED_AFTER = range(2)  # of seeds
@@ -100,6 +101,59 @@ def _stays(net, memo, work, radix, i, branch, config):  # type: ignore[no-untype
     return np.int64(radix.branches[branch, CLASSES_BELOW] & ~memo.live[config, LOOPS] == 0)
 
 
+@inlined
+def _takes(memo, config):  # type: ignore[no-untyped-def]
+    """How many bytes may come next."""
+    live = memo.live[config]
+    return ones(live[0]) + ones(live[1]) + ones(live[2]) + ones(live[3])
+
+
+@inlined
+def _no_way(after):  # type: ignore[no-untyped-def]
+    """What a walk returns where no configuration is behind a live byte: why; 0 breaks the contract of rows."""
+    return after if after < 0 else np.int64(DEAD_END)
+
+
+@inner
+def _sweep(net, memo, work, radix, top, config, row, scratch, limit):  # type: ignore[no-untyped-def]
+    """As `walk` for what is below node `top`, node by node in the trie's order: where most bytes are alive, stepping
+    over the dead costs less than finding the living."""
+    path, ends, visited = scratch.path, scratch.ends, np.int64(0)
+    path[radix.nodes[top, BYTE] >> 8, CONFIG] = np.uint64(config)
+    i, end = np.int64(top) + 1, np.int64(radix.nodes[top, END])
+    while i < end:
+        visited += 1
+        if visited > limit:
+            return np.int64(TOO_LONG)
+        depth, byte = np.int64(radix.nodes[i, BYTE] >> 8), np.int64(radix.nodes[i, BYTE] & 255)
+        branch, before = np.int64(radix.nodes[i, BRANCH]), np.int64(path[depth - 1, CONFIG])
+        after = np.int64(memo.trans[before, byte])
+        if after == 0:
+            i = np.int64(radix.nodes[i, END])
+            continue
+        if after < 0 and branch != LEAF:
+            visited += CONFIGURATION
+            after = np.int64(step(net, memo, work, before, byte))
+            if after <= 0:
+                return _no_way(after)
+        put(radix, i, row)
+        if branch != LEAF:
+            path[depth, CONFIG] = np.uint64(after)
+            if ends.shape[0] > 0 and memo.configs[after, ACCEPTING] != 0:
+                ends[0] += 1
+                ends[ends[0]] = i
+            elif branch >= 0 and radix.nodes[i, END] - i >= SWEPT:
+                stays = _stays(net, memo, work, radix, i, branch, after)
+                if stays < 0:
+                    return stays
+                if stays > 0:
+                    visited += _put_all(radix, i, row) >> 4
+                    i = np.int64(radix.nodes[i, END])
+                    continue
+        i += 1
+    return visited
+
+
 @inner
 def walk(net, memo, work, radix, scratch, n, row, limit):  # type: ignore[no-untyped-def]
     """Set the bits of the tokens at and below the first n of scratch.seeds: SEED_NODE and the configuration there.
@@ -128,9 +182,15 @@ def walk(net, memo, work, radix, scratch, n, row, limit):  # type: ignore[no-unt
                 if stays > 0:
                     visited += _put_all(radix, i, row) >> 4
                     branch = np.int64(LEAF)
+                elif radix.nodes[i, END] - i >= SWEPT and _takes(memo, config) >= MANY_BYTES:
+                    swept = _sweep(net, memo, work, radix, i, config, row, scratch, limit - visited)
+                    if swept < 0:
+                        return swept
+                    visited += swept
+                    branch = np.int64(LEAF)
             if branch == CHAINED:
                 i += 1
-                byte = np.int64(radix.nodes[i, BYTE])
+                byte = np.int64(radix.nodes[i, BYTE] & 255)
                 after = np.int64(memo.trans[config, byte])
             else:
                 if branch >= 0:
@@ -156,12 +216,6 @@ def walk(net, memo, work, radix, scratch, n, row, limit):  # type: ignore[no-unt
                 if after <= 0:
                     return _no_way(after)
     return visited
-
-
-@inlined
-def _no_way(after):  # type: ignore[no-untyped-def]
-    """What a walk returns where no configuration is behind a live byte: why; 0 breaks the contract of rows."""
-    return after if after < 0 else np.int64(DEAD_END)
 
 
 @inner
@@ -229,13 +283,6 @@ def fill_row(net, memo, work, radix, config, part, chosen, row, scratch, top, cu
 
 
 @inlined
-def _takes(memo, config):  # type: ignore[no-untyped-def]
-    """How many bytes may come next."""
-    live = memo.live[config]
-    return ones(live[0]) + ones(live[1]) + ones(live[2]) + ones(live[3])
-
-
-@inlined
 def _section(cut, branch):  # type: ignore[no-untyped-def]
     """The row of `cut` of this branch, or 0."""
     found = 0
@@ -281,6 +328,63 @@ def fill_below(net, memo, work, radix, first, exits, most, least, config, row, s
                     if walked < 0:
                         return walked
                     visited, n = visited + walked, 0
+                scratch.seeds[n, SEED_NODE], scratch.seeds[n, SEED_AFTER] = i, after
+                n += 1
+    walked = walk(net, memo, work, radix, scratch, n, row, ENDLESS)
+    return walked if walked < 0 else visited + walked
+
+
+@inner
+def nearest(net, memo, work, radix, config, bases):  # type: ignore[no-untyped-def]
+    """The place in i64 `bases` of the configuration whose row differs least from that of `config`: by first bytes after
+    which they are not the same. -1 if the tokens below these are most of the trie; GROW / CROWDED (call again)."""
+    best, least, size = np.int64(-1), np.int64(radix.nodes.shape[0] >> 1), bases.shape[0]
+    for k in range(size):
+        apart, kid = np.int64(0), np.int64(radix.branches[0, KIDS])
+        for word in range(4):
+            children = radix.branches[0, word]
+            while children != 0:
+                byte = 64 * word + np.int64(lowest(children))
+                children &= children - np.uint64(1)
+                i = np.int64(radix.kids[kid])
+                kid += 1
+                if memo.trans[config, byte] == 0 or radix.nodes[i, BRANCH] == LEAF:
+                    continue
+                after = np.int64(step(net, memo, work, config, byte))
+                if after < 0:
+                    return after
+                apart += 0 if after == memo.trans[bases[k], byte] else radix.nodes[i, END] - i
+        if apart < least:
+            best, least = np.int64(k), apart
+    return best
+
+
+@inner
+def fill_apart(net, memo, work, radix, config, base, row, scratch):  # type: ignore[no-untyped-def]
+    """As fill_row for `config`, u32 `row` being the row of `base`: tokens behind a first byte after which both are the
+    same stay as they are. Nodes visited, or GROW / CROWDED (call again)."""
+    n, visited, kid = 0, np.int64(0), np.int64(radix.branches[0, KIDS])
+    for word in range(4):
+        children = radix.branches[0, word]
+        while children != 0:
+            byte = 64 * word + np.int64(lowest(children))
+            children &= children - np.uint64(1)
+            i = np.int64(radix.kids[kid])
+            kid += 1
+            leaf, after = radix.nodes[i, BRANCH] == LEAF, np.int64(memo.trans[config, byte])
+            if after < 0 and not leaf:
+                visited += CONFIGURATION
+                after = np.int64(step(net, memo, work, config, byte))
+                if after <= 0:
+                    return _no_way(after)
+            before = np.int64(memo.trans[base, byte])
+            if after == before or (leaf and (after != 0) == (before != 0)):
+                continue
+            for k in range(radix.token_start[i], radix.token_start[radix.nodes[i, END]]):
+                row[radix.token[k] >> 5] &= ~(np.uint32(1) << np.uint32(radix.token[k] & 31))
+            if after != 0 and leaf:
+                put(radix, i, row)
+            elif after != 0:
                 scratch.seeds[n, SEED_NODE], scratch.seeds[n, SEED_AFTER] = i, after
                 n += 1
     walked = walk(net, memo, work, radix, scratch, n, row, ENDLESS)

@@ -20,6 +20,8 @@ from structgen.automata.trie import TokenTrie
 from structgen.kernels.handles import handle
 from structgen.kernels.layout import EQUIVALENT, EXACT, NODE, SPAN_FIRST, SPAN_HIGH, SPAN_KEY, SPAN_SORT, TerminalTables
 
+LARGE = 1 << 13  # words of a terminal's program
+
 Items = NDArray[np.int64]  # scan items (node, origin, register) of one span and origin
 
 
@@ -59,6 +61,10 @@ class TerminalLookup:
             found = self._all.terminal_below(body, self._top) if self._top else self._all.terminal(body)
             self._terminals[number] = found
         return found
+
+    def is_large(self, span: int) -> bool:
+        """Whether a terminal has so many states that its rows are hardly ever asked for twice."""
+        return self._bodies[self._spans.item(span, SPAN_KEY)].size > LARGE
 
     @cached_property
     def handle(self) -> Any:

@@ -50,7 +50,7 @@ def children(trie: TokenTrie, node: int) -> dict[int, int]:
     if branch == LEAF:
         return {}
     if branch == CHAINED:
-        return {int(radix.nodes[node + 1, BYTE]): node + 1}
+        return {int(radix.nodes[node + 1, BYTE]) & 255: node + 1}
     words, at = radix.branches[branch, :4].tolist(), int(radix.branches[branch, KIDS])
     members = [byte for byte in range(256) if words[byte >> 6] >> (byte & 63) & 1]
     return dict(zip(members, radix.kids[at : at + len(members)].tolist(), strict=True))
