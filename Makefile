@@ -10,7 +10,8 @@ EXTRAS ?= transformers,sentencepiece,tiktoken,gguf,dev
 ARGS ?=
 # Processes of the suite; modules stay whole, since many remember what they compiled.
 WORKERS ?= 2
-PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+# They share the cores: threads of torch beside them would only wait for each other.
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 # Exact versions; empty takes the newest of everything that pyproject.toml admits.
 CONSTRAINTS ?= constraints.txt
 PIP_INSTALL = $(BIN)/python -m pip install --quiet $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
