@@ -38,10 +38,6 @@ class Acceptance:
         old_taken, old_tested = self._counts.get(label, (0.0, 0.0))
         self._counts[label] = (_FORGET * old_taken + taken, _FORGET * old_tested + 1)
 
-    def shares(self) -> dict[Label, tuple[float, float]]:
-        """(share taken, how many count) by label, without priors."""
-        return {label: (taken / tested, tested) for label, (taken, tested) in self._counts.items()}
-
 
 class CallCost:
     """Seconds of a call by its number of nodes: of each size a low quantile of what was measured, growing with it.

@@ -306,8 +306,7 @@ def read_ahead(
     """
     if not isinstance(engine, TransformersEngine):
         return None, f"{type(engine).__name__} reads no trees"
-    weights = sum(each.numel() for each in engine.model.parameters())
-    if options is None and weights < _LEAST_WEIGHTS:
+    if options is None and (weights := sum(each.numel() for each in engine.model.parameters())) < _LEAST_WEIGHTS:
         return None, f"a model of {weights / 1e6:.1f} million weights answers too quickly to save anything"
     learnt = learnt_of(engine)
     if learnt.forward.why_not is not None:

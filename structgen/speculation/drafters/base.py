@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 import torch
 
@@ -19,7 +19,11 @@ from structgen.matcher import Constraint
 from structgen.speculation.tree import DraftTree
 from structgen.vocabulary import Vocabulary
 
-__all__ = ["Draft", "Drafter", "Place", "Seen", "share_of_eighths"]
+__all__ = ["SHARE_PRIORS", "Draft", "Drafter", "Place", "Rests", "Seen", "rest_behind", "share_of_eighths"]
+
+SHARE_PRIORS = (0.02, 0.06, 0.12, 0.25, 0.4, 0.55, 0.7, 0.8, 0.9)  # of what a model says with such a share
+
+Rests: TypeAlias = dict[int, tuple[list[int], int]]  # by node of the tree: the tokens drafted behind it, and their kind
 
 
 class Draft(NamedTuple):
@@ -108,6 +112,12 @@ class Drafter(Protocol):
     def observe(self, seen: Seen) -> None:
         """Learn from a node that was read."""
         ...
+
+
+def rest_behind(rests: Rests, tree: DraftTree, node: int) -> tuple[list[int], int]:
+    """What is left, behind a node, of the text drafted behind its parent; ([], 0) where the node is no part of it."""
+    rest, kind = rests.get(tree.parents[node], ([], 0))
+    return (rest[1:], kind) if rest and rest[0] == tree.tokens[node] else ([], 0)
 
 
 def share_of_eighths(chance: float) -> int:

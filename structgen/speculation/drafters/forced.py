@@ -13,13 +13,13 @@ from collections.abc import Iterable
 
 from structgen.kernels.layout import DEAD
 from structgen.protocols import Encoder
-from structgen.speculation.drafters.base import Draft, Place, Seen
-from structgen.speculation.drafters.layout import BLANKS, Habits, Layout
+from structgen.speculation.drafters.base import Draft, Place, Rests, Seen, rest_behind
+from structgen.speculation.drafters.layout import BLANKS, CLOSING, GAPS, Habits, Layout
 
 __all__ = ["ForcedText"]
 
-_GAPS, _ENDS, _KEYS = frozenset(b"{[,:"), frozenset(b",:}]"), frozenset(b"{,")
-_CLOSING, _QUOTE = frozenset(b"}]"), b'"'[0]
+_ENDS, _KEYS = frozenset(b",:}]"), frozenset(b"{,")
+_QUOTE = b'"'[0]
 LAST, GUESSED = 1, 2  # added to the kind: the last token, which may merge with what follows; blanks were guessed
 _PRIORS = (0.85, 0.4, 0.8, 0.38)
 
@@ -33,7 +33,7 @@ class ForcedText:
         self._encoder, self._most = encoder, most  # tokens of one draft
         self._habits, self._layouts = Habits(), {0: Layout()}  # by node of the tree
         self._read = 0  # bytes of the text whose layout is known
-        self._rest: dict[int, tuple[list[int], int]] = {}  # by node: the tokens behind it, and their kind
+        self._rest: Rests = {}
         self._spelled: dict[bytes, list[int]] = {}
 
     def begin(self, place: Place) -> None:
@@ -46,11 +46,10 @@ class ForcedText:
         """The next token of the forced text: of the parent's, where this node is part of it."""
         if place.constraint is None:
             return
-        parent, token = place.tree.parents[node], place.tree.tokens[node]
         if node:
-            self._layouts[node] = self._layouts[parent].after(place.vocabulary.token_bytes(token))
-        rest, kind = self._rest.get(parent, ([], 0))
-        rest = rest[1:] if rest and rest[0] == token else []
+            written = place.vocabulary.token_bytes(place.tree.tokens[node])
+            self._layouts[node] = self._layouts[place.tree.parents[node]].after(written)
+        rest, kind = rest_behind(self._rest, place.tree, node)
         if not rest:
             text, guessed = self._forced(place, node)
             rest, kind = self._tokens(text), GUESSED * guessed
@@ -91,12 +90,12 @@ class ForcedText:
         solid = [byte for byte in live if byte not in BLANKS]
         if place.in_string or len(solid) == len(live) > 1:
             return b""
-        if place.last in _GAPS:
+        if place.last in GAPS:
             gap = self._habits.behind(place)
             only = solid[0] if len(solid) == 1 else _QUOTE if place.last in _KEYS and _QUOTE in solid else None
         elif len(solid) == 1 and solid[0] in _ENDS:
             only = solid[0]
-            gap = self._habits.closing(place) if only in _CLOSING else b""
+            gap = self._habits.closing(place) if only in CLOSING else b""
         else:
             return b""
         if not gap.startswith(place.gap):

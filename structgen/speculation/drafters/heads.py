@@ -12,11 +12,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 import torch
 
-from structgen.speculation.drafters.base import Draft, Place, Seen, share_of_eighths
+from structgen.speculation.drafters.base import SHARE_PRIORS, Draft, Place, Seen, share_of_eighths
 
 __all__ = ["TrainedHeads"]
-
-_PRIORS = (0.02, 0.06, 0.12, 0.25, 0.4, 0.55, 0.7, 0.8, 0.9)
 
 # (H,) the state behind which the last token was drawn, and that token -> by depth, (token, probability) pairs
 HeadFunction = Callable[[torch.Tensor, int], Sequence[Sequence[tuple[int, float]]]]
@@ -40,7 +38,7 @@ class TrainedHeads:
         depth = place.tree.depths[node]
         for token, chance in self._depths[depth] if depth < len(self._depths) else ():
             share = share_of_eighths(chance)
-            yield Draft(token, 9 * min(depth, 7) + share, _PRIORS[share])
+            yield Draft(token, 9 * min(depth, 7) + share, SHARE_PRIORS[share])
 
     def observe(self, seen: Seen) -> None:
         """Heads learn elsewhere."""

@@ -11,10 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-__all__ = ["BLANKS", "Habits", "Layout"]
+__all__ = ["BLANKS", "CLOSING", "GAPS", "Habits", "Layout"]
 
 BLANKS = frozenset(b" \t\r\n")
-_OPENING, _CLOSING, _GAPS = frozenset(b"{["), frozenset(b"}]"), frozenset(b"{[,:")
+_OPENING, CLOSING, GAPS = frozenset(b"{["), frozenset(b"}]"), frozenset(b"{[,:")
 _QUOTE, _BACKSLASH, _COMMA = b'"'[0], b"\\"[0], b","[0]
 
 
@@ -46,13 +46,13 @@ class Layout(NamedTuple):
             if byte in BLANKS:
                 gap += bytes((byte,))
                 continue
-            if last in _OPENING and byte not in _CLOSING:
+            if last in _OPENING and byte not in CLOSING:
                 broken = (*broken[:-1], b"\n" in gap)
-            if habits is not None and last in _GAPS and byte not in _CLOSING:
+            if habits is not None and last in GAPS and byte not in CLOSING:
                 habits.learn(last, gap, len(broken))
             if byte in _OPENING:
                 broken = (*broken, False)
-            elif byte in _CLOSING:
+            elif byte in CLOSING:
                 broken = broken[:-1]
             in_string, last, gap = byte == _QUOTE, byte, b""
         return Layout(broken, in_string, escaped, last, gap)

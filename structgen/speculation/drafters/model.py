@@ -23,13 +23,12 @@ from structgen.engines.transformers import TransformersEngine
 from structgen.errors import ModelError
 from structgen.kernels.layout import DEAD
 from structgen.protocols import Encoder
-from structgen.speculation.drafters.base import Draft, Place, Seen, share_of_eighths
+from structgen.speculation.drafters.base import SHARE_PRIORS, Draft, Place, Rests, Seen, rest_behind, share_of_eighths
 
 __all__ = ["DraftModel", "OtherVocabulary", "skipping"]
 
 _LOOKED_AT = 16  # likeliest tokens among which legal ones are looked for
 _PRIOR_OF_TEXT = 0.5
-_PRIORS = (0.02, 0.06, 0.12, 0.25, 0.4, 0.55, 0.7, 0.8, 0.9)
 
 
 class _Reader:
@@ -108,7 +107,7 @@ class DraftModel:
         self._tip = (node, chosen[0][0] if chosen else -1)
         for token, chance in chosen:
             share = share_of_eighths(chance / whole)
-            yield Draft(token, share, _PRIORS[share])
+            yield Draft(token, share, SHARE_PRIORS[share])
 
     def _drawn(self, place: Place, node: int, legal: list[tuple[int, float]]) -> list[tuple[int, float]]:
         """Tokens drawn without replacement, and the proposal that says so."""
@@ -143,7 +142,7 @@ class OtherVocabulary:
 
     def __init__(self, engine: TransformersEngine, encoder: Encoder, most: int = 8, least: float = 0.3) -> None:
         self._reader, self._encoder, self._most, self._least = _Reader(engine), encoder, most, least
-        self._rest: dict[int, list[int]] = {}
+        self._rest: Rests = {}
 
     def begin(self, place: Place) -> None:
         """Forget the last draft."""
@@ -155,9 +154,8 @@ class OtherVocabulary:
             text = self._text(place).decode("utf-8", "ignore")
             rest = list(self._encoder.tokens_of(text)) if text else []
         else:
-            rest = self._rest.get(place.tree.parents[node], [])
-            rest = rest[1:] if rest and rest[0] == place.tree.tokens[node] else []
-        self._rest[node] = rest
+            rest, _ = rest_behind(self._rest, place.tree, node)
+        self._rest[node] = (rest, 0)
         if rest:
             depth = min(place.tree.depths[node], 7)
             yield Draft(rest[0], depth, _PRIOR_OF_TEXT)

@@ -15,12 +15,11 @@ import re
 from collections.abc import Iterable
 
 from structgen.protocols import Encoder
-from structgen.speculation.drafters.base import Draft, Place, Seen
+from structgen.speculation.drafters.base import Draft, Place, Rests, Seen, rest_behind
 
 __all__ = ["WordLookup"]
 
 _WORD = re.compile(r"\w+")
-_LAST = re.compile(r"\w*\Z")
 _LINE = re.compile(r"[^\n\"]*")
 _MOST = 48  # characters of a draft
 _PREFIXES = 3  # shortest beginning of a word that is looked for
@@ -39,7 +38,7 @@ class WordLookup:
         self._from, self._before = 0, ""  # where the last word begins, and the word before it
         self._after: dict[tuple[str, str], int] = {}  # (word before, word or its beginning) -> where it ends
         self._spelled: dict[str, list[int]] = {}
-        self._rest: dict[int, tuple[list[int], int]] = {}  # by node: tokens that follow, and their kind
+        self._rest: Rests = {}
         self._known = 0  # tokens of the text
 
     def begin(self, place: Place) -> None:
@@ -65,19 +64,14 @@ class WordLookup:
 
     def drafts(self, place: Place, node: int) -> Iterable[Draft]:
         """The next token of what the parent copies, else of what stood behind the last words."""
-        rest, kind = self._after_parent(place, node)
-        if not rest:
-            rest, kind = self._found(place, node)
+        rest, kind = rest_behind(self._rest, place.tree, node)
+        rest, kind = (rest, kind | ON) if rest else self._found(place, node)
         self._rest[node] = (rest, kind)
         if rest:
             yield Draft(rest[0], kind, _PRIOR_ON if kind & ON else _PRIORS[kind])
 
     def observe(self, seen: Seen) -> None:
         """Nothing to learn from the model."""
-
-    def _after_parent(self, place: Place, node: int) -> tuple[list[int], int]:
-        rest, kind = self._rest.get(place.tree.parents[node], ([], 0))
-        return (rest[1:], kind | ON) if rest and rest[0] == place.tree.tokens[node] else ([], 0)
 
     def _found(self, place: Place, node: int) -> tuple[list[int], int]:
         drafted = [place.tree.tokens[each] for each in place.tree.path(node)[1:]]
