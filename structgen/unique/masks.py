@@ -123,36 +123,11 @@ def token_classes(vocabulary: Vocabulary) -> TokenClasses:
         return row_of((token for token in np.flatnonzero(likely).tolist() if expression.match(texts[token])), size)
 
     quoted, ends, opens = held(b'"') > 0, held(b",:]}") > 0, held(b"[{") > 0
-    openings: dict[str, list[int]] = {}
-    for token in np.flatnonzero(quoted).tolist():
-        opening = OPENING.fullmatch(texts[token])
-        if opening is not None:
-            openings.setdefault(decoded(opening[1]), []).append(token)
+    openings = _openings(texts, np.flatnonzero(quoted).tolist())
     merely = row_of((token for group in openings.values() for token in group), size)
-    closings: dict[str, list[int]] = {}
-    opaque, within, beyond = [], [], []
-    for token in np.flatnonzero(quoted).tolist():
-        found = CLOSING.match(texts[token])
-        before = texts[token][: found.end() - 1] if found else b""
-        content = whole_string(before)
-        if found is None:
-            within.append(token)
-        elif content is None:
-            opaque.append(token)
-        else:
-            closings.setdefault(content, []).append(token)
-        rest = texts[token][found.end() :] if found else b""
-        if MORE.match(rest) or (rest.strip(b" \t\r\n],}")[:1] in (b"[", b"{")):
-            beyond.append(token)
+    closings, opaque, within, beyond = _closings(texts, np.flatnonzero(quoted).tolist())
     numeric, digits = held(b" \t\r\n-+.eE0123456789") == lengths, held(b"0123456789")
-    numbers: dict[str, list[int]] = {}
-    for token in np.flatnonzero(numeric & (digits > 0) & (held(b"-+.eE") == 0)).tolist():
-        bare = texts[token].strip(b" \t\r\n").decode()
-        if bare.isdigit():
-            numbers.setdefault(bare, []).append(token)
-    headless: dict[str, list[int]] = {}
-    for bare, group in numbers.items():
-        headless.setdefault(bare.lstrip("0"), []).extend(group)
+    numbers, headless = _numbers(texts, np.flatnonzero(numeric & (digits > 0) & (held(b"-+.eE") == 0)).tolist())
     tokens = dict(zip(reversed(texts), range(size - 1, -1, -1), strict=True))
     again: dict[bytes, list[int]] = {}
     for token in np.flatnonzero(lengths).tolist() if len(tokens) < size else ():
@@ -189,6 +164,51 @@ def token_classes(vocabulary: Vocabulary) -> TokenClasses:
         int(lengths.max(initial=0)),
         again,
     )
+
+
+def _openings(texts: tuple[bytes, ...], tokens: list[int]) -> dict[str, list[int]]:
+    """Of tokens that hold a quote: those that merely open a string, by what stands in it."""
+    found: dict[str, list[int]] = {}
+    for token in tokens:
+        opening = OPENING.fullmatch(texts[token])
+        if opening is not None:
+            found.setdefault(decoded(opening[1]), []).append(token)
+    return found
+
+
+def _closings(
+    texts: tuple[bytes, ...], tokens: list[int]
+) -> tuple[dict[str, list[int]], list[int], list[int], list[int]]:
+    """Of tokens that hold a quote: see `closings`, `opaque`, within a string, and `beyond` of TokenClasses."""
+    closings: dict[str, list[int]] = {}
+    opaque, within, beyond = list[int](), list[int](), list[int]()
+    for token in tokens:
+        found = CLOSING.match(texts[token])
+        before = texts[token][: found.end() - 1] if found else b""
+        content = whole_string(before)
+        if found is None:
+            within.append(token)
+        elif content is None:
+            opaque.append(token)
+        else:
+            closings.setdefault(content, []).append(token)
+        rest = texts[token][found.end() :] if found else b""
+        if MORE.match(rest) or (rest.strip(b" \t\r\n],}")[:1] in (b"[", b"{")):
+            beyond.append(token)
+    return closings, opaque, within, beyond
+
+
+def _numbers(texts: tuple[bytes, ...], tokens: list[int]) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
+    """Tokens of digits and blanks, by their digits; the same without the zeros ahead."""
+    numbers: dict[str, list[int]] = {}
+    for token in tokens:
+        bare = texts[token].strip(b" \t\r\n").decode()
+        if bare.isdigit():
+            numbers.setdefault(bare, []).append(token)
+    headless: dict[str, list[int]] = {}
+    for bare, group in numbers.items():
+        headless.setdefault(bare.lstrip("0"), []).extend(group)
+    return numbers, headless
 
 
 def _by_first_byte(vocabulary: Vocabulary, tokens: NDArray[np.int64]) -> dict[int, NDArray[np.int64]]:

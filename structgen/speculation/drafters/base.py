@@ -7,7 +7,7 @@ says so (`Place.proposals`): then more of them are taken, under the same law of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeAlias
 
@@ -19,7 +19,7 @@ from structgen.matcher import Constraint
 from structgen.speculation.tree import DraftTree
 from structgen.vocabulary import Vocabulary
 
-__all__ = ["SHARE_PRIORS", "Draft", "Drafter", "Place", "Rests", "Seen", "rest_behind", "share_of_eighths"]
+__all__ = ["SHARE_PRIORS", "Draft", "Drafter", "Place", "Rests", "Seen", "endings", "rest_behind", "share_of_eighths"]
 
 SHARE_PRIORS = (0.02, 0.06, 0.12, 0.25, 0.4, 0.55, 0.7, 0.8, 0.9)  # of what a model says with such a share
 
@@ -118,6 +118,11 @@ def rest_behind(rests: Rests, tree: DraftTree, node: int) -> tuple[list[int], in
     """What is left, behind a node, of the text drafted behind its parent; ([], 0) where the node is no part of it."""
     rest, kind = rests.get(tree.parents[node], ([], 0))
     return (rest[1:], kind) if rest and rest[0] == tree.tokens[node] else ([], 0)
+
+
+def endings(tokens: Sequence[int], end: int, longest: int) -> Iterator[tuple[int, ...]]:
+    """The n-grams of at most `longest` tokens that end ahead of tokens[end], the shortest first."""
+    return (tuple(tokens[end - size : end]) for size in range(1, min(longest, end) + 1))
 
 
 def share_of_eighths(chance: float) -> int:

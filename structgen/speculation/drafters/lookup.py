@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from structgen.speculation.drafters.base import Draft, Place, Seen
+from structgen.speculation.drafters.base import Draft, Place, Seen, endings
 
 __all__ = ["PromptLookup"]
 
@@ -25,22 +25,21 @@ class PromptLookup:
 
     def __init__(self, longest: int = 4) -> None:
         self._longest = longest
-        self._ends: list[dict[tuple[int, ...], int]] = [{} for _ in range(longest + 1)]  # latest place behind an n-gram
+        self._ends: dict[tuple[int, ...], int] = {}  # by n-gram: the latest place behind one
         self._read = 0
 
     def begin(self, place: Place) -> None:
         """Index what is new in the text: n-grams that end before its last token, behind which nothing stands yet."""
         tokens = place.tokens
         for end in range(max(self._read, 1), len(tokens)):
-            for size in range(1, min(self._longest, end) + 1):
-                self._ends[size][tuple(tokens[end - size : end])] = end
+            self._ends.update(dict.fromkeys(endings(tokens, end, self._longest), end))
         self._read = len(tokens)
 
     def drafts(self, place: Place, node: int) -> Iterable[Draft]:
         """The token behind the longest match, and the one behind the longest match that says otherwise."""
         tail, first = place.tail(node), None
         for size in range(min(self._longest, len(tail)), 0, -1):
-            end = self._ends[size].get(tail[-size:])
+            end = self._ends.get(tail[-size:])
             if end is None:
                 continue
             token = place.tokens[end]

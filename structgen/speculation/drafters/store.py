@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Iterable
 
 from structgen.matcher import Constraint
-from structgen.speculation.drafters.base import Draft, Place, Seen
+from structgen.speculation.drafters.base import Draft, Place, Seen, endings
 
 __all__ = ["EarlierOutputs"]
 
@@ -38,8 +38,7 @@ class _Shelf:
             self.ends.clear()
         for number, output in enumerate(self.outputs):
             for end in range(max(self._indexed[number], 1), len(output)):
-                for size in range(1, min(_LONGEST, end) + 1):
-                    self.ends[tuple(output[end - size : end])] = (number, end)
+                self.ends.update(dict.fromkeys(endings(output, end, _LONGEST), (number, end)))
             self._indexed[number] = len(output)
         self.outputs.append([])
         self._indexed.append(0)
