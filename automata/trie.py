@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from structgen.bits import words_for
 from structgen.errors import InvariantError, VocabularyError
 from structgen.kernels.handles import handle
-from structgen.kernels.layout import BRANCH, Radix, Scratch, Trie
+from structgen.kernels.layout import BRANCH, THE_END, Radix, Scratch, Trie
 from structgen.kernels.self_loops import classes_below
 from structgen.kernels.trie import build_radix, part_longer
 from structgen.kernels.trie import build_trie as fill_trie
@@ -85,7 +85,8 @@ class TokenTrie:
                 seeds=np.zeros((256, 2), np.int64),
                 path=np.zeros((self.longest + 2, 7), np.uint64),
                 no_cut=NO_CUT,
-                ends=np.zeros(0, np.int64),
+                noted=np.zeros(0, np.int64),
+                awaited=np.full(1, THE_END, np.int64),
             )
             own.scratch = scratch, handle(scratch)
             return own.scratch  # type: ignore[no-any-return]

@@ -22,7 +22,8 @@ from math import inf
 from operator import is_
 from typing import TypeAlias
 
-from structgen.errors import UnsupportedSchema
+from structgen.errors import UnsupportedCombination, UnsupportedSchema
+from structgen.grammars.ir_lr import LexedGrammar
 
 Expr: TypeAlias = "Literal | ByteSet | Seq | Alt | Repeat | Ref | Graph | Unordered | Terminal"
 
@@ -233,21 +234,33 @@ class Grammar:
     objects, which begin with '{', whose keys must: what an automaton cannot remember is checked beside it
     (structgen/unique/automaton.py). With each stands how many there are at least before values may run out, NEVER where
     they cannot.
+
+    `embedded` names rules that stand for the texts of a grammar with a lexer, which this IR cannot write; their bodies
+    count for nothing (structgen/embedded/automaton.py).
     """
 
     rules: tuple[Rule, ...]
     start: int = 0
     common: int = 0
     distinct: tuple[tuple[int, int], ...] = ()
+    embedded: tuple[tuple[int, LexedGrammar], ...] = ()
 
 
-def refuse_distinct(grammar: Grammar) -> None:
+def refuse_more(grammar: Grammar) -> None:
     """For what builds grammars from grammars. Raises UnsupportedSchema if this one has a residual check, which follows
-    one JSON text from its beginning."""
+    one JSON text from its beginning, UnsupportedCombination if it embeds a grammar with a lexer."""
     if grammar.distinct:
         name = grammar.rules[grammar.distinct[0][0]].name
         reason = f"the elements or keys of {name} are compared, which is not done inside a combination"
         raise UnsupportedSchema(reason, keyword="uniqueItems")
+    if grammar.embedded:
+        reason = "a part is read with a lexer, which is not done inside a combination; lexer='dynamic' does without"
+        raise UnsupportedCombination(reason, operation="combination")
+
+
+def embed(name: str, grammar: LexedGrammar) -> Grammar:
+    """The texts of a grammar with a lexer, as a grammar that others may import."""
+    return Grammar((Rule(name, NOTHING),), embedded=((0, grammar),))
 
 
 def children(expr: Expr) -> tuple[Expr, ...]:
@@ -334,6 +347,7 @@ class GrammarBuilder:
         self.names: list[str] = [rule.name for rule in common]
         self.bodies: list[Expr | None] = [rule.body for rule in common]
         self.distinct: list[tuple[int, int]] = []
+        self.embedded: list[tuple[int, LexedGrammar]] = []
 
     def declare(self, name: str) -> Ref:
         """Reserve a rule; define it before `build`."""
@@ -361,7 +375,8 @@ class GrammarBuilder:
             if body is None:
                 raise ValueError(f"rule {name!r} is declared and never defined")
             rules.append(Rule(name, body))
-        return Grammar(tuple(rules), start.rule, len(self.common), tuple(self.distinct))
+        distinct, embedded = tuple(self.distinct), tuple(self.embedded)
+        return Grammar(tuple(rules), start.rule, len(self.common), distinct, embedded)
 
 
 def seq(*parts: Expr) -> Expr:

@@ -24,7 +24,7 @@ from structgen.grammars.ir import (
     Unordered,
     children,
     rebuilt,
-    refuse_distinct,
+    refuse_more,
 )
 
 __all__ = ["GrammarReport", "Imports", "NamedRules", "error_at", "import_rules", "productive"]
@@ -148,7 +148,7 @@ def _finite(expr: Expr, good: set[int]) -> bool:
 
 def import_rules(builder: GrammarBuilder, grammar: Grammar) -> Ref:
     """Copy the rules of a grammar into another that is being built; the reference to its start there."""
-    refuse_distinct(grammar)
+    refuse_more(grammar)
     base = len(builder.names)
     for rule in grammar.rules:
         builder.rule(rule.name, mapped(rule.body, lambda ref: Ref(ref.rule + base)))
@@ -190,6 +190,8 @@ class Imports:
         for rule_number, safe in grammar.distinct:
             if fresh or rule_number >= len(common):
                 self._builder.distinct.append((moved(Ref(rule_number)).rule, safe))
+        for rule_number, lexed in grammar.embedded:
+            self._builder.embedded.append((moved(Ref(rule_number)).rule, lexed))
         return moved(Ref(grammar.start))
 
     def _mapped(self, expr: Expr, change: Callable[[Ref], Expr]) -> Expr:

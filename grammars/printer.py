@@ -33,7 +33,9 @@ def print_grammar(grammar: Grammar) -> str:
     """
     names = rule_names(grammar)
     order = [grammar.start, *(i for i in range(grammar.common, len(grammar.rules)) if i != grammar.start)]
-    return "\n".join(f"{names[i]} ::= {print_expression(grammar.rules[i].body, names)}" for i in order)
+    embedded = dict(grammar.embedded)
+    bodies = {i: print_expression(grammar.rules[i].body, names) for i in order if i not in embedded}
+    return "\n".join(f"{names[i]} ::= {bodies.get(i, 'a grammar with a lexer')}" for i in order)
 
 
 def rule_names(grammar: Grammar) -> list[str]:

@@ -3,6 +3,8 @@
     {"expressions": [["Literal", "a"], ["Ref", 0], ["Seq", [0, 1]]],
      "rules": [["list", 2]], "start": 0, "common": 0, "distinct": []}
 
+Where a grammar embeds others that have a lexer, "embedded" holds pairs of a rule and what lark/stored.py writes.
+
 An expression is its class and what makes it; bytes are written as Latin-1, an expression inside another as its place in
 the table. Classes, parameters and their types are read off ir.py, so a new kind of expression needs nothing here. Equal
 grammars give equal text, whatever objects they share. Reading checks every type and every number that points somewhere:
@@ -24,12 +26,16 @@ from typing import Any
 
 from structgen.grammars import ir
 from structgen.grammars.ir import ByteSet, Expr, Grammar, Graph, Ref, Repeat, Rule
+from structgen.grammars.ir_lr import LexedGrammar
+from structgen.grammars.lark.stored import read_lexed
 
 __all__ = ["read_grammar", "write_grammar"]
 
 _KINDS: dict[str, Any] = {name: getattr(ir, name) for name in str(ir.Expr).split(" | ")}
 _MAKERS = {kind: Graph.of if kind is Graph else kind for kind in _KINDS.values()}
 _FIELDS = {kind: tuple(inspect.signature(maker).parameters) for kind, maker in _MAKERS.items()}
+
+_PARTS = {"expressions", "rules", "start", "common", "distinct"}
 
 Read = Callable[[Any, list[Expr]], Any]
 
@@ -54,14 +60,16 @@ def write_grammar(grammar: Grammar) -> str:
 
     rules = [(rule.name, place(rule.body)) for rule in grammar.rules]
     numbers = {"start": grammar.start, "common": grammar.common, "distinct": grammar.distinct}
-    found = {"expressions": list(table), "rules": rules, **numbers}
+    found: dict[str, Any] = {"expressions": list(table), "rules": rules, **numbers}
+    if grammar.embedded:
+        found["embedded"] = [(rule, lexed.recipe) for rule, lexed in grammar.embedded]
     return json.dumps(found, separators=(",", ":"))
 
 
 def read_grammar(text: str | bytes) -> Grammar:
     """The grammar of such a text. Raises ValueError that says what is wrong with it."""
     document = json.loads(text)
-    if not isinstance(document, dict) or document.keys() != {"expressions", "rules", "start", "common", "distinct"}:
+    if not isinstance(document, dict) or document.keys() - {"embedded"} != _PARTS:
         raise ValueError("not a grammar")
     table: list[Expr] = []
     for row in _items(document["expressions"]):
@@ -71,7 +79,9 @@ def read_grammar(text: str | bytes) -> Grammar:
         table.append(_MAKERS[kind](*(read(value, table) for read, value in zip(_READERS[kind], row[1:], strict=True))))
     rules = tuple(Rule(*_rule(pair, table)) for pair in _items(document["rules"]))
     start, common = _number(document["start"], table), _number(document["common"], table)
-    grammar = Grammar(rules, start, common, tuple(_pair(pair, table) for pair in _items(document["distinct"])))
+    distinct = tuple(_pair(pair, table) for pair in _items(document["distinct"]))
+    embedded = tuple(map(_embedded, _items(document.get("embedded", []))))
+    grammar = Grammar(rules, start, common, distinct, embedded)
     _check(grammar, table)
     return grammar
 
@@ -80,7 +90,7 @@ def _check(grammar: Grammar, table: list[Expr]) -> None:
     """Whatever the types cannot say."""
     count = len(grammar.rules)
     good = 0 <= grammar.start < count and 0 <= grammar.common <= count
-    good &= all(0 <= rule < count for rule, _ in grammar.distinct)
+    good &= all(0 <= rule < count for rule, _ in (*grammar.distinct, *grammar.embedded))
     for place, expr in enumerate(table):
         match expr:
             case ByteSet(mask):
@@ -112,6 +122,12 @@ def _pair(pair: Any, table: list[Expr]) -> tuple[int, int]:
     if not isinstance(pair, list) or len(pair) != 2:
         raise ValueError("a rule of distinct elements is two numbers")
     return _number(pair[0], table), _number(pair[1], table)
+
+
+def _embedded(pair: Any) -> tuple[int, LexedGrammar]:
+    if not isinstance(pair, list) or len(pair) != 2:
+        raise ValueError("an embedded grammar is a rule and a Lark grammar")
+    return _number(pair[0], []), read_lexed(pair[1])
 
 
 def _items(value: Any) -> list[Any]:

@@ -36,6 +36,8 @@ Strided: TypeAlias = Annotated[A, STRIDED]  # an array of any strides
 Handle: TypeAlias = I64_2D  # addresses and shapes of groups of arrays (kernels/handles.py)
 
 DEAD, FINISHED, START = 0, 1, 2
+THE_END = -1  # of the text, where a byte is awaited
+MARK = 0xFD  # the byte, which UTF-8 has not, that begins what stands for a text of an embedded grammar
 FAR = 1 << 60
 LONG = 1 << 58
 
@@ -274,8 +276,8 @@ class Scratch(NamedTuple):
 
     part i64 (P,) group of each scan item;  chosen i64 (P,) record of each, or -1;  groups i64 (G, 3) span, origin and
     number of items of each group;  root i32 (256,) transitions of some of a state's items;  seeds i64 (S, 2) and path
-    u64 (depth + 2, 7): see walks.walk and masks.survey;  no_cut i64 (1, 2): see walks.fill_row;  ends i64, empty or
-    with room for every node and one more: see walks.walk
+    u64 (depth + 2, 7): see walks.walk and masks.survey;  no_cut i64 (1, 2): see walks.fill_row;  noted i64, empty or
+    with room for every node and one more, and awaited i64 (1,), a byte or THE_END: see walks.walk
     """
 
     part: I64_1D
@@ -285,4 +287,5 @@ class Scratch(NamedTuple):
     seeds: I64_2D
     path: U64_2D
     no_cut: I64_2D
-    ends: I64_1D
+    noted: I64_1D
+    awaited: I64_1D

@@ -336,18 +336,26 @@ def begin(tab, lex, memo):  # type: ignore[no-untyped-def]
 
 
 @inner
-def fill_row(tab, lex, memo, trie, config, row, path):  # type: ignore[no-untyped-def]
+def fill_row(tab, lex, memo, trie, config, row, path, firsts, exits):  # type: ignore[no-untyped-def]
     """Set bit t of u32 array `row` for every token t allowed in `config`, by one walk over the vocabulary's trie.
 
+    If i64 `exits` is not empty, the nodes below the root's children whose parent ends a complete text, and whose byte
+    is marked in u8 (256,) `firsts`, are added to it, in order; exits[0] counts them.
+
     Returns how many trie nodes were visited, or GROW, NEED_CLASS, CROWDED (call again: what was found stays found).
-    path is i64 scratch of at least the trie's depth + 1.
+    path is i64 scratch of at least the trie's depth + 1, exits has room for its nodes.
     """
     path[0] = config
+    if exits.shape[0] > 0:
+        exits[0] = 0
     i, n, visited = np.int64(1), trie.byte.shape[0], np.int64(0)
     while i < n:
         visited += 1
         depth, byte = np.int64(trie.depth[i]), np.int64(trie.byte[i])
         before = path[depth - 1]
+        if exits.shape[0] > 0 and firsts[byte] and depth > 1 and memo.configs[before, 0]:
+            exits[0] += 1
+            exits[exits[0]] = i
         after = np.int64(memo.trans[before, byte])
         if after < 0:  # also at leaves: the next token that has this byte here finds it known
             after = step(tab, lex, memo, before, byte)

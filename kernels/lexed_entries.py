@@ -42,9 +42,9 @@ def try_feed(h: Handle, stack: int, terminal: int) -> Any:
 
 
 @LEXED.entry
-def fill_row(h: Handle, trie: Trie, config: int, row: U32_1D, path: I64_1D) -> Any:
+def fill_row(h: Handle, trie: Trie, config: int, row: U32_1D, path: I64_1D, firsts: In[U8_1D], exits: I64_1D) -> Any:
     tab, lex, memo = lexer_and_parser(h)
-    return _fill_row(tab, lex, memo, trie, config, row, path)
+    return _fill_row(tab, lex, memo, trie, config, row, path, firsts, exits)
 
 
 @LEXED.entry

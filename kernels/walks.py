@@ -29,6 +29,7 @@ from structgen.kernels.layout import (
     LOOPS,
     SCANS,
     SEVERAL,
+    THE_END,
     TOKEN,
     UNSET,
 )
@@ -109,6 +110,15 @@ def _takes(memo, config):  # type: ignore[no-untyped-def]
 
 
 @inlined
+def _awaited(memo, scratch, config):  # type: ignore[no-untyped-def]
+    """Whether what is awaited may come next."""
+    byte = scratch.awaited[0]
+    if byte == THE_END:
+        return memo.configs[config, ACCEPTING] != 0
+    return memo.live[config, byte >> 6] >> np.uint64(byte & 63) & np.uint64(1) != 0
+
+
+@inlined
 def _no_way(after):  # type: ignore[no-untyped-def]
     """What a walk returns where no configuration is behind a live byte: why; 0 breaks the contract of rows."""
     return after if after < 0 else np.int64(DEAD_END)
@@ -118,7 +128,7 @@ def _no_way(after):  # type: ignore[no-untyped-def]
 def _sweep(net, memo, work, radix, top, config, row, scratch, limit):  # type: ignore[no-untyped-def]
     """As `walk` for what is below node `top`, node by node in the trie's order: where most bytes are alive, stepping
     over the dead costs less than finding the living."""
-    path, ends, visited = scratch.path, scratch.ends, np.int64(0)
+    path, noted, visited = scratch.path, scratch.noted, np.int64(0)
     path[radix.nodes[top, BYTE] >> 8, CONFIG] = np.uint64(config)
     i, end = np.int64(top) + 1, np.int64(radix.nodes[top, END])
     while i < end:
@@ -139,9 +149,9 @@ def _sweep(net, memo, work, radix, top, config, row, scratch, limit):  # type: i
         put(radix, i, row)
         if branch != LEAF:
             path[depth, CONFIG] = np.uint64(after)
-            if ends.shape[0] > 0 and memo.configs[after, ACCEPTING] != 0:
-                ends[0] += 1
-                ends[ends[0]] = i
+            if noted.shape[0] > 0 and _awaited(memo, scratch, after):
+                noted[0] += 1
+                noted[noted[0]] = i
             elif branch >= 0 and radix.nodes[i, END] - i >= SWEPT:
                 stays = _stays(net, memo, work, radix, i, branch, after)
                 if stays < 0:
@@ -159,10 +169,10 @@ def walk(net, memo, work, radix, scratch, n, row, limit):  # type: ignore[no-unt
     """Set the bits of the tokens at and below the first n of scratch.seeds: SEED_NODE and the configuration there.
 
     Returns the cost: how many nodes were visited, plus CONFIGURATION for each transition that was unknown; TOO_LONG if
-    it exceeds `limit`, or GROW / CROWDED (call again: what was found stays found). If scratch.ends is not empty, the
-    inner nodes at which the text may end are added to it; ends[0] counts them (fill_row begins with none).
+    it exceeds `limit`, or GROW / CROWDED (call again: what was found stays found). If scratch.noted is not empty, the
+    inner nodes at which what is awaited may come are added to it; noted[0] counts them (fill_row begins with none).
     """
-    visited, seeds, path, ends = np.int64(0), scratch.seeds, scratch.path, scratch.ends
+    visited, seeds, path, noted = np.int64(0), scratch.seeds, scratch.path, scratch.noted
     for s in range(n):
         i, after, d = seeds[s, SEED_NODE], seeds[s, SEED_AFTER], 0
         while i >= 0:
@@ -171,11 +181,11 @@ def walk(net, memo, work, radix, scratch, n, row, limit):  # type: ignore[no-unt
                 return np.int64(TOO_LONG)
             put(radix, i, row)
             branch, config, byte = np.int64(radix.nodes[i, BRANCH]), after, np.int64(0)
-            may_end = ends.shape[0] > 0 and branch != LEAF and memo.configs[config, ACCEPTING] != 0
-            if may_end:
-                ends[0] += 1
-                ends[ends[0]] = i
-            if branch >= 0 and not may_end:
+            is_noted = noted.shape[0] > 0 and branch != LEAF and _awaited(memo, scratch, config)
+            if is_noted:
+                noted[0] += 1
+                noted[noted[0]] = i
+            if branch >= 0 and not is_noted:
                 stays = _stays(net, memo, work, radix, i, branch, config)
                 if stays < 0:
                     return stays
@@ -238,11 +248,11 @@ def fill_row(net, memo, work, radix, config, part, chosen, row, scratch, top, cu
     Only those scan items of `config` count whose entry in i64 `part` is `chosen`; all, if that is ALL.
     Below the branches in column 0 of i64 `cut` (., 2), children of the root, nothing is visited if what holds there
     takes MANY_BYTES or more: column 1 receives that configuration. Row 0 of `cut` is none: cut[0, 1] becomes 1 if
-    another row received something. What is returned, and `scratch.ends`, as for `walk`.
+    another row received something. What is returned, and `scratch.noted`, as for `walk`.
     """
     root, some = scratch.root, chosen != ALL
-    if scratch.ends.shape[0] > 0:
-        scratch.ends[0] = 0
+    if scratch.noted.shape[0] > 0:
+        scratch.noted[0] = 0
     if some:
         live = open_part(net, memo, config, part, chosen, root)
     else:

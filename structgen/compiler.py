@@ -93,7 +93,7 @@ def _built(vocabulary: Vocabulary) -> TokenTrie:
 def compile_grammar(grammar: AnyGrammar, vocabulary: Vocabulary, target: Target | None = None) -> Constraint:
     """Compile `grammar` for `vocabulary`. Raises Unsatisfiable (empty language) or LimitExceeded."""
     ensure_compiled()
-    if isinstance(grammar, LexedGrammar):
+    if isinstance(grammar, LexedGrammar) or grammar.embedded:
         ensure_lexed_compiled()
     return Constraint(grammar, vocabulary, trie_of(vocabulary), target)
 

@@ -3,6 +3,7 @@
 PLAIN    grammar IR                                   Earley configurations         automata/
 UNIQUE   grammar IR, elements of some arrays differ   pairs of those and a trace    unique/
 LEXED    a Lark grammar with a lexer                  LALR behind a lexer           automata/lexed/
+EMBEDDED grammar IR, Lark grammars for some rules     sets of states of both        embedded/
 """
 
 from __future__ import annotations
@@ -59,10 +60,36 @@ LEXED = Kind(
 )
 
 
+def _embedded_automaton(grammar: Grammar) -> LazyAutomaton:
+    from structgen.embedded.automaton import EmbeddedConfigurations  # loaded where a grammar has such rules
+    from structgen.embedded.marks import marked
+
+    outer, marks = marked(grammar)
+    return EmbeddedConfigurations(automaton_of(outer), marks)
+
+
+def _embedded_masks(automaton: Any, trie: TokenTrie, vocabulary: Vocabulary) -> MaskSource:
+    from structgen.embedded.masks import EmbeddedMasks
+
+    outer = automaton.outer
+    if isinstance(outer, Configurations):
+        own = PLAIN.masks(outer, trie, vocabulary)
+        return EmbeddedMasks(automaton, own, trie, vocabulary, plain=outer, configuration=int)
+    own, pairs = UNIQUE.masks(outer, trie, vocabulary), outer.pairs
+    return EmbeddedMasks(
+        automaton, own, trie, vocabulary, plain=outer.plain, configuration=lambda state: int(pairs[state][0])
+    )
+
+
+EMBEDDED = Kind(_embedded_automaton, _embedded_masks)
+
+
 def kind_of(grammar: AnyGrammar) -> Kind:
     """The kind of a grammar."""
     if isinstance(grammar, LexedGrammar):
         return LEXED
+    if grammar.embedded:
+        return EMBEDDED
     return UNIQUE if grammar.distinct else PLAIN
 
 

@@ -7,8 +7,9 @@ the grammar before it is compiled (Bar-Hillel, Perles and Shamir 1961), so masks
 
 Exact where no atom begins another: then what is left of a spelled text behind some of its tokens is spelled, too
 (a submonoid with a prefix code as its base is right unitary: Berstel and Perrin 1985). Other vocabularies are refused,
-with a character that the grammar needs and they do not have. Arrays whose elements are compared (uniqueItems) are not
-restricted. Cost: nothing for byte-level vocabularies; else a product of the rules that hold such bytes.
+with a character that the grammar needs and they do not have, as are grammars with a lexer inside others. Arrays whose
+elements are compared (uniqueItems) are not restricted. Cost: nothing for byte-level vocabularies; else a product of the
+rules that hold such bytes.
 """
 
 from __future__ import annotations
@@ -43,6 +44,11 @@ def spelled_part(grammar: Grammar | LexedGrammar, vocabulary: Vocabulary) -> Gra
     missing = sum(1 << byte for byte in range(256) if bytes([byte]) not in atoms)
     if isinstance(grammar, LexedGrammar):
         return _restricted(grammar, atoms) if _needed(grammar) & missing else grammar
+    if grammar.embedded:
+        reason = (
+            "a grammar with a lexer inside another needs a vocabulary that has every byte; lexer='dynamic' does not"
+        )
+        raise VocabularyError(reason)
     from structgen.grammars.combine.nets import Nets  # combinations are loaded where one is made
     from structgen.grammars.combine.product import meet
 

@@ -33,6 +33,7 @@ from structgen.kernels.handles import handle
 from structgen.kernels.layout import DEAD, FINISHED, START
 from structgen.kernels.lr import N_LEXED, N_STACKS, LexMemo, LrTables
 
+NO_BYTES, NO_NODES = np.zeros(256, np.uint8), np.zeros(0, np.int64)
 MOST_COMPLETION = 100_000  # configurations looked at for a completion
 
 
@@ -89,9 +90,18 @@ class LexedConfigurations:
             return state
         return DEAD if state == FINISHED else self.call(entries.advance, state, np.frombuffer(data, np.uint8))
 
-    def fill_row(self, trie: Any, state: int, row: NDArray[np.uint32], path: NDArray[np.int64]) -> int:
-        """Set the bits of the tokens of `trie` that are allowed; how many trie nodes were visited."""
-        return 0 if state == FINISHED else self.call(entries.fill_row, trie, state, row, path)
+    def fill_row(
+        self,
+        trie: Any,
+        state: int,
+        row: NDArray[np.uint32],
+        path: NDArray[np.int64],
+        firsts: NDArray[np.uint8] = NO_BYTES,
+        exits: NDArray[np.int64] = NO_NODES,
+    ) -> int:
+        """Set the bits of the tokens of `trie` that are allowed; how many trie nodes were visited. With `exits`, also
+        the nodes at which something else may begin behind a complete text (kernels/lexed.py)."""
+        return 0 if state == FINISHED else self.call(entries.fill_row, trie, state, row, path, firsts, exits)
 
     def is_accepting(self, state: int) -> bool:
         """Whether the text so far is complete."""

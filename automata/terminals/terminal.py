@@ -133,7 +133,7 @@ class SurveyedTerminal:
         trie = self._trie
         row, ends = np.zeros(trie.words, np.uint32), np.empty(len(trie.arrays.byte) + 1, np.int64)
         limit = len(ends) + MOST_STATES * entries.CONFIGURATION
-        scratch = handle(trie.scratch()[0]._replace(ends=ends))
+        scratch = handle(trie.scratch()[0]._replace(noted=ends))
         automaton = self.automaton
         where = (trie.handle, self._state(automaton, items), row, scratch, trie.branch(self._top), limit)
         cost = automaton.attempt(entries.fill_row, *where)

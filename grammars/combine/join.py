@@ -15,7 +15,7 @@ from structgen.grammars.ir import (
     alt,
     children,
     rebuilt,
-    refuse_distinct,
+    refuse_more,
     seq,
     walk,
 )
@@ -47,7 +47,7 @@ def _joined(name: str, grammars: Iterable[Grammar], body: Callable[[list[Ref]], 
 
 def import_rules(grammar: Grammar, into: list[Rule]) -> Ref:
     """Append the rules of a grammar to a table; the reference to its start there."""
-    refuse_distinct(grammar)
+    refuse_more(grammar)
     base = len(into)
     into.extend(Rule(rule.name, mapped(rule.body, lambda ref: Ref(ref.rule + base))) for rule in grammar.rules)
     return Ref(grammar.start + base)

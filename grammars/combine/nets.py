@@ -26,7 +26,7 @@ from structgen.grammars.ir import (
     Seq,
     Terminal,
     Unordered,
-    refuse_distinct,
+    refuse_more,
     seq,
     walk,
 )  # fmt: skip
@@ -58,7 +58,7 @@ class Nets:
     """
 
     def __init__(self, grammar: Grammar, limit: int, *, inline: bool = False) -> None:
-        refuse_distinct(grammar)
+        refuse_more(grammar)
         self.limit, self.inline, self.size = limit, inline, 0
         self.rules: list[Rule] = list(grammar.rules)
         self._parts: dict[Expr, int] = {}

@@ -89,7 +89,7 @@ def picture(grammar: AnyGrammar, text: str) -> str:
 
 def networks_picture(constraint: Constraint) -> str:
     """The rule networks of a constraint, as a Graphviz digraph. Raises OptionError where there are none."""
-    if not isinstance(constraint.grammar, Grammar):
+    if not isinstance(constraint.grammar, Grammar) or constraint.grammar.embedded:
         raise OptionError("a grammar that is read with a lexer has no rule networks to draw", option="dot")
     return networks_to_dot(build_network(constraint.grammar))
 

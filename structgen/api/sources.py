@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from structgen.errors import OptionError, SchemaWarning, UnsupportedSchema
-from structgen.grammars.ir import Grammar, GrammarBuilder
+from structgen.grammars.ir import Grammar, GrammarBuilder, embed
+from structgen.grammars.ir_lr import LexedGrammar
 from structgen.grammars.json_schema import compile_schema
 from structgen.grammars.json_schema.dialects import doubts, in_dialect
 from structgen.grammars.json_schema.style import JsonStyle
@@ -231,11 +232,9 @@ def symbols_of(vocabulary: Vocabulary) -> Symbols:
 
 
 def _region(source: Source) -> Grammar:
-    """The grammar of what stands in a region. Raises OptionError for one that has a lexer."""
+    """The grammar of what stands in a region."""
     grammar = source.lower().grammar
-    if not isinstance(grammar, Grammar):
-        raise OptionError("a Lark grammar inside a tag needs lexer='dynamic'", option="lark")
-    return grammar
+    return embed(source.kind, grammar) if isinstance(grammar, LexedGrammar) else grammar
 
 
 def tag_grammar(tag: StructuralTag) -> Grammar:

@@ -155,8 +155,6 @@ def test_contradictions_are_refused(options: dict[str, object], reason: str) -> 
 def test_regions_refuse_what_they_cannot_hold() -> None:
     with pytest.raises(OptionError, match="trigger"):
         sg.Tag("<call>", trigger="x", regex="a")
-    with pytest.raises(OptionError, match="dynamic"):
-        tag_grammar(sg.StructuralTag([sg.Tag("<", lark='start: "a"')]))
 
 
 @pytest.mark.parametrize(
