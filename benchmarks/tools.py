@@ -5,7 +5,7 @@
 
 Every round makes tools that were never seen, so that nothing is remembered but what any process remembers. Masks are
 asked for along the same arguments, inside a call and alone, each with fresh constraints (met first) and once more (met
-before); medians in microseconds a token.
+before); medians in microseconds a token. The same along a region that a Lark grammar's lexer cuts.
 """
 
 from __future__ import annotations
@@ -122,6 +122,38 @@ def regions(tokenizer: Any, rounds: int) -> dict[str, Any]:
     return {name: statistics.median(times) for name, times in found.items()}
 
 
+EXPRESSION = "1 + width * (2.5 - height) / 4 - 2 * area"
+CALCULATION = r"""
+?start: sum
+?sum: product | sum ("+" | "-") product
+?product: atom | product ("*" | "/") atom
+?atom: NUMBER | NAME | "(" sum ")"
+%import common.CNAME -> NAME
+%import common.NUMBER
+%import common.WS_INLINE
+%ignore WS_INLINE
+"""
+
+
+def lexed_regions(tokenizer: Any, rounds: int) -> dict[str, Any]:
+    """The same for a Lark grammar with a lexer between marks; milliseconds to a constraint and to its first mask."""
+    vocabulary, found = tokenizer.vocabulary, dict[str, list[float]]()
+    tokens, before = tokenizer.encode(EXPRESSION), tokenizer.encode("So <calc>")
+    for fresh in range(rounds + 1):
+        grammar = f"{CALCULATION}// {fresh}"
+        alone = sg.compile(lark=grammar, vocabulary=vocabulary)
+        tag = sg.StructuralTag([sg.Tag("<calc>", "</calc>", lark=grammar)])
+        took, constraint = timed(lambda tag=tag: sg.compile(tag=tag, vocabulary=vocabulary))
+        mask, _ = timed(lambda it=constraint: it.matcher().mask())
+        times = {"lexed_once_ms": took, "lexed_first_mask_ms": mask}
+        for name, it, ahead in (("lexed_region", constraint, before), ("lexed_alone", alone, [])):
+            for met in ("first", "again"):
+                times[f"{name}_{met}_us"] = statistics.mean(along(it, ahead, tokens))
+        for name, value in times.items() if fresh else ():
+            found.setdefault(name, []).append(value)
+    return {name: statistics.median(values) for name, values in found.items()}
+
+
 def main() -> None:
     """Measure, print, write benchmarks/results/tools.jsonl."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -140,6 +172,9 @@ def main() -> None:
     masks = regions(tokenizer, arguments.rounds)
     rows.append({"format": "hermes", **masks})
     print("masks: " + ", ".join(f"{name} {value:.1f}" for name, value in masks.items()))
+    lexed = lexed_regions(tokenizer, arguments.rounds)
+    rows.append(lexed)
+    print("a region with a lexer: " + ", ".join(f"{name} {value:.1f}" for name, value in lexed.items()))
     write_results("tools", [{"tokenizer": arguments.tokenizer, "tools": arguments.tools}, *rows])
 
 

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 import structgen as sg
-from structgen.api.sources import tag_grammar
 from structgen.bits import ids_of
 from structgen.errors import OptionError
 
