@@ -64,7 +64,12 @@ def parsed(text: bytes) -> tuple[Any, bool]:
         fits = fits and abs(exact.adjusted()) < 290 and Decimal(repr(float(digits))) == exact
         return float(digits)
 
-    return json.loads(text, parse_float=number), fits
+    def integer(digits: str) -> int:
+        nonlocal fits
+        fits = fits and abs(int(digits)) <= 1 << 53  # beyond, the judges divide by multipleOf as doubles
+        return int(digits)
+
+    return json.loads(text, parse_float=number, parse_int=integer), fits
 
 
 def judges(schema: Any) -> Callable[[Any, bool], str]:

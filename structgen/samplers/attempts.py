@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from structgen.errors import InvariantError, OptionError
-from structgen.protocols import Chooser
+from structgen.protocols import Chooser, Tokens
 from structgen.samplers.prefix import Prefix
 from structgen.samplers.result import Sample
 from structgen.samplers.run import Run
@@ -116,12 +116,30 @@ class Attempts:
         waiting = [a for a in flying if a.tail_of is not None or not self.trie.ready(a.node)]
         self.run.stats.cache_hits += len(flying) - len(waiting)
         self.trie.forget_rows()
+        asked = {a.here().tokens: (a.here(), a.node) for a in waiting}
         for attempt, row in zip(waiting, self.run.rows([a.here() for a in waiting]), strict=True):
             if not self.trie.ready(attempt.node):
                 attempt.learned = attempt.learned or not self.trie.visited(attempt.node)
                 self.trie.store(attempt.node, row)
             if attempt.tail_of is not None:
                 self._from_tail(attempt, row, attempt.tail_of)
+        self._learn(asked)
+
+    def _learn(self, known: dict[Tokens, tuple[Prefix, int]]) -> None:
+        """Store what the model has read behind prefixes that were asked for: bounds fall for all who go there."""
+        for tokens in self.run.read_besides():
+            before = known.get(tokens[:-1])
+            if before is None or before[1] not in self.trie.rows or tokens[-1] == self.trie.stop:
+                continue  # behind the end there is nothing to read
+            (prefix, parent), row = before, self.trie.rows[before[1]]
+            place, further = np.flatnonzero(row.ids == tokens[-1]), prefix.try_extend(tokens[-1])
+            if not place.size or further is None:
+                continue
+            node = self.trie.extend(parent, tokens[-1], float(row.log_probs[place[0]]))
+            known[tokens] = further, node
+            if not self.trie.ready(node):
+                self.trie.store(node, self.run.rows([further])[0])
+                self.trie.settle(node)
 
     def _from_tail(self, attempt: Attempt, row: Row, placed: NDArray[np.int64]) -> None:
         """Draw among the events that had no place when the attempt chose the tail."""

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from structgen.errors import OptionError, suggest
-from structgen.protocols import Chooser, Floats
+from structgen.protocols import Chooser, Floats, Tokens
 from structgen.samplers.choosers import stream_of
 from structgen.samplers.logspace import log_sum
 from structgen.samplers.prefix import Prefix
@@ -115,6 +115,11 @@ class Run:
         laws = dict(zip(distinct, self._laws(list(distinct.values())), strict=True))
         self.stats.cache_hits += len(prefixes) - len(distinct)
         return [laws[prefix.tokens] for prefix in prefixes]
+
+    def read_besides(self) -> list[Tokens]:
+        """Prefixes that the model has read since the last call, though it was not asked for them; parents first."""
+        ask = getattr(self.problem.model, "read_besides", None)
+        return [] if ask is None else ask()
 
     def _laws(self, prefixes: list[Prefix]) -> Sequence[Floats]:
         self.stats.prefixes_scored += len(prefixes)

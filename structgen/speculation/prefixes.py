@@ -47,6 +47,8 @@ class AheadModel:
         self.calls, self.known = 0, 0
         self._bytes_kept, self._bytes = bytes_kept, 0
         self._rows: OrderedDict[Tokens, NDArray[np.floating]] = OrderedDict()
+        self._besides: list[Tokens] = []  # read, not asked for, not told yet
+        self._counted: set[Tokens] = set()
         self._states: dict[Tokens, int] = {self._prompt: START}
         self._tested: dict[Tokens, tuple[Grown, int]] = {}  # prefixes whose drafts are known, as nodes
         self._acceptance = Acceptance()
@@ -71,8 +73,15 @@ class AheadModel:
             for prefix, chain, rows in zip(new, chains, self._model.logits_along(new, chains), strict=True):
                 for at, row in enumerate(rows):
                     self._keep((*prefix, *chain[:at]), row)
+                self._besides += [(*prefix, *chain[:at]) for at in range(1, len(rows))]
                 found[prefix] = rows[0]
         return np.stack([found[prefix] for prefix in prefixes])
+
+    def read_besides(self) -> list[Tokens]:
+        """Prefixes whose rows were read since the last call, though nobody had asked for them; parents first."""
+        found = [prefix[len(self._prompt) :] for prefix in self._besides if prefix in self._rows]
+        self._besides = []
+        return found
 
     def _keep(self, prefix: Tokens, row: NDArray[np.floating]) -> None:
         """Remember a row and learn from it; the rows least recently made go."""
@@ -123,9 +132,10 @@ class AheadModel:
     def _count(self, prefixes: Sequence[Tokens]) -> None:
         """Which drafts were right, by what is asked for next."""
         for prefix in dict.fromkeys(prefixes):
-            tested = self._tested.get(prefix[:-1])
-            if tested is not None:
+            while prefix not in self._counted and (tested := self._tested.get(prefix[:-1])):
                 tested[0].count(tested[1], prefix[-1], self._acceptance)
+                self._counted.add(prefix)
+                prefix = prefix[:-1]
 
 
 class _Begun:
