@@ -50,6 +50,8 @@ def load_constraint(path: str | os.PathLike[str], vocabulary: Vocabulary) -> Con
 def to_bytes(constraint: Constraint) -> bytes:
     """The content of a file."""
     grammar = constraint.grammar
+    if constraint.asks:
+        raise StorageError("what it allows is asked for while it runs", source=repr(constraint))
     body = (write_lexed(grammar) if isinstance(grammar, LexedGrammar) else write_grammar(grammar)).encode("ascii")
     head = {
         "format": _FORMAT,

@@ -37,7 +37,7 @@ from structgen.python_types.target import Target
 from structgen.spelled import spelled_part, unspelled
 
 if TYPE_CHECKING:
-    from structgen.protocols import Encoder, LazyAutomaton
+    from structgen.protocols import Encoder, LazyAutomaton, MaskSource
     from structgen.vocabulary import Vocabulary
 
 __all__ = ["Constraint", "Lease", "Matcher"]
@@ -61,14 +61,15 @@ class Constraint(Generic[T]):
     Raises Unsatisfiable when the grammar has no finite text, LimitExceeded when it is too large.
     """
 
+    asks = False  # whether a state may have to be asked for, so that nobody steps in vain
+
     def __init__(
         self, grammar: AnyGrammar, vocabulary: Vocabulary, trie: TokenTrie, target: Target | None = None
     ) -> None:
         self._spelled = spelled_part(grammar, vocabulary)
         self.target = target
         self.grammar, self.vocabulary, self.trie = grammar, vocabulary, trie
-        self.automaton = self._automaton_of_spelled()
-        self.masks = kind_of(grammar).masks(self.automaton, trie, vocabulary)
+        self.automaton, self.masks = self.parts()
         self._stops = frozenset(vocabulary.stop_ids)
         self._symbols = vocabulary.symbols
         self.stop_symbols = self._check_symbols()
@@ -80,6 +81,12 @@ class Constraint(Generic[T]):
         self._leases: weakref.WeakSet[Lease] = weakref.WeakSet()
         self._base = 0  # what is added to the automaton's numbers, so that none is given out twice
         self._pinned: dict[int, int] = {}  # numbers given out before the last compact -> the automaton's
+
+    def parts(self) -> tuple[LazyAutomaton, MaskSource]:
+        """A new automaton of the grammar, as far as tokens spell it, and its masks. A constraint that narrows another
+        wraps what the other's gives."""
+        automaton = self._automaton_of_spelled()
+        return automaton, kind_of(self.grammar).masks(automaton, self.trie, self.vocabulary)
 
     def __repr__(self) -> str:
         what = "text" if self.target is None else self.target.name

@@ -1,0 +1,17 @@
+"""Monitors: what an analysis of the program around knows narrows what a constraint allows, where names are due.
+
+question.py   what an analysis is asked, and answers;  monitor.py  what a monitor is, and its report
+lexical/      where in a program a text stands, byte by byte
+members.py    the monitor of member names
+names.py      a set of names as what may be written next
+monitored.py  Monitored: a constraint with a monitor, states of both as one int
+crossings.py  tokens in which a name begins;  rows.py  mask rows
+analyses/     a table, Jedi, language servers
+"""
+
+from structgen.monitors.members import Members
+from structgen.monitors.monitor import Monitor, Report
+from structgen.monitors.monitored import Monitored, monitored
+from structgen.monitors.question import Analysis, Question, Silent
+
+__all__ = ["Analysis", "Members", "Monitor", "Monitored", "Question", "Report", "Silent", "monitored"]

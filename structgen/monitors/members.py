@@ -1,0 +1,108 @@
+"""Members: behind the dot of an access comes a member of what stands before it.
+
+Source: Agrawal, Kanade, Goyal, Lahiri, Rajamani 2023, "Guiding Language Models of Code with Global Context using
+Monitors". That paper's monitor fires when the dot ends a token; this one wherever it stands.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Hashable
+from functools import cached_property
+from typing import Any
+
+from structgen.errors import OptionError
+from structgen.memory import Bounded
+from structgen.monitors.lexical import Lexer
+from structgen.monitors.lexical.python import Python
+from structgen.monitors.monitor import Report
+from structgen.monitors.question import Analysis, Answer, Question, Silent
+
+__all__ = ["LEXERS", "Members", "lexer_of"]
+
+LEXERS: dict[str, Lexer] = {"python": Python()}
+MOST_ANSWERS = 10_000
+
+
+def lexer_of(language: str) -> Lexer:
+    """The lexer of a language. Raises OptionError when there is none."""
+    if language not in LEXERS:
+        raise OptionError(f"there is no lexer for {language!r}; there are {', '.join(LEXERS)}", option="language")
+    return LEXERS[language]
+
+
+class Members:
+    """A monitor (monitors.Monitor) of member names.
+
+    path      the file, as the analysis knows it
+    before    its text up to the cursor;  after: behind it
+    language  how the text is read
+
+    It is silent where the analysis is, and where an attribute may be made: behind `self.` at the start of a statement,
+    and behind any `self.` if nothing stands behind the cursor, since what is defined there is unknown.
+    """
+
+    name = "members"
+    triggers = b"."
+
+    def __init__(
+        self, analysis: Analysis, path: str, *, before: str = "", after: str = "", language: str = "python"
+    ) -> None:
+        self.analysis, self.path, self.lexer = analysis, path, lexer_of(language)
+        self.before, self.after = before.encode(), after.encode()
+        self._answers: Bounded[bytes, Answer] = Bounded(MOST_ANSWERS)
+
+    def __repr__(self) -> str:
+        return f"Members({self.path})"
+
+    def __rand__(self, constraint: Any) -> Any:
+        """`constraint & monitor`: the constraint, narrowed."""
+        from structgen.monitors.monitored import monitored
+
+        return monitored(constraint, self)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the analysis, the file and the text around the cursor."""
+        parts = (self.name, self.analysis.fingerprint, self.path, self.before, self.after, self.lexer.name)
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+    @cached_property
+    def _read(self) -> tuple[Hashable, Hashable | None]:
+        """The lexical state at the cursor, and `due`."""
+        state, due = self.lexer.start(), None
+        for byte in self.before:
+            if self.lexer.is_access(state, byte):
+                due = state
+            elif not self.lexer.is_blank(state, byte):
+                due = None
+            state = self.lexer.after(state, byte)
+        return state, due
+
+    @property
+    def start(self) -> Hashable:
+        """The lexical state at the cursor."""
+        return self._read[0]
+
+    @property
+    def due(self) -> Hashable | None:
+        """The state before the dot that `before` ends in, if it is one of an access."""
+        return self._read[1]
+
+    def is_due(self, state: Any, byte: int) -> bool:
+        """Behind the dot of an access."""
+        return self.lexer.is_access(state, byte)
+
+    def names(self, text: bytes, state: Any, report: Report) -> Answer:
+        """The members that the analysis knows."""
+        if self.lexer.is_own(state) and (self.lexer.begins(state) or not self.after.strip()):
+            return Silent("an attribute may be made here")
+        known = self._answers.get(text)
+        if known is None:
+            question = Question(self.path, self.before + text, self.lexer.closers(state), self.after)
+            report.questions += 1
+            started = time.perf_counter()
+            known = self._answers.remember(text, self.analysis.members(question))
+            report.seconds += time.perf_counter() - started
+        return known

@@ -1,0 +1,74 @@
+"""What a monitor is: where names are due in a text, and which. `Monitored` makes it part of a constraint.
+
+Adding one takes a class like members.Members; it knows no tokens, no grammar and no model.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from structgen.monitors.lexical import Lexer
+from structgen.monitors.question import Answer
+
+__all__ = ["Monitor", "Report"]
+
+
+@dataclass(slots=True)
+class Report:
+    """What a monitor did.
+
+    field      counts
+    sites      places at which names were due
+    active     of these, those at which it restricted what may come
+    silent     the others, by reason
+    questions  asked of the analysis
+    seconds    waited for answers
+    """
+
+    sites: int = 0
+    active: int = 0
+    silent: Counter[str] = field(default_factory=Counter)
+    questions: int = 0
+    seconds: float = 0.0
+
+
+class Monitor(Protocol):
+    """Where names are due, and which.
+
+    `lexer` says where a text stands; `start` is its state at the cursor. Behind a byte for which `is_due` a name comes,
+    as soon as blanks are over. If one is due at the cursor, `due` is the state before the byte that said so; else None.
+    """
+
+    name: str
+    lexer: Lexer
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal only for monitors that allow the same."""
+        ...
+
+    @property
+    def start(self) -> Hashable:
+        """The lexical state at the cursor."""
+        ...
+
+    @property
+    def due(self) -> Hashable | None:
+        """Of a name that is due at the cursor: the state before the byte that said so."""
+        ...
+
+    @property
+    def triggers(self) -> bytes:
+        """The bytes behind which a name may be due."""
+        ...
+
+    def is_due(self, state: Any, byte: int) -> bool:
+        """Whether a name is due behind this byte."""
+        ...
+
+    def names(self, text: bytes, state: Any, report: Report) -> Answer:
+        """The names that may come behind such a byte: `text` ends with it, `state` is the lexical state before it."""
+        ...

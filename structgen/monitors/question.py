@@ -1,0 +1,54 @@
+"""What a monitor asks an analysis, and what it may hear: names, or silence with its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+__all__ = ["Analysis", "Answer", "Question", "Silent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which names may stand at a place of a file.
+
+    field    meaning
+    path     the file, as the analysis knows it
+    before   its text up to the place
+    closers  the closing brackets that are due there
+    after    the rest of the file behind the cursor, as it was
+    """
+
+    path: str
+    before: bytes
+    closers: bytes = b""
+    after: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """No names: whatever the constraint allows may come. `reason` is what reports count by."""
+
+    reason: str
+
+
+Answer: TypeAlias = "frozenset[bytes] | Silent"
+
+
+class Analysis(Protocol):
+    """Something that knows a program: a language server, a type checker, a table.
+
+    What is known of a text must not depend on what was asked before. `fingerprint`: equal only for analyses that answer
+    alike. An analysis may have `begin(question)` besides, which says that it may be asked soon.
+
+    >>> class Fixed:
+    ...     fingerprint = "only x and y"
+    ...     def members(self, question):
+    ...         return frozenset((b"x", b"y"))
+    """
+
+    fingerprint: str
+
+    def members(self, question: Question) -> Answer:
+        """The members of the expression that `question.before` ends in, a dot behind it."""
+        ...
