@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from structgen.bits import row_of
 from structgen.memory import Bounded
 from structgen.monitors.monitor import Monitor
+from structgen.monitors.shelves import Shelf
 from structgen.vocabulary import Vocabulary
 
 __all__ = ["Crossings", "Group"]
@@ -26,11 +27,11 @@ MOST_OUTLOOKS = 2_000
 
 
 class Group(NamedTuple):
-    """Tokens that begin alike: `head` ends with the byte behind which a name is due, `rests` is what follows, by token;
-    `row` has their bits."""
+    """Tokens that begin alike: `head` ends with the byte behind which a name is due, `rests` is what follows; `row` has
+    the bits of the tokens."""
 
     head: bytes
-    rests: dict[int, bytes]
+    rests: Shelf
     row: NDArray[np.uint32]
 
 
@@ -54,7 +55,7 @@ class Crossings:
         return self._groups.remember(outlook, self._grouped(outlook)) if known is None else known
 
     def _grouped(self, outlook: Hashable) -> list[Group]:
-        found: dict[bytes, dict[int, bytes]] = {}
+        found: dict[bytes, list[tuple[bytes, int]]] = {}
         read: dict[bytes, tuple[Hashable, bool]] = {b"": (outlook, False)}  # state behind, whether a name is due there
         for text, token in self._tokens:
             for size in range(1, len(text)):
@@ -64,6 +65,9 @@ class Crossings:
                     due = byte in self._triggers and self._monitor.is_due(state, byte)
                     read[head] = self._monitor.lexer.after(state, byte), due
                 if read[head][1]:
-                    found.setdefault(head, {})[token] = text[size:]
+                    found.setdefault(head, []).append((text[size:], token))
                     break
-        return [Group(head, rests, row_of(rests, self._size)) for head, rests in found.items()]
+        return [
+            Group(head, Shelf(texts, self._size), row_of([token for _, token in texts], self._size))
+            for head, texts in found.items()
+        ]

@@ -1,4 +1,4 @@
-"""A vocabulary -> its texts as names meet them: by the blanks they begin with, and sorted by what follows.
+"""A vocabulary -> its texts as names meet them: by the blanks they begin with, sorted by what follows.
 
 Cost: a pass over the vocabulary, once; 0.3 s for 128,256 tokens.
 """
@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import weakref
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,40 +17,60 @@ from structgen.bits import row_of
 from structgen.monitors.lexical import NAME_BYTES, NAME_STARTS
 from structgen.vocabulary import Vocabulary
 
-__all__ = ["Shelf", "shelves_of"]
+__all__ = ["Shelf", "Shelves", "shelves_of"]
 
 BLANKS = b" \t\f\r\n"
 FEW = 256  # texts that are looked through one by one
+Row = NDArray[np.uint32]
 
 
 class Shelf:
-    """Texts behind certain blanks, and their tokens.
+    """Texts, each of a token: all of it, or what is left of it behind a common beginning.
 
-    starting  bits of the tokens whose text begins like a name;  ending  of those whose text begins with no byte of one
+    Bits of tokens: `row` of all, `starting` of those whose text begins like a name, `blank` with a blank.
     """
 
     def __init__(self, texts: Iterable[tuple[bytes, int]], size: int) -> None:
         self._texts, self._size = sorted(texts), size
-        self._whole: dict[bytes, list[int]] = {}
+        self._holding: dict[frozenset[int], Row] = {}
+
+    def _bits(self, chosen: Callable[[bytes], bool]) -> Row:
+        return row_of([token for text, token in self._texts if chosen(text)], self._size)
+
+    @cached_property
+    def _whole(self) -> dict[bytes, list[int]]:
+        found: dict[bytes, list[int]] = {}
         for text, token in self._texts:
-            self._whole.setdefault(text, []).append(token)
-        self.starting = row_of([token for text, token in self._texts if text and text[0] in NAME_STARTS], size)
-        self.ending = row_of([token for text, token in self._texts if text and text[0] not in NAME_BYTES], size)
-        self._accesses: dict[frozenset[int], NDArray[np.uint32]] = {}
+            found.setdefault(text, []).append(token)
+        return found
+
+    @cached_property
+    def row(self) -> Row:
+        """Of all texts."""
+        return self._bits(lambda text: True)
+
+    @cached_property
+    def starting(self) -> Row:
+        """Of those that begin like a name."""
+        return self._bits(lambda text: text[:1] != b"" and text[0] in NAME_STARTS)
+
+    @cached_property
+    def blank(self) -> Row:
+        """Of those that begin with a blank."""
+        return self._bits(lambda text: text[:1] != b"" and text[0] in BLANKS)
 
     def whole(self, text: bytes) -> Sequence[int]:
         """The tokens of exactly this text."""
         return self._whole.get(text, ())
 
-    def accesses(self, triggers: frozenset[int]) -> NDArray[np.uint32]:
-        """Bits of the tokens whose text holds one of these bytes."""
-        if triggers not in self._accesses:
-            found = [token for text, token in self._texts if not triggers.isdisjoint(text)]
-            self._accesses[triggers] = row_of(found, self._size)
-        return self._accesses[triggers]
+    def holding(self, these: frozenset[int]) -> Row:
+        """Of the texts that hold one of these bytes."""
+        if these not in self._holding:
+            self._holding[these] = self._bits(lambda text: not these.isdisjoint(text))
+        return self._holding[these]
 
     def fitting(self, rests: Sequence[bytes]) -> list[tuple[int, bytes]]:
-        """The tokens that begin one of `rests`, or are one and what ends a name; each with what follows the name."""
+        """The tokens whose text begins one of `rests`, or is one and what ends a name; each with what follows it."""
         if len(self._texts) < FEW:
             return [(token, further) for text, token in self._texts if (further := _behind(text, rests)) is not None]
         found = dict[int, bytes]()
@@ -76,20 +97,32 @@ def _behind(text: bytes, rests: Sequence[bytes]) -> bytes | None:
     return None
 
 
-_shelves: weakref.WeakKeyDictionary[Vocabulary, dict[bytes, Shelf]] = weakref.WeakKeyDictionary()
+class Shelves:
+    """The texts of a vocabulary: `plain` those that begin with no blank, `behind_blanks` the others by their blanks.
+    `ending` has the bits of the tokens that begin with no byte of a name."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        size, groups = vocabulary.size, dict[bytes, list[tuple[bytes, int]]]()
+        for token in np.flatnonzero(vocabulary.spans[:, 0] >= 0).tolist():
+            text = vocabulary.token_bytes(token)
+            rest = text.lstrip(BLANKS)
+            groups.setdefault(text[: len(text) - len(rest)], []).append((rest, token))
+        self.plain = Shelf(groups.pop(b"", []), size)
+        self.behind_blanks = {blanks: Shelf(texts, size) for blanks, texts in groups.items()}
+        ending = [t for t in np.flatnonzero(vocabulary.spans[:, 0] >= 0).tolist() if _ends_name(vocabulary, t)]
+        self.ending = row_of(ending, size)
 
 
-def shelves_of(vocabulary: Vocabulary) -> dict[bytes, Shelf]:
-    """The texts of a vocabulary by the blanks they begin with: under b"" all of them, blanks included."""
+def _ends_name(vocabulary: Vocabulary, token: int) -> bool:
+    return vocabulary.token_bytes(token)[0] not in NAME_BYTES
+
+
+_shelves: weakref.WeakKeyDictionary[Vocabulary, Shelves] = weakref.WeakKeyDictionary()
+
+
+def shelves_of(vocabulary: Vocabulary) -> Shelves:
+    """The shelves of a vocabulary, made once."""
     found = _shelves.get(vocabulary)
     if found is None:
-        tokens = np.flatnonzero(vocabulary.spans[:, 0] >= 0).tolist()
-        texts = [(vocabulary.token_bytes(token), token) for token in tokens]
-        by_blanks: dict[bytes, list[tuple[bytes, int]]] = {b"": texts}
-        for text, token in texts:
-            rest = text.lstrip(BLANKS)
-            if len(rest) < len(text):
-                by_blanks.setdefault(text[: len(text) - len(rest)], []).append((rest, token))
-        found = {blanks: Shelf(group, vocabulary.size) for blanks, group in by_blanks.items()}
-        _shelves[vocabulary] = found
+        found = _shelves[vocabulary] = Shelves(vocabulary)
     return found
