@@ -25,7 +25,16 @@ from dataclasses import dataclass, field
 from structgen.errors import BudgetTooSmall, InvariantError, LimitExceeded
 from structgen.matcher import Constraint, Matcher
 
-__all__ = ["Completion", "boundaries", "check_budget", "chosen_places", "complete", "leaves_room", "tokens_to_end"]
+__all__ = [
+    "Completion",
+    "boundaries",
+    "check_budget",
+    "chosen_places",
+    "complete",
+    "leaves_room",
+    "settled",
+    "tokens_to_end",
+]
 
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*(?:(")|\\?\Z)|[{}\[\],:]|[ \t\r\n]+|[^ \t\r\n{}\[\],:"]+', re.DOTALL)
 _LETTER = re.compile(rb"\\u[0-9a-fA-F]{4}|\\.|[^\\\x80-\xff]|[\xc0-\xff][\x80-\xbf]*", re.DOTALL)
@@ -93,7 +102,7 @@ def complete(matcher: Matcher, tokens: Sequence[int], budget: int, *, is_json: b
     output fits: see `check_budget`.
     """
     ends, data = _ends(matcher.constraint, tokens)
-    between = [(end, False) for end in reversed(ends[:-1])]
+    between = [(end, False) for end in reversed(ends)]
     ways = [boundaries(data), between] if is_json else [between]
     for way in ways:
         places = [(place, inside) for place, inside in way if place >= seen]
@@ -143,6 +152,15 @@ def _ends(constraint: Constraint, tokens: Sequence[int]) -> tuple[list[int], byt
         data += text[1:] if drops else text
         ends.append(len(data))
     return ends, bytes(data)
+
+
+def settled(matcher: Matcher, data: bytes) -> int:
+    """How many bytes of the beginning of a JSON text, which the matcher has read, a completion keeps: what may be shown
+    to somebody while the budget runs short. Cost: linear in the text."""
+    for place, inside in boundaries(data):
+        if not inside or (place == len(data) and _FREE.issubset(matcher.live_bytes())):
+            return place
+    return 0
 
 
 def boundaries(data: bytes) -> list[tuple[int, bool]]:
