@@ -23,7 +23,7 @@ from structgen.server.refusals import Refusal
 from structgen.tools.reading import Delta
 from structgen.vocabulary import Vocabulary
 
-__all__ = ["ChatWriter", "CompletionWriter", "Sent", "Usage", "Writer"]
+__all__ = ["ChatWriter", "CompletionWriter", "Sent", "Usage", "Writer", "log_prob_of", "trace_of"]
 
 _NEVER = -9999.0
 
@@ -147,9 +147,9 @@ class ChatWriter:
         """Probabilities and masks of tokens, as far as they were asked for."""
         found: dict[str, Any] = {"logprobs": None}
         if self.plan.logprobs is not None:
-            found["logprobs"] = {"content": [_log_prob(each, self.vocabulary) for each in reports]}
+            found["logprobs"] = {"content": [log_prob_of(each, self.vocabulary) for each in reports]}
         if self.plan.trace:
-            found["trace"] = [_trace(each, self.vocabulary) for each in reports]
+            found["trace"] = [trace_of(each, self.vocabulary) for each in reports]
         return found
 
 
@@ -207,7 +207,7 @@ class CompletionWriter:
         if self.plan.logprobs is not None and reports:
             found["logprobs"] = self._log_probs(reports)
         if self.plan.trace:
-            found["trace"] = [_trace(each, self.vocabulary) for each in reports]
+            found["trace"] = [trace_of(each, self.vocabulary) for each in reports]
         return found
 
     def _log_probs(self, reports: Sequence[TokenReport]) -> dict[str, Any]:
@@ -258,7 +258,8 @@ def _warned(warnings: tuple[str, ...]) -> dict[str, Any]:
     return {"warnings": list(warnings)} if warnings else {}
 
 
-def _log_prob(report: TokenReport, vocabulary: Vocabulary) -> dict[str, Any]:
+def log_prob_of(report: TokenReport, vocabulary: Vocabulary) -> dict[str, Any]:
+    """A token's probability, as OpenAI has it."""
     tops = [_one_log_prob(token, value, vocabulary) for token, value in report.tops]
     return {**_one_log_prob(report.token, report.log_prob, vocabulary), "top_logprobs": tops}
 
@@ -268,7 +269,8 @@ def _one_log_prob(token: int, value: float, vocabulary: Vocabulary) -> dict[str,
     return {"token": _named(token, vocabulary), "logprob": _number(value), "bytes": list(data)}
 
 
-def _trace(report: TokenReport, vocabulary: Vocabulary) -> dict[str, Any]:
+def trace_of(report: TokenReport, vocabulary: Vocabulary) -> dict[str, Any]:
+    """What the mask made of a token."""
     found: dict[str, Any] = {
         "token": _named(report.token, vocabulary),
         "id": report.token,

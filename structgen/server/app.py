@@ -12,7 +12,7 @@ import contextlib
 import hmac
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from importlib import resources
 from typing import Any
 
@@ -27,6 +27,7 @@ from structgen.server.loop import GONE
 from structgen.server.plan import Plan, plan_chat, plan_completion
 from structgen.server.reading import Choice
 from structgen.server.refusals import Refusal, refusal_of
+from structgen.server.responses import NAMES, ResponseRequest, ResponseWriter, as_chat
 from structgen.server.service import Answering, Service
 from structgen.server.wire import ChatRequest, CompletionRequest, read_request
 
@@ -58,6 +59,7 @@ def make_app(service: Service) -> FastAPI:
     routes = _Routes(service)
     app.add_api_route("/v1/chat/completions", routes.chat, methods=["POST"])
     app.add_api_route("/v1/completions", routes.completion, methods=["POST"])
+    app.add_api_route("/v1/responses", routes.response, methods=["POST"])
     app.add_api_route("/v1/models", routes.models, methods=["GET"])
     app.add_api_route("/v1/models/{name:path}", routes.model, methods=["GET"])
     app.add_api_route("/health", routes.health, methods=["GET"])
@@ -97,6 +99,17 @@ class _Routes:
 
         return await self._answer(request, "completions", CompletionRequest, plan_completion, writer)
 
+    async def response(self, request: Request) -> Response:
+        """POST /v1/responses"""
+
+        def make(asked: ResponseRequest, *about: Any) -> Plan:
+            return plan_chat(as_chat(asked), *about)
+
+        def writer(plan: Plan, asked: ResponseRequest) -> Writer:
+            return ResponseWriter(plan, asked, self.service.engine.vocabulary)
+
+        return await self._answer(request, "responses", ResponseRequest, make, writer, NAMES)
+
     async def models(self, request: Request) -> Response:
         """GET /v1/models"""
         return self._checked(request, lambda: JSONResponse({"object": "list", "data": [self._model()]}))
@@ -135,8 +148,10 @@ class _Routes:
         kind: Any,
         make: Callable[..., Plan],
         writer_of: Callable[..., Writer],
+        names: Mapping[str, str] | None = None,
     ) -> Response:
-        """A request from its first byte to its answer, or to the beginning of its stream."""
+        """A request from its first byte to its answer, or to the beginning of its stream. `names`: what fields of a
+        chat are called here."""
         service, started = self.service, time.monotonic()
         ended = contextlib.ExitStack()  # closed when the last byte is sent
         try:
@@ -162,6 +177,8 @@ class _Routes:
             return self._whole(endpoint, writer, choices, _usage(plan, reused, choices), started)
         except Exception as error:  # noqa: BLE001 - every error is an answer
             refusal = refusal_of(error)
+            if names is not None and refusal.param is not None:
+                refusal.param = names.get(refusal.param, refusal.param)
             if refusal.status == 500:
                 _log.exception("a request failed")
             service.metrics.add("requests_total", endpoint=endpoint, status=str(refusal.status))

@@ -19,8 +19,11 @@ __all__ = [
     "CompletionRequest",
     "Message",
     "ResponseFormat",
+    "Strict",
     "StructuredOutputs",
+    "TextPart",
     "ToolDefinition",
+    "Whitespace",
     "read_request",
 ]
 
@@ -213,6 +216,7 @@ _NEUTRAL: dict[str, tuple[Any, ...]] = {
     "presence_penalty": (0,),
     "logit_bias": ({},),
     "service_tier": ("auto", "default"),
+    "reasoning": ({},),
     "store": (False,),
     "modalities": (["text"],),
     "echo": (False,),
@@ -244,11 +248,9 @@ def read_request(kind: type[R], body: bytes) -> R:
         request = kind.model_validate(document)
     except ValidationError as error:
         raise _refusal(error, kind, document) from None
-    for name in kind.model_fields.keys() & _NEUTRAL.keys():
+    for name in kind.model_fields.keys() & _NEUTRAL.keys() - ({"prompt"} if kind is CompletionRequest else set()):
         value = getattr(request, name)
         if name in document and value is not None and value not in _NEUTRAL[name]:
-            if name == "prompt" and kind is CompletionRequest:
-                continue
             raise Refusal(
                 400, f"this server does not do {name}={_shown(value)}", code="unsupported_parameter", param=name
             )

@@ -72,8 +72,8 @@ def test_a_client_that_goes_away_frees_its_row(start: Any, slow_engine: SlowEngi
 def test_a_slow_reader_does_not_hold_its_row(start: Any) -> None:
     running = start(rows=1)
     body = json.dumps(
-        {"model": "nano", "prompt": "x", "max_tokens": 700, "stream": True, "seed": 1,
-         "structured_outputs": {"regex": "[a-z]{600}"}}
+        {"model": "nano", "prompt": "x", "max_tokens": 200, "stream": True, "seed": 1, "logprobs": 20,
+         "structured_outputs": {"regex": "[a-z]{150}"}}
     ).encode()  # fmt: skip
     with socket.create_connection(running.socket.getsockname()) as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
@@ -166,8 +166,8 @@ def test_sigterm_in_the_middle_of_a_stream(tmp_path: Any) -> None:
         while httpx.get(f"{url}/health").status_code != 200:
             assert time.monotonic() < until
             time.sleep(0.05)
-        body = {"model": "nano", "stream": True, "prompt": "x", "max_tokens": 400, "seed": 3,
-                "structured_outputs": {"regex": "[a-z]{350}"}}  # fmt: skip
+        body = {"model": "nano", "stream": True, "prompt": "x", "max_tokens": 200, "seed": 3,
+                "structured_outputs": {"regex": "[a-z]{120}"}}  # fmt: skip
         with httpx.stream("POST", f"{url}/v1/completions", json=body, timeout=60) as answer:
             lines = answer.iter_lines()
             next(lines)
