@@ -13,7 +13,7 @@ from pydantic import BaseModel
 import structgen as sg
 from structgen.api.models import engine_of
 from structgen.python_types.exact import ExactValidator
-from tests.server.conftest import PERSON, Running, schema_format
+from tests.server.kit import PERSON, Running, schema_format
 
 TEXT = "Ada Lovelace, 36, lives in London"
 TOOLS: list[Any] = [

@@ -17,13 +17,13 @@ import httpx2 as httpx
 import pytest
 
 from structgen.python_types.exact import ExactValidator
-from tests.server.conftest import PERSON, Running, SlowEngine, schema_format
+from tests.server.kit import PERSON, Running, SlowEngine, schema_format
 
 LIST = {"type": "array", "items": PERSON, "minItems": 3}
 
 
 def ask(running: Running, **fields: Any) -> Any:
-    return running.chat(**{"max_tokens": 200, "response_format": schema_format(LIST), **fields})
+    return running.chat(**{"max_tokens": 90, "response_format": schema_format(LIST), **fields})
 
 
 def test_a_full_queue_is_said_at_once(start: Any, slow_engine: SlowEngine) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.conftest import Running
+from tests.server.kit import Running
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "server.md"
 ADDRESS = "http://127.0.0.1:8000"

@@ -11,7 +11,7 @@ import pytest
 
 from structgen.errors import InvariantError, LimitExceeded, ModelError, OptionError
 from structgen.server.refusals import refusal_of
-from tests.server.conftest import PERSON, Running, schema_format
+from tests.server.kit import PERSON, Running, schema_format
 
 BAD: list[tuple[dict[str, Any], int, str, str | None]] = [
     ({"guided_json": PERSON}, 400, "unknown_parameter", "guided_json"),

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from structgen.python_types.exact import ExactValidator
-from tests.server.conftest import PERSON, Running, schema_format
+from tests.server.kit import PERSON, Running, schema_format
 
 TEXT = "Ada Lovelace, 36, lives in London"
 LIGHT = {
