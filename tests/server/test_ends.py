@@ -76,7 +76,6 @@ def test_a_slow_reader_does_not_hold_its_row(start: Any) -> None:
          "structured_outputs": {"regex": "[a-z]{150}"}}
     ).encode()  # fmt: skip
     with socket.create_connection(running.socket.getsockname()) as client:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
         head = f"POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n\r\n"
         client.sendall(head.encode() + body)
         running.wait_until(lambda: running.service.loop.running == 1)
