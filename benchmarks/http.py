@@ -29,7 +29,9 @@ class Answer:
     finish: str | None = None
 
 
-async def ask(port: int, path: str, body: dict[str, Any], *, leave_after: int | None = None, pause: float = 0.0) -> Answer:
+async def ask(
+    port: int, path: str, body: dict[str, Any], *, leave_after: int | None = None, pause: float = 0.0
+) -> Answer:
     """POST a request that streams. `leave_after`: go away after so many pieces; `pause`: between reads."""
     answer, sent = Answer(), json.dumps(body).encode()
     reader, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -37,19 +37,25 @@ SCHEMA = {
     "additionalProperties": False,
 }
 WORDS = (
-    "river stone window garden letter market winter candle bridge paper silver morning village thunder basket copper"
-    " harbour lantern meadow orchard pepper quarry ribbon saddle timber valley walnut yellow anchor button"
-).split()
+    *("river", "stone", "window", "garden", "letter", "market", "winter", "candle", "bridge", "paper", "silver"),
+    *("morning", "village", "thunder", "basket", "copper", "harbour", "lantern", "meadow", "orchard", "pepper"),
+)
 TOKENS = 24
-HOSTILE = (
+
+
+def _kinds(count: int) -> Iterator[dict[str, Any]]:
+    """Objects that are told apart by a constant."""
+    for i in range(count):
+        yield {"type": "object", "properties": {f"p{i}": {"const": i}}, "required": [f"p{i}"]}
+
+
+HOSTILE: tuple[dict[str, Any], ...] = (
     {"type": "string", "pattern": "^(a?){60}(a|b|aa){40}[a-z]{0,90}$"},
     {"allOf": [{"type": "string", "pattern": f"^.*{letter}.{{{n}}}$"} for n, letter in enumerate("abcdefghij", 6)]},
-    {"type": "array", "items": {"anyOf": [{"type": "object", "properties": {f"p{i}": {"const": i}}, "required": [f"p{i}"]}
-                                          for i in range(400)]}},
-    {"type": "object", "properties": {f"k{i}": {"type": "string", "pattern": f"^[a-f]{{{i},400}}$"} for i in range(60)}},
-    {"oneOf": [{"type": "object", "properties": {"a": {"multipleOf": i}, "b": {"type": "string", "minLength": i}}}
-               for i in range(3, 40)]},
-)  # fmt: skip
+    {"type": "array", "items": {"anyOf": list(_kinds(400))}},
+    {"properties": {f"k{i}": {"type": "string", "pattern": f"^[a-f]{{{i},400}}$"} for i in range(60)}},
+    {"oneOf": [{"properties": {"a": {"multipleOf": i}, "b": {"minLength": i}}} for i in range(3, 40)]},
+)
 
 
 class Server:
@@ -113,7 +119,18 @@ async def _all_ready(found: Any) -> None:
 
 def _started(name: str, model: str, port: int, options: Sequence[str]) -> Server:
     if name == "structgen":
-        command = [sys.executable, "-m", "structgen.cli", "serve", model, "--port", str(port), "--threads", "1", *options]
+        command = [
+            sys.executable,
+            "-m",
+            "structgen.cli",
+            "serve",
+            model,
+            "--port",
+            str(port),
+            "--threads",
+            "1",
+            *options,
+        ]
         return Server(name, command, port, model)
     folder = model_folder(model)
     program = "import sys; from transformers.cli.transformers import main; sys.exit(main())"
@@ -138,6 +155,10 @@ def prompt(kind: str, number: int) -> list[dict[str, str]]:
     return [{"role": "system", "content": system}, {"role": "user", "content": f"Tell a story of {words}."}]
 
 
+def _format(schema: Any) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "it", "schema": schema}}
+
+
 async def cell(server: Server, clients: int, requests: int, kind: str, constrained: bool, first: int) -> dict[str, Any]:
     """One closed loop; its figures."""
     numbers = iter(range(first, first + requests))
@@ -150,7 +171,7 @@ async def cell(server: Server, clients: int, requests: int, kind: str, constrain
                 "stream": True, "stream_options": {"include_usage": True},
             }  # fmt: skip
             if constrained:
-                body["response_format"] = {"type": "json_schema", "json_schema": {"name": "it", "schema": SCHEMA}}
+                body["response_format"] = _format(SCHEMA)
             answers.append(await ask(server.port, "/v1/chat/completions", body))
 
     cpu, wall = server.cpu(), time.perf_counter()
@@ -188,8 +209,8 @@ async def _hostile(port: int, model: str, until: asyncio.Event) -> int:
     number = 0
     while not until.is_set():
         schema = {**HOSTILE[number % len(HOSTILE)], "title": f"{number}"}
-        body = {"model": model, "messages": [{"role": "user", "content": "x"}], "max_tokens": 1, "stream": True,
-                "response_format": {"type": "json_schema", "json_schema": {"name": "it", "schema": schema}}}  # fmt: skip
+        asked = {"messages": [{"role": "user", "content": "x"}], "max_tokens": 1, "response_format": _format(schema)}
+        body = {"model": model, "stream": True, **asked}
         await ask(port, "/v1/chat/completions", body)
         number += 1
     return number
@@ -214,9 +235,8 @@ async def unseen(server: Server, schemas: Sequence[Any]) -> dict[str, Any]:
     """What a schema that was never seen adds to the first piece: against the same request again."""
     added, refused = [], 0
     for number, schema in enumerate(schemas):
-        body = {"model": server.model, "messages": [{"role": "user", "content": f"Example {number}"}], "stream": True,
-                "max_tokens": 1000, "temperature": 0,
-                "response_format": {"type": "json_schema", "json_schema": {"name": "it", "schema": schema}}}  # fmt: skip
+        asked = {"messages": [{"role": "user", "content": f"Example {number}"}], "response_format": _format(schema)}
+        body = {"model": server.model, "stream": True, "max_tokens": 1000, "temperature": 0, **asked}
         times = [await ask(server.port, "/v1/chat/completions", body, leave_after=1) for _ in range(3)]
         if any(each.status != 200 for each in times):
             refused += 1
@@ -267,15 +287,16 @@ def main() -> None:
 
 
 def _say(record: dict[str, Any]) -> None:
-    rate = record["tokens"] / record["cpu"]
-    print(
-        f"{record['engine']:16} c={record['clients']:<3} {record['prompts']:7} "
-        f"{'schema' if record['constrained'] else 'free':7} {rate:6.1f} tokens/CPU-s  "
-        f"{record['requests'] / record['wall']:5.2f} requests/s  first {record['first_ms'].get('p50', 0):6.0f} ms  "
-        f"gap {record['gap_ms'].get('p50', 0):5.0f} / {record['gap_ms'].get('p99', 0):5.0f} ms  failed {record['failed']}  "
-        f"invalid {record['invalid']}" + (f"  hostile {record['schemas']}" if record.get("arriving") else ""),
-        flush=True,
-    )
+    gap = record["gap_ms"]
+    parts = [
+        f"{record['engine']:16} c={record['clients']:<3} {record['prompts']:7}",
+        "schema" if record["constrained"] else "free  ",
+        f"{record['tokens'] / record['cpu']:6.1f} tokens/CPU-s  {record['requests'] / record['wall']:5.2f} requests/s",
+        f"first {record['first_ms'].get('p50', 0):6.0f} ms  gap {gap.get('p50', 0):5.0f} / {gap.get('p99', 0):5.0f} ms",
+        f"failed {record['failed']}  invalid {record['invalid']}",
+        f"hostile {record['schemas']}" if record.get("arriving") else "",
+    ]
+    print(*parts, sep="  ", flush=True)
 
 
 if __name__ == "__main__":

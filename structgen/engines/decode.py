@@ -278,9 +278,9 @@ def _unweighed(
         width = max(map(len, some))
         ids = torch.stack([torch.nn.functional.pad(each, (0, width - len(each)), value=-1) for each in some])
         ids = ids.to(logits.device)
-        scores = logits.gather(1, ids.clamp(min=0)).double().masked_fill_(ids < 0, -torch.inf)
+        scores = logits.gather(1, ids.clamp(min=0)).masked_fill_(ids < 0, -torch.inf)
         return draw_alone(scores, generators, options, ids, proposals)
-    return draw_alone(apply_masks(logits, [row.mask() for row in rows]).double(), generators, options, None, proposals)
+    return draw_alone(apply_masks(logits, [row.mask() for row in rows]), generators, options, None, proposals)
 
 
 def _event(source: DrawLaw, taken: list[int], rows: list[Row], complete: list[bool]) -> list[float]:

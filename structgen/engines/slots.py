@@ -30,6 +30,7 @@ from structgen.errors import InvariantError, OptionError
 __all__ = ["Batches", "Rows", "Slots", "rows_of"]
 
 _SHARED = 16  # tokens that a prompt must share with one that is being read for it to wait
+_NOTHING = np.zeros(0, np.int64)
 
 
 class Rows(Protocol):
@@ -108,12 +109,23 @@ class _Layer(DynamicLayer):
 
 @dataclass(slots=True)
 class _Slot:
-    """What a slot holds: the tokens whose keys and values are there, the prompt that will be there, when it was used
-    last."""
+    """What a slot holds: `tokens[:size]`, whose keys and values are there, the prompt that will be there, when it was
+    used last."""
 
-    text: list[int] = field(default_factory=list)
-    prompt: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    tokens: NDArray[np.int64]
+    size: int = 0
+    prompt: NDArray[np.int64] = field(default_factory=lambda: _NOTHING)
     used: int = 0
+
+    @property
+    def text(self) -> NDArray[np.int64]:
+        """The tokens that are there."""
+        return self.tokens[: self.size]
+
+    def extend(self, piece: Sequence[int]) -> None:
+        """Note what was read."""
+        self.tokens[self.size : self.size + len(piece)] = piece
+        self.size += len(piece)
 
 
 class Slots:
@@ -132,10 +144,13 @@ class Slots:
         self.engine, self.rows, self.length = engine, rows, length
         self.count = self.reused = self._clock = 0
         self._masks = LayerMasks(engine)
-        self._slots = [_Slot() for _ in range(rows + kept)]
+        self._slots = [self._empty() for _ in range(rows + kept)]
         layers = engine.model.config.get_text_config().num_hidden_layers
         self._layers = [_Layer(rows + kept, length) for _ in range(layers)]
         self._cache = Cache(layers=list(self._layers))
+
+    def _empty(self) -> _Slot:
+        return _Slot(np.zeros(self.length, np.int64))
 
     @property
     def room(self) -> int:
@@ -146,7 +161,7 @@ class Slots:
         """Whether a row that is being read will soon hold more of a prompt's beginning than any slot does."""
         wanted = np.asarray(prompt, np.int64)
         held = max(_shared(slot.text, wanted) for slot in self._slots)
-        reading = (slot.prompt for slot in self._slots[: self.count] if len(slot.text) < len(slot.prompt))
+        reading = (slot.prompt for slot in self._slots[: self.count] if slot.size < len(slot.prompt))
         return max((_shared(each, wanted) for each in reading), default=0) >= held + _SHARED
 
     def open(self, prompt: Sequence[int]) -> int:
@@ -164,7 +179,8 @@ class Slots:
         if best != new and common:
             self._copy(best, new, common)
         self._slots[best].used = self._clock
-        self._slots[new] = _Slot(list(prompt[:common]), wanted, self._tick())
+        self._slots[new] = _Slot(np.zeros(self.length, np.int64), prompt=wanted, used=self._tick())
+        self._slots[new].extend(prompt[:common])
         self.count += 1
         self.reused += common
         return common
@@ -173,14 +189,14 @@ class Slots:
         """Put what slot `new` holds into the slot that was not used for longest, `wanted` left alone."""
         free = [slot for slot in range(self.count, len(self._slots)) if slot != wanted or slot == new]
         oldest = min(free, key=lambda slot: (self._slots[slot].used, -slot))
-        if oldest != new and self._slots[new].text:
+        if oldest != new and self._slots[new].size:
             self._move(new, oldest)
 
     def feed(self, first: int, pieces: Sequence[Sequence[int]]) -> torch.Tensor:
         """Append a piece to the rows from `first` on; (pieces, V) logits after the last token of each."""
         device, longest = self.engine.device, max(map(len, pieces))
         fed = self._slots[first : first + len(pieces)]
-        before = torch.tensor([len(slot.text) for slot in fed])
+        before = torch.tensor([slot.size for slot in fed])
         sizes = torch.tensor([len(piece) for piece in pieces])
         width = int((before + sizes).max())
         if width > self.length:
@@ -198,7 +214,7 @@ class Slots:
             layer.call = call
         logits = self.engine.call(ids, positions, mask, self._cache, last=True)
         for slot, piece in zip(fed, pieces, strict=True):
-            slot.text.extend(piece)
+            slot.extend(piece)
         return logits[:, -1]
 
     def leave(self, row: int) -> int:
@@ -213,12 +229,12 @@ class Slots:
             oldest = min(free, key=lambda slot: self._slots[slot].used)
             self._move(row, oldest)
             self._move(last, row)
-            self._slots[last] = _Slot()
+            self._slots[last] = self._empty()
         self.count = last
         return last
 
     def _move(self, source: int, target: int) -> None:
-        self._copy(source, target, len(self._slots[source].text))
+        self._copy(source, target, self._slots[source].size)
         self._slots[target] = self._slots[source]
 
     def _copy(self, source: int, target: int, length: int) -> None:
@@ -231,15 +247,12 @@ class Slots:
         return self._clock
 
 
-_NOTHING = np.zeros(0, np.int64)
-
-
-def _shared(text: Sequence[int] | NDArray[np.int64], wanted: NDArray[np.int64]) -> int:
+def _shared(text: NDArray[np.int64], wanted: NDArray[np.int64]) -> int:
     """How many tokens two texts begin alike."""
     size = min(len(text), len(wanted))
     if not size or text[0] != wanted[0]:
         return 0
-    differ = np.asarray(text[:size], np.int64) != wanted[:size]
+    differ = text[:size] != wanted[:size]
     at = int(differ.argmax())
     return at if differ[at] else size
 
