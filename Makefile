@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 SMOLLM2 := $(VENV)/.smollm2
 # Installed first, or a dependency could pull in another build. `make demo TORCH=torch==2.13.0` says which one.
 TORCH ?= torch==2.13.0
-EXTRAS ?= transformers,sentencepiece,tiktoken,gguf,dev
+EXTRAS ?= transformers,sentencepiece,tiktoken,gguf,server,dev
 ARGS ?=
 # Processes of the suite; modules stay whole, since many remember what they compiled.
 WORKERS ?= 2
@@ -45,7 +45,7 @@ test-fresh: $(STAMP)  ## nightly: new examples and new random numbers, each stat
 
 test-all: $(STAMP)  ## with the slow tests, servers of tools and the comparisons with other libraries
 	$(PIP_INSTALL) --editable ".[$(EXTRAS),bench,mcp]"
-	$(PYTEST) -m "not network and not gpu" $(ARGS)
+	$(PYTEST) -m "not network and not gpu and not clients" $(ARGS)
 
 test-latest:  ## the suite with the newest release of every dependency, in a virtual environment of its own
 	$(MAKE) test VENV=.venv-latest CONSTRAINTS=

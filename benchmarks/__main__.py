@@ -33,6 +33,7 @@ NAMES = {
     "describe": "facts a real model extracts rightly, by the form of its prompt",
     "tools": "tools: from definitions to a constraint and its first mask; masks of arguments beside the schema alone",
     "speculation": "tokens per call and speed on a real model, beside plain masked decoding",
+    "serving": "structgen serve beside transformers serve: closed loops, hostile schemas, requests of every kind",
     "predicates": "AWRS against checking every allowed token, where the check is slow",
     "genlm": "AWRS-SMC beside genlm-control: evidence and time per particle step",
     "report": "tables and plots in docs/ from benchmarks/results/",

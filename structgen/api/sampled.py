@@ -15,16 +15,16 @@ import numpy as np
 from structgen.errors import OptionError, SamplingIncomplete
 from structgen.matcher import Constraint
 from structgen.options import SamplingOptions
-from structgen.protocols import SequenceConstraint
+from structgen.protocols import SequenceConstraint, TokenModel
 from structgen.samplers.problem import Problem
 from structgen.samplers.result import Sample, SampleSet
 from structgen.samplers.run import WEIGHTED, Budget, sample
 
-__all__ = ["draw_outputs"]
+__all__ = ["draw_outputs", "prefix_model_of"]
 
 
 @lru_cache(maxsize=2)
-def _prefix_model(engine: Any) -> Any:
+def prefix_model_of(engine: Any) -> Any:
     """What samplers ask of an engine, kept with what it has read, for the last two engines."""
     from structgen.engines.prefixes import prefix_model
 
@@ -54,14 +54,16 @@ def draw_outputs(
     budget: Budget | None = None,
     options: Mapping[str, Any] | None = None,
     ahead: bool = False,
+    model: TokenModel | None = None,
 ) -> tuple[list[Sample], SampleSet]:
     """n samples and the set they come from. `stream` numbers the prompt's own random numbers under the one seed.
 
-    `ahead`: likely continuations are read with what is asked for (speculation/prefixes.py).
+    `ahead`: likely continuations are read with what is asked for (speculation/prefixes.py). `model`: what is asked for
+    logits, where that is not the engine itself.
     """
-    given, wanted = dict(options or {}), n
+    given, wanted, asked = dict(options or {}), n, model or prefix_model_of(engine)
     problem = Problem(
-        _ahead(_prefix_model(engine), constraint, prompt) if ahead else _prefix_model(engine),
+        _ahead(asked, constraint, prompt) if ahead else asked,
         constraint,
         max_tokens,
         prompt=prompt,

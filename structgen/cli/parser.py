@@ -39,6 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_check(commands, shared)
     _add_explain(commands, shared)
     _add_compile(commands, shared)
+    _add_serve(commands, shared)
     _add_warmup(commands, shared)
     _add_demo(commands, shared)
     for command in commands.choices.values():
@@ -229,6 +230,59 @@ def _add_compile(commands: Commands, shared: argparse.ArgumentParser) -> None:
     parser.add_argument("--dot", metavar="FILE", help="write the rule networks, for Graphviz")
     parser.add_argument("--model", metavar="PATH", help="folder with the tokenizer; without it that of the nano model")
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+
+
+def _add_serve(commands: Commands, shared: argparse.ArgumentParser) -> None:
+    parser = commands.add_parser(
+        "serve",
+        parents=[shared],
+        help="a server in OpenAI's protocol, with a playground at /",
+        description="Serve a model over HTTP, as OpenAI's clients expect it: chats, completions, responses, tools, "
+        "streams; every schema is enforced or refused. A page to try it is at / (docs/server.md).",
+    )
+    parser.set_defaults(run=_command("serve", "run"))
+    parser.add_argument(
+        "model", metavar="MODEL", nargs="?", default="nano",
+        help="folder of a transformers model, a .gguf file, or smollm2; without it the bundled nano model",
+    )  # fmt: skip
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
+    parser.add_argument("--port", type=int, default=8000, metavar="N", help="0 takes a free one (default 8000)")
+    parser.add_argument("--name", metavar="NAME", help="what clients call the model (default: the end of MODEL)")
+    parser.add_argument(
+        "--api-key-env", metavar="NAME", help="environment variable with the key that clients must send"
+    )
+    for name, kind, default, about in (
+        ("--rows", int, 16, "outputs decoded at once"),
+        (
+            "--context",
+            int,
+            None,
+            "most tokens of a prompt with its output (default: what the model reads, at most 4096)",
+        ),
+        ("--queue", int, 64, "outputs that may wait; more are refused with 429"),
+        ("--timeout", float, 600, "seconds that a request may take, waiting included"),
+        ("--drain", float, 30, "seconds that running requests get at SIGTERM"),
+        ("--prompt-tokens", int, 512, "tokens of prompts read beside one step"),
+        ("--compilers", int, 1, "processes that compile constraints"),
+        ("--compile-seconds", float, 5, "most seconds for one constraint"),
+        ("--threads", int, None, "threads of torch (default: torch's)"),
+    ):
+        shown = about if default is None else f"{about} (default {default})"
+        parser.add_argument(name, type=kind, default=default, metavar="N", help=shown)
+    parser.add_argument(
+        "--tool-format", metavar="NAME", help="how the model writes calls, if its template does not tell"
+    )
+    parser.add_argument(
+        "--whitespace",
+        choices=["flexible", "compact", "json_dumps", "any"],
+        help="blanks in JSON where a request does not say (default flexible)",
+    )
+    parser.add_argument(
+        "--packed",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="keep a second copy of the weights as a CPU multiplies them fastest (default: where it can be done)",
+    )
 
 
 def _add_warmup(commands: Commands, shared: argparse.ArgumentParser) -> None:

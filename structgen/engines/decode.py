@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -26,7 +26,7 @@ from structgen.engines.masking import MaskRow, apply_masks
 from structgen.engines.sampling import DrawLaw, Proposal, check_logits, draw, draw_alone, law, row_generator
 from structgen.engines.shaping import Processor, shape_logits
 from structgen.engines.steering import Completion, check_budget, complete, leaves_room, tokens_to_end
-from structgen.errors import InvariantError, OptionError, VocabularyError
+from structgen.errors import InvariantError, OptionError, StructgenError, VocabularyError
 from structgen.matcher import Constraint, Matcher
 from structgen.options import SamplingOptions
 from structgen.vocabulary import Vocabulary, check_same_tokens
@@ -196,46 +196,64 @@ def _run(model: BatchModel, rows: list[Row], weigh: bool) -> Iterator[Step]:
 
 
 def take_tokens(
-    rows: Sequence[Row], logits: torch.Tensor, *, weigh: bool = True, proposals: Sequence[Proposal | None] = ()
+    rows: Sequence[Row],
+    logits: torch.Tensor,
+    *,
+    weigh: bool = True,
+    proposals: Sequence[Proposal | None] = (),
+    failed: dict[int, StructgenError] | None = None,
 ) -> list[int]:
     """Draw a token for every row from its (rows, V) logits, and let the row take it. `weigh`: see `decode_steps`;
-    `proposals`: tokens that were drawn beforehand, by row (sampling.Proposal)."""
+    `proposals`: tokens that were drawn beforehand, by row (sampling.Proposal). `failed`: where errors of single rows
+    go, by place, while the others go on; None: they are raised."""
     groups: dict[tuple[SamplingOptions, tuple[int, ...]], list[int]] = {}
     for place, row in enumerate(rows):
+        if failed is not None and not _succeeds(row.mask, place, failed):
+            continue
         key = dataclasses.replace(row.options, seed=0), tuple(map(id, row.request.processors))
         groups.setdefault(key, []).append(place)
     taken = [0] * len(rows)
     for (options, _), places in groups.items():
         some = logits if len(places) == len(rows) else logits[places]
         given = [proposals[at] for at in places] if proposals else ()
-        drawn = _take_alike([rows[at] for at in places], some, options, weigh, given)
-        for place, token in zip(places, drawn, strict=True):
+        drawn = _draw_alike([rows[at] for at in places], some, options, weigh, given)
+        for place, token, log_prob, log_q in zip(places, *drawn, strict=True):
+            row = rows[place]
+            if failed is None:
+                row.take(token)
+            elif not _succeeds(partial(row.take, token), place, failed):
+                continue
+            row.log_probs.append(log_prob)
+            row.log_q += log_q
             taken[place] = token
     return taken
 
 
-def _take_alike(
+def _succeeds(attempt: Callable[[], object], place: int, failed: dict[int, StructgenError]) -> bool:
+    """Do something for one row; an error is its own."""
+    try:
+        attempt()
+    except StructgenError as error:
+        failed[place] = error
+    return place not in failed
+
+
+def _draw_alike(
     rows: list[Row],
     logits: torch.Tensor,
     options: SamplingOptions,
     weigh: bool,
     proposals: Sequence[Proposal | None],
-) -> list[int]:
-    """The same for rows of equal options; counts each token's probability under both laws."""
+) -> tuple[list[int], list[float], list[float]]:
+    """A token for each of rows of equal options, and its log-probabilities under the law without and with the mask."""
     processors = rows[0].request.processors
     if options.repetition_penalty != 1 or processors:
         texts = [[*row.request.prompt, *row.tokens] for row in rows]
         logits = shape_logits(logits.double(), texts, options.repetition_penalty, processors)
     if weigh:
-        drawn, log_probs, log_qs = _weighed(rows, logits.double(), options, proposals)
-    else:
-        drawn, log_probs = _unweighed(rows, logits, options, proposals), [math.nan] * len(rows)
-        log_qs = log_probs
-    for row, token, log_prob, log_q in zip(rows, drawn, log_probs, log_qs, strict=True):
-        row.take(token)
-        row.log_probs.append(log_prob)
-        row.log_q += log_q
-    return drawn
+        return _weighed(rows, logits.double(), options, proposals)
+    unknown = [math.nan] * len(rows)
+    return _unweighed(rows, logits, options, proposals), unknown, unknown
 
 
 def _weighed(
@@ -260,9 +278,9 @@ def _unweighed(
         width = max(map(len, some))
         ids = torch.stack([torch.nn.functional.pad(each, (0, width - len(each)), value=-1) for each in some])
         ids = ids.to(logits.device)
-        scores = logits.gather(1, ids.clamp(min=0)).double().masked_fill_(ids < 0, -torch.inf)
+        scores = logits.gather(1, ids.clamp(min=0)).masked_fill_(ids < 0, -torch.inf)
         return draw_alone(scores, generators, options, ids, proposals)
-    return draw_alone(apply_masks(logits, [row.mask() for row in rows]).double(), generators, options, None, proposals)
+    return draw_alone(apply_masks(logits, [row.mask() for row in rows]), generators, options, None, proposals)
 
 
 def _event(source: DrawLaw, taken: list[int], rows: list[Row], complete: list[bool]) -> list[float]:
@@ -288,6 +306,7 @@ class Row:
     completion  how the row was ended without the model
     log_probs   of each token (to stop behind a complete text is one event) under the model's law, unmasked
     log_q       of all of them under the law that was sampled
+    seen        bytes of the text that somebody has read already: a completion leaves them as they are
     """
 
     request: Request
@@ -301,6 +320,7 @@ class Row:
     completion: Completion | None = None
     log_probs: list[float] = field(default_factory=list)
     log_q: float = 0.0
+    seen: int = 0
 
     @property
     def log_prob(self) -> float:
@@ -348,7 +368,7 @@ class Row:
         """
         if self.matcher is not None and self.tokens and not self.matcher.is_finished():
             budget, is_json = self.request.max_tokens, self.request.is_json
-            self.completion = complete(self.matcher, self.tokens, budget, is_json=is_json)
+            self.completion = complete(self.matcher, self.tokens, budget, is_json=is_json, seen=self.seen)
 
     def output(self) -> Output | None:
         """The row's output once it has ended."""

@@ -19,6 +19,7 @@ from structgen.errors import ModelError
 from structgen.options import SamplingOptions
 
 NOTHING_POSSIBLE = "the model gives every allowed token probability zero"
+_BLOCK = 256  # tokens whose probabilities are summed before one among them is drawn
 _FIRST_CANDIDATES = 512  # looked at for a nucleus before looking at eight times as many
 
 
@@ -102,9 +103,14 @@ def draw_alone(
     ids: torch.Tensor | None = None,
     proposals: Sequence[Proposal | None] = (),
 ) -> list[int]:
-    """`draw` from the `law` of (B, C) logits, when nobody asks for probabilities: the likeliest needs no sum."""
+    """`draw` from the `law` of (B, C) logits of any float type, when nobody asks for probabilities: the likeliest needs
+    no sum, and without filters a draw needs no norm."""
     if options.temperature:
-        return draw(law(scores, options, ids), generators, options, proposals)
+        scores = scores.double()
+        if options.top_k or options.top_p or options.min_p or any(each is not None for each in proposals):
+            return draw(law(scores, options, ids), generators, options, proposals)
+        places = _draw_unfiltered(scores / options.temperature if options.temperature != 1 else scores, generators)
+        return [int(token) for token in (places if ids is None else ids.gather(1, places)).squeeze(1).tolist()]
     best, places = scores.max(dim=1, keepdim=True)
     if not torch.isfinite(best).all():
         raise ModelError(NOTHING_POSSIBLE)
@@ -191,6 +197,25 @@ def row_generator(seed: int, stream: int) -> torch.Generator:
     """The random numbers of one row: they depend on the seed and the row's own number, not on its neighbours."""
     state = np.random.SeedSequence([seed, stream]).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(state[0] >> np.uint64(1)))
+
+
+def _draw_unfiltered(scores: torch.Tensor, generators: list[torch.Generator]) -> torch.Tensor:
+    """(B, 1) places drawn from the softmax of (B, C) scores as `_draw_places` draws them, by sums of blocks first, then
+    inside the block: that saves the norm and a cumulative sum of all."""
+    highest = scores.amax(dim=1, keepdim=True)
+    if not torch.isfinite(highest).all():
+        raise ModelError(NOTHING_POSSIBLE)
+    weights = (scores - highest).exp_()
+    blocks = torch.nn.functional.pad(weights, (0, -weights.shape[1] % _BLOCK)).unflatten(1, (-1, _BLOCK))
+    sums = blocks.sum(dim=2).cumsum_(dim=1)
+    uniforms = torch.cat([torch.rand(1, dtype=torch.float64, generator=generator) for generator in generators])
+    reached = uniforms.to(weights.device).unsqueeze(1) * sums[:, -1:]
+    block = torch.searchsorted(sums, reached, right=True).clamp_(max=sums.shape[1] - 1)
+    before = torch.where(block > 0, sums.gather(1, (block - 1).clamp(min=0)), 0.0)
+    inside = blocks[torch.arange(len(block), device=block.device), block.squeeze(1)].cumsum(dim=1)
+    places = block * _BLOCK + torch.searchsorted(inside, reached - before, right=True).clamp_(max=_BLOCK - 1)
+    places.clamp_(max=weights.shape[1] - 1)
+    return torch.where(weights.gather(1, places) > 0, places, weights.argmax(dim=1, keepdim=True))  # see _draw_places
 
 
 def _draw_places(source: DrawLaw, generators: list[torch.Generator]) -> torch.Tensor:

@@ -25,7 +25,16 @@ from dataclasses import dataclass, field
 from structgen.errors import BudgetTooSmall, InvariantError, LimitExceeded
 from structgen.matcher import Constraint, Matcher
 
-__all__ = ["Completion", "boundaries", "check_budget", "chosen_places", "complete", "leaves_room", "tokens_to_end"]
+__all__ = [
+    "Completion",
+    "boundaries",
+    "check_budget",
+    "chosen_places",
+    "complete",
+    "leaves_room",
+    "settled",
+    "tokens_to_end",
+]
 
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*(?:(")|\\?\Z)|[{}\[\],:]|[ \t\r\n]+|[^ \t\r\n{}\[\],:"]+', re.DOTALL)
 _LETTER = re.compile(rb"\\u[0-9a-fA-F]{4}|\\.|[^\\\x80-\xff]|[\xc0-\xff][\x80-\xbf]*", re.DOTALL)
@@ -85,15 +94,36 @@ def tokens_to_end(matcher: Matcher) -> int:
         return _fewest(matcher)
 
 
-def complete(matcher: Matcher, tokens: Sequence[int], budget: int, *, is_json: bool) -> Completion:
+def complete(matcher: Matcher, tokens: Sequence[int], budget: int, *, is_json: bool, seen: int = 0) -> Completion:
     """The end of a row whose matcher has taken all of `tokens`, the last of which leaves no room in `budget`.
 
-    The matcher stays as it is. Raises InvariantError when not even the shortest output fits: see `check_budget`.
+    The first `seen` bytes stay as they are, since somebody has read them; where no boundary behind them leaves room, a
+    JSON text is completed as others are. The matcher stays as it is. Raises InvariantError when not even the shortest
+    output fits: see `check_budget`.
     """
-    constraint, back = matcher.constraint, matcher.fork()
-    ends, data = _ends(constraint, tokens)
-    kept = len(tokens)
-    for place, inside in boundaries(data) if is_json else ((end, False) for end in reversed(ends[:-1])):
+    ends, data = _ends(matcher.constraint, tokens)
+    between = [(end, False) for end in reversed(ends)]
+    ways = [boundaries(data), between] if is_json else [between]
+    for way in ways:
+        places = [(place, inside) for place, inside in way if place >= seen]
+        found = _completed(matcher.fork(), list(tokens), ends, data, places, budget, is_json)
+        if found is not None:
+            return found
+    raise InvariantError("the shortest output of a row fits its budget", f"budget {budget}")
+
+
+def _completed(
+    back: Matcher,
+    tokens: list[int],
+    ends: list[int],
+    data: bytes,
+    places: list[tuple[int, bool]],
+    budget: int,
+    is_json: bool,
+) -> Completion | None:
+    """The completion from the first of some places, last first, that leaves room; `back` is rolled back to it."""
+    constraint, kept = back.constraint, len(tokens)
+    for place, inside in places:
         while ends[kept] > place:
             kept -= 1
             back.rollback()
@@ -108,9 +138,9 @@ def complete(matcher: Matcher, tokens: Sequence[int], budget: int, *, is_json: b
         ending = there.shortest_bytes()
         written = constraint.spelled(rest + ending, begins=not kept)
         if kept + len(written) < budget:
-            places = chosen_places(data[:place] + ending, place) if is_json else ("",)
-            return Completion([*tokens[:kept], *written], places)
-    raise InvariantError("the shortest output of a row fits its budget", f"budget {budget}")
+            chosen = chosen_places(data[:place] + ending, place) if is_json else ("",)
+            return Completion([*tokens[:kept], *written], chosen)
+    return None
 
 
 def _ends(constraint: Constraint, tokens: Sequence[int]) -> tuple[list[int], bytes]:
@@ -122,6 +152,15 @@ def _ends(constraint: Constraint, tokens: Sequence[int]) -> tuple[list[int], byt
         data += text[1:] if drops else text
         ends.append(len(data))
     return ends, bytes(data)
+
+
+def settled(matcher: Matcher, data: bytes) -> int:
+    """How many bytes of the beginning of a JSON text, which the matcher has read, a completion keeps: what may be shown
+    to somebody while the budget runs short. Cost: linear in the text."""
+    for place, inside in boundaries(data):
+        if not inside or (place == len(data) and _FREE.issubset(matcher.live_bytes())):
+            return place
+    return 0
 
 
 def boundaries(data: bytes) -> list[tuple[int, bool]]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import torch
-from transformers import DynamicCache
+from transformers import Cache, DynamicCache
 
 from structgen.errors import ModelError, OptionError, VocabularyError
 from structgen.vocabulary import Vocabulary, check_model, token_ids
@@ -141,7 +141,7 @@ class TransformersEngine:
 
     @torch.no_grad()
     def call(
-        self, ids: torch.Tensor, positions: torch.Tensor, attention: Any, cache: DynamicCache, *, last: bool = False
+        self, ids: torch.Tensor, positions: torch.Tensor, attention: Any, cache: Cache, *, last: bool = False
     ) -> torch.Tensor:
         """(B, T or, with `last`, at least 1, V) logits after (B, T) ids; `attention` as the model takes it, the cache
         grows. Raises ModelError where the model returns something else."""
@@ -163,7 +163,7 @@ class TransformersEngine:
         return states
 
     def _inputs(
-        self, takes: frozenset[str], ids: torch.Tensor, positions: torch.Tensor, attention: Any, cache: DynamicCache
+        self, takes: frozenset[str], ids: torch.Tensor, positions: torch.Tensor, attention: Any, cache: Cache
     ) -> dict[str, Any]:
         inputs = {"input_ids": ids, "attention_mask": attention, self.cache_name: cache}
         optional = {"position_ids": positions, "use_cache": True, "return_dict": True}

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from transformers import DynamicCache
 
+from structgen.engines.attention import LayerMasks, difference, tolerance
 from structgen.engines.transformers import TransformersEngine
 from structgen.speculation.head import Answers, Head
 from structgen.speculation.tree import NO_LABEL, DraftTree
@@ -24,9 +25,6 @@ from structgen.speculation.tree import NO_LABEL, DraftTree
 __all__ = ["ReadText", "TreeForward"]
 
 _WASTE = 0.25  # share of a cache's slots from which it is compacted
-_TOLERANCE = {torch.float64: 1e-9, torch.float32: 2e-3}  # of the largest logit; other types below
-_COARSE = 0.06
-_MASKED = ("sdpa", "eager")  # attention implementations that take a mask
 
 
 @dataclass(slots=True)
@@ -50,22 +48,13 @@ class TreeForward:
 
     def __init__(self, engine: TransformersEngine) -> None:
         self.engine = engine
-        config = engine.model.config.get_text_config()
-        self._types = tuple(dict.fromkeys(getattr(config, "layer_types", None) or ()))
-        self._window: int | None = getattr(config, "sliding_window", None)
-        self._attention = getattr(config, "_attn_implementation", None)
+        self._layer_masks = LayerMasks(engine)
         self.head: Head | None = None
-        self.why_not = self._refusal()
+        self.why_not = self._layer_masks.why_not
         if self.why_not is None:
             self.why_not = self.self_test()
         if self.why_not is None:
             self.head = self._tested_head()
-
-    def _refusal(self) -> str | None:
-        if self._attention not in _MASKED:
-            return f"attention {self._attention!r} takes no mask of a tree"
-        other = [kind for kind in self._types if kind not in ("full_attention", "sliding_attention")]
-        return f"layers of kind {other[0]}" if other else None
 
     def read(self, prompts: Sequence[Sequence[int]]) -> tuple[torch.Tensor, ReadText]:
         """(B, V) logits after each prompt, and what was read."""
@@ -130,21 +119,7 @@ class TreeForward:
         """What (B, T) new tokens look at, whose mask among themselves is (B, T, T), as the model takes it."""
         seen = torch.cat([text.valid.unsqueeze(1).expand(-1, positions.shape[1], -1), within], dim=2)
         at = torch.cat([text.positions, positions], dim=1)
-        near = seen
-        if self._window is not None:
-            near = seen & (positions.unsqueeze(2) - at.unsqueeze(1) < self._window)
-        masks = {"full_attention": seen, "sliding_attention": near}
-        if len(self._types) > 1:
-            return {kind: self._as_mask(masks[kind]) for kind in self._types}
-        return self._as_mask(masks[self._types[0]] if self._types else near)
-
-    def _as_mask(self, seen: torch.Tensor) -> torch.Tensor:
-        """(B, 1, T, S): booleans for sdpa; eager adds what it is given."""
-        mask = seen.unsqueeze(1)
-        if self._attention == "sdpa":
-            return mask
-        dtype = self.engine.model.dtype
-        return torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill(~mask, torch.finfo(dtype).min)
+        return self._layer_masks.of(seen, positions, at)
 
     def self_test(self) -> str | None:
         """Compare trees with plain decoding, over two rows of different lengths; a reason where they differ."""
@@ -185,8 +160,8 @@ class TreeForward:
             found.append(second.logits(row, 0))
             texts.append([*prompt, *(tree.tokens[each] for each in paths[row]), last])
         plain = self.engine.prefill(texts, 0)[0]
-        worst = max(_distance(one, other) for one, other in zip(found, plain, strict=True))
-        allowed = _TOLERANCE.get(self.engine.model.dtype, _COARSE)
+        worst = max(difference(one, other) for one, other in zip(found, plain, strict=True))
+        allowed = tolerance(self.engine.model)
         return None if worst <= allowed else f"trees differ from plain decoding by {worst:.1e} of the largest logit"
 
     @torch.no_grad()
@@ -204,8 +179,10 @@ class TreeForward:
             return None  # its body is called otherwise
         logits = self.engine.call(tokens, positions, every, DynamicCache())[0]
         ids = torch.arange(0, logits.shape[1], 3, device=self.engine.device)
-        some, allowed = head.few(states[0, -1], ids), _TOLERANCE.get(self.engine.model.dtype, _COARSE)
-        if max(_distance(head.whole(states[0]), logits), _distance(some, logits[-1, ids])) > allowed:
+        some = head.few(states[0, -1], ids)
+        if max(difference(head.whole(states[0]), logits), difference(some, logits[-1, ids])) > tolerance(
+            self.engine.model
+        ):
             return None  # something happens to its logits behind the product
         return head
 
@@ -213,11 +190,6 @@ class TreeForward:
         """Some tokens to test with."""
         vocabulary = self.engine.vocabulary
         return [token for token in range(vocabulary.size) if vocabulary.token_bytes(token)][:600:7] or [0]
-
-
-def _distance(one: torch.Tensor, other: torch.Tensor) -> float:
-    scale = float(other.abs().max()) or 1.0
-    return float((one.double() - other.double()).abs().max()) / scale
 
 
 def _is_plain(layer: Any, length: int) -> bool:

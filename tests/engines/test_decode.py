@@ -175,6 +175,41 @@ def test_a_loop_of_ones_own(make_engine: Engines, constrain: Constrain) -> None:
     assert len(row.log_probs) == len(row.tokens) and row.log_prob == pytest.approx(sum(row.log_probs), abs=1e-12)
 
 
+def test_an_error_of_one_row_is_its_own(
+    make_engine: Engines, constrain: Constrain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, constraint = make_engine(double=True), constrain(PERSON)
+
+    def run(broken: dict[int, str]) -> tuple[dict[int, StructgenError], list[list[int]]]:
+        requests = [Request(engine.encode(f"word {i}"), constraint, 40, stream=i, is_json=True) for i in range(4)]
+        rows = [open_row(request, engine.vocabulary, SAMPLED) for request in requests]
+        logits, context = engine.prefill([request.prompt for request in requests], 40)
+        for place, method in broken.items():
+            error = VocabularyError(f"row {place}")
+
+            def fails(*_: object, row: int = id(rows[place]), error: Exception = error, own: Any = None) -> Any:
+                if id(_[0]) == row:
+                    raise error
+                return own(*_)
+
+            own = getattr(type(rows[place]), method)
+            monkeypatch.setattr(type(rows[place]), method, lambda *a, fails=fails, own=own: fails(*a, own=own))
+        failed: dict[int, StructgenError] = {}
+        take_tokens(rows, logits, failed=failed)
+        monkeypatch.undo()
+        going = [place for place in range(4) if place not in failed]
+        more: dict[int, StructgenError] = {}
+        after = engine.extend([row.tokens[-1] if row.tokens else 5 for row in rows], context)
+        take_tokens([rows[place] for place in going], after[going], failed=more)
+        assert not more
+        return failed, [rows[place].tokens for place in going]
+
+    _, whole = run({})
+    failed, rest = run({1: "mask", 3: "take"})
+    assert {place: str(error) for place, error in failed.items()} == {1: "row 1", 3: "row 3"}
+    assert rest == [whole[0], whole[2]]
+
+
 def test_a_row_can_be_ended_at_any_time(make_engine: Engines, constrain: Constrain) -> None:
     engine, constraint = make_engine(double=True), constrain(PERSON)
     for steps in (1, 2, 5, 9):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from structgen.bits import row_of
 from structgen.engines.masking import allowed_tokens, apply_masks, unpack_on_device, unpack_on_host
-from structgen.engines.sampling import draw, law, row_generator
+from structgen.engines.sampling import draw, draw_alone, law, row_generator
 from structgen.errors import ModelError
 from structgen.options import SamplingOptions
 from structgen.samplers.law import TargetLaw, log_law
@@ -121,3 +121,20 @@ def test_both_nuclei_agree_whatever_is_equally_likely(seed: int, size: int, leve
         edge = row[kept].min()
         assert kept[row > edge].all() and not kept[row < edge].any()
         assert (np.diff(kept[row == edge].astype(int)) <= 0).all()  # of the last ones the lowest ids
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("temperature", [0.0, 0.7, 1.0])
+def test_a_draw_that_nobody_weighs_is_the_same_draw(dtype: torch.dtype, temperature: float) -> None:
+    """Alone by blocks, else by the norm and the sum of all: the same numbers give the same tokens."""
+    options = SamplingOptions(temperature=temperature)
+    for seed, width in enumerate((3, 255, 256, 257, 1000)):
+        logits = torch.randn(64, width, generator=torch.Generator().manual_seed(seed)).to(dtype) * 4
+        logits[:, :: 1 + seed] = -torch.inf
+        logits[:, -1] = 0.5
+        some = [[torch.Generator().manual_seed(100 * seed + row) for row in range(64)] for _ in range(2)]
+        expected = draw(law(logits.double(), options), some[0], options)
+        assert draw_alone(logits, some[1], options) == expected
+        assert all(float(logits[row, token]) > -torch.inf for row, token in enumerate(expected))
+    with pytest.raises(ModelError, match="probability zero"):
+        draw_alone(torch.full((1, 5), -torch.inf), some[0][:1], options)

@@ -159,6 +159,11 @@ def test_whatever_was_written_what_is_returned_is_valid_and_keeps_its_beginning(
         found, many = complete(matcher, tokens, budget, is_json=True), many + 1
         text = vocabulary().decode(found.tokens)
         assert judge.fault(text.decode()) is None and len(found.tokens) < budget, round
+        for seen in (len(vocabulary().decode(tokens[:-1])), rng.randrange(len(tokens))):
+            shown = complete(matcher, tokens, budget, is_json=True, seen=seen)
+            longer = vocabulary().decode(shown.tokens)
+            assert longer.startswith(vocabulary().decode(tokens)[:seen]), "what was read by somebody stays"
+            assert judge.fault(longer.decode()) is None and len(shown.tokens) < budget, round
         for place in found.completed_at:
             value = json.loads(text)
             for step in place.split("/")[1:]:

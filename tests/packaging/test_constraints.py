@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[2]
-INSTALLED = ("transformers", "sentencepiece", "tiktoken", "gguf", "dev")  # the extras of `make setup`
+INSTALLED = ("transformers", "sentencepiece", "tiktoken", "gguf", "server", "dev")  # the extras of `make setup`
 
 
 def pins(name: str) -> dict[str, Version]:

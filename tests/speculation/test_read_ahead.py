@@ -11,12 +11,12 @@ import pytest
 import torch
 
 import structgen as sg
+from structgen.engines import attention
 from structgen.engines.decode import Output, Request, decode
 from structgen.engines.transformers import TransformersEngine
 from structgen.errors import OptionError
 from structgen.matcher import Constraint
 from structgen.options import SamplingOptions
-from structgen.speculation import forward as forward_module
 from structgen.speculation import read_ahead as read_ahead_module
 from structgen.speculation.drafters import (
     Draft,
@@ -461,7 +461,7 @@ def test_a_model_that_takes_no_tree_says_why(make_engine: Engines, monkeypatch: 
     assert "flash_attention_2" in (TreeForward(engine).why_not or "")
     monkeypatch.setattr(engine.model.config, "_attn_implementation", "eager")
     assert TreeForward(engine).why_not is None
-    monkeypatch.setattr(forward_module, "_TOLERANCE", {torch.float32: -1.0})
+    monkeypatch.setattr(attention, "_TOLERANCE", {torch.float32: -1.0})
     assert "differ from plain decoding" in (TreeForward(engine).why_not or "")
 
 

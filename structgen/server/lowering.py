@@ -1,0 +1,79 @@
+"""The process that lowers constraints for a server: options of `source_of` in, grammars out.
+
+Messages are pickles behind their length, on stdin and stdout; the first one is the vocabulary, whose special tokens
+say what marks mean. It imports no fastapi and no torch, ignores Ctrl-C, which its parent gets as well, and ends with
+its input. Its memory is bounded, so that a hostile schema takes the process down and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import struct
+import sys
+import warnings
+from typing import Any, BinaryIO
+
+from structgen.api.sources import source_of
+from structgen.errors import LimitExceeded, StructgenError
+from structgen.grammars.ir import Grammar
+from structgen.grammars.storage import write_grammar
+from structgen.vocabulary import Vocabulary
+
+__all__ = ["PROGRAM", "lowered", "main", "packed"]
+
+PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from structgen.server.lowering import main; main()"  # python -c
+MEMORY = 4 << 30
+LENGTH = struct.Struct("<Q")
+
+
+def packed(message: object) -> bytes:
+    """A message as it is sent."""
+    data = pickle.dumps(message)
+    return LENGTH.pack(len(data)) + data
+
+
+def lowered(options: dict[str, Any], vocabulary: Vocabulary) -> dict[str, Any]:
+    """{"grammar": text of an IR, or "lexed": a grammar with a lexer, "warnings": texts}, or
+    {"error": (class, arguments, attributes)}."""
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            grammar = source_of(**options).bound(vocabulary).lower().grammar
+            said = {"warnings": tuple(dict.fromkeys(str(each.message) for each in caught))}
+            if isinstance(grammar, Grammar):
+                return {"grammar": write_grammar(grammar), **said}
+            return {"lexed": grammar, **said}
+    except StructgenError as error:
+        return {"error": (type(error), error.args, vars(error))}
+    except (RecursionError, MemoryError) as error:
+        limit = LimitExceeded(f"{type(error).__name__} while compiling", limit="compile_memory", allowed=MEMORY)
+        return {"error": (type(limit), limit.args, vars(limit))}
+
+
+def main() -> None:
+    """Serve until the input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever is printed is no answer
+    _bound_memory()
+    questions: BinaryIO = sys.stdin.buffer
+    vocabulary = _read(questions)
+    while (options := _read(questions)) is not None:
+        answers.write(packed(lowered(options, vocabulary)))
+        answers.flush()
+
+
+def _read(stream: BinaryIO) -> Any:
+    """The next message; None at the end."""
+    head = stream.read(LENGTH.size)
+    return pickle.loads(stream.read(*LENGTH.unpack(head))) if len(head) == LENGTH.size else None
+
+
+def _bound_memory() -> None:
+    try:
+        import resource
+    except ModuleNotFoundError:  # Windows
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
