@@ -103,7 +103,7 @@ class Answerer:
         }
 
     def __call__(self, lines: Iterable[str | bytes | Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """The answers to lines (docs/batch.md), in their order. Raises QuestionError for ids that are missing or twice."""
+        """The answers to lines (docs/batch.md), in their order. Raises QuestionError for a wrong id, or two."""
         questions = [read_question(line, number) for number, line in enumerate(lines, 1)]
         found = {answer["custom_id"]: answer for answer in self.answers(questions)}
         if len(found) < len(questions):
