@@ -35,6 +35,7 @@ NAMES = {
     "speculation": "tokens per call and speed on a real model, beside plain masked decoding",
     "predicates": "AWRS against checking every allowed token, where the check is slow",
     "genlm": "AWRS-SMC beside genlm-control: evidence and time per particle step",
+    "jsonschemabench": "real schemas with a real model: coverage, compliance, efficiency, quality, beside peers",
     "report": "tables and plots in docs/ from benchmarks/results/",
 }
 
