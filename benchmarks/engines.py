@@ -31,7 +31,7 @@ class Engine(Protocol):
 
 
 class Structgen:
-    """This library, in its default style or under the full standard (`style="any"`)."""
+    """This library, in its default style, under the full standard (`style="any"`), or with other blanks."""
 
     def __init__(self, tokenizer: Tokenizer, style: str = "default") -> None:
         from structgen.compiler import compile_grammar, trie_of
@@ -40,7 +40,8 @@ class Structgen:
 
         self.name = "structgen"
         self._vocabulary = tokenizer.vocabulary
-        self._style = JsonStyle.any() if style == "any" else JsonStyle()
+        styles = {"default": JsonStyle(), "any": JsonStyle.any()}
+        self._style = styles[style] if style in styles else JsonStyle(whitespace=style)  # type: ignore[arg-type]
         self._schema, self._grammar = compile_schema, compile_grammar
         self._trie = trie_of(self._vocabulary)
 

@@ -5,6 +5,7 @@
     python -m benchmarks jsonschemabench report
 
 The first two go on where they were cut off (their journals are in build/jsonschemabench); the last writes the page.
+Runs of several sets of engines on the same schemas stand beside each other there.
 
     declared coverage   schemas that an engine takes, and neither fails nor dies on while it writes
     empirical coverage  schemas whose output is valid (`jsonschema`, formats asserted); ended by the budget is not
@@ -38,7 +39,7 @@ def main() -> None:
     parser.add_argument("--per-group", type=int, default=30, help="schemas of each of the ten groups")
     parser.add_argument("--budget", type=int, default=128, help="tokens of an output, stop token included")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--together", type=int, default=6, help="schemas in one batch of the model")
+    parser.add_argument("--together", type=int, default=8, help="schemas in one batch of the model")
     parser.add_argument("--seconds", type=float, default=30, help="of wall time, for any one call of an engine")
     parser.add_argument("--threads", type=int, default=1, help="of the model")
     parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
@@ -59,11 +60,10 @@ def main() -> None:
         _run_schemas(options)
 
 
-def journal_path(part: str, model: str, budget: int | None = None) -> Path:
+def journal_path(part: str, model: str, *others: str) -> Path:
     """Where the lines of a part are."""
-    name = Path(model).name if budget is None else f"{Path(model).name}-{budget}"
     FOLDER.mkdir(parents=True, exist_ok=True)
-    return FOLDER / f"{part}-{name}.jsonl"
+    return FOLDER / f"{'-'.join([part, Path(model).name, *others]).replace(':', '_')}.jsonl"
 
 
 def _run_schemas(options: argparse.Namespace) -> None:
@@ -86,7 +86,7 @@ def _run_schemas(options: argparse.Namespace) -> None:
         "dtype": options.dtype,
     }
     identity |= {"seed": options.seed, "versions": versions(names)}
-    with open_journal(journal_path("schemas", options.model, options.budget), identity) as journal:
+    with open_journal(journal_path("schemas", options.model, str(options.budget), *names), identity) as journal:
         schemas = [row for row in sample(options.per_group, options.seed) if row["id"] not in journal.answered]
         processes = [EngineProcess(name, options.model, width, seconds=options.seconds) for name in names]
         texts = SharedTexts(engine)

@@ -20,7 +20,7 @@ from typing import Any
 
 from benchmarks.jsonschemabench.tasks import TASKS, Item, Task
 
-__all__ = ["METHODS", "run_quality", "score"]
+__all__ = ["METHODS", "run_quality", "score", "written"]
 
 METHODS = ("free, greedy", "masks, greedy", "free", "masks", "cars", "smc")
 DRAWS = 2  # of each question at temperature 1
@@ -50,7 +50,7 @@ def run_quality(folder: Path, options: argparse.Namespace) -> None:
                             continue
                         started = time.thread_time()
                         seed = options.seed + 1000 * draw + first
-                        texts = _written(engine, task, task.items[first : first + PART], method, seed)
+                        texts = written(engine, task, task.items[first : first + PART], method, seed)
                         seconds = time.thread_time() - started
                         told = [score(task, item, text) for item, text in zip(task.items[first:], texts, strict=False)]
                         valid, right = (sum(column) for column in zip(*told, strict=True))
@@ -60,7 +60,7 @@ def run_quality(folder: Path, options: argparse.Namespace) -> None:
                         print(f"{name}: {right} of {len(told)} right, {seconds:.0f} s", file=sys.stderr, flush=True)
 
 
-def _written(engine: Any, task: Task, items: Sequence[Item], method: str, seed: int) -> list[str | None]:
+def written(engine: Any, task: Task, items: Sequence[Item], method: str, seed: int) -> list[str | None]:
     """What is written for each question; None where it does not end, or a sampler gives up."""
     chats = [_messages(task, item) for item in items]
     if method in _OPTIONS:
@@ -69,7 +69,9 @@ def _written(engine: Any, task: Task, items: Sequence[Item], method: str, seed: 
     from structgen.engines.decode import Request, decode
     from structgen.options import SamplingOptions
 
-    constraint = compile_constraint(task.schema, vocabulary=engine.vocabulary) if method.startswith("masks") else None
+    constraint = (
+        compile_constraint(schema=task.schema, vocabulary=engine.vocabulary) if method.startswith("masks") else None
+    )
     requests = [Request(engine.encode(chat), constraint, BUDGET, stream=n, steer=False) for n, chat in enumerate(chats)]
     options = SamplingOptions(temperature=0.0 if "greedy" in method else 1.0, seed=seed)
     outputs = decode(engine, requests, options, weigh=False)

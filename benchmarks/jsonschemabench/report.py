@@ -39,17 +39,37 @@ def write_page(folder: Path) -> None:
 
 
 def _results(schemas: Sequence[Path], quality: Sequence[Path]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    for path in schemas:
-        settings = json.loads(path.with_name(path.name + ".run").read_text())
-        records = _lines(path)
-        found.append({"part": "settings", **settings, "schemas": len(records)})
-        found += coverage(records)
-        found += efficiency(records, settings["engines"])
+    settings, records = _merged(schemas)
+    found: list[dict[str, Any]] = [{"part": "settings", **settings, "schemas": len(records)}]
+    found += coverage(records)
+    found += efficiency(records, settings["engines"])
     for path in quality:
         settings = json.loads(path.with_name(path.name + ".run").read_text())
         found += [{"part": "quality settings", **settings}, *_quality(_lines(path))]
     return found
+
+
+def _merged(paths: Sequence[Path]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Settings and records of runs over the same schemas by other engines; the longest first. Those of another model,
+    budget or seed than the longest's are another comparison, and left out with a word."""
+    runs = [(json.loads(path.with_name(path.name + ".run").read_text()), _lines(path)) for path in paths]
+    runs.sort(key=lambda run: -len(run[1]))
+    settings, records = runs[0]
+    by_id = {record["custom_id"]: record for record in records}
+    for others, more in runs[1:]:
+        if any(others[name] != settings[name] for name in ("model", "dtype", "budget", "seed")):
+            print(f"left out, another model, budget or seed: {others}")
+            continue
+        settings["engines"] = list(dict.fromkeys([*settings["engines"], *others["engines"]]))
+        settings["versions"] |= others["versions"]
+        for record in more:
+            by_id[record["custom_id"]]["rows"] |= {k: v for k, v in record["rows"].items() if k != FREE}
+    for name in settings["engines"]:
+        completed = f"{name}, completed"
+        if any(completed in record["rows"] for record in records):
+            for record in records:  # what was refused, or fits no budget, is no better for being completed
+                record["rows"].setdefault(completed, record["rows"][name])
+    return settings, records
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
@@ -69,7 +89,7 @@ def coverage(records: Records) -> list[dict[str, Any]]:
             declared = [row for row in chosen if row["end"] in ("stop", "length", "completed")]
             whole = [row for row in declared if row["end"] != "length"]
             told = {
-                "schemas": sum(group in (None, r["group"]) for r in records),
+                "schemas": len(chosen),
                 "declared": len(declared),
                 "valid": sum(row["valid"] is True for row in declared),
                 "by_budget": ends.count("length"),
@@ -85,11 +105,13 @@ def coverage(records: Records) -> list[dict[str, Any]]:
 
 
 def efficiency(records: Records, engines: Sequence[str]) -> list[dict[str, Any]]:
-    """Per engine times over the schemas that all declared, and over those it declared itself."""
+    """Per engine times over the schemas that all who were asked all of them declared, and over those it declared."""
+    whole = {"stop", "length"}
     accepted = {
-        name: {r["custom_id"] for r in records if r["rows"][name]["end"] in ("stop", "length")} for name in engines
+        name: {r["custom_id"] for r in records if name in r["rows"] and r["rows"][name]["end"] in whole}
+        for name in engines
     }
-    common = set.intersection(*accepted.values())
+    common = set.intersection(*(accepted[name] for name in engines if all(name in r["rows"] for r in records)))
     steps = [each for record in records for each in record["one_row_ms"]]
     prompts = [each for record in records for each in record["prompt_ms"]]
     found: list[dict[str, Any]] = [
@@ -97,7 +119,7 @@ def efficiency(records: Records, engines: Sequence[str]) -> list[dict[str, Any]]
     ]
     for name in engines:
         for which, ids in (("common", common), ("own", accepted[name])):
-            rows = [r["rows"][name] for r in records if r["custom_id"] in ids]
+            rows = [r["rows"][name] for r in records if r["custom_id"] in ids & accepted[name]]
             tokens = [a + b for row in rows for a, b in zip(row["mask_us"], row["commit_us"], strict=True)]
             compiled = [row["compile_ms"] for row in rows]
             told = {
@@ -185,12 +207,21 @@ def _coverage_table(records: Records) -> str:
         ended = r["declared"] - r["by_budget"] - r["not_judged"]
         is_free = r["engine"] == FREE
         rows.append(
-            [r["engine"]]
+            [r["engine"], str(r["schemas"])]
             + (["-"] if is_free else [_share(r["declared"], r["schemas"])])
             + [_share(r["valid"], r["schemas"]), _share(r["valid"], r["declared"]), _share(r["valid"], ended)]
             + [str(r[name]) for name in ("by_budget", "completed", "invalid", "failed", "refused")]
         )
-    head = ["engine", "declared", "empirical", "compliance", "right of ended", "ended by the budget", "completed"]
+    head = [
+        "engine",
+        "schemas",
+        "declared",
+        "empirical",
+        "compliance",
+        "right of ended",
+        "ended by the budget",
+        "completed",
+    ]
     return table([*head, "ended, invalid", "failed", "refused"], rows)
 
 
@@ -217,7 +248,7 @@ def _groups_table(records: Records) -> str:
 def _times_text(records: Records) -> str:
     model = next(r for r in records if r["part"] == "model")
     return (
-        f"Over the {model['common']} schemas that all engines declared. The model takes "
+        f"Over the {model['common']} schemas that all engines declared who were asked all of them. The model takes "
         f"{model['one_row_ms']['p50']:.0f} ms for one row's token and {model['prompt_ms']['p50']:.0f} ms for the part "
         f"of a prompt that is the schema's (medians); *per token* is that, mask and commit together, *to the first "
         f"token* the prompt, compiling and the first mask (means). Masks are as cold as a model leaves them: between "
@@ -233,11 +264,26 @@ def _times_table(records: Records) -> str:
             c, t = r["compile_ms"], r["token_us"]
             first = model["prompt_ms"]["p50"] + c["mean"] + r["first_mask_us"]["mean"] / 1e3
             rows.append(
-                [r["engine"], *(figure(c[key]) for key in ("mean", "p50", "p99")), figure(r["first_mask_us"]["mean"])]
+                [
+                    r["engine"],
+                    str(r["schemas"]),
+                    *(figure(c[key]) for key in ("mean", "p50", "p99")),
+                    figure(r["first_mask_us"]["mean"]),
+                ]
                 + [figure(t[key]) for key in ("mean", "p50", "p99")]
                 + [figure(first), f"{model['one_row_ms']['p50'] + t['mean'] / 1e3:.2f}"]
             )
-    head = ["engine", "compile ms mean", "p50", "p99", "first mask us", "mask + commit us mean", "p50", "p99"]
+    head = [
+        "engine",
+        "schemas",
+        "compile ms mean",
+        "p50",
+        "p99",
+        "first mask us",
+        "mask + commit us mean",
+        "p50",
+        "p99",
+    ]
     return table([*head, "to the first token ms", "per token ms"], rows)
 
 

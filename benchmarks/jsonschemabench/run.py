@@ -30,7 +30,7 @@ GROUPS = (
     "JsonSchemaStore", "Snowplow", "WashingtonPost",
 )  # fmt: skip
 FREE = "no constraint"
-SHOWN = 2000
+SHOWN = 1500
 _FENCED = re.compile(r"\s*```(?:json)?\s*\n(.*?)\n?```\s*", re.DOTALL)
 
 _SYSTEM = "You write JSON. Answer with one JSON value that is valid under the schema, and nothing else."

@@ -30,6 +30,13 @@ _TOOLS = ("tool_choice", "parallel_tool_calls", "thinking", "tool_format")
 _DRAWING = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "seed", "method", "method_options")
 _ENDING = ("max_tokens", "on_truncate", "stop")
 _SCHEMAS = ("whitespace", "dialect", "strict")
+_BESIDE = {  # what the run says means something only to questions that have one of these
+    "style": ("schema", "tag", "tools"),
+    "dialect": ("schema", "tools"),
+    "strict": ("schema",),
+    "describe": ("schema", "tools"),
+    "tool_choice": ("tools",),
+}
 FIELDS = ("custom_id", *_PROMPTS, *CONSTRAINTS, *_TOOLS, *_DRAWING, *_ENDING, *_SCHEMAS)
 
 
@@ -103,8 +110,7 @@ def _with_defaults(found: dict[str, Any], defaults: Mapping[str, Any]) -> dict[s
     if "messages" in found and any(message.get("role") == "system" for message in _mappings(found["messages"])):
         given.pop("system", None)
     merged = {**given, **found}
-    spelled = {"style": ("schema", "tag", "tools"), "dialect": ("schema", "tools"), "strict": ("schema",)}
-    for name, beside in spelled.items():
+    for name, beside in _BESIDE.items():
         if name not in found and not any(merged.get(kind) is not None for kind in beside):
             merged.pop(name, None)
     return merged

@@ -109,6 +109,9 @@ def test_the_run_says_what_a_line_does_not() -> None:
     assert options({"prompt": "x", "temperature": 0}, run) == {**run, "prompt": "x", "temperature": 0}
     own = options({"prompt": "x", "regex": "a"}, run)  # a constraint of its own, and the run's style is about JSON
     assert own == {"prompt": "x", "regex": "a", "temperature": 0.5, "system": "Be short."}
+    called = {"tools": [{"name": "f"}], "tool_choice": "f", "describe": True}
+    assert options({"prompt": "x", "regex": "a"}, called) == {"prompt": "x", "regex": "a"}
+    assert options({"prompt": "x"}, called) == {"prompt": "x", **called}
     chat = [{"role": "system", "content": "Be long."}, {"role": "user", "content": "x"}]
     assert "system" not in options({"messages": chat}, run)
     assert options({"messages": chat[1:]}, run)["system"] == "Be short."
