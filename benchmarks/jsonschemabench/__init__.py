@@ -37,6 +37,7 @@ def main() -> None:
     parser.add_argument("--model", default="smollm2")
     parser.add_argument("--engines", default="structgen,llguidance,xgrammar,outlines")
     parser.add_argument("--per-group", type=int, default=30, help="schemas of each of the ten groups")
+    parser.add_argument("--first", type=int, help="only so many of these, the groups in turn")
     parser.add_argument("--budget", type=int, default=128, help="tokens of an output, stop token included")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--together", type=int, default=8, help="schemas in one batch of the model")
@@ -87,7 +88,8 @@ def _run_schemas(options: argparse.Namespace) -> None:
     }
     identity |= {"seed": options.seed, "versions": versions(names)}
     with open_journal(journal_path("schemas", options.model, str(options.budget), *names), identity) as journal:
-        schemas = [row for row in sample(options.per_group, options.seed) if row["id"] not in journal.answered]
+        chosen = sample(options.per_group, options.seed)[: options.first]
+        schemas = [row for row in chosen if row["id"] not in journal.answered]
         processes = [EngineProcess(name, options.model, width, seconds=options.seconds) for name in names]
         texts = SharedTexts(engine)
         texts.keep(engine.encode(messages_of(True))[:-10])

@@ -92,7 +92,11 @@ class Answerer:
             self.engine.vocabulary.fingerprint,
             str(getattr(self.engine, "chat_template", None)),
         )
-        others = {name: value for name, value in self._defaults.items() if name not in CONSTRAINTS}
+        schema = self._defaults.get("schema")
+        shown = {**self._defaults, "schema": schema if isinstance(schema, dict | bool) else None}  # prompts may show it
+        others = {
+            name: value for name, value in shown.items() if name in ("schema", "tools") or name not in CONSTRAINTS
+        }
         constraint = None if self._constraint is None else self._constraint.fingerprint[:16]
         return {
             "model": self.name,
