@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--engines", default="structgen,llguidance,xgrammar,outlines")
     parser.add_argument("--per-group", type=int, default=30, help="schemas of each of the ten groups")
     parser.add_argument("--first", type=int, help="only so many of these, the groups in turn")
+    parser.add_argument("--no-free", action="store_true", help="without the row that has no constraint")
     parser.add_argument("--budget", type=int, default=128, help="tokens of an output, stop token included")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--together", type=int, default=8, help="schemas in one batch of the model")
@@ -96,7 +97,8 @@ def _run_schemas(options: argparse.Namespace) -> None:
         started, size = time.perf_counter(), options.together
         for first in range(0, len(schemas), size):
             some = schemas[first : first + size]
-            records = run_schemas(some, texts, processes, len(journal.answered), options.budget)
+            turn = len(journal.answered)
+            records = run_schemas(some, texts, processes, turn, options.budget, free=not options.no_free)
             records[0] |= {"one_row_ms": texts.one_row_ms}
             for row, record, milliseconds in zip(some, records, texts.prompt_ms, strict=True):
                 record = {"one_row_ms": [], "prompt_ms": [milliseconds], **record}

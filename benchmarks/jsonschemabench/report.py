@@ -50,17 +50,20 @@ def _results(schemas: Sequence[Path], quality: Sequence[Path]) -> list[dict[str,
 
 
 def _merged(paths: Sequence[Path]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Settings and records of runs over the same schemas by other engines; the longest first. Those of another model,
-    budget or seed than the longest's are another comparison, and left out with a word."""
+    """Settings and records of runs over the same schemas, the longest first; of an engine that two runs have, the later
+    one counts. Those of another model, budget or seed than the longest's are another comparison, and left out with a
+    word."""
     runs = [(json.loads(path.with_name(path.name + ".run").read_text()), _lines(path)) for path in paths]
     runs.sort(key=lambda run: -len(run[1]))
     settings, records = runs[0]
+    settings["runs"] = [settings["engines"]]
     by_id = {record["custom_id"]: record for record in records}
     for others, more in runs[1:]:
         if any(others[name] != settings[name] for name in ("model", "dtype", "budget", "seed")):
             print(f"left out, another model, budget or seed: {others}")
             continue
         settings["engines"] = list(dict.fromkeys([*settings["engines"], *others["engines"]]))
+        settings["runs"].append(others["engines"])
         settings["versions"] |= others["versions"]
         for record in more:
             by_id[record["custom_id"]]["rows"] |= {k: v for k, v in record["rows"].items() if k != FREE}
@@ -171,10 +174,10 @@ def _page(machine: Mapping[str, Any], records: Records, pictures: Sequence[tuple
     ran = (
         f"{machine['date']}, {machine['cpu']} ({machine['cores']} cores), Python {machine['python']}; {versions}. "
         f"{settings['model']} in {settings['dtype']}, {settings['schemas']} schemas, outputs of at most "
-        f"{settings['budget']} tokens, stop token included.\n\n"
-        f"`python -m benchmarks jsonschemabench --model {settings['model']} --engines {','.join(settings['engines'])} "
-        f"--budget {settings['budget']}`"
+        f"{settings['budget']} tokens, stop token included.\n"
     )
+    for engines in settings["runs"]:
+        ran += f"\n    python -m benchmarks jsonschemabench --engines {','.join(engines)} --budget {settings['budget']}"
     shown = [f"![{alt}](plots/{file})" for file, alt in pictures]
     sections = [
         _HEAD,

@@ -110,14 +110,21 @@ class Row:
 
 
 def run_schemas(
-    schemas: Sequence[Mapping[str, Any]], model: SharedTexts, engines: Sequence[EngineProcess], turn: int, budget: int
+    schemas: Sequence[Mapping[str, Any]],
+    model: SharedTexts,
+    engines: Sequence[EngineProcess],
+    turn: int,
+    budget: int,
+    *,
+    free: bool = True,
 ) -> list[dict[str, Any]]:
-    """The records of some schemas: what each engine wrote, whether it is valid, and what it cost."""
+    """The records of some schemas: what each engine wrote, whether it is valid, and what it cost; `free`: and what the
+    model writes without any."""
     engine = model.engine
     prompts = [engine.encode(messages_of(each["schema"])) for each in schemas]
     order = [*engines[turn % len(engines) :], *engines[: turn % len(engines)]]
     rows = [_compiled(process, slot, each["schema"]) for process in order for slot, each in enumerate(schemas)]
-    rows += [Row(FREE, slot) for slot in range(len(schemas))]
+    rows += [Row(FREE, slot) for slot in range(len(schemas)) if free]
     for row in rows:
         row.place = row.slot
     processes = {process.name: process for process in engines}
