@@ -43,8 +43,8 @@ test: $(STAMP)  ## the suite, offline, on the CPU
 test-fresh: $(STAMP)  ## nightly: new examples and new random numbers, each statistical test with one rerun
 	$(PYTEST) --hypothesis-profile=fresh $(ARGS)
 
-test-all: $(STAMP)  ## with the slow tests, servers of tools and the comparisons with other libraries
-	$(PIP_INSTALL) --editable ".[$(EXTRAS),bench,mcp]"
+test-all: $(STAMP)  ## with the slow tests, clusters of Ray, servers of tools and the comparisons with other libraries
+	$(PIP_INSTALL) --editable ".[$(EXTRAS),bench,mcp,ray]"
 	$(PYTEST) -m "not network and not gpu and not clients" $(ARGS)
 
 test-latest:  ## the suite with the newest release of every dependency, in a virtual environment of its own

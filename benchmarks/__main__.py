@@ -36,6 +36,7 @@ NAMES = {
     "serving": "structgen serve beside transformers serve: closed loops, hostile schemas, requests of every kind",
     "predicates": "AWRS against checking every allowed token, where the check is slow",
     "genlm": "AWRS-SMC beside genlm-control: evidence and time per particle step",
+    "jsonschemabench": "real schemas with a real model: coverage, compliance, efficiency, quality, beside peers",
     "report": "tables and plots in docs/ from benchmarks/results/",
 }
 

@@ -1,7 +1,8 @@
 """The engines under measurement behind one small interface, so that all walk the same tokens the same way.
 
 compile(schema) may raise: the schema is refused. start() gives a fresh sequence; mask() computes the mask and returns
-nothing; allowed(t) reads a bit of the last mask; commit(t) advances; complete() says whether the text may end.
+nothing; allowed(t) reads a bit of the last mask and words() all of it; commit(t) advances; complete() says whether the
+text may end.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.tokenizers import Tokenizer
 
@@ -23,12 +25,13 @@ class Engine(Protocol):
     def start(self, compiled: Any) -> None: ...
     def mask(self) -> None: ...
     def allowed(self, token: int) -> bool: ...
+    def words(self) -> NDArray[np.uint32]: ...
     def commit(self, token: int) -> bool: ...
     def complete(self) -> bool: ...
 
 
 class Structgen:
-    """This library, in its default style or under the full standard (`style="any"`)."""
+    """This library, in its default style, under the full standard (`style="any"`), or with other blanks."""
 
     def __init__(self, tokenizer: Tokenizer, style: str = "default") -> None:
         from structgen.compiler import compile_grammar, trie_of
@@ -37,7 +40,8 @@ class Structgen:
 
         self.name = "structgen"
         self._vocabulary = tokenizer.vocabulary
-        self._style = JsonStyle.any() if style == "any" else JsonStyle()
+        styles = {"default": JsonStyle(), "any": JsonStyle.any()}
+        self._style = styles[style] if style in styles else JsonStyle(whitespace=style)  # type: ignore[arg-type]
         self._schema, self._grammar = compile_schema, compile_grammar
         self._trie = trie_of(self._vocabulary)
 
@@ -52,6 +56,9 @@ class Structgen:
 
     def allowed(self, token: int) -> bool:
         return bool(self._mask[token >> 5] >> np.uint32(token & 31) & np.uint32(1))
+
+    def words(self) -> NDArray[np.uint32]:
+        return self._mask
 
     def commit(self, token: int) -> bool:
         return bool(self._matcher.accept(token))
@@ -93,6 +100,9 @@ class Llguidance:
     def allowed(self, token: int) -> bool:
         return bool(self._mask[0, token >> 5].view(np.uint32) >> np.uint32(token & 31) & np.uint32(1))
 
+    def words(self) -> NDArray[np.uint32]:
+        return self._mask[0].view(np.uint32)
+
     def commit(self, token: int) -> bool:
         return bool(self._matcher.consume_token(token))
 
@@ -101,12 +111,13 @@ class Llguidance:
 
 
 class Xgrammar:
-    """xgrammar's matcher, one compile thread, its compile cache off."""
+    """xgrammar's matcher, one compile thread, its compile cache off. With `stops` a stop token ends a text, as in a
+    model's output; without, a text that is complete has ended."""
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, stops: bool = False) -> None:
         import xgrammar
 
-        self.name = "xgrammar"
+        self.name, self._stops = "xgrammar", stops
         self._lib = xgrammar
         if hasattr(tokenizer.source, "backend_tokenizer"):
             info = xgrammar.TokenizerInfo.from_huggingface(tokenizer.source, vocab_size=tokenizer.vocabulary.size)
@@ -121,7 +132,7 @@ class Xgrammar:
         return self._compiler.compile_json_schema(json.dumps(schema))
 
     def start(self, compiled: Any) -> None:
-        self._matcher = self._lib.GrammarMatcher(compiled, terminate_without_stop_token=True)
+        self._matcher = self._lib.GrammarMatcher(compiled, terminate_without_stop_token=not self._stops)
 
     def mask(self) -> None:
         self._matcher.fill_next_token_bitmask(self._mask)
@@ -129,11 +140,60 @@ class Xgrammar:
     def allowed(self, token: int) -> bool:
         return bool(self._words[0, token >> 5] >> np.uint32(token & 31) & np.uint32(1))
 
+    def words(self) -> NDArray[np.uint32]:
+        return self._words[0]
+
     def commit(self, token: int) -> bool:
         return bool(self._matcher.accept_token(token))
 
     def complete(self) -> bool:
         return bool(self._matcher.is_terminated() or self._matcher.is_completed())
+
+
+class Outlines:
+    """outlines-core: a schema to a regex, the regex to an index of all its states."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        import outlines_core
+        from outlines_core import json_schema
+
+        self.name = "outlines"
+        self._lib, self._regex = outlines_core, json_schema.build_regex_from_schema
+        vocabulary = tokenizer.vocabulary
+        ids: dict[bytes, list[int]] = {}
+        for token in range(vocabulary.size):
+            if token not in vocabulary.special_ids and vocabulary.token_bytes(token):
+                ids.setdefault(vocabulary.token_bytes(token), []).append(token)
+        self._stops = vocabulary.stop_ids
+        self._vocabulary = outlines_core.Vocabulary(vocabulary.stop_ids[0], ids)
+        self._mask = np.zeros(-(-vocabulary.size // 32), np.uint32)
+
+    def compile(self, schema: Any) -> Any:
+        return self._lib.Index(self._regex(json.dumps(schema)), self._vocabulary)
+
+    def start(self, compiled: Any) -> None:
+        self._guide = self._lib.Guide(compiled)
+
+    def mask(self) -> None:
+        self._guide.write_mask_into(self._mask.ctypes.data, self._mask.size, self._mask.itemsize)
+
+    def allowed(self, token: int) -> bool:
+        return bool(self._mask[token >> 5] >> np.uint32(token & 31) & np.uint32(1))
+
+    def words(self) -> NDArray[np.uint32]:
+        return self._mask
+
+    def commit(self, token: int) -> bool:
+        if token in self._stops:  # which a finished guide allows and does not take
+            return bool(self._guide.is_finished())
+        try:
+            self._guide.advance(token, False)
+        except ValueError:
+            return False
+        return True
+
+    def complete(self) -> bool:
+        return bool(self._guide.is_finished())
 
 
 class _Words:
@@ -150,4 +210,4 @@ class _Words:
         return self._encode(text.decode())
 
 
-ENGINES = {"structgen": Structgen, "llguidance": Llguidance, "xgrammar": Xgrammar}
+ENGINES = {"structgen": Structgen, "llguidance": Llguidance, "xgrammar": Xgrammar, "outlines": Outlines}

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.maskbench import EDGES
 
-COLOURS = {"structgen": "#1f5fbf", "llguidance": "#d9822b", "xgrammar": "#6b8e4e"}
+COLOURS = {"structgen": "#1f5fbf", "llguidance": "#d9822b", "xgrammar": "#6b8e4e", "outlines": "#8e6bb0"}
 STYLE = {
     "font.size": 10,
     "axes.spines.top": False,
@@ -32,26 +32,26 @@ STYLE = {
 }
 
 
-def _panels(count: int) -> tuple[Figure, list[Axes]]:
+def panels(count: int) -> tuple[Figure, list[Axes]]:
     plt.rcParams.update(STYLE)
     figure, axes = plt.subplots(1, count, figsize=(1.2 + 5.4 * count, 4.1), squeeze=False, layout="constrained")
     return figure, list(axes[0])
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Software": None})
     plt.close(figure)
 
 
-def _plain(value: float, _: Any) -> str:
+def plain(value: float, _: Any) -> str:
     """1,000 rather than 10^3."""
     return f"{value:,.0f}" if value >= 1 else f"{value:g}"
 
 
 def mask_times(runs: dict[str, list[dict[str, Any]]], path: Path) -> None:
     """Share of tokens that took longer than so many microseconds; a panel per vocabulary, a line per engine."""
-    figure, axes = _panels(len(runs))
+    figure, axes = panels(len(runs))
     for axis, (title, records) in zip(axes, runs.items(), strict=True):
         for record in records:
             if record.get("part") == "distributions":
@@ -61,15 +61,15 @@ def mask_times(runs: dict[str, list[dict[str, Any]]], path: Path) -> None:
                 axis.plot(EDGES[1:][seen], slower[seen], color=COLOURS[record["engine"]], label=record["engine"], lw=2)
         axis.set(xscale="log", yscale="log", xlim=(0.3, 2e5), ylim=(2e-6, 1.3), title=title)
         axis.set(xlabel="mask and commit of one token, µs", ylabel="share of tokens slower than that")
-        axis.xaxis.set_major_formatter(_plain)
+        axis.xaxis.set_major_formatter(plain)
         axis.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g} %")
     axes[0].legend(loc="lower left")
-    _save(figure, path)
+    save(figure, path)
 
 
 def compile_times(runs: dict[str, list[dict[str, Any]]], path: Path) -> None:
     """Compile time against schema size: median and 99th percentile of each size class with ten schemas or more."""
-    figure, axes = _panels(len(runs))
+    figure, axes = panels(len(runs))
     for axis, (title, records) in zip(axes, runs.items(), strict=True):
         for record in records:
             if record.get("part") == "distributions":
@@ -79,15 +79,15 @@ def compile_times(runs: dict[str, list[dict[str, Any]]], path: Path) -> None:
                 label = f"{record['engine']}, 99th percentile"
                 axis.plot(sizes, [c["p99"] for c in classes], color=colour, lw=1.2, ls=(0, (4, 2)), label=label)
         axis.set(xscale="log", yscale="log", title=title, xlabel="schema, bytes", ylabel="compile, ms")
-        axis.xaxis.set_major_formatter(_plain)
-        axis.yaxis.set_major_formatter(_plain)
+        axis.xaxis.set_major_formatter(plain)
+        axis.yaxis.set_major_formatter(plain)
     axes[0].legend(loc="upper left")
-    _save(figure, path)
+    save(figure, path)
 
 
 def memory(records: list[dict[str, Any]], path: Path) -> None:
     """Resident megabytes against the number of schemas served."""
-    figure, (axis,) = _panels(1)
+    figure, (axis,) = panels(1)
     for record in records:
         way = "all kept" if record["kept"] is None else f"the last {record['kept']} kept"
         xs, ys = [p["schemas"] for p in record["points"]], [p["mb"] for p in record["points"]]
@@ -97,14 +97,14 @@ def memory(records: list[dict[str, Any]], path: Path) -> None:
         )
     top = 1.4 * axis.get_ylim()[1]  # the legend has room above the lines
     axis.set(xlabel="different schemas compiled and walked", ylabel="resident memory added, MB", ylim=(0, top))
-    axis.xaxis.set_major_formatter(_plain)
+    axis.xaxis.set_major_formatter(plain)
     axis.legend(loc="upper left")
-    _save(figure, path)
+    save(figure, path)
 
 
 def batch(records: list[dict[str, Any]], path: Path) -> None:
     """Microseconds of a step against the batch: the mean and the slowest of a hundred, one thread and several."""
-    figure, axes = _panels(2)
+    figure, axes = panels(2)
     chosen = [r for r in records if r["grammars"] == "different grammars"]
     for axis, seen, title in zip(axes, (False, True), ("masks not seen before", "masks seen before"), strict=True):
         part = [r for r in chosen if r["seen_before"] == seen]
@@ -116,7 +116,7 @@ def batch(records: list[dict[str, Any]], path: Path) -> None:
         axis.set(xscale="log", yscale="log", title=title, xlabel="sequences, each with a grammar of its own")
         axis.set_xticks(sizes, [str(s) for s in sizes])
         axis.minorticks_off()
-        axis.yaxis.set_major_formatter(_plain)
+        axis.yaxis.set_major_formatter(plain)
     axes[0].set_ylabel("fill_masks of one step, µs")
     axes[0].legend(loc="upper left")
-    _save(figure, path)
+    save(figure, path)

@@ -4,7 +4,8 @@ StructgenError
 ├── SourceError                what the user wrote cannot be read
 │   ├── SchemaError            .pointer .keyword .reason      not a JSON Schema
 │   ├── RegexError             .pattern .position .reason
-│   └── GrammarError           .line .column .excerpt .reason
+│   ├── GrammarError           .line .column .excerpt .reason
+│   └── QuestionError          .reason .line                  a line of a batch that cannot be answered under an id
 ├── UnsupportedSchema          .pointer .keyword .reason      a schema, but one this version cannot enforce exactly
 ├── UnsupportedCombination     .operation .reason             languages whose meet or complement cannot be computed
 ├── Unsatisfiable              .pointer .reason .conflict     nothing can satisfy it
@@ -39,6 +40,7 @@ __all__ = [
     "ModelError",
     "OptionError",
     "PredicateError",
+    "QuestionError",
     "RegexError",
     "SamplingIncomplete",
     "SchemaError",
@@ -60,6 +62,15 @@ __all__ = [
 
 class StructgenError(Exception):
     """Root of every error this library raises on purpose."""
+
+    def to_dict(self) -> dict[str, object]:
+        """{"message": ..., its attributes}, as `json.dumps` takes it: tuples are lists, other objects are left out."""
+        plain = (str, int, float, bool, type(None))
+        data: dict[str, object] = {name: value for name, value in vars(self).items() if isinstance(value, plain)}
+        data |= {
+            name: list(value) for name, value in vars(self).items() if isinstance(value, tuple) and name != "results"
+        }
+        return {"message": str(self), **data}
 
 
 class SourceError(StructgenError):
@@ -92,6 +103,14 @@ class GrammarError(SourceError):
     def __init__(self, reason: str, *, line: int, column: int, excerpt: str = "") -> None:
         super().__init__(f"line {line}, column {column}: {reason}\n  {excerpt}\n  {' ' * (column - 1)}^")
         self.line, self.column, self.excerpt, self.reason = line, column, excerpt, reason
+
+
+class QuestionError(SourceError):
+    """A line of a batch whose answer could not be told from others. `line` counts from 1, where it is known."""
+
+    def __init__(self, reason: str, *, line: int | None = None) -> None:
+        super().__init__(reason if line is None else f"line {line}: {reason}")
+        self.reason, self.line = reason, line
 
 
 class UnsupportedSchema(StructgenError):

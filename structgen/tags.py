@@ -16,7 +16,7 @@ from typing import Any
 from structgen.errors import OptionError
 from structgen.grammars.tags.marks import Special
 
-__all__ = ["Special", "StructuralTag", "Tag", "Thinking", "ends_of"]
+__all__ = ["Special", "StructuralTag", "Tag", "Thinking", "ends_of", "tag_of"]
 
 
 _THINK, _END_OF_THINKING = Special("<think>"), Special("</think>")
@@ -137,6 +137,20 @@ class StructuralTag:
         most = -1 if self.at_most is None else self.at_most
         calls = {"type": "repeat", "min": self.at_least, "max": most, "content": call}
         return {"type": "sequence", "elements": [calls, free]} if self.between else calls
+
+
+def tag_of(given: Any) -> StructuralTag | Mapping[str, Any]:
+    """A structural tag from JSON: its fields by name, tags as {"begin", "end", "trigger", "schema" | "regex" | ...}; or
+    structural-tag JSON as servers pass it on, which stays as it is. Raises OptionError."""
+    if isinstance(given, Mapping) and ("format" in given or "structures" in given):
+        return given
+    try:
+        fields = {**given, "tags": [Tag(**tag) for tag in given.get("tags", ())]}
+        if given.get("thinking") is not None:
+            fields["thinking"] = Thinking(**given["thinking"])
+        return StructuralTag(**fields)
+    except (TypeError, AttributeError) as error:
+        raise OptionError(f"the tag: {error}", option="tag") from error
 
 
 _EMPTY = {"type": "const_string", "value": ""}

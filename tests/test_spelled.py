@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import operator
 
 import numpy as np
 import pytest
 
 import structgen as sg
+from structgen import spelled
+from structgen.automata.configurations import Configurations
+from structgen.automata.network import build_network
 from structgen.bits import ids_of
 from structgen.errors import VocabularyError
-from structgen.kernels.layout import DEAD
+from structgen.grammars.combine.product import meet
+from structgen.grammars.ir import Grammar, walk
+from structgen.kernels.layout import DEAD, START
 from structgen.spelled import spelled_part
 from structgen.testing import check_matcher_laws
 
@@ -108,3 +114,62 @@ def test_json_strings_hold_the_characters_there_are() -> None:
         matcher.accept(token)
     allowed = {WORDS[token] for token in ids_of(matcher.mask()).tolist() if token < 12}
     assert np.flatnonzero(matcher.allows(range(12))).tolist() == [k for k, word in enumerate(WORDS) if word in allowed]
+
+
+GAPS = [byte for byte in range(256) if byte not in (0x04, 0x7A, 0xC3, 0xF1, 0xF2)]  # no z, and no é or what follows it
+GAPPED = sg.Vocabulary.from_bytes([*(bytes([byte]) for byte in GAPS), b"", b"ab", b'": ', b"\xf0\x9f"], eos=[len(GAPS)])
+NARROWED = {
+    "strings": {
+        "schema": {"type": "object", "properties": {"a": {"type": "string", "maxLength": 300}}, "minProperties": 1}
+    },
+    "patterns": {"schema": {"type": "string", "pattern": "^[a-zà-ü]{2,5}[^a]$"}},
+    "classes": {"regex": "[x-z]{1,3}(é|[\U00040000-\U000fffff]|\U0001f600)?"},
+    "distinct": {"schema": {"type": "array", "items": {"enum": ["y", "x", 1]}, "uniqueItems": True, "maxItems": 3}},
+    "recursive": {"gbnf": 'root ::= [yz] root? | "b" [^a-x] "c"'},
+}
+
+
+@pytest.mark.parametrize("name", NARROWED)
+def test_bytes_taken_out_of_sets_leave_what_the_product_leaves(name: str) -> None:
+    """Where no set loses all of its bytes; random texts, byte by byte, beside the product."""
+    constraint = sg.compile(**NARROWED[name], vocabulary=GAPPED)  # type: ignore[arg-type]
+    check_matcher_laws(constraint)
+    product = Configurations(build_network(met(constraint.grammar))) if name != "distinct" else None
+    numbers = np.random.default_rng(7)
+    for _ in range(30):
+        matcher, state = constraint.matcher(), START
+        for _ in range(12):
+            allowed = ids_of(matcher.mask())
+            live = set(matcher.live_bytes())
+            assert live == {GAPS[token] for token in allowed if token < len(GAPS)}
+            if product is not None:
+                assert live == set(product.live_bytes(state))
+            token = int(numbers.choice(allowed))
+            assert matcher.accept(token)
+            if matcher.is_finished():
+                break
+            if product is not None:
+                state = product.advance(state, GAPPED.token_bytes(token))
+            assert not set(matcher.shortest_bytes()) & {0x04, 0x7A, 0xC3, 0xF1, 0xF2}
+
+
+def met(grammar: Grammar) -> Grammar:
+    """The grammar without the bytes, by a product with the automaton of one state."""
+    single = frozenset(bytes([byte]) for byte in GAPS)
+    return meet(grammar, spelled._automaton(single, 200_000), 200_000)
+
+
+def test_the_grammar_keeps_its_shape() -> None:
+    """Counters and terminals stand where they stood; a set that would lose all its bytes is left to the product."""
+    grammar = sg.compile(**NARROWED["strings"], vocabulary=BYTES).grammar  # type: ignore[arg-type]
+    narrow = spelled_part(grammar, GAPPED)
+    assert isinstance(grammar, Grammar) and isinstance(narrow, Grammar)
+    for one, two in zip(grammar.rules, narrow.rules, strict=True):
+        assert [type(part) for part in walk(one.body)] == [type(part) for part in walk(two.body)]
+    again = spelled_part(sg.compile(schema={"type": "boolean"}, vocabulary=BYTES).grammar, GAPPED)
+    assert isinstance(again, Grammar)
+    assert all(map(operator.is_, narrow.rules[: narrow.common], again.rules[: again.common]))
+    assert narrow.common > 0
+    lost = sg.compile(regex="az?|b", vocabulary=GAPPED)
+    assert {GAPS[token] for token in ids_of(lost.matcher().mask()) if token < len(GAPS)} == {ord("a"), ord("b")}
+    assert lost.matcher().accept_all([GAPS.index(ord("a"))]) == 1

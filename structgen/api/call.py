@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from structgen.tools.layout import Layout
     from structgen.tools.reading import ReplyReader
 
-__all__ = ["MOST_TOKENS", "Call", "Row"]
+__all__ = ["MOST_TOKENS", "Call", "Row", "context_of"]
 
 MOST_TOKENS = 8192  # of one output, where neither the caller nor the model's context says less
 ROWS = 32  # decoded at once on an engine that does not say how many fit
@@ -203,12 +203,18 @@ def _sampling(settings: Settings) -> SamplingOptions:
 def _budget(engine: Any, rows: Sequence[Row], settings: Settings) -> int:
     """Most tokens of one output: what was asked for, else what the model's context leaves behind the longest prompt."""
     longest = max((len(row.prompt) for row in rows), default=0)
-    config = getattr(getattr(engine, "model", None), "config", None)
-    context = None if config is None else getattr(config.get_text_config(), "max_position_embeddings", None)
+    context = context_of(engine)
     if context is not None and longest >= context:
         raise OptionError(
             f"a prompt of {longest} tokens leaves no room in the model's context of {context}", option="prompt"
         )
     if settings.max_tokens is not None:
         return settings.max_tokens
-    return MOST_TOKENS if context is None else min(MOST_TOKENS, int(context) - longest)
+    return MOST_TOKENS if context is None else min(MOST_TOKENS, context - longest)
+
+
+def context_of(engine: Any) -> int | None:
+    """Tokens that the engine's model reads at most, where it says so."""
+    config = getattr(getattr(engine, "model", None), "config", None)
+    context = None if config is None else getattr(config.get_text_config(), "max_position_embeddings", None)
+    return None if context is None else int(context)

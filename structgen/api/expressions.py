@@ -31,13 +31,16 @@ _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
 }
 
 
-def read(source: str) -> Language:
-    """The language of an expression. Raises GrammarError, or what making the language raises."""
+def read(source: str, *, files: bool = True) -> Language:
+    """The language of an expression. Raises GrammarError, or what making the language raises.
+
+    Without `files` there is no file(...): for expressions that come from somebody else.
+    """
     if len(source) > MAX_LENGTH:
         raise LimitExceeded("the expression is too long", limit="expression", allowed=MAX_LENGTH)
     try:
         tree = ast.parse(source.strip(), mode="eval").body
-        found = _Reader(source.strip()).value(tree)
+        found = _Reader(source.strip(), files).value(tree)
     except SyntaxError as error:
         line = error.lineno or 1
         excerpt = _line(source.strip(), line)
@@ -56,9 +59,9 @@ def _line(source: str, number: int) -> str:
 class _Reader:
     """Works out a tree of Python's syntax, as far as it is allowed here."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, files: bool) -> None:
         self.source = source
-        self.functions: Mapping[str, Callable[..., Any]] = {**_FUNCTIONS, "file": _file}
+        self.functions: Mapping[str, Callable[..., Any]] = {**_FUNCTIONS, "file": _file} if files else _FUNCTIONS
 
     def error(self, reason: str, node: ast.expr) -> GrammarError:
         column = len(_line(self.source, node.lineno).encode()[: node.col_offset].decode("utf-8", "ignore")) + 1

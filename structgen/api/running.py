@@ -21,7 +21,7 @@ from structgen.speculation.options import Speculation
 if TYPE_CHECKING:
     from structgen.engines.decode import Output, Request, Step
 
-__all__ = ["results_of", "stream_of", "values_of"]
+__all__ = ["read_outputs", "results_of", "stream_of", "values_of"]
 
 
 def results_of(call: Call, *, weigh: bool = True) -> Any:
@@ -94,11 +94,12 @@ def _decoded(call: Call, weigh: bool) -> list[Result[Any]]:
     started = time.perf_counter()
     for first, step in _steps(call, call.requests(), figures, weigh=weigh):
         outputs |= {first + row: output for row, output in step.finished.items()}
-    return _read(call, outputs, time.perf_counter() - started, figures)
+    return read_outputs(call, outputs, time.perf_counter() - started, figures)
 
 
-def _read(call: Call, outputs: dict[int, Output], seconds: float, figures: dict[int, Any]) -> list[Result[Any]]:
-    """The results; raises Truncated for the first output that its budget ended, with the others."""
+def read_outputs(call: Call, outputs: dict[int, Output], seconds: float, figures: dict[int, Any]) -> list[Result[Any]]:
+    """The results of a call's outputs, by their places; raises Truncated for the first that its budget ended, with the
+    others, and ValueRejected. `figures`: what speculation did, by the first place of a batch."""
     n, results, cut = call.settings.n, list[Result[Any] | None](), None
     for index in range(len(call.rows) * n):
         output = outputs[index]
@@ -205,4 +206,4 @@ def _partials(call: Call, requests: list[Request]) -> Iterator[Any]:
                 shown[index], changed = value, True
         if changed and len(outputs) < len(requests):
             yield _arranged(call, list(shown))
-    yield _values(_arranged(call, _read(call, outputs, time.perf_counter() - started, figures)))
+    yield _values(_arranged(call, read_outputs(call, outputs, time.perf_counter() - started, figures)))

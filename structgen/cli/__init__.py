@@ -1,4 +1,4 @@
-"""The command line: `structgen generate | check | explain | compile | serve | warmup | demo`.
+"""The command line: `structgen generate | batch | check | explain | compile | serve | warmup | demo`.
 
 Exit codes stand in codes.py. Errors are one line on stderr, and the place with a caret where there is one; with
 `--json` they are one line of JSON. `--debug` shows the traceback.
@@ -47,11 +47,10 @@ def _report(error: BaseException, *, as_json: bool) -> int:
 def _record(error: BaseException) -> dict[str, Any]:
     """An error with its data, as JSON: {"error": its type, "message": ..., "exit_code": ..., its attributes}."""
     from structgen.cli.codes import code_of
+    from structgen.errors import StructgenError
 
-    plain = (str, int, float, bool, type(None))
-    data: dict[str, Any] = {name: value for name, value in vars(error).items() if isinstance(value, plain)}
-    data |= {name: list(value) for name, value in vars(error).items() if isinstance(value, tuple) and name != "results"}
-    return {"error": type(error).__name__, "message": str(error), "exit_code": code_of(error), **data}
+    data = error.to_dict() if isinstance(error, StructgenError) else {"message": str(error)}
+    return {"error": type(error).__name__, "message": data.pop("message"), "exit_code": code_of(error), **data}
 
 
 def one_line(error: BaseException) -> str:

@@ -9,7 +9,7 @@ import warnings
 from typing import Any
 
 from structgen.cli.codes import ENDED_BY_BUDGET
-from structgen.cli.reading import json_file, source_options, style_argument, text_argument
+from structgen.cli.reading import drawing_options, json_file, source_options, text_argument
 from structgen.errors import CompletedWarning
 
 __all__ = ["run"]
@@ -46,16 +46,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _options(arguments: argparse.Namespace) -> dict[str, Any]:
     """The options that were given, by the names `generate` has for them."""
-    names = (
-        "n", "seed", "max_tokens", "method", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "stop",
-        "speculation", "on_truncate", "chat", "system", "describe", "dialect", "strict", "tool_choice",
-    )  # fmt: skip
-    given = {name: value for name in names if (value := getattr(arguments, name)) is not None}
-    if arguments.speculation == "off":
-        given["speculation"] = None
-    if arguments.tools is not None:
-        given["tools"] = json_file(arguments.tools, "tools")
-    return {"style": style_argument(arguments), **given}
+    given = drawing_options(arguments)
+    given |= {name: value for name in ("n", "seed") if (value := getattr(arguments, name)) is not None}
+    if arguments.speculation is not None:
+        given["speculation"] = None if arguments.speculation == "off" else arguments.speculation
+    return given
 
 
 def _prompt(arguments: argparse.Namespace) -> dict[str, Any]:

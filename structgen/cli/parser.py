@@ -36,6 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--debug", action="store_true", help="show the traceback of an error")
     _add_generate(commands, shared)
+    _add_batch(commands, shared)
     _add_check(commands, shared)
     _add_explain(commands, shared)
     _add_compile(commands, shared)
@@ -63,8 +64,8 @@ Group: TypeAlias = "argparse._MutuallyExclusiveGroup"  # nor for it
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # argparse has no public name for it
 
 
-def _constraint(parser: argparse.ArgumentParser) -> Group:
-    group = parser.add_argument_group("constraint (one of)").add_mutually_exclusive_group(required=True)
+def _constraint(parser: argparse.ArgumentParser, *, required: bool = True) -> Group:
+    group = parser.add_argument_group("constraint (one of)").add_mutually_exclusive_group(required=required)
     group.add_argument(
         "--schema",
         metavar="SCHEMA",
@@ -110,22 +111,7 @@ def _style(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_generate(commands: Commands, shared: argparse.ArgumentParser) -> None:
-    parser = commands.add_parser(
-        "generate", parents=[shared], help="generate a value", description="Generate a value and print it."
-    )
-    parser.set_defaults(run=_command("generate", "run"))
-    _constraint(parser).add_argument(
-        "--tools",
-        metavar="FILE",
-        help="tools the model may call, a JSON list of OpenAI or MCP definitions: a file, or - for stdin; the reply is "
-        "printed as JSON (docs/tools.md)",
-    )
-    parser.add_argument("--tool-choice", metavar="NAME", help="auto (default), required, none, or a tool's name")
-    parser.add_argument("--prompt", metavar="TEXT", help="the prompt; - reads it from stdin")
-    parser.add_argument(
-        "--messages", metavar="FILE", help="a chat as JSON, instead of a prompt: a file, or - for stdin"
-    )
+def _chat(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--system", metavar="TEXT", help="the chat's system message")
     parser.add_argument(
         "--chat",
@@ -138,14 +124,9 @@ def _add_generate(commands: Commands, shared: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", metavar="PATH", help="folder of a transformers model; without it the bundled nano model"
     )
-    parser.add_argument(
-        "--speculation",
-        choices=["auto", "off"],
-        help="auto (the default) reads several tokens in one call of the model where drafts agree with it; the law of "
-        "the output is the same",
-    )
-    parser.add_argument("--n", type=int, default=1, metavar="N", help="how many values (default 1)")
-    parser.add_argument("--seed", type=int, metavar="N", help="makes sampling repeatable")
+
+
+def _drawing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-tokens",
         type=int,
@@ -182,10 +163,63 @@ def _add_generate(commands: Commands, shared: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stop", metavar="TEXT", action="append", help="end where the text is complete and holds this; repeat for more"
     )
+
+
+def _add_generate(commands: Commands, shared: argparse.ArgumentParser) -> None:
+    parser = commands.add_parser(
+        "generate", parents=[shared], help="generate a value", description="Generate a value and print it."
+    )
+    parser.set_defaults(run=_command("generate", "run"))
+    _constraint(parser).add_argument(
+        "--tools",
+        metavar="FILE",
+        help="tools the model may call, a JSON list of OpenAI or MCP definitions: a file, or - for stdin; the reply is "
+        "printed as JSON (docs/tools.md)",
+    )
+    parser.add_argument("--tool-choice", metavar="NAME", help="auto (default), required, none, or a tool's name")
+    parser.add_argument("--prompt", metavar="TEXT", help="the prompt; - reads it from stdin")
+    parser.add_argument(
+        "--messages", metavar="FILE", help="a chat as JSON, instead of a prompt: a file, or - for stdin"
+    )
+    _chat(parser)
+    parser.add_argument(
+        "--speculation",
+        choices=["auto", "off"],
+        help="auto (the default) reads several tokens in one call of the model where drafts agree with it; the law of "
+        "the output is the same",
+    )
+    parser.add_argument("--n", type=int, default=1, metavar="N", help="how many values (default 1)")
+    parser.add_argument("--seed", type=int, metavar="N", help="makes sampling repeatable")
+    _drawing(parser)
     parser.add_argument(
         "--json", action="store_true", help="a line of JSON per output: value, text, tokens, probabilities"
     )
     parser.add_argument("--stats", action="store_true", help="counts and times on stderr")
+
+
+def _add_batch(commands: Commands, shared: argparse.ArgumentParser) -> None:
+    parser = commands.add_parser(
+        "batch",
+        parents=[shared],
+        help="answer a file of questions",
+        description="Answer every line of IN, a question as JSON, by a line of OUT, as they finish (docs/batch.md). "
+        "The same command again goes on where it was cut off, with the same answers. The options below are for lines "
+        "that do not say.",
+    )
+    parser.set_defaults(run=_command("batch", "run"))
+    parser.add_argument("source", metavar="IN", help='lines like {"custom_id": "a", "prompt": "...", "schema": {...}}')
+    parser.add_argument("target", metavar="OUT", help="the answers; beside it OUT.run says which run they are of")
+    parser.add_argument("--rows", type=int, default=16, metavar="N", help="questions decoded at once (default 16)")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="with a line's id it decides its draws (default 0)"
+    )
+    parser.add_argument("--again", action="store_true", help="ask those again whose answer is an error")
+    _constraint(parser, required=False).add_argument(
+        "--tools", metavar="FILE", help="tools the model may call (docs/tools.md): a file, or - for stdin"
+    )
+    parser.add_argument("--tool-choice", metavar="NAME", help="auto (default), required, none, or a tool's name")
+    _chat(parser)
+    _drawing(parser)
 
 
 def _add_check(commands: Commands, shared: argparse.ArgumentParser) -> None:

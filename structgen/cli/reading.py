@@ -7,7 +7,6 @@ import importlib
 import json
 import re
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +16,16 @@ from structgen.grammars.json_schema.style import JsonStyle
 
 if TYPE_CHECKING:
     from structgen.api.language import Language
-    from structgen.tags import StructuralTag
 
-__all__ = ["file_argument", "json_file", "schema_argument", "source_argument", "source_options", "text_argument"]
+__all__ = [
+    "drawing_options",
+    "file_argument",
+    "json_file",
+    "schema_argument",
+    "source_argument",
+    "source_options",
+    "text_argument",
+]
 
 _TYPE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")  # package.module:Name
 GRAMMAR_FILES = ("gbnf", "ebnf", "lark")  # options that name a file with a grammar
@@ -119,24 +125,22 @@ def source_options(arguments: argparse.Namespace) -> dict[str, Any]:
     grammar = None if arguments.grammar is None else _language(text_argument(arguments.grammar))
     named = {"schema": schema, "regex": arguments.regex, "choices": arguments.choice, "grammar": grammar, **texts}
     if arguments.tag is not None:
-        named["tag"] = _tag(json_file(arguments.tag, "tag"))
+        from structgen.tags import tag_of
+
+        named["tag"] = tag_of(json_file(arguments.tag, "tag"))
     return named
 
 
-def _tag(given: Any) -> StructuralTag | Mapping[str, Any]:
-    """A structural tag from JSON: its fields by name, tags as {"begin", "end", "trigger", "schema" | "regex" | ...}; or
-    structural-tag JSON as servers pass it on, which stays as it is."""
-    from structgen.tags import StructuralTag, Tag, Thinking
-
-    if isinstance(given, Mapping) and ("format" in given or "structures" in given):
-        return given
-    try:
-        fields = {**given, "tags": [Tag(**tag) for tag in given.get("tags", ())]}
-        if given.get("thinking") is not None:
-            fields["thinking"] = Thinking(**given["thinking"])
-        return StructuralTag(**fields)
-    except (TypeError, AttributeError) as error:
-        raise OptionError(f"--tag: {error}", option="tag") from error
+def drawing_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The options of prompts, tools, draws and budgets that were given, by the names `generate` has for them."""
+    names = (
+        "max_tokens", "method", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "stop", "on_truncate",
+        "chat", "system", "describe", "dialect", "strict", "tool_choice",
+    )  # fmt: skip
+    given = {name: value for name in names if (value := getattr(arguments, name)) is not None}
+    if arguments.tools is not None:
+        given["tools"] = json_file(arguments.tools, "tools")
+    return {"style": style_argument(arguments), **given}
 
 
 def _language(text: str) -> Language:

@@ -23,8 +23,8 @@ from structgen.bits import ids_of, row_of
 from structgen.kernels.layout import FINISHED
 from structgen.memory import Bounded
 from structgen.monitors.crossings import Crossings
-from structgen.monitors.monitored import ASK, NOWHERE, MonitoredConfigurations, Site, Spot
 from structgen.monitors.shelves import Shelf, Shelves, shelves_of
+from structgen.monitors.states import ASK, NOWHERE, MonitoredConfigurations, Site, Spot
 from structgen.protocols import MaskSource
 from structgen.vocabulary import Vocabulary
 
