@@ -14,6 +14,7 @@ from structgen._version import VERSION as _VERSION
 
 if TYPE_CHECKING:
     from structgen.api.compile import compile
+    from structgen.api.complete import complete
     from structgen.api.describe import describe
     from structgen.api.generate import agenerate, agenerate_result, generate, generate_result
     from structgen.api.language import Language
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
         SamplingIncomplete,
         SchemaError,
         SchemaWarning,
+        ServerError,
         SourceError,
         StaleState,
         StorageError,
@@ -105,6 +107,7 @@ __all__ = [
     "SamplingIncomplete",
     "SchemaError",
     "SchemaWarning",
+    "ServerError",
     "SourceError",
     "Special",
     "Speculation",
@@ -132,6 +135,7 @@ __all__ = [
     "choices",
     "clear_caches",
     "compile",
+    "complete",
     "containing",
     "describe",
     "fill_masks",
@@ -153,6 +157,7 @@ __all__ = [
 
 _HOMES = {
     "structgen.api.compile": ("compile",),
+    "structgen.api.complete": ("complete",),
     "structgen.api.describe": ("describe",),
     "structgen.api.generate": ("agenerate", "agenerate_result", "generate", "generate_result"),
     "structgen.api.language": ("Language",),

@@ -22,6 +22,7 @@ StructgenError
 ├── ToolFailed                 .tool .reason                  whoever runs a tool for us says that the call failed
 ├── OptionError                .option .reason                an unknown or contradictory option
 ├── StorageError               .source .reason                a saved constraint that cannot be used
+├── ServerError                .reason .command               a language server that cannot be used
 └── InvariantError             .invariant .detail             our own arrays break their contract: a bug here
 
 One warning: CompletedWarning  .text .completed_at            the model did not choose all of a value that is returned
@@ -284,6 +285,15 @@ class StorageError(StructgenError):
     def __init__(self, reason: str, *, source: str) -> None:
         super().__init__(f"{source}: {reason}")
         self.source, self.reason = source, reason
+
+
+class ServerError(StructgenError):
+    """A language server that a monitor asks cannot be used: it is absent, never got ready, or ended. `command` starts
+    it."""
+
+    def __init__(self, reason: str, *, command: list[str]) -> None:
+        super().__init__(f"{' '.join(command)} {reason}")
+        self.reason, self.command = reason, command
 
 
 class InvariantError(StructgenError):

@@ -36,7 +36,7 @@ def _ahead(model: Any, constraint: SequenceConstraint, prompt: Sequence[int]) ->
     from structgen.engines.prefixes import PrefixModel
     from structgen.speculation.prefixes import AheadModel
 
-    if not isinstance(model, PrefixModel) or not isinstance(constraint, Constraint):
+    if not isinstance(model, PrefixModel) or not isinstance(constraint, Constraint) or constraint.asks:
         return model
     return AheadModel(model, constraint, prompt)
 

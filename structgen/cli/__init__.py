@@ -1,4 +1,4 @@
-"""The command line: `structgen generate | batch | check | explain | compile | serve | warmup | demo`.
+"""The command line: `structgen generate | batch | serve | complete | servers | check | explain | compile | ...`.
 
 Exit codes stand in codes.py. Errors are one line on stderr, and the place with a caret where there is one; with
 `--json` they are one line of JSON. `--debug` shows the traceback.

@@ -37,6 +37,8 @@ def build_parser() -> argparse.ArgumentParser:
     shared.add_argument("--debug", action="store_true", help="show the traceback of an error")
     _add_generate(commands, shared)
     _add_batch(commands, shared)
+    _add_complete(commands, shared)
+    _add_servers(commands, shared)
     _add_check(commands, shared)
     _add_explain(commands, shared)
     _add_compile(commands, shared)
@@ -220,6 +222,40 @@ def _add_batch(commands: Commands, shared: argparse.ArgumentParser) -> None:
     parser.add_argument("--tool-choice", metavar="NAME", help="auto (default), required, none, or a tool's name")
     _chat(parser)
     _drawing(parser)
+
+
+def _add_complete(commands: Commands, shared: argparse.ArgumentParser) -> None:
+    parser = commands.add_parser(
+        "complete",
+        parents=[shared],
+        help="code at a place of a file, whose members exist",
+        description="Print what a model writes at a place of a file. A language server says which members exist where "
+        "a dot stands, and nothing else is written there (docs/monitors.md).",
+    )
+    parser.set_defaults(run=_command("complete", "run"))
+    parser.add_argument("file", metavar="FILE", help="a file of source code")
+    parser.add_argument("--at", required=True, metavar="LINE:COLUMN", help="the cursor, both from 1")
+    parser.add_argument("--model", metavar="PATH", help="a model's folder or smollm2 (default: the bundled one)")
+    parser.add_argument("--root", metavar="DIR", help="folder of the project (default: the file's)")
+    parser.add_argument(
+        "--monitor", default="auto", metavar="NAME", help="auto (default), none, or a server: structgen servers"
+    )
+    parser.add_argument("--lines", type=int, default=1, metavar="N", help="lines to write at most (default 1)")
+    parser.add_argument("--max-tokens", type=int, default=200, metavar="N", help="tokens at most (default 200)")
+    parser.add_argument("--temperature", type=float, default=0.0, metavar="T", help="0 (default) is the likeliest")
+    parser.add_argument("--seed", type=int, metavar="N", help="the same seed draws the same text")
+    parser.add_argument("--stats", action="store_true", help="what the monitors did, on stderr")
+
+
+def _add_servers(commands: Commands, shared: argparse.ArgumentParser) -> None:
+    parser = commands.add_parser(
+        "servers",
+        parents=[shared],
+        help="language servers that are known, and how they do here",
+        description="Start every language server that is known and installed, and ask it what is known beforehand.",
+    )
+    parser.set_defaults(run=_command("complete", "servers"))
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
 
 
 def _add_check(commands: Commands, shared: argparse.ArgumentParser) -> None:

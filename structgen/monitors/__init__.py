@@ -9,9 +9,21 @@ crossings.py  tokens in which a name begins;  rows.py  mask rows
 analyses/     a table, Jedi, language servers
 """
 
+from structgen.monitors.analyses.session import Session, server
 from structgen.monitors.members import Members
 from structgen.monitors.monitor import Monitor, Report
 from structgen.monitors.monitored import Monitored, monitored
 from structgen.monitors.question import Analysis, Question, Silent
 
-__all__ = ["Analysis", "Members", "Monitor", "Monitored", "Question", "Report", "Silent", "monitored"]
+__all__ = [
+    "Analysis",
+    "Members",
+    "Monitor",
+    "Monitored",
+    "Question",
+    "Report",
+    "Session",
+    "Silent",
+    "monitored",
+    "server",
+]

@@ -308,6 +308,8 @@ def read_ahead(
         return None, f"{type(engine).__name__} reads no trees"
     if options is None and (weights := sum(each.numel() for each in engine.model.parameters())) < _LEAST_WEIGHTS:
         return None, f"a model of {weights / 1e6:.1f} million weights answers too quickly to save anything"
+    if any(constraint is not None and constraint.asks for constraint in constraints):
+        return None, "somebody is asked what may come, for drafts in vain"
     learnt = learnt_of(engine)
     if learnt.forward.why_not is not None:
         return None, learnt.forward.why_not

@@ -1,0 +1,235 @@
+"""A language server as an analysis: documents, one question in flight in each, names out of completion lists.
+
+A question's text is put into a document that no file stands for, whole, and one completion is asked for at its end
+(before the closing brackets that are due and the rest of the file). Several documents take turns, so that questions may
+be asked ahead; of one document the next text is never sent before the last answer has come: servers answer from what
+they hold then.
+
+Readiness is an answer that is known beforehand (`"a".` offers `upper`), not any answer. A server that dies is started
+once more; after that, and whenever it is late or answers what says nothing, the analysis is silent, with the reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from structgen.errors import ServerError
+from structgen.memory import Bounded
+from structgen.monitors.analyses.catalogue import Server, find
+from structgen.monitors.analyses.positions import end_of, offset_of
+from structgen.monitors.analyses.wire import RemoteError, ServerLate, Wire
+from structgen.monitors.question import Answer, Question, Silent
+
+__all__ = ["Session", "server"]
+
+AGAIN = (-32801, -32802)  # content modified, server cancelled: ask again
+TRIES = 4
+MOST_ANSWERS = 20_000
+KEYWORD, SNIPPET, TEXT = 14, 15, 1  # kinds of completion items that are no members
+LATE, GONE = "the server was late", "the server is gone"
+HANDSHAKE, READY = 30.0, 60.0  # seconds
+
+
+class Session:
+    """A running server (monitors.Analysis). `with` ends it. `deadline`: seconds that a question may take.
+
+    Raises ServerError where the server cannot be started or never gets ready.
+    """
+
+    def __init__(
+        self, server: Server, root: str | os.PathLike[str], *, deadline: float = 0.5, documents: int = 4
+    ) -> None:
+        self.server, self.root, self.deadline = server, Path(root).resolve(), deadline
+        self.restarts, self._documents = 0, documents
+        self._lock = threading.RLock()
+        self._answers: Bounded[bytes, Answer] = Bounded(MOST_ANSWERS)
+        self._start()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Session({self.server.name} {self.version})"
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the server, its version, and the files of the project as they are."""
+        digest = hashlib.sha256(f"{self.server.name} {self.version}".encode())
+        for file in sorted(self.root.rglob(self.server.files)):
+            digest.update(f"{file.relative_to(self.root)} {file.stat().st_mtime_ns} {file.stat().st_size}".encode())
+        return digest.hexdigest()
+
+    def close(self) -> None:
+        """End the server; nothing is left behind."""
+        self._wire.close()
+
+    def forget(self) -> None:
+        """Ask everything anew: for when a file of the project has changed."""
+        with self._lock:
+            self._answers.clear()
+
+    # --------------------------------------------------------------------------------------------------------- start
+
+    def _start(self) -> None:
+        command = self.server.command()
+        self._wire = Wire(command, cwd=str(self.root), answer=self._asked_back)
+        self._opened: dict[str, int] = {}
+        self._turn = 0
+        try:
+            self._shake_hands()
+            self._wait_until_ready()
+        except (ServerLate, RemoteError) as error:
+            self._wire.close()
+            raise ServerError(str(error), command=command) from error
+        except ServerError:
+            self._wire.close()
+            raise
+
+    def _shake_hands(self) -> None:
+        uri = self.root.as_uri()
+        items = {"snippetSupport": False, "insertReplaceSupport": True}
+        capabilities = {
+            "general": {"positionEncodings": ["utf-8", "utf-16"]},
+            "textDocument": {"completion": {"completionItem": items}, "synchronization": {"didSave": False}},
+            "workspace": {"configuration": True, "workspaceFolders": True},
+        }
+        given = {
+            "processId": os.getpid(), "rootUri": uri, "capabilities": capabilities,
+            "workspaceFolders": [{"uri": uri, "name": self.root.name}], "initializationOptions": self.server.options,
+        }  # fmt: skip
+        result = self._wire.request("initialize", given, HANDSHAKE)
+        self.encoding = (result.get("capabilities") or {}).get("positionEncoding") or "utf-16"
+        self.version = str((result.get("serverInfo") or {}).get("version") or "?")
+        self._wire.notify("initialized", {})
+
+    def _wait_until_ready(self) -> None:
+        text, name = self.server.canary
+        deadline = time.monotonic() + READY
+        while True:
+            answer = self._ask(Question("canary" + self.server.suffix, text.encode()), 5.0)
+            if not isinstance(answer, Silent) and name.encode() in answer:
+                return
+            if time.monotonic() > deadline:
+                raise ServerLate(f"it does not know {text!r} {name!r} after {READY:g} s")
+            time.sleep(0.05)
+
+    def _asked_back(self, method: str, params: Any) -> Any:
+        """What the server asks of us: settings, which are its own."""
+        if method == "workspace/configuration":
+            return [self.server.settings] * len((params or {}).get("items") or [])
+        if method == "workspace/workspaceFolders":
+            return [{"uri": self.root.as_uri(), "name": self.root.name}]
+        return None
+
+    # ----------------------------------------------------------------------------------------------------- questions
+
+    def members(self, question: Question) -> Answer:
+        """The members at the place of a question; Silent where the server is late, gone, or says nothing of use."""
+        key = hashlib.sha256(repr(question).encode()).digest()
+        with self._lock:
+            known = self._answers.get(key)
+            if known is not None:
+                return known
+            answer = self._asked_once_more(question)
+            if not isinstance(answer, Silent) or answer.reason not in (LATE, GONE):
+                self._answers.remember(key, answer)
+            return answer
+
+    def _asked_once_more(self, question: Question) -> Answer:
+        """Ask; if the server is gone, start it once more and ask again."""
+        try:
+            return self._ask(question, self.deadline)
+        except ServerError:
+            if self.restarts:
+                return Silent(GONE)
+        self.restarts += 1
+        self._wire.close()
+        try:
+            self._start()
+            return self._ask(question, self.deadline)
+        except ServerError:
+            return Silent(GONE)
+
+    def _ask(self, question: Question, seconds: float) -> Answer:
+        before = question.before.decode("utf-8", "replace")
+        rest = question.closers.decode() + question.after.decode("utf-8", "replace")
+        uri = self._show(question.path, before + rest)
+        where = {"textDocument": {"uri": uri}, "position": end_of(before, self.encoding)}
+        deadline = time.monotonic() + seconds
+        for _ in range(TRIES):
+            try:
+                found = self._wire.request("textDocument/completion", where, max(deadline - time.monotonic(), 0.001))
+            except RemoteError as error:
+                if error.code in AGAIN:
+                    continue
+                return Silent("the server answered with an error")
+            except ServerLate:
+                self._drop(uri)  # its answer may come when another is waited for
+                return Silent(LATE)
+            return self._names(found, before, before + rest)
+        return Silent(LATE)
+
+    def _show(self, path: str, text: str) -> str:
+        """Put a whole text into the next document of those that stand beside a file."""
+        file = (self.root / path).resolve()
+        beside = file.with_name(f"{file.stem}_ahead_{self._turn}{file.suffix or self.server.suffix}")
+        self._turn = (self._turn + 1) % self._documents
+        uri = beside.as_uri()
+        if uri not in self._opened:
+            self._opened[uri] = 1
+            opened = {"uri": uri, "languageId": self.server.language, "version": 1, "text": text}
+            self._wire.notify("textDocument/didOpen", {"textDocument": opened})
+        else:
+            self._opened[uri] += 1
+            changed = {"textDocument": {"uri": uri, "version": self._opened[uri]}, "contentChanges": [{"text": text}]}
+            self._wire.notify("textDocument/didChange", changed)
+        return uri
+
+    def _drop(self, uri: str) -> None:
+        del self._opened[uri]
+        self._wire.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
+
+    def _names(self, found: Any, before: str, text: str) -> Answer:
+        """The names of a completion list: what stands behind the cursor once an item's edit is made."""
+        items = found.get("items") if isinstance(found, dict) else found
+        names = set[bytes]()
+        for item in items or ():
+            if item.get("kind") in (KEYWORD, SNIPPET, TEXT) or item.get("additionalTextEdits"):
+                continue
+            name = self._name(item, before, text)
+            if name is not None:
+                names.add(name.encode())
+        if not names:
+            return Silent("nothing is known here")
+        if all(name.startswith(b"__") for name in names):
+            return Silent("nothing but dunder names")
+        return frozenset(names | self.server.hidden)
+
+    def _name(self, item: dict[str, Any], before: str, text: str) -> str | None:
+        edit = item.get("textEdit")
+        if not edit:
+            written = item.get("insertText") or item.get("label") or ""
+        else:
+            area = edit.get("range") or edit.get("insert")
+            start = offset_of(text, area["start"], self.encoding)
+            if start > len(before) or not edit["newText"].startswith(before[start:]):
+                return None
+            written = edit["newText"][len(before) - start :]
+        name = written.removesuffix("()").removesuffix("(")
+        return name if name.isidentifier() else None
+
+
+def server(name: str, root: str | os.PathLike[str] = ".", **options: Any) -> Session:
+    """A session with the server of this name, or with the first that is installed for a language ("python").
+
+    Raises OptionError for a name that is not known, ServerError where nothing is installed or it does not start.
+    """
+    return Session(find(name), root, **options)

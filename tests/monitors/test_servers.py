@@ -1,0 +1,164 @@
+"""Language servers as analyses: a fake one that misbehaves in every way, and the real ones where they are installed."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import structgen as sg
+from structgen.errors import OptionError, ServerError
+from structgen.kernels.layout import DEAD, START
+from structgen.monitors import Members, Question, Session, Silent, server
+from structgen.monitors.analyses import session as sessions
+from structgen.monitors.analyses.catalogue import SERVERS, Server, find
+from structgen.monitors.analyses.positions import end_of, offset_of
+from structgen.vocabulary import Vocabulary
+
+FAKE = Path(__file__).with_name("fake_server.py")
+BYTES = Vocabulary.from_bytes([b"", *(bytes([byte]) for byte in range(256))], eos=[0])
+
+
+class Fake(Server):
+    """The fake server, told how to behave."""
+
+    def command(self) -> list[str]:
+        return [sys.executable, str(FAKE), self.name]
+
+
+def fake(how: str, root: Path, **options: float) -> Session:
+    described = Fake(how, ("fake",), "it is here", hidden=frozenset(), settings={})
+    return Session(described, root, **{"deadline": 5.0, **options})  # type: ignore[arg-type]
+
+
+def asked(session: Session, text: str) -> object:
+    return session.members(Question("work.py", text.encode(), b")", b"\nrest\n"))
+
+
+def test_questions_are_answered_from_their_own_text(tmp_path: Path) -> None:
+    with fake("well", tmp_path) as session:
+        for number in range(40):
+            word = f"word{number}x"
+            assert asked(session, f"größe 😀\r\nf({word}.") == {word.encode(), (word[::-1] + "_").encode()}
+        assert session.version == "1"
+        assert asked(session, "f(1 +") == Silent("nothing is known here")
+    assert not session._wire.alive
+
+
+def test_what_a_server_asks_is_answered(tmp_path: Path) -> None:
+    with fake("asks", tmp_path) as session:
+        assert asked(session, "x.") == {b"x", b"x_"}
+
+
+def test_only_members_are_taken_from_a_list(tmp_path: Path) -> None:
+    with fake("items", tmp_path) as session:
+        assert asked(session, "y = x.") == {b"called", b"deep"}
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        ("null", "nothing is known here"),
+        ("errors", "the server answered with an error"),
+        ("dies", "the server is gone"),
+        ("half", "the server is gone"),
+        ("noise", "the server is gone"),
+    ],
+)
+def test_what_goes_wrong_is_silence(how: str, reason: str, tmp_path: Path) -> None:
+    with fake(how, tmp_path) as session:
+        if how in ("dies", "half", "noise"):  # it starts anew, answers the canary, and is gone again
+            assert asked(session, "x.") == Silent(reason)
+            assert session.restarts == 1
+        assert asked(session, "x.") == Silent(reason)
+    assert not session._wire.alive
+
+
+def test_late_answers_are_silence_and_never_taken_for_others(tmp_path: Path) -> None:
+    with fake("late", tmp_path, deadline=0.1) as session:
+        started = time.monotonic()
+        assert asked(session, "first.") == Silent("the server was late")
+        assert time.monotonic() - started < 2
+        session.deadline = 10
+        assert asked(session, "second.") == {b"second", b"dnoces_"}
+        assert asked(session, "first.") == {b"first", b"tsrif_"}  # lateness is not remembered
+
+
+def test_modified_content_is_asked_again(tmp_path: Path) -> None:
+    with fake("again", tmp_path) as session:
+        assert asked(session, "x.") == {b"x", b"x_"}
+
+
+def test_a_server_that_does_not_end_is_ended(tmp_path: Path) -> None:
+    session = fake("stays", tmp_path)
+    process = session._wire._process
+    session._wire.close(0.2)
+    assert process.poll() is not None
+
+
+def test_what_cannot_be_started_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ServerError, match="pip install nothing"):
+        Session(Server("absent", ("no-such-program",), "pip install nothing"), tmp_path)
+    with pytest.raises(OptionError, match="no server or language 'fortran'"):
+        find("fortran")
+    monkeypatch.setattr(sessions, "READY", 0.2)
+    slow = Fake("well", ("fake",), "", canary=('"a".', "never"))
+    with pytest.raises(ServerError, match="does not know"):
+        Session(slow, tmp_path)
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(ServerError, match="no server for python is installed: pip install ty"):
+        server("python", tmp_path)
+
+
+def test_a_decode_goes_on_whatever_the_server_does(tmp_path: Path) -> None:
+    for how in ("well", "dies", "late", "null"):
+        with fake(how, tmp_path, deadline=0.1 if how == "late" else 5.0) as session:
+            constraint = sg.compile(regex=r"(?s).*", vocabulary=BYTES)
+            constraint &= Members(session, "work.py", after="more")
+            state = constraint.read(START, b"abc.")
+            assert constraint.row(state).any()
+            wrong = constraint.read(state, b"wrong")
+            assert (wrong == DEAD) == (how == "well")
+
+
+def test_positions() -> None:
+    text = "a\rbé😀\r\n\nc"
+    assert end_of(text, "utf-8") == {"line": 3, "character": 1}
+    assert end_of("bé😀", "utf-8") == {"line": 0, "character": 7}
+    assert end_of("bé😀", "utf-16") == {"line": 0, "character": 4}
+    assert end_of("bé😀", "utf-32") == {"line": 0, "character": 3}
+    for encoding in ("utf-8", "utf-16", "utf-32"):
+        for size in range(len(text) + 1):
+            if text[size - 1 : size + 1] != "\r\n":
+                assert offset_of(text, end_of(text[:size], encoding), encoding) == size, (encoding, size)
+    assert offset_of("a\nb", {"line": 7, "character": 0}, "utf-8") == 3
+
+
+SHOP = """
+class Parcel:
+    def __init__(self, grams: int) -> None:
+        self.grams = grams
+
+    def price(self) -> float:
+        return self.grams * 0.1
+"""
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_real_servers_know_a_project(name: str, tmp_path: Path) -> None:
+    if SERVERS[name].found() is None:
+        pytest.skip(f"{name} is not installed")
+    (tmp_path / "shop.py").write_text(SHOP)
+    with server(name, tmp_path, deadline=20) as session:
+        answer = asked(session, "from shop import Parcel\n\ndef f(p: Parcel):\n    g = (p.")
+        assert not isinstance(answer, Silent)
+        assert {name for name in answer if not name.startswith(b"_")} == {b"grams", b"price"}  # type: ignore[attr-defined]
+        for number in range(30):
+            assert asked(session, f"# {number}\nx = (unknown_name.") != answer
+        process = session._wire._process
+    assert process.poll() is not None
+    assert os.listdir(tmp_path) == ["shop.py"]
