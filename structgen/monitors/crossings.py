@@ -1,14 +1,16 @@
 """A vocabulary -> the tokens in which a name begins behind the byte that says so, grouped by what stands before it.
 
 `().weight` and `.weight` may come where `parcel` ends: what stands behind the dot is a name of the parcel. By the bytes
-up to the dot (`().`, `.`) these are a few groups, and of a group one state says which of its tokens may come. Which
-tokens they are depends on the lexical state only by its outlook (lexical.Lexer), so it is worked out once for each.
+up to the dot (`().`, `.`), their heads, these are a few groups, and of a group one state says which of its tokens may
+come. Which heads count depends on the lexical state only by its outlook (lexical.Lexer), so it is worked out once for
+each; the groups of tokens that can have one head alone are the same for all.
 
-Cost: a pass over the vocabulary; some milliseconds for each outlook.
+Cost: a pass over the vocabulary, once; about a millisecond for each outlook.
 """
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Hashable
 from typing import NamedTuple
 
@@ -21,7 +23,7 @@ from structgen.monitors.monitor import Monitor
 from structgen.monitors.shelves import Shelf
 from structgen.vocabulary import Vocabulary
 
-__all__ = ["Crossings", "Group"]
+__all__ = ["Crossings", "Group", "crossings_of"]
 
 MOST_OUTLOOKS = 2_000
 
@@ -36,38 +38,66 @@ class Group(NamedTuple):
 
 
 class Crossings:
-    """The crossing tokens of a vocabulary under a monitor."""
+    """The crossing tokens of a vocabulary, for monitors that find the same names due.
 
-    def __init__(self, vocabulary: Vocabulary, monitor: Monitor) -> None:
-        self._monitor, self._size, self._triggers = monitor, vocabulary.size, frozenset(monitor.triggers)
-        texts = (
-            (token, vocabulary.token_bytes(token)) for token in np.flatnonzero(vocabulary.spans[:, 0] >= 0).tolist()
-        )
-        self._tokens = [(text, token) for token, text in texts if not self._triggers.isdisjoint(text[:-1])]
-        self._tokens.sort()
-        self.depth = max((sum(text.count(each) for each in b")]}") for text, _ in self._tokens), default=0)
+    `depth`: most closing brackets in one of them.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, triggers: frozenset[int]) -> None:
+        self._size, self.depth = vocabulary.size, 0
+        single: dict[bytes, list[tuple[bytes, int]]] = {}
+        self._several: list[tuple[list[bytes], bytes, int]] = []
+        for token in np.flatnonzero(vocabulary.spans[:, 0] >= 0).tolist():
+            text = vocabulary.token_bytes(token)
+            heads = [text[: at + 1] for at, byte in enumerate(text[:-1]) if byte in triggers]
+            if len(heads) == 1:
+                single.setdefault(heads[0], []).append((text[len(heads[0]) :], token))
+            elif heads:
+                self._several.append((heads, text, token))
+            if heads:
+                self.depth = max(self.depth, sum(text.count(each) for each in b")]}"))
+        self._single = {head: self._group(head, texts) for head, texts in single.items()}
+        self._heads = sorted({*single, *(head for heads, _, _ in self._several for head in heads)})
         self._groups: Bounded[Hashable, list[Group]] = Bounded(MOST_OUTLOOKS)
 
-    def groups(self, lexical: Hashable) -> list[Group]:
-        """The groups of the tokens in which a name is due, for a text that ends in this lexical state."""
-        outlook = self._monitor.lexer.outlook(lexical, self.depth)
-        known = self._groups.get(outlook)
-        return self._groups.remember(outlook, self._grouped(outlook)) if known is None else known
+    def _group(self, head: bytes, texts: list[tuple[bytes, int]]) -> Group:
+        return Group(head, Shelf(texts, self._size), row_of([token for _, token in texts], self._size))
 
-    def _grouped(self, outlook: Hashable) -> list[Group]:
+    def groups(self, monitor: Monitor, lexical: Hashable) -> list[Group]:
+        """The groups of the tokens in which a name is due, for a text that ends in this lexical state."""
+        outlook = monitor.lexer.outlook(lexical, self.depth)
+        known = self._groups.get(outlook)
+        return self._groups.remember(outlook, self._grouped(monitor, outlook)) if known is None else known
+
+    def _grouped(self, monitor: Monitor, outlook: Hashable) -> list[Group]:
+        due = self._due(monitor, outlook)
         found: dict[bytes, list[tuple[bytes, int]]] = {}
-        read: dict[bytes, tuple[Hashable, bool]] = {b"": (outlook, False)}  # state behind, whether a name is due there
-        for text, token in self._tokens:
-            for size in range(1, len(text)):
-                head = text[:size]
-                if head not in read:
-                    state, byte = read[head[:-1]][0], head[-1]
-                    due = byte in self._triggers and self._monitor.is_due(state, byte)
-                    read[head] = self._monitor.lexer.after(state, byte), due
-                if read[head][1]:
-                    found.setdefault(head, []).append((text[size:], token))
-                    break
-        return [
-            Group(head, Shelf(texts, self._size), row_of([token for _, token in texts], self._size))
-            for head, texts in found.items()
-        ]
+        for heads, text, token in self._several:
+            first = next((head for head in heads if head in due), None)
+            if first is not None:
+                found.setdefault(first, []).append((text[len(first) :], token))
+        groups = [group for head, group in self._single.items() if head in due]
+        return groups + [self._group(head, texts) for head, texts in found.items()]
+
+    def _due(self, monitor: Monitor, outlook: Hashable) -> set[bytes]:
+        """The heads behind which a name is due."""
+        states: dict[bytes, Hashable] = {b"": outlook}  # behind the beginnings of heads
+
+        def behind(text: bytes) -> Hashable:
+            if text not in states:
+                states[text] = monitor.lexer.after(behind(text[:-1]), text[-1])
+            return states[text]
+
+        return {head for head in self._heads if monitor.is_due(behind(head[:-1]), head[-1])}
+
+
+_known: weakref.WeakKeyDictionary[Vocabulary, dict[tuple[str, str], Crossings]] = weakref.WeakKeyDictionary()
+
+
+def crossings_of(vocabulary: Vocabulary, monitor: Monitor) -> Crossings:
+    """The crossings of a vocabulary under monitors of this name and language, made once."""
+    by_kind = _known.setdefault(vocabulary, {})
+    kind = monitor.name, monitor.lexer.name
+    if kind not in by_kind:
+        by_kind[kind] = Crossings(vocabulary, frozenset(monitor.triggers))
+    return by_kind[kind]

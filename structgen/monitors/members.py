@@ -75,7 +75,7 @@ class Members:
         for byte in self.before:
             if self.lexer.is_access(state, byte):
                 due = state
-            elif not self.lexer.is_blank(state, byte):
+            elif byte not in self.lexer.blanks(state):
                 due = None
             state = self.lexer.after(state, byte)
         return state, due

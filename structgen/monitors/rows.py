@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from structgen.bits import ids_of, row_of
 from structgen.kernels.layout import FINISHED
 from structgen.memory import Bounded
-from structgen.monitors.crossings import Crossings
+from structgen.monitors.crossings import Crossings, crossings_of
 from structgen.monitors.shelves import Shelf, Shelves, shelves_of
 from structgen.monitors.states import ASK, NOWHERE, MonitoredConfigurations, Site, Spot
 from structgen.protocols import MaskSource
@@ -57,7 +57,7 @@ class MonitoredMasks:
 
     @cached_property
     def _crossings(self) -> Crossings:
-        return Crossings(self._vocabulary, self._automaton.monitor)
+        return crossings_of(self._vocabulary, self._automaton.monitor)
 
     def row(self, state: int) -> Row:
         """The mask of a state; stop tokens' bits are set exactly when it is accepting."""
@@ -91,7 +91,7 @@ class MonitoredMasks:
 
     def _crossed(self, spot: Spot, row: Row) -> Row:
         """The row without the tokens that cross into a name that may not come."""
-        for group in self._crossings.groups(spot.lexical):
+        for group in self._crossings.groups(self._automaton.monitor, spot.lexical):
             some = row & group.row
             if some.any():
                 row ^= some
@@ -124,13 +124,13 @@ class MonitoredMasks:
             row, doubtful = some & fit.row, fit.doubtful
         elif spot.site is not None:  # silent: any name
             row = some & shelf.starting
-            doubtful = ids_of(row & shelf.holding(self._triggers)).tolist()
+            doubtful = shelf.holding(self._triggers)
         else:
             row, doubtful = some.copy(), ids_of(some).tolist()
         self._clear_dead(row, doubtful, spot, skip)
-        blank = some & shelf.blank
-        if spot.site is not None and blank.any():
-            self._clear_dead(blank, ids_of(blank).tolist(), spot, skip)
+        if spot.site is not None and shelf.blank:
+            blank = some & row_of(shelf.blank, self._size)
+            self._clear_dead(blank, shelf.blank, spot, skip)
             row |= blank
         return row
 

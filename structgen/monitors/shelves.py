@@ -27,12 +27,12 @@ Row = NDArray[np.uint32]
 class Shelf:
     """Texts, each of a token: all of it, or what is left of it behind a common beginning.
 
-    Bits of tokens: `row` of all, `starting` of those whose text begins like a name, `blank` with a blank.
+    Bits of tokens: `row` of all, `starting` of those whose text begins like a name; `blank`: tokens that begin with one.
     """
 
     def __init__(self, texts: Iterable[tuple[bytes, int]], size: int) -> None:
         self._texts, self._size = sorted(texts), size
-        self._holding: dict[frozenset[int], Row] = {}
+        self._holding: dict[frozenset[int], list[int]] = {}
 
     def _bits(self, chosen: Callable[[bytes], bool]) -> Row:
         return row_of([token for text, token in self._texts if chosen(text)], self._size)
@@ -55,18 +55,19 @@ class Shelf:
         return self._bits(lambda text: text[:1] != b"" and text[0] in NAME_STARTS)
 
     @cached_property
-    def blank(self) -> Row:
-        """Of those that begin with a blank."""
-        return self._bits(lambda text: text[:1] != b"" and text[0] in BLANKS)
+    def blank(self) -> list[int]:
+        """The tokens that begin with a blank."""
+        return [token for text, token in self._texts if text and text[0] in BLANKS]
 
     def whole(self, text: bytes) -> Sequence[int]:
         """The tokens of exactly this text."""
         return self._whole.get(text, ())
 
-    def holding(self, these: frozenset[int]) -> Row:
-        """Of the texts that hold one of these bytes."""
+    def holding(self, these: frozenset[int]) -> list[int]:
+        """The tokens whose text begins like a name and holds one of these bytes."""
         if these not in self._holding:
-            self._holding[these] = self._bits(lambda text: not these.isdisjoint(text))
+            found = [t for text, t in self._texts if text and text[0] in NAME_STARTS and not these.isdisjoint(text)]
+            self._holding[these] = found
         return self._holding[these]
 
     def fitting(self, rests: Sequence[bytes]) -> list[tuple[int, bytes]]:

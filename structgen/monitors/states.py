@@ -117,6 +117,7 @@ class MonitoredConfigurations:
         self.texts, self._names = Texts(), list[Names]()
         self._numbers: dict[tuple[bytes, ...], int] = {}
         self._kept: Bounded[tuple[int, int], int | None] = Bounded(MOST_REMEMBERED)
+        self._named: Bounded[tuple[int, frozenset[int]], bool] = Bounded(MOST_REMEMBERED)
         self._shortest: Bounded[int, bytes] = Bounded(MOST_REMEMBERED)
         due = self.monitor.due
         site = None if due is None else Site(0, due, ASK)
@@ -181,7 +182,11 @@ class MonitoredConfigurations:
 
     def _name_may_come(self, below: int, lexical: Hashable) -> bool:
         """Whether a name, or blanks before one, can come below: elsewhere a site would be a dead end."""
-        blanks = [byte for byte in range(0x21) if self.monitor.lexer.is_blank(lexical, byte)]
+        blanks = self.monitor.lexer.blanks(lexical)
+        known = self._named.get((below, blanks))
+        return self._named.remember((below, blanks), self._finds_name(below, blanks)) if known is None else known
+
+    def _finds_name(self, below: int, blanks: frozenset[int]) -> bool:
         seen, pending = {below}, [below]
         while pending:
             state = pending.pop()
@@ -189,7 +194,7 @@ class MonitoredConfigurations:
             if not NAME_STARTS.isdisjoint(live):
                 return True
             if len(seen) < MOST_BLANKS:
-                fresh = {self.below.advance(state, bytes((byte,))) for byte in blanks if byte in live} - seen
+                fresh = {self.below.advance(state, bytes((byte,))) for byte in live if byte in blanks} - seen
                 seen |= fresh
                 pending.extend(fresh)
         return False
@@ -206,7 +211,7 @@ class MonitoredConfigurations:
         if site is None:
             return Spot(below, text, next_lexical, self._site_behind(spot, byte, text, below))
         if site.names == ASK:  # before the name
-            if monitor.lexer.is_blank(lexical, byte) and self._name_may_come(below, next_lexical):
+            if byte in monitor.lexer.blanks(lexical) and self._name_may_come(below, next_lexical):
                 return Spot(below, text, next_lexical, site)
             return NOWHERE
         names = self._names[site.names]

@@ -106,5 +106,5 @@ def test_an_outlook_reads_on_like_its_state() -> None:
         short = lexer.outlook(state, sum(rest.count(each) for each in b")]}"))
         for byte in rest:
             assert lexer.is_access(state, byte) == lexer.is_access(short, byte), (state, rest)
-            assert lexer.is_blank(state, byte) == lexer.is_blank(short, byte), (state, rest)
+            assert lexer.blanks(state) == lexer.blanks(short), (state, rest)
             state, short = lexer.after(state, byte), lexer.after(short, byte)

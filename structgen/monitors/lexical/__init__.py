@@ -35,8 +35,8 @@ class Lexer(Protocol):
         """Whether a member of the expression that ends in this state is due behind the byte: the dot of `parcel.`."""
         ...
 
-    def is_blank(self, state: Any, byte: int) -> bool:
-        """Whether the byte may stand between such a dot and the name."""
+    def blanks(self, state: Any) -> frozenset[int]:
+        """The bytes that may stand between such a dot and the name."""
         ...
 
     def closers(self, state: Any) -> bytes:

@@ -20,6 +20,7 @@ KEYWORD_BEGINNINGS = frozenset(word[:size] for word in KEYWORDS for size in rang
 IMPORTS = frozenset((b"import", b"from"))
 OWN = frozenset((b"self", b"cls"))
 BLANKS, LINE_ENDS = frozenset(b" \t\f"), frozenset(b"\r\n")
+BLANKS_AND_LINES = BLANKS | LINE_ENDS
 OPENS, CLOSES = dict(zip(b"([{", b")]}", strict=True)), frozenset(b")]}")
 
 
@@ -74,9 +75,9 @@ class Python:
         """Whether the byte is the dot of an access."""
         return byte == 0x2E and _ends_expression(state) and state.first not in IMPORTS
 
-    def is_blank(self, state: Spot, byte: int) -> bool:
+    def blanks(self, state: Spot) -> frozenset[int]:
         """Blanks; line ends inside brackets."""
-        return byte in BLANKS or (bool(state.open) and byte in LINE_ENDS)
+        return BLANKS_AND_LINES if state.open else BLANKS
 
     def closers(self, state: Spot) -> bytes:
         """The brackets that are due, the innermost first, and before them the end of a string."""
