@@ -198,7 +198,7 @@ def load(found: dict[str, Server], clients: Sequence[int], rounds: int) -> Itera
                 names = list(found) if turn % 2 == 0 else list(reversed(found))
                 for name in names:
                     slow = name == "transformers"  # one request at a time, whoever waits
-                    requests = min(count, 4) if slow else max(2 * count, 6)
+                    requests = min(count, 4) if slow else max(min(2 * count, 64), 6)
                     for constrained in (False, True) if name == "structgen" else (False,):
                         first += requests
                         yield asyncio.run(cell(found[name], count, requests, kind, constrained, first))

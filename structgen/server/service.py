@@ -107,6 +107,7 @@ class Service:
             workers=settings.compilers,
             seconds=settings.compile_seconds,
             most=settings.most_constraints,
+            most_bytes=settings.constraint_bytes,
             metrics=self.metrics,
         )
         await self.compiler.start()
@@ -114,7 +115,7 @@ class Service:
             ("running_rows", "outputs that are being written", lambda: self.loop.running),
             ("waiting_outputs", "outputs that wait for a row", lambda: self.loop.waiting),
             ("constraints", "constraints that are remembered", lambda: len(self.compiler)),
-            ("constraint_bytes", "memory of their states", lambda: self.compiler.memo_bytes),
+            ("constraint_bytes", "about the memory that these take", lambda: self.compiler.nbytes),
         ):
             self.metrics.gauge(name, about, ask)
         self._thread = threading.Thread(target=self.loop.run, name="structgen-model", daemon=True)
