@@ -168,6 +168,8 @@ def test_the_command_says_what_is_missing(capsys: pytest.CaptureFixture[str], mo
     assert "NO_SUCH_KEY: there is no such variable" in capsys.readouterr().err
     assert main(["serve", "--rows", "0"]) == 2
     assert "rows must be at least 1" in capsys.readouterr().err
+    assert main(["serve", "/no/such/model", "--port", "0"]) == 1
+    assert "no model at /no/such/model" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "structgen.server.running", None)  # as if nothing of the extra were there
     assert main(["serve"]) == 1
     assert "pip install structgen-engine[server]" in capsys.readouterr().err
