@@ -38,7 +38,7 @@ _log = logging.getLogger("structgen")
 class StepLoop:
     """Runs jobs over `rows`. `post` takes a list of (job, event) pairs, once a step, and brings them to their readers.
 
-    `submit`, `lend` and `end` may be called from any thread, `run` is the loop's own.
+    `submit`, `lend`, `close` and `stop` may be called from any thread; `run` is the loop's own.
     """
 
     def __init__(
