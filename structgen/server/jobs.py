@@ -96,6 +96,7 @@ class Job:
     asked_at: float = field(default_factory=time.monotonic)
     unread: NDArray[np.int64] = field(init=False)
     data: bytearray = field(default_factory=bytearray)
+    settled_at: int = 0  # how long the text was when it was last asked what of it stays
     pending: list[TokenReport] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -110,6 +111,9 @@ def shown_bytes(job: Job) -> int:
     left = row.request.max_tokens - len(row.tokens)
     if not row.request.is_json or left > row.matcher.bytes_to_accept() + _NEAR:
         return len(data)
+    if len(data) - job.settled_at < len(data) >> 6:  # the question costs the whole text
+        return row.seen
+    job.settled_at = len(data)
     return max(row.seen, settled(row.matcher, bytes(data)))
 
 
