@@ -275,6 +275,7 @@ def main() -> None:
             for record in load(found, counts, arguments.rounds):
                 records.append({"part": "load", **record})
                 _say(record)
+                write_results("serving", records)  # what there is, should the rest take too long
         ours = found.get("structgen")
         if ours is not None and "hostile" in parts:
             for record in asyncio.run(hostile(ours, 4, 2)):
