@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from benchmarks import kernel_compile, plots, report_predicates, report_samplers
+from benchmarks import kernel_compile, plots, report_predicates, report_samplers, report_serving
 from benchmarks.data import RESULTS, ROOT
 from benchmarks.samplers_picture import samplers
 from benchmarks.tables import figure, table
@@ -381,6 +381,8 @@ def _kinds(records: list[dict[str, Any]]) -> str:
 
 
 SECTIONS = [
+    ("serving", "Servers under load", report_serving.serving),
+    ("serving-robust", "A server under requests of every kind", report_serving.robust),
     ("language", "Is the language the schema? (full standard, any property order)", _language),
     ("language-declared", "The same with properties in declared order", _language),
     ("suite", "The official JSON Schema test suite", _suite),

@@ -198,7 +198,7 @@ def load(found: dict[str, Server], clients: Sequence[int], rounds: int) -> Itera
                 names = list(found) if turn % 2 == 0 else list(reversed(found))
                 for name in names:
                     slow = name == "transformers"  # one request at a time, whoever waits
-                    requests = min(count, 4) if slow else max(2 * count, 6)
+                    requests = min(count, 4) if slow else max(min(2 * count, 64), 6)
                     for constrained in (False, True) if name == "structgen" else (False,):
                         first += requests
                         yield asyncio.run(cell(found[name], count, requests, kind, constrained, first))
@@ -275,6 +275,7 @@ def main() -> None:
             for record in load(found, counts, arguments.rounds):
                 records.append({"part": "load", **record})
                 _say(record)
+                write_results("serving", records)  # what there is, should the rest take too long
         ours = found.get("structgen")
         if ours is not None and "hostile" in parts:
             for record in asyncio.run(hostile(ours, 4, 2)):

@@ -21,6 +21,7 @@ import signal
 from collections import Counter
 from typing import Any
 
+from benchmarks.data import write_results
 from benchmarks.http import Answer, ask, get
 from benchmarks.serving import HOSTILE, Server, servers
 from structgen.python_types.exact import ExactValidator
@@ -51,6 +52,7 @@ class Judge:
         self.server, self.random = server, random.Random(seed)
         self.counts: Counter[str] = Counter()
         self.wrong: list[str] = []
+        self.changed = 0  # probes that were answered otherwise than alone
         self.probes: dict[int, str] = {}
         self.person = ExactValidator(PERSON)
 
@@ -105,6 +107,7 @@ class Judge:
         which = number % 8
         answer = await self.ask(CHAT, probe(self.server.model, which))
         if self.expect("probe", answer, 200) and answer.text != self.probes.setdefault(which, answer.text):
+            self.changed += 1
             self.wrong.append(f"probe {which}: {answer.text!r} instead of {self.probes[which]!r}")
 
     # -------------------------------------------------------------------------------------------------------- bad ones
@@ -241,5 +244,11 @@ def robustness(model: str, count: int, seed: int) -> None:
     print(f"memory: {second:.0f} MB in the second third, {last:.0f} in the last ({growth:+.1%})")
     print(f"left at the end: {left}; at SIGTERM {whole} of {taken} answers whole; exit code {code}")
     print(f"{len(judge.wrong)} wrong", *judge.wrong[:20], sep="\n  ")
+    record = {
+        "model": model, "requests": count, "clients": CLIENTS, "counts": dict(judge.counts), "wrong": judge.wrong,
+        "probes": judge.counts["probe 200"], "changed": judge.changed, "left": sum(left.values()),
+        "memory_mb": [second, last], "whole": whole, "taken": taken,
+    }  # fmt: skip
+    write_results("serving-robust", [record])
     if judge.wrong or growth > 0.05 or any(left.values()) or whole != taken or code != 0:
         raise SystemExit(1)

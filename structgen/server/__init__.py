@@ -3,6 +3,7 @@
     wire.py        requests, strictly read             refusals.py   every error as OpenAI has errors
     plan.py        a request -> prompt, constraint, options
     compiling.py   constraints: lowered in other processes, remembered
+    jobs.py        one output to be made, and the events that tell of it
     loop.py        the thread that owns the model: rows join, step and leave
     lending.py     the model for samplers, between steps
     reading.py     what a row writes -> text, thinking and calls, piece by piece

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol
 
 from pydantic_core import to_json
 
-from structgen.server.loop import TokenReport
+from structgen.server.jobs import TokenReport
 from structgen.server.plan import Plan
 from structgen.server.reading import Choice
 from structgen.server.refusals import Refusal

@@ -12,9 +12,9 @@ import contextlib
 import hmac
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from importlib import resources
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
@@ -23,10 +23,9 @@ from starlette.types import Receive, Scope, Send
 
 from structgen._version import VERSION
 from structgen.server.answers import ChatWriter, CompletionWriter, Sent, Usage, Writer
-from structgen.server.loop import GONE
 from structgen.server.plan import Plan, plan_chat, plan_completion
 from structgen.server.reading import Choice
-from structgen.server.refusals import Refusal, refusal_of
+from structgen.server.refusals import Refusal, gone, refusal_of
 from structgen.server.responses import NAMES, ResponseRequest, ResponseWriter, as_chat
 from structgen.server.service import Answering, Service
 from structgen.server.wire import ChatRequest, CompletionRequest, read_request
@@ -35,6 +34,7 @@ __all__ = ["make_app"]
 
 _LOOK = 0.1  # seconds between looks whether a client is still there
 _log = logging.getLogger("structgen")
+T = TypeVar("T")
 
 
 def make_app(service: Service) -> FastAPI:
@@ -47,7 +47,7 @@ def make_app(service: Service) -> FastAPI:
                 await service.start()
             except Exception as error:  # noqa: BLE001 - said by /health and to every request
                 service.failure = error
-                _log.exception("the model cannot be loaded")
+                service.on_failure()
 
         starting = asyncio.create_task(start())
         yield
@@ -161,18 +161,22 @@ class _Routes:
             self._check_model(asked.model)
             plan = await service.planned(make, asked)
             writer = writer_of(plan, asked)
-            gone = _Gone(request)
+            client = _Client(request)
             if plan.method != "masked":
-                choices = await gone.unless(service.sampled(plan, started, lambda: gone.is_gone))
+                choices = await client.stays(service.sampled(plan, started, lambda: client.is_gone))
                 return self._whole(endpoint, writer, choices, _usage(plan, 0, choices), started)
-            answering = await gone.unless(service.begin(plan, started, in_pieces=bool(asked.stream)))
+            beginning = service.begin(plan, started, in_pieces=bool(asked.stream))
+            answering = await client.stays(beginning, drop=Answering.leave)
             writer.warnings = answering.warnings  # type: ignore[attr-defined]
             if asked.stream:
                 ended_later = ended.pop_all()
                 return _EventStream(
                     self._stream(endpoint, answering, writer, started, ended_later), service.settings.timeout
                 )
-            choices = await gone.unless(_collected(answering), answering.leave)
+            try:
+                choices = await client.stays(_collected(answering))
+            finally:
+                answering.leave()
             reused = sum(job.reused for job in answering.jobs)
             return self._whole(endpoint, writer, choices, _usage(plan, reused, choices), started)
         except Exception as error:  # noqa: BLE001 - every error is an answer
@@ -213,7 +217,7 @@ class _Routes:
                 status = refusal.status
                 yield b"".join(map(Sent.encoded, writer.failed(refusal))) + writer.done
             except (GeneratorExit, asyncio.CancelledError):
-                status = GONE.status
+                status = gone().status
                 raise
             finally:
                 answering.leave()
@@ -273,29 +277,28 @@ async def _collected(answering: Answering) -> list[Choice]:
     return [found[place] for place in range(len(answering.jobs))]
 
 
-class _Gone:
-    """Whether the client of a request has gone away."""
+class _Client:
+    """Whoever sent a request: whether it is still there."""
 
     def __init__(self, request: Request) -> None:
         self._request, self.is_gone = request, False
 
-    async def unless(self, work: Awaitable[Any], leave: Callable[[], None] | None = None) -> Any:
-        """The result of some work. Raises Refusal where the client goes away first; `leave` is called whatever ends
-        it."""
+    async def stays(self, work: Coroutine[Any, Any, T], *, drop: Callable[[T], None] | None = None) -> T:
+        """The result of some work. Raises Refusal where the client goes away first; a result that comes all the same
+        is given to `drop`."""
         task = asyncio.ensure_future(work)
         try:
             while not (await asyncio.wait([task], timeout=_LOOK))[0]:
-                if not self.is_gone and await self._request.is_disconnected():
+                if await self._request.is_disconnected():
                     self.is_gone = True
-                    if leave is not None:
-                        leave()
-                    task.cancel()
-                    raise GONE
+                    raise gone()
             return task.result()
         finally:
-            task.cancel()
-            if leave is not None:
-                leave()
+            if not task.done() or self.is_gone:
+                task.cancel()
+                await asyncio.wait([task])
+                if drop is not None and not task.cancelled() and task.exception() is None:
+                    drop(task.result())
 
 
 class _EventStream(Response):

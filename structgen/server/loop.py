@@ -18,109 +18,27 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from structgen.bits import ids_of
-from structgen.engines.decode import Output, Row, take_tokens
+from structgen.engines.decode import Output, take_tokens
 from structgen.engines.slots import Rows
-from structgen.engines.steering import settled
 from structgen.errors import ModelError, StructgenError
+from structgen.server.jobs import End, Event, Failed, Job, Piece, TokenReport, report_of, shown_bytes
 from structgen.server.metrics import Metrics
-from structgen.server.refusals import Refusal, refusal_of
+from structgen.server.refusals import Refusal, ending, gone, late, refusal_of
 
-__all__ = ["End", "Event", "Failed", "Job", "Piece", "StepLoop", "TokenReport"]
+__all__ = ["StepLoop"]
 
-_NEAR = 64  # tokens before a budget could end a row from which a stream shows only what a completion keeps
 _UNEVEN = 2  # prompts that are read together differ by this factor at most: shorter ones are padded
 _log = logging.getLogger("structgen")
-
-
-class TokenReport(NamedTuple):
-    """What is reported of one token.
-
-    token    its id
-    log_prob the model's own, at temperature 1 and before any filter or mask
-    tops     the likeliest tokens with theirs
-    allowed  how many tokens the mask allowed, None where nobody asked
-    share    how likely the mask made it: its probability among those that are allowed
-    seconds  what the mask took
-    """
-
-    token: int
-    log_prob: float
-    tops: tuple[tuple[int, float], ...]
-    allowed: int | None = None
-    share: float | None = None
-    seconds: float | None = None
-
-
-class Piece(NamedTuple):
-    """What a row has written since the last piece; `data` are the bytes that will stay, tokens and reports are as they
-    were drawn."""
-
-    tokens: tuple[int, ...]
-    data: bytes
-    reports: tuple[TokenReport, ...]
-
-
-class End(NamedTuple):
-    """A row has ended. `chosen`: how many of the output's tokens the model chose; `why`: what ended it instead."""
-
-    output: Output
-    chosen: int
-    why: str | None
-
-
-class Failed(NamedTuple):
-    """A row ends with an error."""
-
-    refusal: Refusal
-
-
-Event: TypeAlias = Piece | End | Failed
-
-
-@dataclass(eq=False, slots=True)
-class Job:
-    """One output to be made.
-
-    field      meaning
-    row        opened (engines/decode.py), before its first token
-    deadline   of time.monotonic()
-    deliver    called with each event in the thread that `post` chooses
-    in_pieces  whether anybody reads it while it is written
-    logprobs   alternatives to report beside each token, None for no probabilities
-    trace      whether masks are reported
-    is_gone    whoever asked for it has gone away
-    reused     tokens of the prompt that were not read again
-    """
-
-    row: Row
-    deadline: float
-    deliver: Callable[[Event], None]
-    in_pieces: bool = False
-    logprobs: int | None = None
-    trace: bool = False
-    is_gone: bool = False
-    reused: int = 0
-    asked_at: float = field(default_factory=time.monotonic)
-    unread: NDArray[np.int64] = field(init=False)
-    data: bytearray = field(default_factory=bytearray)
-    pending: list[TokenReport] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.unread = np.asarray(self.row.request.prompt, np.int64)
 
 
 class StepLoop:
     """Runs jobs over `rows`. `post` takes a list of (job, event) pairs, once a step, and brings them to their readers.
 
-    `submit`, `lend` and `end` may be called from any thread, `run` is the loop's own.
+    `submit`, `lend`, `close` and `stop` may be called from any thread; `run` is the loop's own.
     """
 
     def __init__(
@@ -161,7 +79,7 @@ class StepLoop:
         """Let jobs wait for rows, all or none. Raises Refusal: 429 where too many wait, 503 at the end."""
         with self._changed:
             if self._closing:
-                raise ENDING
+                raise ending()
             free = max(self._most - len(self._live), 0)
             if len(self._waiting) + len(jobs) > self._queue + free:
                 raise Refusal(429, f"{len(self._waiting)} outputs wait already", code="queue_full", retry_after=1)
@@ -173,7 +91,7 @@ class StepLoop:
         future: Future[Any] = Future()
         with self._changed:
             if self._stopped:
-                raise ENDING
+                raise ending()
             self._errands.append((function, future))
             self._changed.notify()
         return future
@@ -204,9 +122,9 @@ class StepLoop:
                 _log.exception("a step failed")
                 self._fail_all(error)
             self._send()
-        self._fail_all(ENDING)
+        self._fail_all(ending())
         for _, future in self._errands:
-            future.set_exception(ENDING)
+            future.set_exception(ending())
         self._send()
 
     # ------------------------------------------------------------------------------------------------------- one step
@@ -239,19 +157,19 @@ class StepLoop:
         """Jobs whose reader is gone, which are late, or which the end of the server ends."""
         now = time.monotonic()
         with self._changed:
-            gone = [job for job in self._waiting if job.is_gone or job.deadline < now or self._closing]
-            for job in gone:
+            out = [job for job in self._waiting if job.is_gone or job.deadline < now or self._closing]
+            for job in out:
                 self._waiting.remove(job)
-        for job in gone:
-            self._tell(job, Failed(GONE if job.is_gone else ENDING if self._closing else LATE))
+        for job in out:
+            self._tell(job, Failed(gone() if job.is_gone else ending() if self._closing else late()))
         for row in reversed(range(len(self._live))):
             job = self._live[row]
             if job.is_gone or job.deadline < now:
-                self._leave(row, Failed(GONE if job.is_gone else LATE))
+                self._leave(row, Failed(gone() if job.is_gone else late()))
             elif self._closing:
                 job.row.end_now()
                 output = job.row.output() if job.row.completion is not None else None
-                self._leave(row, Failed(ENDING) if output is None else self._end(job, output, "shutdown"))
+                self._leave(row, Failed(ending()) if output is None else self._end(job, output, "shutdown"))
 
     def _feed_all(self) -> list[tuple[int, torch.Tensor]]:
         """One token for every row: the one it drew, or the next of its prompt."""
@@ -324,7 +242,7 @@ class StepLoop:
         ends: list[tuple[int, Event]] = [(rows[at], Failed(refusal_of(error))) for at, error in failed.items()]
         for place, at in enumerate(good):
             if place not in lost:
-                report = _report(jobs[at], logits[at], taken[place], masks.get(at), seconds[at])
+                report = report_of(jobs[at], logits[at], taken[place], masks.get(at), seconds[at])
                 ended = self._took(jobs[at], taken[place], report)
                 if ended is not None:
                     ends.append((rows[at], ended))
@@ -362,7 +280,7 @@ class StepLoop:
         if output is not None:
             return self._end(job, output, "budget" if output.finish_reason == "completed" else None)
         if job.in_pieces:
-            shown = _shown(job)
+            shown = shown_bytes(job)
             data = bytes(job.data[row.seen : shown])
             row.seen = shown
             self._tell(job, Piece((token,), data, tuple(job.pending)))
@@ -385,15 +303,14 @@ class StepLoop:
 
     def _fail_all(self, error: Exception) -> None:
         """End every row with an error: the call that they were all in has failed."""
-        refusal = refusal_of(error)
         for row in reversed(range(len(self._live))):
             if row < self._rows.count:
-                self._leave(row, Failed(refusal))
+                self._leave(row, Failed(refusal_of(error)))
             else:  # it had not begun
-                self._tell(self._live.pop(), Failed(refusal))
+                self._tell(self._live.pop(), Failed(refusal_of(error)))
         if self._stopped:
             while self._waiting:
-                self._tell(self._waiting.popleft(), Failed(refusal))
+                self._tell(self._waiting.popleft(), Failed(refusal_of(error)))
 
     def _tell(self, job: Job, event: Event) -> None:
         self._events.append((job, event))
@@ -409,11 +326,6 @@ class StepLoop:
             self._post(events)
 
 
-ENDING = Refusal(503, "the server is ending", code="server_ending", retry_after=5)
-GONE = Refusal(499, "the client has gone away", code="client_gone")
-LATE = Refusal(504, "the request ran out of time", code="deadline_exceeded")
-
-
 def _runs(fed: list[tuple[int, list[int]]], *, whole: bool) -> Iterator[list[tuple[int, list[int]]]]:
     """Neighbouring rows whose pieces are about equally long, to be read in one call; all of them where a batch is
     `whole`."""
@@ -426,35 +338,3 @@ def _runs(fed: list[tuple[int, list[int]]], *, whole: bool) -> Iterator[list[tup
         run.append((row, piece))
     if run:
         yield run
-
-
-def _shown(job: Job) -> int:
-    """How many bytes of the text a reader may see: those that neither a completion nor a stop text takes back."""
-    row, data = job.row, job.data
-    if row.matcher is None:
-        return max(row.seen, len(data) - max((_overlap(data, stop) for stop in row.request.stops), default=0))
-    left = row.request.max_tokens - len(row.tokens)
-    if not row.request.is_json or left > row.matcher.bytes_to_accept() + _NEAR:
-        return len(data)
-    return max(row.seen, settled(row.matcher, bytes(data)))
-
-
-def _overlap(data: bytearray, stop: bytes) -> int:
-    """The longest end of `data` that begins a stop text."""
-    return next((size for size in range(min(len(stop), len(data)), 0, -1) if data.endswith(stop[:size])), 0)
-
-
-def _report(
-    job: Job, logits: torch.Tensor, token: int, mask: NDArray[np.uint32] | None, seconds: float
-) -> TokenReport | None:
-    """What is asked for of a token."""
-    if job.logprobs is None and not job.trace:
-        return None
-    law = logits.double().log_softmax(dim=0)
-    tops = law.topk(job.logprobs) if job.logprobs else None
-    pairs = () if tops is None else tuple(zip(tops.indices.tolist(), tops.values.tolist(), strict=True))
-    if mask is None or job.row.matcher is None:
-        return TokenReport(token, float(law[token]), pairs)
-    ids = torch.from_numpy(ids_of(mask))
-    share = float((law[token] - law[ids.to(law.device)].logsumexp(dim=0)).exp())
-    return TokenReport(token, float(law[token]), pairs, len(ids), share, seconds)

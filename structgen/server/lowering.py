@@ -1,18 +1,21 @@
 """The process that lowers constraints for a server: options of `source_of` in, grammars out.
 
 Messages are pickles behind their length, on stdin and stdout; the first one is the vocabulary, whose special tokens
-say what marks mean. It imports no fastapi and no torch, ignores Ctrl-C, which its parent gets as well, and ends with
-its input. Its memory is bounded, so that a hostile schema takes the process down and nothing else.
+say what marks mean, the others are seconds of processor time and options. It imports no fastapi and no torch, ignores
+Ctrl-C, which its parent gets as well, and ends with its input. Its memory is bounded, so that a hostile schema takes
+the process down and nothing else.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import signal
 import struct
 import sys
 import warnings
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from structgen.api.sources import source_of
@@ -21,9 +24,10 @@ from structgen.grammars.ir import Grammar
 from structgen.grammars.storage import write_grammar
 from structgen.vocabulary import Vocabulary
 
-__all__ = ["PROGRAM", "lowered", "main", "packed"]
+__all__ = ["LENGTH", "PROGRAM", "READY", "lowered", "main", "packed"]
 
 PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from structgen.server.lowering import main; main()"  # python -c
+READY = b"ready\n"  # what comes first
 MEMORY = 4 << 30
 LENGTH = struct.Struct("<Q")
 
@@ -34,11 +38,15 @@ def packed(message: object) -> bytes:
     return LENGTH.pack(len(data)) + data
 
 
-def lowered(options: dict[str, Any], vocabulary: Vocabulary) -> dict[str, Any]:
+class _TooLong(BaseException):
+    """The processor time of a question is over. No Exception: whoever catches those is interrupted as well."""
+
+
+def lowered(options: dict[str, Any], vocabulary: Vocabulary, seconds: float) -> dict[str, Any]:
     """{"grammar": text of an IR, or "lexed": a grammar with a lexer, "warnings": texts}, or
     {"error": (class, arguments, attributes)}."""
     try:
-        with warnings.catch_warnings(record=True) as caught:
+        with _at_most(seconds), warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             grammar = source_of(**options).bound(vocabulary).lower().grammar
             said = {"warnings": tuple(dict.fromkeys(str(each.message) for each in caught))}
@@ -47,9 +55,30 @@ def lowered(options: dict[str, Any], vocabulary: Vocabulary) -> dict[str, Any]:
             return {"lexed": grammar, **said}
     except StructgenError as error:
         return {"error": (type(error), error.args, vars(error))}
+    except _TooLong:
+        limit = LimitExceeded("compiling it takes too long", limit="compile_seconds", allowed=seconds)
+        return {"error": (type(limit), limit.args, vars(limit))}
     except (RecursionError, MemoryError) as error:
         limit = LimitExceeded(f"{type(error).__name__} while compiling", limit="compile_memory", allowed=MEMORY)
         return {"error": (type(limit), limit.args, vars(limit))}
+
+
+@contextlib.contextmanager
+def _at_most(seconds: float) -> Iterator[None]:
+    """Raise _TooLong in the block after so much processor time; where there is no such clock, the parent's counts."""
+
+    def over(*_: object) -> None:
+        raise _TooLong
+
+    if not hasattr(signal, "setitimer"):  # Windows
+        yield
+        return
+    signal.signal(signal.SIGPROF, over)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def main() -> None:
@@ -60,8 +89,11 @@ def main() -> None:
     _bound_memory()
     questions: BinaryIO = sys.stdin.buffer
     vocabulary = _read(questions)
-    while (options := _read(questions)) is not None:
-        answers.write(packed(lowered(options, vocabulary)))
+    answers.write(READY)
+    answers.flush()
+    while (question := _read(questions)) is not None:
+        seconds, options = question
+        answers.write(packed(lowered(options, vocabulary, seconds)))
         answers.flush()
 
 

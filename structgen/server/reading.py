@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from structgen.engines.decode import Output
-from structgen.server.loop import End, Piece, TokenReport
+from structgen.server.jobs import End, Piece, TokenReport
 from structgen.server.plan import Plan
 from structgen.tools.reading import Delta, ReplyReader
 from structgen.tools.reply import ToolCall

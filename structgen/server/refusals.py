@@ -27,7 +27,7 @@ from structgen.errors import (
     VocabularyError,
 )
 
-__all__ = ["Refusal", "refusal_of"]
+__all__ = ["Refusal", "ending", "gone", "late", "refusal_of"]
 
 _CLIENT = (
     SourceError,
@@ -75,6 +75,21 @@ class Refusal(Exception):
         """HTTP headers that belong to it."""
         found = {} if self.retry_after is None else {"retry-after": str(self.retry_after)}
         return found | ({"www-authenticate": "Bearer"} if self.status == 401 else {})
+
+
+def ending() -> Refusal:
+    """The server is being ended."""
+    return Refusal(503, "the server is ending", code="server_ending", retry_after=5)
+
+
+def late() -> Refusal:
+    """A request ran out of time."""
+    return Refusal(504, "the request ran out of time", code="deadline_exceeded")
+
+
+def gone() -> Refusal:
+    """Nobody will read this: the status is for counts alone."""
+    return Refusal(499, "the client has gone away", code="client_gone")
 
 
 def refusal_of(error: Exception, param: str | None = None) -> Refusal:

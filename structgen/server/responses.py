@@ -17,7 +17,7 @@ from pydantic import Field
 
 from structgen.errors import OptionError
 from structgen.server.answers import Sent, Usage, log_prob_of, trace_of
-from structgen.server.loop import TokenReport
+from structgen.server.jobs import TokenReport
 from structgen.server.plan import Plan
 from structgen.server.reading import Choice
 from structgen.server.refusals import Refusal

@@ -30,6 +30,7 @@ class Serving(uvicorn.Server):
         config = uvicorn.Config(make_app(service), log_level="warning", timeout_graceful_shutdown=5, **options)
         super().__init__(config)
         self.service = service
+        service.on_failure = self.leave
         self._ending: asyncio.Task[None] | None = None
 
     @contextlib.contextmanager
@@ -61,9 +62,12 @@ class Serving(uvicorn.Server):
 
 
 def serve(settings: ServerSettings, *, host: str, port: int, listens: Callable[[str], object]) -> None:
-    """Serve until a signal ends it; `listens` is told the URL. Raises OSError where the address cannot be had."""
+    """Serve until a signal ends it; `listens` is told the URL. Raises OSError where the address cannot be had, and what
+    loading the model raises."""
     with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as listening:
         address = listening.getsockname()
         listens(f"http://{f'[{address[0]}]' if ':' in host else address[0]}:{address[1]}")
-        server = Serving(Service(settings))
-        asyncio.run(server.serve(sockets=[listening]))
+        service = Service(settings)
+        asyncio.run(Serving(service).serve(sockets=[listening]))
+        if service.failure is not None:
+            raise service.failure

@@ -28,12 +28,13 @@ from structgen.engines.slots import rows_of
 from structgen.engines.transformers import TransformersEngine
 from structgen.samplers.run import WEIGHTED, Budget
 from structgen.server.compiling import Compiled, Compiler
+from structgen.server.jobs import End, Event, Failed, Job, Piece
 from structgen.server.lending import LentModel
-from structgen.server.loop import ENDING, GONE, LATE, End, Event, Failed, Job, Piece, StepLoop
+from structgen.server.loop import StepLoop
 from structgen.server.metrics import Metrics
 from structgen.server.plan import Plan
 from structgen.server.reading import Choice, ChoiceReader
-from structgen.server.refusals import Refusal, refusal_of
+from structgen.server.refusals import Refusal, ending, gone, late, refusal_of
 from structgen.server.settings import ServerSettings
 from structgen.tools.reading import Delta
 
@@ -81,6 +82,7 @@ class Service:
         self.settings, self.metrics = settings, Metrics()
         self.state: Literal["loading", "ready", "draining", "ended"] = "loading"
         self.failure: Exception | None = None
+        self.on_failure: Callable[[], None] = lambda: None
         self.engine: Any = None
         self.context = 0
         self.pending = 0  # requests that have not got rows yet
@@ -96,7 +98,7 @@ class Service:
         rows = await asyncio.to_thread(self._prepare)
         self.loop = StepLoop(
             rows,
-            most_rows=settings.rows,
+            most_rows=rows.rows,
             queue=settings.queue,
             prompt_tokens=settings.prompt_tokens,
             metrics=self.metrics,
@@ -107,6 +109,7 @@ class Service:
             workers=settings.compilers,
             seconds=settings.compile_seconds,
             most=settings.most_constraints,
+            most_bytes=settings.constraint_bytes,
             metrics=self.metrics,
         )
         await self.compiler.start()
@@ -114,11 +117,13 @@ class Service:
             ("running_rows", "outputs that are being written", lambda: self.loop.running),
             ("waiting_outputs", "outputs that wait for a row", lambda: self.loop.waiting),
             ("constraints", "constraints that are remembered", lambda: len(self.compiler)),
-            ("constraint_bytes", "memory of their states", lambda: self.compiler.memo_bytes),
+            ("constraint_bytes", "about the memory that these take", lambda: self.compiler.nbytes),
         ):
             self.metrics.gauge(name, about, ask)
         self._thread = threading.Thread(target=self.loop.run, name="structgen-model", daemon=True)
         self._thread.start()
+        for note in self.notes:
+            _log.warning(note)
         self.state = "ready"
 
     def _prepare(self) -> Any:
@@ -132,7 +137,11 @@ class Service:
             why_not = pack(engine, settings.rows)
             if why_not is not None:
                 self.notes.append(f"weights are not packed: {why_not}")
-        rows, why_not = rows_of(engine, rows=settings.rows, length=self.context, kept=settings.kept)
+        fits = getattr(engine, "rows_that_fit", lambda _: settings.rows)(self.context)
+        if fits < settings.rows:
+            self.notes.append(f"{fits} rows of {self.context} tokens fit the memory, not {settings.rows}")
+        most = min(settings.rows, fits)
+        rows, why_not = rows_of(engine, rows=most, length=self.context, kept=min(settings.kept, most))
         if why_not is not None:
             self.notes.append(f"rows are decoded in batches that begin together: {why_not}")
         return rows
@@ -171,11 +180,9 @@ class Service:
         if self.state != "ready":
             if self.failure is not None:
                 raise Refusal(503, f"the model cannot be loaded: {self.failure}", code="not_loaded")
-            raise (
-                ENDING
-                if self.state != "loading"
-                else Refusal(503, "the model is being loaded", code="loading", retry_after=1)
-            )
+            if self.state != "loading":
+                raise ending()
+            raise Refusal(503, "the model is being loaded", code="loading", retry_after=1)
         self._answering += 1
         try:
             yield
@@ -239,8 +246,8 @@ class Service:
             )
             row = open_row(request, self.engine.vocabulary, plan.options, distances=distances)
             deliver = functools.partial(_put, inbox, place)
-            late = asked_at + self.settings.timeout
-            jobs.append(Job(row, late, deliver, in_pieces, plan.logprobs, plan.trace, asked_at=asked_at))
+            until = asked_at + self.settings.timeout
+            jobs.append(Job(row, until, deliver, in_pieces, plan.logprobs, plan.trace, asked_at=asked_at))
         return tuple(jobs)
 
     async def sampled(self, plan: Plan, asked_at: float, is_gone: Callable[[], bool]) -> list[Choice]:
@@ -248,10 +255,10 @@ class Service:
         compiled = await self.compiled(plan)
         assert compiled is not None and plan.wanted is not None
         async with self._sampling:
-            late = asked_at + self.settings.timeout
-            seconds = late - time.monotonic()
+            until = asked_at + self.settings.timeout
+            seconds = until - time.monotonic()
             if seconds <= 0:
-                raise LATE
+                raise late()
             model = LentModel(await self._in_loop(lambda: prefix_model_of(self.engine)), self.loop)
             draw = functools.partial(
                 draw_outputs, self.engine, plan.prompt, compiled.constraint, plan.budget, plan.options, plan.n,
@@ -260,11 +267,13 @@ class Service:
             task = asyncio.create_task(asyncio.to_thread(draw))
             try:
                 while not (await asyncio.wait([task], timeout=0.1))[0]:
-                    if is_gone() or time.monotonic() > late:
-                        model.end(GONE if is_gone() else LATE)
+                    if is_gone() or time.monotonic() > until:
+                        model.end(gone() if is_gone() else late())
                 samples, _ = await task
             except Exception as error:
                 raise refusal_of(error, "method") from error
+            finally:
+                model.end(gone())  # whatever still asks
         return [self._choice_of(plan, place, sample) for place, sample in enumerate(samples)]
 
     async def _in_loop(self, function: Callable[[], T]) -> T:

@@ -31,7 +31,7 @@ class ServerSettings:
     style            how JSON is spelled where a request does not say
     compilers        processes that lower constraints
     compile_seconds  most time for one
-    most_constraints remembered
+    most_constraints remembered, as far as they take `constraint_bytes`
     body_bytes       largest request
     most_choices     of a request (n)
     most_tools       of a request
@@ -53,6 +53,7 @@ class ServerSettings:
     compilers: int = 1
     compile_seconds: float = 5.0
     most_constraints: int = 256
+    constraint_bytes: int = 64 << 20
     body_bytes: int = 4 << 20
     most_choices: int = 16
     most_tools: int = 128

@@ -64,8 +64,8 @@ def test_the_answer_is_that_of_generate(server: Running, temperature: float) -> 
     assert answer["usage"]["completion_tokens"] == len(expected.token_ids) + 1
 
 
-@pytest.mark.parametrize("budget", [12, 14, 17, 60])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("budget", [12, 15, 60])
+@pytest.mark.parametrize("seed", range(2))
 def test_the_pieces_of_a_stream_are_the_answer(server: Running, budget: int, seed: int) -> None:
     """Budgets that end it too: what was sent is never taken back, and what comes is valid."""
     asked = {"messages": messages(), "response_format": schema_format(PERSON), "max_tokens": budget, "seed": seed}
@@ -180,9 +180,9 @@ def test_structural_tags_and_objects_as_response_format(server: Running) -> None
 
 
 @pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "set_light"}}])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_calls_are_valid_whole_and_in_pieces(server: Running, choice: Any, seed: int) -> None:
-    asked: Any = {"tools": TOOLS, "tool_choice": choice, "seed": seed, "max_tokens": 120, "parallel_tool_calls": False}
+    asked: Any = {"tools": TOOLS, "tool_choice": choice, "seed": seed, "max_tokens": 60, "parallel_tool_calls": False}
     whole = server.client.chat.completions.create(model="nano", messages=messages("Turn on the light"), **asked)
     (call,) = whole.choices[0].message.tool_calls
     assert whole.choices[0].finish_reason == "tool_calls"

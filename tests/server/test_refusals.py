@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
+import sys
 from typing import Any
 
 import httpx2 as httpx
 import openai
 import pytest
 
+from structgen.cli import main
 from structgen.errors import InvariantError, LimitExceeded, ModelError, OptionError
 from structgen.server.refusals import refusal_of
 from tests.server.kit import PERSON, Running, schema_format
@@ -90,12 +94,20 @@ def test_schemas_that_cannot_be_enforced(server: Running, schema: Any, code: str
 
 
 def test_a_constraint_that_takes_too_long_fails_alone(start: Any) -> None:
-    running = start(compile_seconds=0.001)
-    answer = running.chat(response_format=schema_format(PERSON), max_tokens=60)
+    """By its own clock, which counts processor time; and where the process does not answer at all."""
+    running = start(compile_seconds=0.1)
+    slow = {"allOf": [{"type": "string", "pattern": f"^.*{each}.{{{n}}}$"} for n, each in enumerate("abcdefghij", 6)]}
+    answer = running.chat(response_format=schema_format(slow), max_tokens=60)
     error = answer.json()["error"]
     assert (answer.status_code, error["code"], error["limit"]) == (400, "LimitExceeded", "compile_seconds")
-    assert running.chat(max_tokens=5).status_code == 200
+    assert running.service.metrics.count("compiler_restarts_total") == 0
+    (worker,) = running.service.compiler._workers
+    assert worker._process is not None
+    os.kill(worker._process.pid, signal.SIGSTOP)
+    error = running.chat(response_format=schema_format(PERSON), max_tokens=60).json()["error"]
+    assert error["limit"] == "compile_seconds"
     assert running.service.metrics.count("compiler_restarts_total") == 1
+    assert running.chat(response_format=schema_format({"enum": [1, 2]}), max_tokens=60).status_code == 200
 
 
 def test_a_compiling_process_that_dies_is_begun_again(server: Running) -> None:
@@ -148,3 +160,16 @@ def test_an_error_of_the_model_fails_its_rows_and_not_the_server(
     assert answer.status_code == 500 and "out of memory" in answer.json()["error"]["message"]
     assert running.chat(max_tokens=5).status_code == 200
     assert running.service.loop.is_idle
+
+
+def test_the_command_says_what_is_missing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_SUCH_KEY", raising=False)
+    assert main(["serve", "--api-key-env", "NO_SUCH_KEY"]) == 2
+    assert "NO_SUCH_KEY: there is no such variable" in capsys.readouterr().err
+    assert main(["serve", "--rows", "0"]) == 2
+    assert "rows must be at least 1" in capsys.readouterr().err
+    assert main(["serve", "/no/such/model", "--port", "0"]) == 1
+    assert "no model at /no/such/model" in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "structgen.server.running", None)  # as if nothing of the extra were there
+    assert main(["serve"]) == 1
+    assert "pip install structgen-engine[server]" in capsys.readouterr().err
