@@ -2,7 +2,7 @@
 
 Greedy rows are compared with greedy ones, and draws at temperature 1 with draws: `cars` draws exactly from the model
 conditioned on the schema, `smc` nearly so, masks from something else (docs/sampling.md). Every draw has a seed of its
-own, and each task is asked `DRAWS` times.
+own, and each question has `DRAWS` of them.
 
 An answer is right where all judged fields are; of free text the first JSON object in it is read. A line of the journal
 is a part of a task by one method.
@@ -14,7 +14,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from benchmarks.jsonschemabench.tasks import TASKS, Item, Task
 __all__ = ["METHODS", "run_quality", "score", "written"]
 
 METHODS = ("free, greedy", "masks, greedy", "free", "masks", "cars", "smc")
-DRAWS = 2  # of each question at temperature 1
+DRAWS = 1  # of each question at temperature 1
 BUDGET = 64  # tokens
 PART = 8  # questions of a line of the journal
 _OPTIONS = {"cars": {}, "smc": {"draws": 8}}
@@ -41,23 +41,27 @@ def run_quality(folder: Path, options: argparse.Namespace) -> None:
     engine.model.to(getattr(torch, options.dtype))
     identity = {"model": options.model, "dtype": options.dtype, "seed": options.seed, "draws": DRAWS, "budget": BUDGET}
     with open_journal(journal_path("quality", options.model), identity) as journal:
-        for task in TASKS:
-            for method in METHODS:
-                for draw in range(1 if "greedy" in method else DRAWS):
-                    for first in range(0, len(task.items), PART):
-                        name = f"{task.name}/{method}/{draw}/{first}"
-                        if name in journal.answered:
-                            continue
-                        started = time.thread_time()
-                        seed = options.seed + 1000 * draw + first
-                        texts = written(engine, task, task.items[first : first + PART], method, seed)
-                        seconds = time.thread_time() - started
-                        told = [score(task, item, text) for item, text in zip(task.items[first:], texts, strict=False)]
-                        valid, right = (sum(column) for column in zip(*told, strict=True))
-                        record = {"task": task.name, "method": method, "asked": len(told), "valid": valid}
-                        record |= {"right": right, "seconds": seconds, "texts": texts}
-                        journal.write({"custom_id": name, "request": "", **record})
-                        print(f"{name}: {right} of {len(told)} right, {seconds:.0f} s", file=sys.stderr, flush=True)
+        for task, method, draw, first in _parts():
+            name = f"{task.name}/{method}/{draw}/{first}"
+            if name in journal.answered:
+                continue
+            items, started = task.items[first : first + PART], time.thread_time()
+            texts = written(engine, task, items, method, options.seed + 1000 * draw + first)
+            seconds = time.thread_time() - started
+            told = [score(task, item, text) for item, text in zip(items, texts, strict=True)]
+            valid, right = (sum(column) for column in zip(*told, strict=True))
+            record = {"task": task.name, "method": method, "asked": len(told), "valid": valid, "right": right}
+            journal.write({"custom_id": name, "request": "", **record, "seconds": seconds, "texts": texts})
+            print(f"{name}: {right} of {len(told)} right, {seconds:.0f} s", file=sys.stderr, flush=True)
+
+
+def _parts() -> Iterator[tuple[Task, str, int, int]]:
+    """(task, method, draw, first question) of every line, so that a run that is cut off has as much of each."""
+    for first in range(0, max(len(task.items) for task in TASKS), PART):
+        for draw in range(DRAWS):
+            for task in TASKS:
+                for method in METHODS if draw == 0 else METHODS[2:]:
+                    yield task, method, draw, first
 
 
 def written(engine: Any, task: Task, items: Sequence[Item], method: str, seed: int) -> list[str | None]:
