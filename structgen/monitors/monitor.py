@@ -38,8 +38,9 @@ class Report:
 class Monitor(Protocol):
     """Where names are due, and which.
 
-    Monitors of one `name` and one lexer find the same names due. `lexer` says where a text stands; `start` is its state at the cursor. Behind a byte for which `is_due` a name comes,
-    as soon as blanks are over. If one is due at the cursor, `due` is the state before the byte that said so; else None.
+    Monitors of one `name` and one lexer find the same names due. `lexer` says where a text stands; `start` is its state
+    at the cursor. Behind a byte for which `is_due` a name comes, as soon as blanks are over. If one is due at the
+    cursor, `due` is the state before the byte that said so; else None.
     """
 
     name: str

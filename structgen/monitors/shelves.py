@@ -27,7 +27,7 @@ Row = NDArray[np.uint32]
 class Shelf:
     """Texts, each of a token: all of it, or what is left of it behind a common beginning.
 
-    Bits of tokens: `row` of all, `starting` of those whose text begins like a name; `blank`: tokens that begin with one.
+    Bits of tokens: `row` of all, `starting` of those whose text begins like a name. `blank`: tokens that begin so.
     """
 
     def __init__(self, texts: Iterable[tuple[bytes, int]], size: int) -> None:
