@@ -381,8 +381,6 @@ def _kinds(records: list[dict[str, Any]]) -> str:
 
 
 SECTIONS = [
-    ("serving", "Servers under load", report_serving.serving),
-    ("serving-robust", "A server under requests of every kind", report_serving.robust),
     ("language", "Is the language the schema? (full standard, any property order)", _language),
     ("language-declared", "The same with properties in declared order", _language),
     ("suite", "The official JSON Schema test suite", _suite),
@@ -408,6 +406,8 @@ SECTIONS = [
     ("samplers", "Samplers: distance from the target, evidence, costs", report_samplers.samplers),
     ("predicates", "Predicates: trial and error against checking everything", report_predicates.predicates),
     ("genlm", "Weighted rejection and particles beside genlm-control", report_predicates.genlm),
+    ("serving", "Servers under load", report_serving.serving),
+    ("serving-robust", "A server under requests of every kind", report_serving.robust),
 ]
 
 if __name__ == "__main__":
