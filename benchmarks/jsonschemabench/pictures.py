@@ -48,6 +48,7 @@ def _coverage(records: Records, path: Path) -> None:
             axis.barh([r["engine"] for r in rows], values, left=left, color=colour, label=label, height=0.7)
         left += values
     axis.set(xlim=(0, 100), xlabel="% of the schemas")
+    axis.set_axisbelow(True)
     axis.grid(axis="y", visible=False)
     figure.legend(loc="outside upper center", ncols=len(ENDS), fontsize=8, handlelength=1.2, columnspacing=1.2)
     save(figure, path)
@@ -75,7 +76,8 @@ def _quality(records: Records, path: Path) -> None:
         own = {r["method"]: 100 * r["right"] / r["asked"] for r in rows if r["task"] == task}
         places = np.arange(len(methods)) + 0.27 * (number - 1)
         axis.bar(places, [own.get(method, 0) for method in methods], width=0.25, color=colour, label=task)
-    axis.set_xticks(range(len(methods)), methods)
+    axis.set_xticks(range(len(methods)), [method.replace(", ", ",\n") for method in methods])
+    axis.set_axisbelow(True)
     axis.set(ylabel="right answers, %", ylim=(0, 105))
     axis.grid(axis="x", visible=False)
     axis.legend(loc="upper right", fontsize=8)

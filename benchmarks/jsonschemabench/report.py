@@ -178,6 +178,8 @@ def _page(machine: Mapping[str, Any], records: Records, pictures: Sequence[tuple
     )
     for engines in settings["runs"]:
         ran += f"\n    python -m benchmarks jsonschemabench --engines {','.join(engines)} --budget {settings['budget']}"
+    if len(settings["runs"]) > 1:
+        ran += "\n\nOf an engine that two runs have, the later one counts."
     shown = [f"![{alt}](plots/{file})" for file, alt in pictures]
     sections = [
         _HEAD,
@@ -297,11 +299,13 @@ def _times_table(records: Records) -> str:
 
 def _quality_text(records: Records) -> str:
     settings = next(r for r in records if r["part"] == "quality settings")
+    asked = sorted({r["asked"] for r in records if r["part"] == "quality"})
+    many = " to ".join(map(str, asked[:: max(len(asked) - 1, 1)]))
     return (
-        f"`python -m benchmarks jsonschemabench quality --model {settings['model']}`: three tasks of 24 questions with "
-        f"known answers, three or four examples in the prompt, {settings['budget']} tokens. *valid / right*, in per "
-        f"cent: the whole text is valid under the schema; all judged fields are right (of free text those of the first "
-        f"JSON object in it). The last four rows are drawn at temperature 1 ({settings['draws']} of each "
+        f"`python -m benchmarks jsonschemabench quality --model {settings['model']}`: three tasks of {many} questions "
+        f"with known answers, three or four examples in the prompt, {settings['budget']} tokens. *valid / right*, in "
+        f"per cent: the whole text is valid under the schema; all judged fields are right (of free text those of the "
+        f"first JSON object in it). The last four rows are drawn at temperature 1 ({settings['draws']} of each "
         f"question). In brackets processor seconds an answer."
     )
 
