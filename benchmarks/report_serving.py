@@ -24,8 +24,8 @@ def serving(records: list[dict[str, Any]]) -> str:
         "are longer than alone, and no core was spare for the process that compiles, which the last targets ask for. "
         "Prompts are about 60 tokens of their own, or share a beginning of 400. transformers serve is not asked for "
         "the schema, since it answers without enforcing it. A stream under a schema shows only what a completion "
-        "keeps, so with budgets as short as these its pieces come in lumps. Hostile and unseen schemas were measured by "
-        "themselves, on a machine that did nothing else (`--engines structgen --parts hostile,unseen`)."
+        "keeps, so with budgets as short as these its pieces come in lumps. Hostile and unseen schemas were measured "
+        "by themselves, on a machine that did nothing else (`--engines structgen --parts hostile,unseen`)."
     )
     parts = [note, _rates(loads), _waits(loads), _targets(rest, loads)]
     return "\n\n".join(part for part in parts if part)
