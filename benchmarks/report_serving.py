@@ -10,7 +10,12 @@ from benchmarks.tables import figure, table
 __all__ = ["robust", "serving"]
 
 _OURS, _PLAIN, _CONTINUOUS = "structgen", "transformers", "transformers-cb"
-_NAMES = {_OURS: "structgen serve", _PLAIN: "transformers serve", _CONTINUOUS: "the same, continuous batching"}
+_NAMES = {
+    _OURS: "structgen serve",
+    _PLAIN: "transformers serve",
+    _CONTINUOUS: "the same, continuous batching",
+    "vllm": "vLLM on CPUs",
+}
 
 
 def serving(records: list[dict[str, Any]]) -> str:

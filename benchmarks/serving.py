@@ -58,12 +58,21 @@ HOSTILE: tuple[dict[str, Any], ...] = (
 )
 
 
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false",
+    "VLLM_CPU_OMP_THREADS_BIND": "0", "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1",
+}  # fmt: skip
+ENFORCING = ("structgen", "vllm")  # those that are asked for the schema
+
+
 class Server:
     """A server's process."""
 
     def __init__(self, name: str, command: Sequence[str], port: int, model: str) -> None:
         self.name, self.port, self.model = name, port, model
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+        environment = os.environ | ENVIRONMENT
+        if name == "vllm":
+            environment.pop("PYTHONPATH", None)  # it has packages of its own
         self.process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self._tree = psutil.Process(self.process.pid)
 
@@ -76,7 +85,7 @@ class Server:
         """Resident memory of the server without its workers."""
         return float(self._tree.memory_info().rss / 2**20)
 
-    async def ready(self, seconds: float = 180) -> None:
+    async def ready(self, seconds: float = 300) -> None:
         """Wait until it answers."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
@@ -133,6 +142,10 @@ def _started(name: str, model: str, port: int, options: Sequence[str]) -> Server
         ]
         return Server(name, command, port, model)
     folder = model_folder(model)
+    if name == "vllm":
+        python = os.environ.get("STRUCTGEN_VLLM", sys.executable)  # of an environment with vllm-cpu
+        command = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", folder, "--port", str(port)]
+        return Server(name, [*command, "--max-model-len", "2048", "--max-num-seqs", "64"], port, folder)
     program = "import sys; from transformers.cli.transformers import main; sys.exit(main())"
     command = [sys.executable, "-c", program, "serve", folder, "--port", str(port), "--device", "cpu"]
     if name == "transformers-cb":
@@ -199,7 +212,7 @@ def load(found: dict[str, Server], clients: Sequence[int], rounds: int) -> Itera
                 for name in names:
                     slow = name == "transformers"  # one request at a time, whoever waits
                     requests = min(count, 4) if slow else max(min(2 * count, 64), 6)
-                    for constrained in (False, True) if name == "structgen" else (False,):
+                    for constrained in (False, True) if name in ENFORCING else (False,):
                         first += requests
                         yield asyncio.run(cell(found[name], count, requests, kind, constrained, first))
 
