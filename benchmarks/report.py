@@ -407,6 +407,7 @@ SECTIONS = [
     ("predicates", "Predicates: trial and error against checking everything", report_predicates.predicates),
     ("genlm", "Weighted rejection and particles beside genlm-control", report_predicates.genlm),
     ("serving", "Servers under load", report_serving.serving),
+    ("serving-vllm", "A server beside vLLM", report_serving.beside_vllm),
     ("serving-robust", "A server under requests of every kind", report_serving.robust),
 ]
 

@@ -280,6 +280,7 @@ def main() -> None:
         return
     settings = {"settings": {key: value for key, value in vars(arguments).items() if value is not None}}
     records: list[dict[str, Any]] = [settings]
+    name = "serving-vllm" if "vllm" in arguments.engines.split(",") else "serving"
     parts, counts = arguments.parts.split(","), [int(each) for each in arguments.clients.split(",")]
     with servers(arguments.engines.split(","), arguments.model) as found:
         for server in found.values():
@@ -288,7 +289,7 @@ def main() -> None:
             for record in load(found, counts, arguments.rounds):
                 records.append({"part": "load", **record})
                 _say(record)
-                write_results("serving", records)  # what there is, should the rest take too long
+                write_results(name, records)  # what there is, should the rest take too long
         ours = found.get("structgen")
         if ours is not None and "hostile" in parts:
             for record in asyncio.run(hostile(ours, 4, 2)):
@@ -297,7 +298,7 @@ def main() -> None:
         if ours is not None and "unseen" in parts:
             records.append(asyncio.run(unseen(ours, real_schemas(100))))
             print(records[-1], flush=True)
-    print(f"written to {write_results('serving', records)}")
+    print(f"written to {write_results(name, records)}")
 
 
 def _say(record: dict[str, Any]) -> None:
