@@ -164,9 +164,7 @@ class MonitoredConfigurations:
             kept = tuple(sorted(name for name in answer if name and self._fits(below, name)))
             if kept:
                 report.active += 1
-                number = self._numbers.setdefault(kept, len(self._names))
-                if number == len(self._names):
-                    self._names.append(Names(kept))
+                number = self._number_of(kept)
             else:
                 report.silent["no name fits the constraint" if answer else "no names"] += 1
         return self._kept.remember(key, number)
@@ -205,27 +203,29 @@ class MonitoredConfigurations:
         if below == DEAD:
             return NOWHERE
         monitor, site, lexical = self.monitor, spot.site, spot.lexical
-        text, next_lexical = self.texts.after(spot.text, byte), monitor.lexer.after(lexical, byte)
+        following = below, self.texts.after(spot.text, byte), monitor.lexer.after(lexical, byte)
         if site is not None and site.names == ASK and byte in NAME_STARTS:
             site = self.asked(spot).site
         if site is None:
-            return Spot(below, text, next_lexical, self._site_behind(spot, byte, text, below))
+            return Spot(*following, self._site_behind(spot, byte, following))
         if site.names == ASK:  # before the name
-            if byte in monitor.lexer.blanks(lexical) and self._name_may_come(below, next_lexical):
-                return Spot(below, text, next_lexical, site)
+            if byte in monitor.lexer.blanks(lexical) and self._name_may_come(below, following[2]):
+                return Spot(*following, site)
             return NOWHERE
         names = self._names[site.names]
         if byte in NAME_BYTES:
             part = site.part + bytes((byte,))
-            return Spot(below, text, next_lexical, site._replace(part=part)) if names.begins(part) else NOWHERE
+            return Spot(*following, site._replace(part=part)) if names.begins(part) else NOWHERE
         if not names.has(site.part):
             return NOWHERE
-        return Spot(below, text, next_lexical, self._site_behind(spot, byte, text, below))
+        return Spot(*following, self._site_behind(spot, byte, following))
 
-    def _site_behind(self, spot: Spot, byte: int, text: int, below: int) -> Site | None:
-        monitor, lexical = self.monitor, spot.lexical
-        if monitor.is_due(lexical, byte) and self._name_may_come(below, monitor.lexer.after(lexical, byte)):
-            return Site(text, lexical, ASK)
+    def _site_behind(self, spot: Spot, byte: int, following: tuple[int, int, Hashable]) -> Site | None:
+        """The site that a byte makes, if it makes one; `following` are the state below, the text and the lexical state
+        behind it."""
+        below, text, lexical = following
+        if self.monitor.is_due(spot.lexical, byte) and self._name_may_come(below, lexical):
+            return Site(text, spot.lexical, ASK)
         return None
 
     def read(self, spot: Spot, data: bytes) -> Spot:
@@ -358,19 +358,20 @@ class MonitoredConfigurations:
             if new is None:
                 return None
             texts = [(self.texts[spot.text], self.texts[spot.site.text] if spot.site else b"") for spot in spots]
-            names = [self._names[s.site.names] if s.site and s.site.names != ASK else None for s in spots]
+            names = [self._names[s.site.names].sorted if s.site and s.site.names != ASK else None for s in spots]
             self._begin()
             found = {DEAD: DEAD, FINISHED: FINISHED}
             for state, spot, (text, at), known in zip(kept, spots, texts, names, strict=True):
-                site = spot.site and spot.site._replace(text=self.texts.add(at), names=self._number_of(known))
+                site = spot.site and spot.site._replace(
+                    text=self.texts.add(at), names=ASK if known is None else self._number_of(known)
+                )
                 moved = Spot(new[spot.below], self.texts.add(text), spot.lexical, site)
                 found[state] = self.spots.number(moved)
             return found
 
-    def _number_of(self, names: Names | None) -> int:
-        if names is None:
-            return ASK
-        number = self._numbers.setdefault(names.sorted, len(self._names))
+    def _number_of(self, names: tuple[bytes, ...]) -> int:
+        """The number of sorted names, a new one if they have none."""
+        number = self._numbers.setdefault(names, len(self._names))
         if number == len(self._names):
-            self._names.append(names)
+            self._names.append(Names(names))
         return number
