@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ids_of", "row_of", "with_bits", "words_for"]
+__all__ = ["has_bit", "ids_of", "row_of", "with_bits", "words_for"]
 
 
 def words_for(size: int) -> int:
@@ -33,6 +33,11 @@ def row_of(ids: Iterable[int] | NDArray[np.integer] | NDArray[np.bool_], size: i
 def ids_of(row: NDArray[np.uint32]) -> NDArray[np.int64]:
     """(n,) the ids in a row, ascending."""
     return np.flatnonzero(np.unpackbits(np.ascontiguousarray(row, "<u4").view(np.uint8), bitorder="little"))
+
+
+def has_bit(row: NDArray[np.uint32], token: int) -> bool:
+    """Whether an id is in a row."""
+    return bool(int(row[token >> 5]) >> (token & 31) & 1)
 
 
 def with_bits(row: NDArray[np.uint32], ids: Iterable[int], on: bool) -> NDArray[np.uint32]:

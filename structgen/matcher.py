@@ -23,7 +23,7 @@ from typing_extensions import TypeVar
 
 from structgen.automata.budget import MEMOS
 from structgen.automata.trie import TokenTrie
-from structgen.bits import with_bits
+from structgen.bits import row_of
 from structgen.errors import LimitExceeded, OptionError, StaleState, TokenRejected, Unsatisfiable, VocabularyError
 from structgen.grammars.ir import SPECIAL, Grammar, special_symbols
 from structgen.grammars.ir_lr import LexedGrammar
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from structgen.protocols import Encoder, LazyAutomaton, MaskSource
     from structgen.vocabulary import Vocabulary
 
-__all__ = ["Constraint", "Lease", "Matcher"]
+__all__ = ["BEGUN", "Constraint", "Lease", "Matcher"]
 
 BEGUN = -1  # START once a token was read that is nothing but the leading blank (Vocabulary.leading_blank)
 _FORCED_LIMIT = 1 << 16
@@ -134,6 +134,18 @@ class Constraint(Generic[T]):
         """The mask of a state: read-only u32 (ceil(V / 32),), see Matcher.mask. Raises StaleState, as all of these."""
         with self.automaton.lock:
             return self._row(self._own(state))
+
+    def loose_row(self, state: int) -> Row:
+        """As `row`, but where tokens would have to be asked for (`asks`) it may have too many: see `tightened`."""
+        return self.row(state)
+
+    def tightened(self, state: int, row: Row, token: int) -> Row:
+        """A loose row of a state, now exact for a token of it and for those that stand or fall with it."""
+        return row
+
+    def room(self, state: int) -> int:
+        """Bytes that surely hold an end: `distance`, unless that would have to be asked for."""
+        return self.distance(state)
 
     def fill_rows(self, states: Sequence[int], out: Any) -> None:
         """Write the masks of `states` into the rows of `out`: numpy or torch on the CPU, 32-bit integers, (n, words or
@@ -312,14 +324,17 @@ class Constraint(Generic[T]):
         if own != START or not self.vocabulary.leading_blank:
             return self.masks.row(_read_alike(own))
         if self._first_row is None:
-            live, blank = set(self.automaton.live_bytes(START)), self.vocabulary.blank_tokens
-            texts = [(token, self.vocabulary.token_bytes(token)) for token in blank]
-            near = [token for token, text in texts if len(text) == 1 or text[1] in live]
-            allowed = [token for token in near if self._step(START, token) != DEAD]
-            row = with_bits(with_bits(self.masks.row(START), blank, False), allowed, True)
+            blank, behind = np.array(self.vocabulary.blank_tokens, np.int64), self.vocabulary.behind_blanks
+            near = blank[(behind < 0) | np.isin(behind, self.automaton.live_bytes(START))]
+            size = self.vocabulary.size
+            row = (self.masks.row(START) & ~row_of(blank, size)) | row_of(self.may_begin(near.tolist()), size)
             row.flags.writeable = False
             self._first_row = row
         return self._first_row
+
+    def may_begin(self, tokens: Sequence[int]) -> list[int]:
+        """Those of some tokens with which a text may begin."""
+        return [token for token in tokens if self._step(START, token) != DEAD]
 
     def _forced(self, own: int) -> bytes:
         out, own = bytearray(), _read_alike(own)

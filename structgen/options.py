@@ -73,6 +73,12 @@ class SamplingOptions:
     min_p: float | None = None
     repetition_penalty: float = 1.0
 
+    @property
+    def cuts(self) -> bool:
+        """Whether which tokens can come depends on the probabilities of others."""
+        filtered = self.top_k is not None or self.min_p or (self.top_p is not None and self.top_p < 1)
+        return bool(self.temperature and filtered)
+
     def __post_init__(self) -> None:
         if not 0 <= self.temperature < float("inf"):
             raise OptionError(f"temperature must be finite, at least 0, not {self.temperature}", option="temperature")

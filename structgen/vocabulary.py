@@ -149,6 +149,13 @@ class Vocabulary:
         starts, ends = self.offsets[:-1], self.offsets[1:]
         return tuple(np.flatnonzero((starts < ends) & (raw[starts] == 32)).tolist())
 
+    @cached_property
+    def behind_blanks(self) -> NDArray[np.int16]:
+        """i16 (len(blank_tokens),): the byte behind the blank that each of them begins with, -1 where there is none."""
+        raw, tokens = np.frombuffer(self.data + b"\0\0", np.uint8), np.array(self.blank_tokens, np.int64)
+        second = self.offsets[tokens] + 1
+        return np.where(second < self.offsets[tokens + 1], raw[second].astype(np.int16), np.int16(-1))
+
     def decode(self, token_ids: Iterable[int], *, begins: bool = True) -> bytes:
         """The bytes of several tokens, joined; special ones write nothing. `begins`: they are the first of a text, and
         a leading blank of the vocabulary is left out."""

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from structgen.api.call import Call
 from structgen.api.compile import compile_source
-from structgen.api.generate import generate_result
 from structgen.api.models import engine_of
+from structgen.api.options import Settings
+from structgen.api.running import results_of
 from structgen.api.sources import source_of
 from structgen.errors import OptionError
 from structgen.matcher import Constraint
@@ -75,8 +77,9 @@ def completed(
     folder = Path(root) if root is not None else path.resolve().parent
     with _Analyses() as analyses:
         monitored = _monitored(constraint, analyses, monitors, path, folder, before, after)
-        drawing: Any = {"temperature": temperature, "seed": seed, "max_tokens": max_tokens, "on_truncate": "return"}
-        result = generate_result(engine, before, constraint=monitored, chat=False, **drawing)
+        drawing = {"temperature": temperature, "seed": seed, "max_tokens": max_tokens, "on_truncate": "return"}
+        settings = Settings.read({"constraint": monitored, "chat": False, **drawing})
+        result = results_of(Call.of(engine, before, settings), weigh=False)  # only drawn names are asked about
     reports = {}
     while hasattr(monitored, "monitor"):
         reports[monitored.monitor.name] = monitored.report

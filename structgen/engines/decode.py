@@ -20,7 +20,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import torch
 
-from structgen.bits import row_of
+from structgen.bits import has_bit, row_of
 from structgen.engines.allowed import allowed_ids
 from structgen.engines.masking import MaskRow, apply_masks
 from structgen.engines.sampling import DrawLaw, Proposal, check_logits, draw, draw_alone, law, row_generator
@@ -271,6 +271,8 @@ def _unweighed(
     rows: list[Row], logits: torch.Tensor, options: SamplingOptions, proposals: Sequence[Proposal | None]
 ) -> list[int]:
     """The same tokens, of the allowed ones alone where these are few in every row."""
+    if any(row.asks for row in rows) and not options.cuts:
+        return _asked(rows, logits, options)
     few = [None if row.matcher is None else allowed_ids(row.matcher.constraint, row.matcher.state) for row in rows]
     generators = [row.generator for row in rows]
     some = [ids for ids in few if ids is not None and len(ids)]
@@ -281,6 +283,18 @@ def _unweighed(
         scores = logits.gather(1, ids.clamp(min=0)).masked_fill_(ids < 0, -torch.inf)
         return draw_alone(scores, generators, options, ids, proposals)
     return draw_alone(apply_masks(logits, [row.mask() for row in rows]), generators, options, None, proposals)
+
+
+def _asked(rows: list[Row], logits: torch.Tensor, options: SamplingOptions) -> list[int]:
+    """The same where masks may be loose: a drawn token that may not come after all is drawn again, without all that
+    fall with it. That is to draw without replacement from what is refused, so the law is that of exact masks."""
+    masks, drawn, pending = [row.loose_mask() for row in rows], [0] * len(rows), list(range(len(rows)))
+    while pending:
+        scores = apply_masks(logits[pending], [masks[at] for at in pending])
+        for at, token in zip(pending, draw_alone(scores, [rows[at].generator for at in pending], options), strict=True):
+            drawn[at], masks[at] = token, rows[at].tightened(masks[at], token)
+        pending = [at for at in pending if not has_bit(masks[at], drawn[at])]
+    return drawn
 
 
 def _event(source: DrawLaw, taken: list[int], rows: list[Row], complete: list[bool]) -> list[float]:
@@ -340,13 +354,31 @@ class Row:
         """The tokens that may end it."""
         return self.vocabulary.stop_ids
 
+    @property
+    def asks(self) -> bool:
+        """Whether its masks may have to be asked for."""
+        return self.matcher is not None and self.matcher.constraint.asks
+
     def mask(self) -> MaskRow:
         """What may come. Raises VocabularyError where no token can write it."""
+        return self.known if self.matcher is None else self._written(self.matcher.mask())
+
+    def loose_mask(self) -> MaskRow:
+        """As `mask`, but it may have tokens too many until one of them is drawn: then `tightened` says so."""
         if self.matcher is None:
             return self.known
-        mask = self.matcher.mask()
+        return self._written(self.matcher.constraint.loose_row(self.matcher.state))
+
+    def tightened(self, mask: MaskRow, token: int) -> MaskRow:
+        """A loose mask, now exact for a token of it."""
+        if self.matcher is None:
+            return mask
+        return self._written(self.matcher.constraint.tightened(self.matcher.state, mask, token))
+
+    def _written(self, mask: MaskRow) -> MaskRow:
         if not mask.any():
-            raise VocabularyError(f"no token can write what must come next: {', '.join(self.matcher.expected())}")
+            expected = () if self.matcher is None else self.matcher.expected()
+            raise VocabularyError(f"no token can write what must come next: {', '.join(expected)}")
         return mask
 
     def take(self, token: int) -> None:

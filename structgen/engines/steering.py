@@ -78,7 +78,7 @@ def leaves_room(matcher: Matcher, left: int, distances: dict[int, int]) -> bool:
 
     `distances` is shared by the rows of one constraint: state -> tokens of its shortest completion.
     """
-    if left > matcher.bytes_to_accept():
+    if left > (matcher.constraint.room(matcher.state) if matcher.constraint.asks else matcher.bytes_to_accept()):
         return True
     known = distances.get(matcher.state)
     if known is None:

@@ -40,15 +40,19 @@ class Group(NamedTuple):
 class Crossings:
     """The crossing tokens of a vocabulary, for monitors that find the same names due.
 
-    `depth`: most closing brackets in one of them.
+    `depth`: most closing brackets in one of them. `holding` has the bits of all tokens that hold a byte behind which a
+    name may be due.
     """
 
     def __init__(self, vocabulary: Vocabulary, triggers: frozenset[int]) -> None:
         self._size, self.depth = vocabulary.size, 0
         single: dict[bytes, list[tuple[bytes, int]]] = {}
+        holding = list[int]()
         self._several: list[tuple[list[bytes], bytes, int]] = []
         for token in np.flatnonzero(vocabulary.spans[:, 0] >= 0).tolist():
             text = vocabulary.token_bytes(token)
+            if not triggers.isdisjoint(text):
+                holding.append(token)
             heads = [text[: at + 1] for at, byte in enumerate(text[:-1]) if byte in triggers]
             if len(heads) == 1:
                 single.setdefault(heads[0], []).append((text[len(heads[0]) :], token))
@@ -56,6 +60,7 @@ class Crossings:
                 self._several.append((heads, text, token))
             if heads:
                 self.depth = max(self.depth, sum(text.count(each) for each in b")]}"))
+        self.holding = row_of(holding, self._size)
         self._single = {head: self._group(head, texts) for head, texts in single.items()}
         self._heads = sorted({*single, *(head for heads, _, _ in self._several for head in heads)})
         self._groups: Bounded[Hashable, list[Group]] = Bounded(MOST_OUTLOOKS)

@@ -94,15 +94,26 @@ class Members:
         """Behind the dot of an access."""
         return self.lexer.is_access(state, byte)
 
+    def begin(self, text: bytes, state: Any) -> None:
+        """Tell the analysis, if it has a `begin`, what it will be asked."""
+        begin = getattr(self.analysis, "begin", None)
+        if begin is not None and text not in self._answers and not self._may_be_made(state):
+            begin(self._question(text, state))
+
     def names(self, text: bytes, state: Any, report: Report) -> Answer:
         """The members that the analysis knows."""
-        if self.lexer.is_own(state) and (self.lexer.begins(state) or not self.after.strip()):
+        if self._may_be_made(state):
             return Silent("an attribute may be made here")
         known = self._answers.get(text)
         if known is None:
-            question = Question(self.path, self.before + text, self.lexer.closers(state), self.after)
             report.questions += 1
             started = time.perf_counter()
-            known = self._answers.remember(text, self.analysis.members(question))
+            known = self._answers.remember(text, self.analysis.members(self._question(text, state)))
             report.seconds += time.perf_counter() - started
         return known
+
+    def _may_be_made(self, state: Any) -> bool:
+        return self.lexer.is_own(state) and (self.lexer.begins(state) or not self.after.strip())
+
+    def _question(self, text: bytes, state: Any) -> Question:
+        return Question(self.path, self.before + text, self.lexer.closers(state), self.after)

@@ -70,6 +70,10 @@ class Monitor(Protocol):
         """Whether a name is due behind this byte."""
         ...
 
+    def begin(self, text: bytes, state: Any) -> None:
+        """`names` will be asked for: work on the answer may begin, and nobody waits for it."""
+        ...
+
     def names(self, text: bytes, state: Any, report: Report) -> Answer:
         """The names that may come behind such a byte: `text` ends with it, `state` is the lexical state before it."""
         ...

@@ -7,11 +7,17 @@ monitor is put on top of a constraint with a first: names of the second that the
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from structgen.bits import ids_of, row_of
 from structgen.errors import OptionError, StorageError
-from structgen.matcher import Constraint
+from structgen.kernels.layout import START
+from structgen.matcher import BEGUN, Constraint
 from structgen.monitors.monitor import Monitor, Report
 from structgen.monitors.rows import MonitoredMasks
 from structgen.monitors.states import MonitoredConfigurations
@@ -38,6 +44,43 @@ class Monitored(Constraint):
         below, masks = self.base.parts()
         automaton = MonitoredConfigurations(below, self.monitor)
         return automaton, MonitoredMasks(automaton, masks, self.vocabulary)
+
+    def loose_row(self, state: int) -> NDArray[np.uint32]:
+        """The mask of a state, with tokens in which a name is due that was not asked for yet (Constraint.loose_row)."""
+        with self.automaton.lock:
+            own = self._own(state)
+            return self._row(own) if self._is_first(own) else self._asking.loose_row(own)
+
+    def tightened(self, state: int, row: NDArray[np.uint32], token: int) -> NDArray[np.uint32]:
+        """A loose row, exact for a token of it and those that go on with a name at the same place."""
+        with self.automaton.lock:
+            own = self._own(state)
+            return row if self._is_first(own) else self._asking.tightened(own, row, token)
+
+    def _is_first(self, own: int) -> bool:
+        """Whether tokens are read in another way: a first one without its blank."""
+        return own < START or (own == START and self.vocabulary.leading_blank)
+
+    def may_begin(self, tokens: Sequence[int]) -> list[int]:
+        """Those of some tokens with which a text may begin. Where no name is due there, the base knows that of all that
+        hold no byte behind which one is."""
+        below = self.base.row(START) & row_of(tokens, self.vocabulary.size)
+        doubtful = below if self.monitor.due is not None else below & self._asking.holding
+        return [*ids_of(below ^ doubtful).tolist(), *super().may_begin(ids_of(doubtful).tolist())]
+
+    def room(self, state: int) -> int:
+        """Bytes that hold an end; where a name is due that was not asked for yet, about so many."""
+        automaton = self.automaton
+        assert isinstance(automaton, MonitoredConfigurations)
+        with automaton.lock:
+            own = self._own(state)
+            return automaton.room(START if own == BEGUN else own)
+
+    @property
+    def _asking(self) -> MonitoredMasks:
+        masks = self.masks
+        assert isinstance(masks, MonitoredMasks)
+        return masks
 
     @property
     def report(self) -> Report:

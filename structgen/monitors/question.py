@@ -39,7 +39,7 @@ class Analysis(Protocol):
     """Something that knows a program: a language server, a type checker, a table.
 
     What is known of a text must not depend on what was asked before. `fingerprint`: equal only for analyses that answer
-    alike. An analysis may have `begin(question)` besides, which says that it may be asked soon.
+    alike. An analysis may have `begin(question)` besides: it will be asked that soon, and nobody waits.
 
     >>> class Fixed:
     ...     fingerprint = "only x and y"

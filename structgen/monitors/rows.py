@@ -5,10 +5,12 @@
     a name is due      tokens that are blanks, the beginning of a name, or a whole one and what ends it
     inside a name      the same for what is left of the names; of a whole one, what ends it as well, as without a site
 
-Which tokens fit names is remembered by names and what is written of them. Tokens with a further access inside are read
-byte by byte, if the row below has them. A site whose names are unknown is asked for: rows are exact.
+`row` is exact: it asks for the names of every place that some token would reach. `loose_row` asks for those that are
+due already, and leaves the tokens in which a name is due further on; `tightened` settles one of these once it is drawn,
+and all that stand or fall with it. Which tokens fit names is remembered by names and what is written of them.
 
-Cost: the row below; some look-ups a name; tens of microseconds to two milliseconds for names not seen before.
+Cost: the row below; some look-ups a name, tens of microseconds to two milliseconds for names not seen before; a loose
+row without a site is the one below.
 """
 
 from __future__ import annotations
@@ -19,10 +21,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from structgen.bits import ids_of, row_of
+from structgen.bits import has_bit, ids_of, row_of, with_bits
 from structgen.kernels.layout import FINISHED
 from structgen.memory import Bounded
-from structgen.monitors.crossings import Crossings, crossings_of
+from structgen.monitors.crossings import Crossings, Group, crossings_of
 from structgen.monitors.shelves import Shelf, Shelves, shelves_of
 from structgen.monitors.states import ASK, NOWHERE, MonitoredConfigurations, Site, Spot
 from structgen.protocols import MaskSource
@@ -41,6 +43,14 @@ class Fit(NamedTuple):
     doubtful: list[int]
 
 
+class Doubt(NamedTuple):
+    """Tokens to be read before it is known whether they may come: at a spot, without their first `skip` bytes."""
+
+    tokens: list[int]
+    spot: Spot
+    skip: int
+
+
 class MonitoredMasks:
     """Mask rows of a constraint with a monitor. Thread-safe through the automaton's lock."""
 
@@ -49,6 +59,7 @@ class MonitoredMasks:
         self._triggers = frozenset(automaton.monitor.triggers)
         self._stops = row_of(vocabulary.stop_ids, vocabulary.size)
         self._rows: Bounded[int, Row] = Bounded(MOST_ROWS)
+        self._loose: Bounded[int, Row] = Bounded(MOST_ROWS)
         self._fits: Bounded[tuple[Shelf, int, bytes], Fit] = Bounded(MOST_ROWS)
 
     @cached_property
@@ -59,99 +70,155 @@ class MonitoredMasks:
     def _crossings(self) -> Crossings:
         return crossings_of(self._vocabulary, self._automaton.monitor)
 
+    @property
+    def _size(self) -> int:
+        return self._vocabulary.size
+
+    @property
+    def holding(self) -> Row:
+        """Bits of all tokens that hold a byte behind which a name may be due."""
+        return self._crossings.holding
+
     def row(self, state: int) -> Row:
         """The mask of a state; stop tokens' bits are set exactly when it is accepting."""
         row = self._rows.get(state)
         if row is None:
             with self._automaton.lock:
-                row = self._compute(state)
+                row = self._rows.remember(state, self._exact(state))
                 row.flags.writeable = False
-                self._rows.remember(state, row)
         return row
+
+    def loose_row(self, state: int) -> Row:
+        """As `row`, but with all tokens that only the names of a place further on could forbid."""
+        row = self._rows.get(state)
+        if row is None:
+            row = self._loose.get(state)
+        if row is None:
+            with self._automaton.lock:
+                spot = self._automaton.spots[state]
+                below = self._loose_below(spot.below)
+                row = below if spot.site is None else self._loose.remember(state, self._begun(spot, below)[0])
+                row.flags.writeable = False
+        return row
+
+    def _loose_below(self, state: int) -> Row:
+        return self._below.loose_row(state) if isinstance(self._below, MonitoredMasks) else self._below.row(state)
+
+    def tightened(self, state: int, row: Row, token: int) -> Row:
+        """A loose row, exact for a token of it."""
+        with self._automaton.lock:
+            spot = self._automaton.spots[state]
+            if isinstance(self._below, MonitoredMasks):
+                row = self._below.tightened(spot.below, row, token)
+            is_text = self._vocabulary.spans[token, 0] >= 0
+            if not is_text or not has_bit(row, token) or self._may_come(spot, token, 0):
+                return row
+            row = with_bits(row, [token], on=False)
+            if spot.site is None or has_bit(self._shelves.ending, token):
+                outside = spot._replace(site=None)
+                for group in self._crossings.groups(self._automaton.monitor, spot.lexical):
+                    if has_bit(group.row, token):
+                        row, _ = self._of_group(group, outside, row)
+            return row
 
     def drop_rows(self) -> None:
         """Forget all rows; whoever asks for one has it computed again."""
         self._below.drop_rows()
-        self._rows.clear()
-        self._fits.clear()
+        for memory in (self._rows, self._loose, self._fits):
+            memory.clear()
 
-    def _compute(self, state: int) -> Row:
+    def _exact(self, state: int) -> Row:
         spot = self._automaton.spots[state]
         below = self._below.row(spot.below)
         if state == FINISHED:
             return below.copy()
+        row, doubts = self._begun(spot, below)
         if spot.site is None:
-            row = self._crossed(spot, below.copy())
-        elif spot.site.names == ASK:
-            row = self._before_name(spot, below)
-        else:
-            row = self._in_name(spot, below)
-        ends = self._automaton.is_accepting(state)
-        return (row & ~self._stops) | (below & self._stops) if ends else row & ~self._stops
+            row = self._crossed(spot, row, doubts)
+        elif spot.site.names != ASK and self._automaton.names(spot.site.names).has(spot.site.part):
+            ending = row & self._shelves.ending
+            row = (row ^ ending) | self._crossed(spot._replace(site=None), ending, doubts)
+        for doubt in doubts:
+            dead = [t for t in doubt.tokens if has_bit(row, t) and not self._may_come(doubt.spot, t, doubt.skip)]
+            row = with_bits(row, dead, on=False)
+        return row
 
-    def _crossed(self, spot: Spot, row: Row) -> Row:
+    def _may_come(self, spot: Spot, token: int, skip: int) -> bool:
+        """Whether a token may come at a spot, its first bytes left out."""
+        return self._automaton.read(spot, self._vocabulary.token_bytes(token)[skip:]) != NOWHERE
+
+    def _begun(self, spot: Spot, below: Row) -> tuple[Row, list[Doubt]]:
+        """The loose row of a spot, and what it leaves open but for crossings."""
+        site = spot.site
+        if site is None:
+            return below, []
+        if site.names == ASK:
+            row, doubts = self._before_name(spot, below)
+            return row & ~self._stops, doubts
+        fit = self._fit(self._shelves.plain, site)
+        row, doubts = below & fit.row, [Doubt(fit.doubtful, spot, 0)]
+        if self._automaton.names(site.names).has(site.part):
+            return row | (below & (self._shelves.ending | self._stops)), doubts
+        return row & ~self._stops, doubts
+
+    def _crossed(self, spot: Spot, row: Row, doubts: list[Doubt]) -> Row:
         """The row without the tokens that cross into a name that may not come."""
         for group in self._crossings.groups(self._automaton.monitor, spot.lexical):
-            some = row & group.row
-            if some.any():
-                row ^= some
-                row |= self._behind(self._automaton.read(spot, group.head), group.rests, some, len(group.head))
+            row, doubt = self._of_group(group, spot, row)
+            doubts.extend(doubt)
         return row
 
-    def _before_name(self, spot: Spot, below: Row) -> Row:
+    def _of_group(self, group: Group, spot: Spot, row: Row) -> tuple[Row, list[Doubt]]:
+        """The row with those tokens of a group alone that may come, and those that are still to be read."""
+        some = row & group.row
+        if not some.any():
+            return row, []
+        behind, size = self._automaton.read(spot, group.head), len(group.head)
+        fit, doubtful = self._behind(behind, group.rests, some)
+        return (row ^ some) | fit, [Doubt(doubtful, behind, size)]
+
+    def _before_name(self, spot: Spot, below: Row) -> tuple[Row, list[Doubt]]:
         """Where a name is due: tokens that begin with one, after blanks or none, and blanks alone."""
-        row = self._behind(spot, self._shelves.plain, below & self._shelves.plain.row, 0)
-        for blanks, shelf in self._shelves.behind_blanks.items():
+        row, doubtful = self._behind(spot, self._shelves.plain, below & self._shelves.plain.row)
+        for inside, blanks in self._behind_blanks(spot).values():
+            shelf = self._shelves.behind(tuple(blanks))
             some = below & shelf.row
-            if some.any():
-                inside = self._automaton.read(spot, blanks)
-                if inside != NOWHERE:
-                    row |= self._behind(inside, shelf, some, len(blanks)) | (
-                        some & row_of(shelf.whole(b""), self._size)
-                    )
-        return row
+            fit, more = self._behind(inside, shelf, some)
+            row |= fit | (some & row_of(shelf.whole(b""), self._size))
+            doubtful = doubtful + more
+        return row, [Doubt(doubtful, spot, 0)]
 
-    @property
-    def _size(self) -> int:
-        return self._vocabulary.size
+    def _behind_blanks(self, spot: Spot) -> dict[int | None, tuple[Spot, list[bytes]]]:
+        """The blanks that may stand before a name, by the names that may come behind them, with one such place."""
+        spots, found = {b"": spot}, dict[int | None, tuple[Spot, list[bytes]]]()
 
-    def _behind(self, spot: Spot, shelf: Shelf, some: Row, skip: int) -> Row:
-        """Those of some tokens that may come: without their first `skip` bytes they are the texts of the shelf, and
-        stand at a spot where a name may be due."""
+        def at(blanks: bytes) -> Spot:
+            if blanks not in spots:
+                before = at(blanks[:-1])
+                spots[blanks] = before if before == NOWHERE else self._automaton.after(before, blanks[-1])
+            return spots[blanks]
+
+        for blanks in self._shelves.blanks:
+            inside = at(blanks)
+            if inside != NOWHERE:
+                site = self._automaton.asked(inside).site
+                found.setdefault(site and site.names, (inside, []))[1].append(blanks)
+        return found
+
+    def _behind(self, spot: Spot, shelf: Shelf, some: Row) -> tuple[Row, list[int]]:
+        """Those of some tokens that may come, and which of them are to be read. They are tokens of the shelf, and what
+        it has of them stands at a spot where a name may be due."""
         known = self._automaton.asked(spot)
         if known.site is not None:
             fit = self._fit(shelf, known.site)
             row, doubtful = some & fit.row, fit.doubtful
         elif spot.site is not None:  # silent: any name
-            row = some & shelf.starting
-            doubtful = shelf.holding(self._triggers)
+            row, doubtful = some & shelf.starting, shelf.holding(self._triggers)
         else:
-            row, doubtful = some.copy(), ids_of(some).tolist()
-        self._clear_dead(row, doubtful, spot, skip)
-        if spot.site is not None and shelf.blank:
-            blank = some & row_of(shelf.blank, self._size)
-            self._clear_dead(blank, shelf.blank, spot, skip)
-            row |= blank
-        return row
-
-    def _in_name(self, spot: Spot, below: Row) -> Row:
-        """Inside a name: what goes on with one; where a whole one is written, also what ends it."""
-        site = spot.site
-        assert site is not None
-        fit = self._fit(self._shelves.plain, site)
-        row = below & fit.row
-        self._clear_dead(row, fit.doubtful, spot, 0)
-        if self._automaton.names(site.names).has(site.part):
-            row |= self._crossed(spot._replace(site=None), below & self._shelves.ending)
-        return row
-
-    def _clear_dead(self, row: Row, doubtful: list[int], spot: Spot, skip: int) -> None:
-        """Clear the bits of those tokens that may not come at a spot, their first bytes left out."""
-        for token in doubtful:
-            if row[token >> 5] >> np.uint32(token & 31) & np.uint32(1):
-                rest = self._vocabulary.token_bytes(token)[skip:]
-                if self._automaton.read(spot, rest) == NOWHERE:
-                    row[token >> 5] &= ~np.uint32(1 << (token & 31))
+            return some, ids_of(some).tolist()
+        if shelf.blank:
+            row, doubtful = row | (some & row_of(shelf.blank, self._size)), doubtful + shelf.blank
+        return row, doubtful
 
     def _fit(self, shelf: Shelf, site: Site) -> Fit:
         key = shelf, site.names, site.part

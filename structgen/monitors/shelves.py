@@ -99,8 +99,8 @@ def _behind(text: bytes, rests: Sequence[bytes]) -> bytes | None:
 
 
 class Shelves:
-    """The texts of a vocabulary: `plain` those that begin with no blank, `behind_blanks` the others by their blanks.
-    `ending` has the bits of the tokens that begin with no byte of a name."""
+    """The texts of a vocabulary: `plain` those that begin with no blank; `blanks` what the others begin with, shorter
+    ones first. `ending` has the bits of the tokens that begin with no byte of a name."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         size, groups = vocabulary.size, dict[bytes, list[tuple[bytes, int]]]()
@@ -109,9 +109,18 @@ class Shelves:
             rest = text.lstrip(BLANKS)
             groups.setdefault(text[: len(text) - len(rest)], []).append((rest, token))
         self.plain = Shelf(groups.pop(b"", []), size)
-        self.behind_blanks = {blanks: Shelf(texts, size) for blanks, texts in groups.items()}
+        self.blanks = sorted(groups, key=len)
+        self._groups, self._size, self._behind = groups, size, dict[tuple[bytes, ...], Shelf]()
         ending = [t for t in np.flatnonzero(vocabulary.spans[:, 0] >= 0).tolist() if _ends_name(vocabulary, t)]
         self.ending = row_of(ending, size)
+
+    def behind(self, blanks: tuple[bytes, ...]) -> Shelf:
+        """What the tokens that begin with one of these blanks go on with."""
+        found = self._behind.get(blanks)
+        if found is None:
+            texts = [each for some in blanks for each in self._groups[some]]
+            found = self._behind[blanks] = Shelf(texts, self._size)
+        return found
 
 
 def _ends_name(vocabulary: Vocabulary, token: int) -> bool:

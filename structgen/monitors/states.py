@@ -36,6 +36,7 @@ __all__ = ["ASK", "NOWHERE", "MonitoredConfigurations", "Site", "Spot"]
 
 MOST_STATES = 1 << 20
 MOST_REMEMBERED = 50_000
+LONGEST_NAME = 256  # bytes; longer ones are not kept
 MOST_BLANKS = 32  # states looked at for a name behind blanks
 MOST_SEARCHED = 20_000  # states looked at for a completion
 
@@ -171,7 +172,7 @@ class MonitoredConfigurations:
 
     def _fits(self, below: int, name: bytes) -> bool:
         """Whether the constraint can read a name and go on, or end, behind it."""
-        if name[0] not in NAME_STARTS or not NAME_BYTES.issuperset(name):
+        if len(name) > LONGEST_NAME or name[0] not in NAME_STARTS or not NAME_BYTES.issuperset(name):
             return False
         after = self.below.advance(below, name)
         return after != DEAD and (
@@ -247,6 +248,9 @@ class MonitoredConfigurations:
         with self.lock:
             spot = self.spots[state]
             spot = self._past_symbol(spot, data) if data[0] == SPECIAL else self.read(spot, data)
+            site = spot.site
+            if site is not None and site.names == ASK and (site.text, spot.below) not in self._kept:
+                self.monitor.begin(self.texts[site.text], site.lexical)
             return DEAD if spot == NOWHERE else self.spots.number(spot)
 
     def _past_symbol(self, spot: Spot, symbol: bytes) -> Spot:
@@ -284,6 +288,14 @@ class MonitoredConfigurations:
     def distance(self, state: int) -> int:
         """Length of `shortest`."""
         return len(self.shortest(state))
+
+    def room(self, state: int) -> int:
+        """Bytes that hold an end: `distance`, but where a name is due that was not asked for, which one may come is not
+        known: then what the constraint needs and the longest name that is kept."""
+        spot = self.spots[state]
+        if spot.site is not None and spot.site.names == ASK:
+            return self.below.distance(spot.below) + LONGEST_NAME
+        return self.distance(state)
 
     def shortest(self, state: int, limit: int = 1 << 20) -> bytes:
         """A completion: a shortest one where what the constraint would write asks for no name. Raises LimitExceeded

@@ -9,16 +9,19 @@ from collections.abc import Iterable
 
 import numpy as np
 import pytest
+import torch
 
 import structgen as sg
-from structgen.bits import ids_of
+from structgen.bits import has_bit, ids_of
 from structgen.constraint_files import to_bytes
+from structgen.engines.decode import Request, decode
 from structgen.errors import OptionError, StorageError
 from structgen.kernels.layout import DEAD, START
 from structgen.monitors import Members, Question, Silent
 from structgen.monitors.analyses.table import Table
 from structgen.monitors.lexical.python import Python
 from structgen.monitors.monitored import Monitored
+from structgen.options import SamplingOptions
 from structgen.testing import check_automaton_laws, check_mask_laws, check_matcher_laws
 from structgen.vocabulary import Vocabulary
 
@@ -209,3 +212,102 @@ def test_special_tokens_are_no_text() -> None:
     assert constraint.step(behind[-1], 1 + ord("z")) == DEAD  # the dot stands behind `p`, whatever token is between
     rows = [constraint.row(state) for state in behind]
     assert all(isinstance(row, np.ndarray) for row in rows)
+
+
+def drawn(constraint: sg.Constraint, state: int, weights: np.ndarray) -> np.ndarray:
+    """The law of a token that is drawn again where it may not come, over every outcome."""
+    law = np.zeros(len(weights))
+
+    def draw(row: np.ndarray, share: float) -> None:
+        ids = ids_of(row)
+        ids = ids[weights[ids] > 0]
+        chances = share * weights[ids] / weights[ids].sum()
+        for token, chance in zip(ids.tolist(), chances.tolist(), strict=True):
+            after = constraint.tightened(state, row, token)
+            if has_bit(after, token):
+                law[token] += chance
+            else:
+                assert np.array_equal(after & ~row, np.zeros_like(row))
+                draw(after, chance)
+
+    draw(constraint.loose_row(state), 1.0)
+    return law
+
+
+@pytest.mark.parametrize("stacked", [False, True])
+@pytest.mark.parametrize("regex", [r"(?s).*", EXPRESSION])
+def test_a_loose_row_draws_by_the_law_of_the_exact_one(regex: str, stacked: bool) -> None:
+    rng, refused = np.random.default_rng(5), 0
+    written = [t for t in range(VOCABULARY.size) if t > 256 or t == 0 or chr(t - 1) in "pqid.( )gz="]
+
+    def built() -> sg.Constraint:
+        found = sg.compile(regex=regex, vocabulary=VOCABULARY) & members()
+        return found & Members(Table({"p": ["id", "z"], "q": ["p"]}), "w.py", after="x") if stacked else found
+
+    for text in (b"", b"p", b"q", b"p.", b"p.i", b"p.id", b"ids.id", b"q.p", b"p.gross = p", b"p.id = q.", b"empty"):
+        constraint, again = built(), built()
+        state = constraint.read(START, text)
+        if state == DEAD:
+            continue
+        weights = np.zeros(VOCABULARY.size)
+        weights[written] = rng.exponential(size=len(written))
+        law = drawn(constraint, state, weights)
+        row = again.row(again.read(START, text))
+        exact = np.where(np.isin(np.arange(VOCABULARY.size), ids_of(row)), weights, 0)
+        assert np.abs(law - exact / exact.sum()).max() < 1e-12
+        loose = constraint.loose_row(state)
+        assert np.array_equal(loose & row, row)
+        refused += not np.array_equal(loose, row)
+    assert refused > 1
+
+
+def test_loose_rows_ask_for_what_is_due_alone() -> None:
+    constraint = anything() & members()
+    matcher = constraint.matcher()
+    for byte in b"p":
+        matcher.accept(1 + byte)
+        row = constraint.loose_row(matcher.state)
+    assert constraint.report.questions == 0
+    crossing = {text: token for token, text in enumerate(constraint.vocabulary.token_bytes(t) for t in range(290))}
+    kept, refused = crossing[b".g"], crossing[b".p.id"]
+    assert has_bit(row, kept)
+    assert constraint.tightened(matcher.state, row, kept) is row
+    assert constraint.report.questions == 1
+    assert not has_bit(constraint.tightened(matcher.state, row, refused), refused)
+    assert constraint.report.questions == 1
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_a_decode_asks_about_drawn_names_alone(temperature: float) -> None:
+    """The same texts whatever is known before, none with a wrong name, one question for each access that is drawn."""
+    rng = np.random.default_rng(1)
+    rows = torch.from_numpy(rng.normal(size=(64, VOCABULARY.size)))
+    likely = [t for t in range(VOCABULARY.size) if VOCABULARY.token_bytes(t) in TEXTS or t in (1 + ord("p"), 1 + 0x2E)]
+    rows[:, likely] += 6
+
+    class Fixed:
+        vocabulary = VOCABULARY
+
+        def prefill(self, prompts: list[list[int]], reserve: int) -> tuple[torch.Tensor, list[int]]:
+            return rows[: len(prompts)], [0]
+
+        def extend(self, tokens: list[int], context: list[int]) -> torch.Tensor:
+            context[0] += 1
+            return torch.stack([rows[(7 * row + context[0]) % 64] for row in range(len(tokens))])
+
+    found = []
+    options = SamplingOptions(temperature=temperature, seed=3)
+    shared = anything() & members()
+    for constraint in (shared, shared, anything() & members()):
+        requests = [Request([], constraint, max_tokens=20, steer=False) for _ in range(6)]
+        outputs = decode(Fixed(), requests, options, weigh=False)
+        found.append([output.data for output in outputs])
+        assert all(allowed(output.data) for output in outputs)
+    assert found[0] == found[1] == found[2]
+    exact = anything() & members()
+    weighed = decode(Fixed(), [Request([], exact, max_tokens=20, steer=False)] * 6, options, weigh=True)
+    if not temperature:
+        assert [output.data for output in weighed] == found[0]
+    accesses = sum(output.data.count(b".") for output in weighed)
+    assert 0 < shared.report.questions <= accesses + 40
+    assert exact.report.questions > shared.report.questions

@@ -87,6 +87,42 @@ def test_late_answers_are_silence_and_never_taken_for_others(tmp_path: Path) -> 
         assert asked(session, "first.") == {b"first", b"tsrif_"}  # lateness is not remembered
 
 
+def test_questions_asked_ahead_are_answered_from_their_own_text(tmp_path: Path) -> None:
+    """Many on their way at once, some of which nobody asks for, in more than there are documents."""
+    with fake("well", tmp_path, documents=4) as session:
+        for first in range(0, 60, 5):
+            texts = [f"word{number}x" for number in range(first, first + 5)]
+            for text in texts:
+                session.begin(Question("work.py", f"{text}.".encode(), b")", b"\nrest\n"))
+            assert len(session._begun) <= 3
+            for text in texts[3:0:-1]:
+                assert asked(session, f"{text}.") == {text.encode(), (text[::-1] + "_").encode()}
+        session.forget()
+        assert sorted(session._free) == [0, 1, 2, 3]
+        assert asked(session, "last.") == {b"last", b"tsal_"}
+
+
+def test_late_answers_to_what_was_asked_ahead_block_nothing(tmp_path: Path) -> None:
+    with fake("late", tmp_path, deadline=0.1, documents=2) as session:
+        session.begin(Question("work.py", b"a."))
+        time.sleep(0.2)
+        session.deadline = 10
+        session.begin(Question("work.py", b"b."))
+        session.begin(Question("work.py", b"c."))
+        assert session.members(Question("work.py", b"b.")) == {b"b", b"b_"}
+        assert session.members(Question("work.py", b"c.")) == {b"c", b"c_"}
+
+
+def test_a_server_that_dies_before_the_answer_is_asked_for(tmp_path: Path) -> None:
+    with fake("dies", tmp_path) as session:
+        session.begin(Question("work.py", b"a."))
+        session.begin(Question("work.py", b"b."))
+        time.sleep(0.2)
+        session.begin(Question("work.py", b"c."))
+        assert session.members(Question("work.py", b"a.")) == Silent("the server is gone")
+        assert session.members(Question("work.py", b"c.")) == Silent("the server is gone")
+
+
 def test_modified_content_is_asked_again(tmp_path: Path) -> None:
     with fake("again", tmp_path) as session:
         assert asked(session, "x.") == {b"x", b"x_"}

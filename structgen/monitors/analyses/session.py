@@ -2,8 +2,8 @@
 
 A question's text is put into a document that no file stands for, whole, and one completion is asked for at its end
 (before the closing brackets that are due and the rest of the file). Several documents take turns, so that questions may
-be asked ahead; of one document the next text is never sent before the last answer has come: servers answer from what
-they hold then.
+be asked ahead (`begin`); of one document the next text is never sent before the last answer has come: servers answer
+from what they hold then.
 
 Readiness is an answer that is known beforehand (`"a".` offers `upper`), not any answer. A server that dies is started
 once more; after that, and whenever it is late or answers what says nothing, the analysis is silent, with the reason.
@@ -15,8 +15,10 @@ import hashlib
 import os
 import threading
 import time
+from collections import deque
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from structgen.errors import ServerError
 from structgen.memory import Bounded
@@ -33,6 +35,20 @@ MOST_ANSWERS = 20_000
 KEYWORD, SNIPPET, TEXT = 14, 15, 1  # kinds of completion items that are no members
 LATE, GONE = "the server was late", "the server is gone"
 HANDSHAKE, READY = 30.0, 60.0  # seconds
+COMPLETION = "textDocument/completion"
+
+
+class Asked(NamedTuple):
+    """A question on its way: the number and address of the document it is asked in, the place in it, the text up to
+    there and all of it, the number of the request, and since when."""
+
+    place: int
+    uri: str
+    where: dict[str, Any]
+    before: str
+    text: str
+    number: int
+    since: float
 
 
 class Session:
@@ -42,7 +58,7 @@ class Session:
     """
 
     def __init__(
-        self, server: Server, root: str | os.PathLike[str], *, deadline: float = 0.5, documents: int = 4
+        self, server: Server, root: str | os.PathLike[str], *, deadline: float = 0.5, documents: int = 8
     ) -> None:
         self.server, self.root, self.deadline = server, Path(root).resolve(), deadline
         self.restarts, self._documents = 0, documents
@@ -75,6 +91,10 @@ class Session:
         """Ask everything anew: for when a file of the project has changed."""
         with self._lock:
             self._answers.clear()
+            for asked in self._begun.values():
+                self._wire.drop(asked.number)
+                self._drop(asked)
+            self._begun.clear()
 
     # --------------------------------------------------------------------------------------------------------- start
 
@@ -82,7 +102,8 @@ class Session:
         command = self.server.command()
         self._wire = Wire(command, cwd=str(self.root), answer=self._asked_back)
         self._opened: dict[str, int] = {}
-        self._turn = 0
+        self._free = deque(range(self._documents))
+        self._begun: dict[bytes, Asked] = {}
         try:
             self._shake_hands()
             self._wait_until_ready()
@@ -133,20 +154,42 @@ class Session:
 
     def members(self, question: Question) -> Answer:
         """The members at the place of a question; Silent where the server is late, gone, or says nothing of use."""
-        key = hashlib.sha256(repr(question).encode()).digest()
+        key = _key(question)
         with self._lock:
             known = self._answers.get(key)
             if known is not None:
                 return known
-            answer = self._asked_once_more(question)
-            if not isinstance(answer, Silent) or answer.reason not in (LATE, GONE):
-                self._answers.remember(key, answer)
-            return answer
+            return self._remembered(key, self._asked_once_more(key, question))
 
-    def _asked_once_more(self, question: Question) -> Answer:
+    def begin(self, question: Question) -> None:
+        """Ask what will be wanted soon, and do not wait. Nothing happens where all documents but one are in use."""
+        key = _key(question)
+        with self._lock:
+            if key in self._answers or key in self._begun:
+                return
+            with suppress(ServerError):  # members() finds it gone as well, and says so
+                self._tidy()
+                if len(self._free) > 1:
+                    self._begun[key] = self._sent(question)
+
+    def _tidy(self) -> None:
+        """Take the answers that have come to what nobody asked for since, and drop what is late."""
+        for key, asked in list(self._begun.items()):
+            if self._wire.has_result(asked.number):
+                self._remembered(key, self._received(self._begun.pop(key), self.deadline))
+            elif time.monotonic() - asked.since > self.deadline:
+                self._wire.drop(asked.number)
+                self._drop(self._begun.pop(key))
+
+    def _remembered(self, key: bytes, answer: Answer) -> Answer:
+        lost = isinstance(answer, Silent) and answer.reason in (LATE, GONE)
+        return answer if lost else self._answers.remember(key, answer)
+
+    def _asked_once_more(self, key: bytes, question: Question) -> Answer:
         """Ask; if the server is gone, start it once more and ask again."""
         try:
-            return self._ask(question, self.deadline)
+            begun = self._begun.pop(key, None)
+            return self._ask(question, self.deadline) if begun is None else self._received(begun, self.deadline)
         except ServerError:
             if self.restarts:
                 return Silent(GONE)
@@ -159,30 +202,42 @@ class Session:
             return Silent(GONE)
 
     def _ask(self, question: Question, seconds: float) -> Answer:
+        return self._received(self._sent(question), seconds)
+
+    def _sent(self, question: Question) -> Asked:
+        """A question on its way, in a document of its own."""
         before = question.before.decode("utf-8", "replace")
-        rest = question.closers.decode() + question.after.decode("utf-8", "replace")
-        uri = self._show(question.path, before + rest)
+        text = before + question.closers.decode() + question.after.decode("utf-8", "replace")
+        place = self._free.popleft()
+        uri = self._show(question.path, place, text)
         where = {"textDocument": {"uri": uri}, "position": end_of(before, self.encoding)}
-        deadline = time.monotonic() + seconds
+        return Asked(place, uri, where, before, text, self._wire.ask(COMPLETION, where), time.monotonic())
+
+    def _received(self, asked: Asked, seconds: float) -> Answer:
+        """The answer to a question, and its document free again."""
+        deadline, number = time.monotonic() + seconds, asked.number
         for _ in range(TRIES):
             try:
-                found = self._wire.request("textDocument/completion", where, max(deadline - time.monotonic(), 0.001))
+                found = self._wire.result(number, max(deadline - time.monotonic(), 0.001))
             except RemoteError as error:
                 if error.code in AGAIN:
+                    number = self._wire.ask(COMPLETION, asked.where)
                     continue
+                self._free.append(asked.place)
                 return Silent("the server answered with an error")
             except ServerLate:
-                self._drop(uri)  # its answer may come when another is waited for
+                self._drop(asked)  # its answer may come when another is waited for
                 return Silent(LATE)
-            return self._names(found, before, before + rest)
+            self._free.append(asked.place)
+            return self._names(found, asked.before, asked.text)
+        self._wire.drop(number)
+        self._drop(asked)
         return Silent(LATE)
 
-    def _show(self, path: str, text: str) -> str:
-        """Put a whole text into the next document of those that stand beside a file."""
+    def _show(self, path: str, place: int, text: str) -> str:
+        """Put a whole text into one of the documents that stand beside a file."""
         file = (self.root / path).resolve()
-        beside = file.with_name(f"{file.stem}_ahead_{self._turn}{file.suffix or self.server.suffix}")
-        self._turn = (self._turn + 1) % self._documents
-        uri = beside.as_uri()
+        uri = file.with_name(f"{file.stem}_ahead_{place}{file.suffix or self.server.suffix}").as_uri()
         if uri not in self._opened:
             self._opened[uri] = 1
             opened = {"uri": uri, "languageId": self.server.language, "version": 1, "text": text}
@@ -193,9 +248,11 @@ class Session:
             self._wire.notify("textDocument/didChange", changed)
         return uri
 
-    def _drop(self, uri: str) -> None:
-        del self._opened[uri]
-        self._wire.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
+    def _drop(self, asked: Asked) -> None:
+        """Close a document whose answer nobody waits for."""
+        self._free.append(asked.place)
+        del self._opened[asked.uri]
+        self._wire.notify("textDocument/didClose", {"textDocument": {"uri": asked.uri}})
 
     def _names(self, found: Any, before: str, text: str) -> Answer:
         """The names of a completion list: what stands behind the cursor once an item's edit is made."""
@@ -225,6 +282,10 @@ class Session:
             written = edit["newText"][len(before) - start :]
         name = written.removesuffix("()").removesuffix("(")
         return name if name.isidentifier() else None
+
+
+def _key(question: Question) -> bytes:
+    return hashlib.sha256(repr(question).encode()).digest()
 
 
 def server(name: str, root: str | os.PathLike[str] = ".", **options: Any) -> Session:

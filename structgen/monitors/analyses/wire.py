@@ -68,12 +68,30 @@ class Wire:
 
     def request(self, method: str, params: Any, seconds: float) -> Any:
         """The result of a request. Raises RemoteError, ServerLate, ServerError."""
+        return self.result(self.ask(method, params), seconds)
+
+    def ask(self, method: str, params: Any) -> int:
+        """Send a request; its number, for `result` or `drop`. Raises ServerError."""
         with self._changed:
             self._next += 1
             number = self._next
             self._waiting.add(number)
+        self._send({"id": number, "method": method, "params": params})
+        return number
+
+    def has_result(self, number: int) -> bool:
+        """Whether `result` would not wait."""
+        return number in self._results
+
+    def drop(self, number: int) -> None:
+        """Wait for the result of a request no more."""
+        with self._changed:
+            self._waiting.discard(number)
+            self._results.pop(number, None)
+
+    def result(self, number: int, seconds: float) -> Any:
+        """The result of a request that was sent. Raises RemoteError, ServerLate, ServerError."""
         try:
-            self._send({"id": number, "method": method, "params": params})
             deadline = time.monotonic() + seconds
             with self._changed:
                 while number not in self._results:
@@ -81,13 +99,11 @@ class Wire:
                     if self._gone:
                         raise self._error()
                     if left <= 0:
-                        raise ServerLate(f"{method}: no answer in {seconds:g} s")
+                        raise ServerLate(f"no answer in {seconds:g} s")
                     self._changed.wait(left)
                 message = self._results.pop(number)
         finally:
-            with self._changed:
-                self._waiting.discard(number)
-                self._results.pop(number, None)
+            self.drop(number)
         if "error" in message:
             error = message["error"] or {}
             raise RemoteError(int(error.get("code", 0)), str(error.get("message", "")))
