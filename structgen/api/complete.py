@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Completed", "complete", "completed"]
 
-LANGUAGES = {".py": "python", ".pyi": "python"}
+LANGUAGES = {".py": "python", ".pyi": "python", ".ts": "typescript", ".mts": "typescript", ".cts": "typescript"}
+LANGUAGES |= {".java": "java", ".cpp": "cpp", ".cc": "cpp", ".cxx": "cpp", ".hpp": "cpp", ".hh": "cpp", ".h": "cpp"}
 MOST_TOKENS = 200
 
 

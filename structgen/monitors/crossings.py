@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from structgen.bits import row_of
 from structgen.memory import Bounded
+from structgen.monitors.lexical import Letters
 from structgen.monitors.monitor import Monitor
 from structgen.monitors.shelves import Shelf
 from structgen.vocabulary import Vocabulary
@@ -44,8 +45,8 @@ class Crossings:
     name may be due.
     """
 
-    def __init__(self, vocabulary: Vocabulary, triggers: frozenset[int]) -> None:
-        self._size, self.depth = vocabulary.size, 0
+    def __init__(self, vocabulary: Vocabulary, triggers: frozenset[int], letters: Letters) -> None:
+        self._size, self._letters, self.depth = vocabulary.size, letters, 0
         single: dict[bytes, list[tuple[bytes, int]]] = {}
         holding = list[int]()
         self._several: list[tuple[list[bytes], bytes, int]] = []
@@ -66,7 +67,7 @@ class Crossings:
         self._groups: Bounded[Hashable, list[Group]] = Bounded(MOST_OUTLOOKS)
 
     def _group(self, head: bytes, texts: list[tuple[bytes, int]]) -> Group:
-        return Group(head, Shelf(texts, self._size), row_of([token for _, token in texts], self._size))
+        return Group(head, Shelf(texts, self._size, self._letters), row_of([token for _, token in texts], self._size))
 
     def groups(self, monitor: Monitor, lexical: Hashable) -> list[Group]:
         """The groups of the tokens in which a name is due, for a text that ends in this lexical state."""
@@ -104,5 +105,5 @@ def crossings_of(vocabulary: Vocabulary, monitor: Monitor) -> Crossings:
     by_kind = _known.setdefault(vocabulary, {})
     kind = monitor.name, monitor.lexer.name
     if kind not in by_kind:
-        by_kind[kind] = Crossings(vocabulary, frozenset(monitor.triggers))
+        by_kind[kind] = Crossings(vocabulary, frozenset(monitor.triggers), monitor.lexer.letters)
     return by_kind[kind]

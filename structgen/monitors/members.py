@@ -15,13 +15,14 @@ from typing import Any
 from structgen.errors import OptionError
 from structgen.memory import Bounded
 from structgen.monitors.lexical import Lexer
+from structgen.monitors.lexical.c_like import CPP, JAVA, TYPESCRIPT
 from structgen.monitors.lexical.python import Python
 from structgen.monitors.monitor import Report
 from structgen.monitors.question import Analysis, Answer, Question, Silent
 
 __all__ = ["LEXERS", "Members", "lexer_of"]
 
-LEXERS: dict[str, Lexer] = {"python": Python()}
+LEXERS: dict[str, Lexer] = {each.name: each for each in (Python(), TYPESCRIPT, JAVA, CPP)}
 MOST_ANSWERS = 10_000
 
 
@@ -44,7 +45,6 @@ class Members:
     """
 
     name = "members"
-    triggers = b"."
 
     def __init__(
         self, analysis: Analysis, path: str, *, before: str = "", after: str = "", language: str = "python"
@@ -79,6 +79,11 @@ class Members:
                 due = None
             state = self.lexer.after(state, byte)
         return state, due
+
+    @property
+    def triggers(self) -> bytes:
+        """What the language's accesses end in."""
+        return self.lexer.triggers
 
     @property
     def start(self) -> Hashable:

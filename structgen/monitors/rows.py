@@ -64,7 +64,7 @@ class MonitoredMasks:
 
     @cached_property
     def _shelves(self) -> Shelves:
-        return shelves_of(self._vocabulary)
+        return shelves_of(self._vocabulary, self._automaton.monitor.lexer.letters)
 
     @cached_property
     def _crossings(self) -> Crossings:
@@ -208,14 +208,18 @@ class MonitoredMasks:
     def _behind(self, spot: Spot, shelf: Shelf, some: Row) -> tuple[Row, list[int]]:
         """Those of some tokens that may come, and which of them are to be read. They are tokens of the shelf, and what
         it has of them stands at a spot where a name may be due."""
-        known = self._automaton.asked(spot)
-        if known.site is not None:
-            fit = self._fit(shelf, known.site)
-            row, doubtful = some & fit.row, fit.doubtful
-        elif spot.site is not None:  # silent: any name
-            row, doubtful = some & shelf.starting, shelf.holding(self._triggers)
-        else:
+        if spot.site is None:
             return some, ids_of(some).tolist()
+        known, lexer = self._automaton.asked(spot), self._automaton.monitor.lexer
+        if known.site is not None:
+            row, doubtful = self._fit(shelf, known.site)
+        else:  # silent: any name
+            row, doubtful = shelf.beginning(lexer.letters.starts), shelf.holding(lexer.letters.starts, self._triggers)
+        row = some & row
+        others = frozenset(lexer.others(spot.site.lexical))
+        if others:
+            row |= some & shelf.beginning(others)
+            doubtful = doubtful + shelf.holding(others, self._triggers)
         if shelf.blank:
             row, doubtful = row | (some & row_of(shelf.blank, self._size)), doubtful + shelf.blank
         return row, doubtful

@@ -5,8 +5,8 @@
 `site` is None where the monitor says nothing; else a name is due or being written there. Texts are a trie of their own
 (`Texts`), so that a question can be asked of any state, and forks, rollbacks, beams and batches need no code: equal
 texts are equal states. Byte by byte: behind a byte that says so a name is due; blanks may come first; a byte that may
-begin a name asks for the names, once per text; no other byte is allowed there. Within a name only names go on, and a
-byte of another kind ends one that is whole.
+begin a name asks for the names, once per text; of others those may come that the language has there. Within a name only
+names go on, and a byte of another kind ends one that is whole.
 
 *A monitor narrows and never ends a text*: of the names those are kept that the constraint can read, and go on behind;
 if none is, or the analysis is silent, the site is left as if there were no monitor, and the report counts why.
@@ -26,7 +26,6 @@ from structgen.errors import LimitExceeded
 from structgen.grammars.ir import SPECIAL
 from structgen.kernels.layout import DEAD, FINISHED, START
 from structgen.memory import Bounded
-from structgen.monitors.lexical import NAME_BYTES, NAME_STARTS
 from structgen.monitors.monitor import Monitor, Report
 from structgen.monitors.names import Names
 from structgen.monitors.question import Silent
@@ -111,6 +110,7 @@ class MonitoredConfigurations:
 
     def __init__(self, below: LazyAutomaton, monitor: Monitor) -> None:
         self.below, self.monitor, self.lock = below, monitor, below.lock
+        self._starts, self._letters = monitor.lexer.letters
         self.report = Report()
         self._begin()
 
@@ -172,11 +172,11 @@ class MonitoredConfigurations:
 
     def _fits(self, below: int, name: bytes) -> bool:
         """Whether the constraint can read a name and go on, or end, behind it."""
-        if len(name) > LONGEST_NAME or name[0] not in NAME_STARTS or not NAME_BYTES.issuperset(name):
+        if len(name) > LONGEST_NAME or name[0] not in self._starts or not self._letters.issuperset(name):
             return False
         after = self.below.advance(below, name)
         return after != DEAD and (
-            self.below.is_accepting(after) or not NAME_BYTES.issuperset(self.below.live_bytes(after))
+            self.below.is_accepting(after) or not self._letters.issuperset(self.below.live_bytes(after))
         )
 
     def _name_may_come(self, below: int, lexical: Hashable) -> bool:
@@ -190,7 +190,7 @@ class MonitoredConfigurations:
         while pending:
             state = pending.pop()
             live = self.below.live_bytes(state)
-            if not NAME_STARTS.isdisjoint(live):
+            if not self._starts.isdisjoint(live):
                 return True
             if len(seen) < MOST_BLANKS:
                 fresh = {self.below.advance(state, bytes((byte,))) for byte in live if byte in blanks} - seen
@@ -205,16 +205,18 @@ class MonitoredConfigurations:
             return NOWHERE
         monitor, site, lexical = self.monitor, spot.site, spot.lexical
         following = below, self.texts.after(spot.text, byte), monitor.lexer.after(lexical, byte)
-        if site is not None and site.names == ASK and byte in NAME_STARTS:
+        if site is not None and site.names == ASK and byte in self._starts:
             site = self.asked(spot).site
         if site is None:
             return Spot(*following, self._site_behind(spot, byte, following))
         if site.names == ASK:  # before the name
             if byte in monitor.lexer.blanks(lexical) and self._name_may_come(below, following[2]):
                 return Spot(*following, site)
+            if byte in monitor.lexer.others(site.lexical):
+                return Spot(*following, self._site_behind(spot, byte, following))
             return NOWHERE
         names = self._names[site.names]
-        if byte in NAME_BYTES:
+        if byte in self._letters:
             part = site.part + bytes((byte,))
             return Spot(*following, site._replace(part=part)) if names.begins(part) else NOWHERE
         if not names.has(site.part):
@@ -335,7 +337,7 @@ class MonitoredConfigurations:
             return (bytes((byte,)) for byte in self.below.live_bytes(spot.below))
         names = self._names[site.names]
         if names.has(site.part):
-            return (bytes((byte,)) for byte in self.below.live_bytes(spot.below) if byte not in NAME_BYTES)
+            return (bytes((byte,)) for byte in self.below.live_bytes(spot.below) if byte not in self._letters)
         return (each for each in names.rests(site.part) if each)
 
     def expected(self, state: int) -> tuple[str, ...]:

@@ -65,7 +65,7 @@ def test_wrong_places_and_files(file: Path, tmp_path: Path) -> None:
 
 
 def test_an_absent_server_says_how_to_get_it(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalogue.Server, "found", lambda self: None)
+    monkeypatch.setattr(catalogue.Server, "found", lambda self, root=".": None)
     with pytest.raises(ServerError, match="pip install ty"):
         sg.complete(None, file, at=(2, 16))
     with pytest.raises(ServerError, match="pip install pyrefly"):
@@ -77,7 +77,7 @@ def test_on_the_command_line(file: Path, capsys: pytest.CaptureFixture[str], mon
     assert capsys.readouterr().out
     assert main(["complete", str(file), "--at", "2"]) == 2
     assert "LINE:COLUMN" in capsys.readouterr().err
-    monkeypatch.setattr(catalogue.Server, "found", lambda self: None)
+    monkeypatch.setattr(catalogue.Server, "found", lambda self, root=".": None)
     assert main(["servers"]) == 1
     out = capsys.readouterr().out
     assert "ty" in out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ from structgen.monitors import Members, Question, Session, Silent, server
 from structgen.monitors.analyses import session as sessions
 from structgen.monitors.analyses.catalogue import SERVERS, Server, find
 from structgen.monitors.analyses.positions import end_of, offset_of
+from structgen.monitors.members import lexer_of
 from structgen.vocabulary import Vocabulary
 
 FAKE = Path(__file__).with_name("fake_server.py")
@@ -25,7 +27,7 @@ BYTES = Vocabulary.from_bytes([b"", *(bytes([byte]) for byte in range(256))], eo
 class Fake(Server):
     """The fake server, told how to behave."""
 
-    def command(self) -> list[str]:
+    def command(self, root: object = ".") -> list[str]:
         return [sys.executable, str(FAKE), self.name]
 
 
@@ -174,27 +176,55 @@ def test_positions() -> None:
     assert offset_of("a\nb", {"line": 7, "character": 0}, "utf-8") == 3
 
 
-SHOP = """
-class Parcel:
-    def __init__(self, grams: int) -> None:
-        self.grams = grams
+# Of each language: a file with a class, and a text whose end is an access to an object of it, by number.
+PROJECTS = {
+    "python": (
+        "shop.py",
+        "class Parcel:\n    def __init__(self, grams: int) -> None:\n        self.grams = grams\n\n"
+        "    def price(self) -> float:\n        return self.grams * 0.1\n",
+        "# {}\nfrom shop import Parcel\n\ndef f(p: Parcel):\n    g = (p.",
+    ),
+    "typescript": (
+        "shop.ts",
+        "export class Parcel {{ grams = 1; private hidden = 2; price(): number {{ return this.grams * 0.1; }} }}\n",
+        '// {}\nimport {{ Parcel }} from "./shop";\nfunction f(p: Parcel) {{ const g = (p.',
+    ),
+    "cpp": (
+        "shop.h",
+        "struct Parcel {{ int grams; double price() const {{ return grams * 0.1; }} private: int hidden; }};\n",
+        '// {}\n#include "shop.h"\nint f(const Parcel* p) {{ int g = (p->',
+    ),
+    "java": (
+        "Parcel.java",
+        "class Parcel {{ int grams; private int hidden; double price() {{ return grams * 0.1; }} }}\n",
+        "// {}\nclass Work {{ int f(Parcel p) {{ double g = (p.",
+    ),
+}
+COMMON = {b"constructor", *b"hasOwnProperty isPrototypeOf propertyIsEnumerable toLocaleString toString valueOf".split(),
+          b"operator", b"template", b"class", b"new", b"super", b"this", *b"equals getClass hashCode".split(),
+          *b"notify notifyAll wait clone finalize Parcel".split()}  # fmt: skip
 
-    def price(self) -> float:
-        return self.grams * 0.1
-"""
 
-
+@pytest.mark.servers
 @pytest.mark.parametrize("name", SERVERS)
 def test_real_servers_know_a_project(name: str, tmp_path: Path) -> None:
-    if SERVERS[name].found() is None:
+    known = SERVERS[name]
+    if known.found() is None or (name == "javac" and shutil.which("javac") is None):
         pytest.skip(f"{name} is not installed")
-    (tmp_path / "shop.py").write_text(SHOP)
+    file, source, before = PROJECTS[known.language]
+    (tmp_path / file).write_text(source.format())
+    due = lexer_of(known.language).closers
     with server(name, tmp_path, deadline=20) as session:
-        answer = asked(session, "from shop import Parcel\n\ndef f(p: Parcel):\n    g = (p.")
-        assert not isinstance(answer, Silent)
-        assert {name for name in answer if not name.startswith(b"_")} == {b"grams", b"price"}  # type: ignore[attr-defined]
-        for number in range(30):
-            assert asked(session, f"# {number}\nx = (unknown_name.") != answer
+        for number in range(12):
+            text, state = before.format(number), lexer_of(known.language).start()
+            for byte in text.encode():
+                state = lexer_of(known.language).after(state, byte)
+            answer = session.members(Question("work" + known.suffix, text.encode(), due(state), b"\n"))
+            assert not isinstance(answer, Silent)
+            shown = {each for each in answer if not each.startswith(b"_")}
+            assert shown - COMMON == {b"grams", b"price"}
+        unknown = session.members(Question("work" + known.suffix, b"x = (unknown_name.", b")"))
+        assert isinstance(unknown, Silent)
         process = session._wire._process
     assert process.poll() is not None
-    assert os.listdir(tmp_path) == ["shop.py"]
+    assert os.listdir(tmp_path) == [file]

@@ -5,6 +5,7 @@ What each was tried with stands in docs/monitors.md.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from dataclasses import dataclass, field
@@ -15,7 +16,12 @@ from structgen.errors import OptionError, ServerError
 
 __all__ = ["PREFERRED", "SERVERS", "Server", "find"]
 
+ROOT = "ROOT"  # of the project, in a server's arguments
+JAVAC = Path(__file__).with_name("javac") / "MemberServer.java"
 _PYTHON = frozenset((b"__class__", b"__dict__", b"__doc__", b"__module__"))
+_OBJECT = frozenset(
+    b"constructor hasOwnProperty isPrototypeOf propertyIsEnumerable toLocaleString toString valueOf".split()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +29,13 @@ class Server:
     """A language server.
 
     field     meaning
-    program   its file name, then its arguments
+    program   its file name, then its arguments;  others: other file names it may have
     install   how to get it
-    language  the protocol's name of the language;  suffix: of its files;  files: a pattern of them
+    language  the protocol's name of the language, which is the lexer's
+    suffix    of its files;  files: a pattern of them
     canary    a text, and a name that must be among its members
     hidden    names that it does not list and the language allows
+    deadline  seconds that a question may take, unless a session says otherwise;  documents: how many it holds at once
     options   of `initialize`;  settings: what it is told when it asks for its configuration
     """
 
@@ -39,20 +47,28 @@ class Server:
     files: str = "*.py"
     canary: tuple[str, str] = ('"a".', "upper")
     hidden: frozenset[bytes] = _PYTHON
+    others: tuple[str, ...] = ()
+    deadline: float = 0.5
+    documents: int = 8
     options: dict[str, Any] = field(default_factory=dict, hash=False)
     settings: Any = None
 
-    def found(self) -> str | None:
-        """Where its program is: beside this Python, or on the path."""
-        beside = Path(sys.executable).with_name(self.program[0])
-        return str(beside) if beside.exists() else shutil.which(self.program[0])
+    def found(self, root: str | os.PathLike[str] = ".") -> str | None:
+        """Where its program is: beside this Python, in the project's node_modules, or on the path."""
+        for name in (self.program[0], *self.others):
+            for folder in (Path(sys.executable).parent, Path(root, "node_modules", ".bin").resolve()):
+                if (folder / name).exists():
+                    return str(folder / name)
+            if (found := shutil.which(name)) is not None:
+                return found
+        return None
 
-    def command(self) -> list[str]:
-        """How it is started. Raises ServerError, which says how to install it, if it is not there."""
-        path = self.found()
+    def command(self, root: str | os.PathLike[str] = ".") -> list[str]:
+        """How it is started for a project. Raises ServerError, which says how to install it, if it is not there."""
+        path = self.found(root)
         if path is None:
             raise ServerError(f"is not installed: {self.install}", command=list(self.program))
-        return [path, *self.program[1:]]
+        return [path, *(str(Path(root).resolve()) if each == ROOT else each for each in self.program[1:])]
 
 
 SERVERS = {
@@ -60,13 +76,37 @@ SERVERS = {
     for server in (
         Server("ty", ("ty", "server"), "pip install ty"),
         Server("pyrefly", ("pyrefly", "lsp"), "pip install pyrefly"),
-        Server("basedpyright", ("basedpyright-langserver", "--stdio"), "pip install basedpyright", settings={}),
+        Server(
+            "basedpyright", ("basedpyright-langserver", "--stdio"), "pip install basedpyright", deadline=2, settings={}
+        ),
+        Server(
+            "tsc", ("tsc", "--lsp", "--stdio"), "npm install typescript@7",
+            "typescript", ".ts", "*.ts", ('"a".', "toUpperCase"), _OBJECT,
+        ),
+        Server(
+            "clangd",
+            ("clangd", "--limit-results=0", "--header-insertion=never", "--completion-parse=always", "--log=error"),
+            "apt-get install clangd, or what your system calls it",
+            "cpp", ".cpp", "*.[ch]*", ("struct A { int canary; }; int f(A a) { return a.", "canary"),
+            frozenset((b"operator", b"template")), tuple(f"clangd-{number}" for number in range(29, 15, -1)),
+            deadline=3, documents=2,  # a document's first question compiles its headers
+        ),
+        Server(
+            "javac", ("java", "-XX:+UseSerialGC", "-Xshare:auto", str(JAVAC), ROOT), "a JDK of version 17 or newer",
+            "java", ".java", "*.java", ('class A { int f() { return "a".', "trim"),
+            frozenset((b"class", b"new", b"super", b"this")), documents=2,
+        ),
     )
+}  # fmt: skip
+PREFERRED = {
+    "python": ("ty", "pyrefly", "basedpyright"),
+    "typescript": ("tsc",),
+    "cpp": ("clangd",),
+    "java": ("javac",),
 }
-PREFERRED = {"python": ("ty", "pyrefly", "basedpyright")}
 
 
-def find(name: str) -> Server:
+def find(name: str, root: str | os.PathLike[str] = ".") -> Server:
     """The server of a name, or the first installed one of a language. Raises OptionError, ServerError."""
     if name in SERVERS:
         return SERVERS[name]
@@ -74,7 +114,7 @@ def find(name: str) -> Server:
         known = ", ".join((*PREFERRED, *SERVERS))
         raise OptionError(f"there is no server or language {name!r}; there are {known}", option="server")
     for each in PREFERRED[name]:
-        if SERVERS[each].found() is not None:
+        if SERVERS[each].found(root) is not None:
             return SERVERS[each]
     ways = "; ".join(SERVERS[each].install for each in PREFERRED[name])
     raise ServerError(f"no server for {name} is installed: {ways}", command=[name])

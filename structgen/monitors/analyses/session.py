@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import threading
 import time
 from collections import deque
@@ -35,6 +36,7 @@ MOST_ANSWERS = 20_000
 KEYWORD, SNIPPET, TEXT = 14, 15, 1  # kinds of completion items that are no members
 LATE, GONE = "the server was late", "the server is gone"
 HANDSHAKE, READY = 30.0, 60.0  # seconds
+_NAME = re.compile(r"(?!\d)[\w$]+")
 COMPLETION = "textDocument/completion"
 
 
@@ -52,16 +54,23 @@ class Asked(NamedTuple):
 
 
 class Session:
-    """A running server (monitors.Analysis). `with` ends it. `deadline`: seconds that a question may take.
+    """A running server (monitors.Analysis). `with` ends it. `deadline`: seconds that a question may take; `documents`:
+    how many are held at once, each with one question; else as the catalogue says.
 
     Raises ServerError where the server cannot be started or never gets ready.
     """
 
     def __init__(
-        self, server: Server, root: str | os.PathLike[str], *, deadline: float = 0.5, documents: int = 8
+        self,
+        server: Server,
+        root: str | os.PathLike[str],
+        *,
+        deadline: float | None = None,
+        documents: int | None = None,
     ) -> None:
-        self.server, self.root, self.deadline = server, Path(root).resolve(), deadline
-        self.restarts, self._documents = 0, documents
+        self.server, self.root, self.restarts = server, Path(root).resolve(), 0
+        self.deadline = server.deadline if deadline is None else deadline
+        self._documents = documents or server.documents
         self._lock = threading.RLock()
         self._answers: Bounded[bytes, Answer] = Bounded(MOST_ANSWERS)
         self._start()
@@ -99,7 +108,7 @@ class Session:
     # --------------------------------------------------------------------------------------------------------- start
 
     def _start(self) -> None:
-        command = self.server.command()
+        command = self.server.command(self.root)
         self._wire = Wire(command, cwd=str(self.root), answer=self._asked_back)
         self._opened: dict[str, int] = {}
         self._free = deque(range(self._documents))
@@ -281,7 +290,7 @@ class Session:
                 return None
             written = edit["newText"][len(before) - start :]
         name = written.removesuffix("()").removesuffix("(")
-        return name if name.isidentifier() else None
+        return name if _NAME.fullmatch(name) else None
 
 
 def _key(question: Question) -> bytes:
@@ -293,4 +302,4 @@ def server(name: str, root: str | os.PathLike[str] = ".", **options: Any) -> Ses
 
     Raises OptionError for a name that is not known, ServerError where nothing is installed or it does not start.
     """
-    return Session(find(name), root, **options)
+    return Session(find(name, root), root, **options)

@@ -1,6 +1,8 @@
 """Where in a program a text stands, byte by byte: code, string or comment, what an expression ends in, what is open.
 
-    python.py  Python
+    python.py   Python
+    c_like.py   TypeScript, C++, Java
+    letters.py  what names are made of
 
 A language is a `Lexer`: a start state and functions over hashable states. Nothing is looked up ahead, so a state is
 known of every prefix of every text, also in the middle of a token or of a character.
@@ -11,17 +13,28 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any, Protocol
 
-__all__ = ["NAME_BYTES", "NAME_STARTS", "Lexer"]
+from structgen.monitors.lexical.letters import Letters
 
-_LETTERS = frozenset(range(0x41, 0x5B)) | frozenset(range(0x61, 0x7B)) | {0x5F} | frozenset(range(0x80, 0xF5))
-NAME_STARTS: frozenset[int] = _LETTERS  # bytes of characters beyond ASCII stand in names, whatever they are
-NAME_BYTES: frozenset[int] = _LETTERS | frozenset(range(0x30, 0x3A))
+__all__ = ["Letters", "Lexer"]
 
 
 class Lexer(Protocol):
     """One language. States are hashable and equal where everything behind them is read alike."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Of the language."""
+        ...
+
+    @property
+    def letters(self) -> Letters:
+        """What names are made of."""
+        ...
+
+    @property
+    def triggers(self) -> bytes:
+        """The bytes for which `is_access` may hold."""
+        ...
 
     def start(self) -> Hashable:
         """Before the first byte."""
@@ -32,7 +45,12 @@ class Lexer(Protocol):
         ...
 
     def is_access(self, state: Any, byte: int) -> bool:
-        """Whether a member of the expression that ends in this state is due behind the byte: the dot of `parcel.`."""
+        """Whether a member of the expression that ends in this state is due behind the byte: the dot of `parcel.`,
+        the second colon of `Parcel::`."""
+        ...
+
+    def others(self, state: Any) -> bytes:
+        """The bytes that may stand in place of a name behind an access; `state` is the one before its last byte."""
         ...
 
     def blanks(self, state: Any) -> frozenset[int]:
@@ -40,7 +58,7 @@ class Lexer(Protocol):
         ...
 
     def closers(self, state: Any) -> bytes:
-        """The brackets that are open, closed: the innermost first."""
+        """What is due, the innermost first: the end of a string, brackets."""
         ...
 
     def outlook(self, state: Any, depth: int) -> Hashable:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import keyword
 from typing import NamedTuple
 
-from structgen.monitors.lexical import NAME_BYTES
+from structgen.monitors.lexical.letters import PLAIN_LETTERS
 
 __all__ = ["Python", "Spot"]
 
@@ -57,7 +57,7 @@ class Spot(NamedTuple):
 class Python:
     """The lexer of Python (a `Lexer`)."""
 
-    name = "python"
+    name, letters, triggers = "python", PLAIN_LETTERS, b"."
 
     def start(self) -> Spot:
         """Before the first byte of a file."""
@@ -74,6 +74,10 @@ class Python:
     def is_access(self, state: Spot, byte: int) -> bool:
         """Whether the byte is the dot of an access."""
         return byte == 0x2E and _ends_expression(state) and state.first not in IMPORTS
+
+    def others(self, state: Spot) -> bytes:
+        """None: a name comes."""
+        return b""
 
     def blanks(self, state: Spot) -> frozenset[int]:
         """Blanks; line ends inside brackets."""
@@ -138,7 +142,7 @@ def _closed(spot: Spot) -> Spot:
 
 
 def _in_code(spot: Spot, byte: int) -> Spot:
-    if byte in NAME_BYTES or (byte == 0x2E and spot.word[:1].isdigit()):
+    if byte in PLAIN_LETTERS.all or (byte == 0x2E and spot.word[:1].isdigit()):
         return spot._replace(word=spot.word + bytes((byte,)), last=b"", escaped=False)
     if byte in b"\"'":
         prefix = spot.word.lower() in PREFIXES
