@@ -1,6 +1,7 @@
 """Journals -> benchmarks/results/jsonschemabench.jsonl -> docs/jsonschemabench.md with its pictures.
 
-Whoever has no journals gets the page from the results as they are.
+Runs over fewer schemas than the results that are there go to jsonschemabench-few.jsonl and a section of their own, for
+engines that take too long for all. Whoever has no journals gets the page from the results as they are.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ __all__ = ["coverage", "efficiency", "write_page"]
 
 PAGE = ROOT / "docs" / "jsonschemabench.md"
 PICTURES = ROOT / "docs" / "plots"
+ALL, FEW = "jsonschemabench", "jsonschemabench-few"
 LEVELS = np.linspace(0, 100, 201)  # percentiles that are drawn
 Records = Sequence[Mapping[str, Any]]
 
@@ -29,13 +31,27 @@ def write_page(folder: Path) -> None:
     """Results from the journals, if there are any; page and pictures from the results."""
     journals = sorted(folder.glob("schemas-*.jsonl"))
     if journals:
-        write_results("jsonschemabench", _results(journals, sorted(folder.glob("quality-*.jsonl"))))
-    first, *records = [json.loads(line) for line in (RESULTS / "jsonschemabench.jsonl").read_text().splitlines()]
+        results = _results(journals, sorted(folder.glob("quality-*.jsonl")))
+        whole = not (RESULTS / f"{ALL}.jsonl").exists() or _schemas(results) >= _schemas(_read(ALL)[1])
+        write_results(ALL if whole else FEW, results)
+    machine, records = _read(ALL)
     from benchmarks.jsonschemabench.pictures import draw
 
-    shown = draw(records, PICTURES)
-    PAGE.write_text(_page(first["machine"], records, shown))
+    page = _page(machine, records, draw(records, PICTURES))
+    if (RESULTS / f"{FEW}.jsonl").exists():
+        page += _few(*_read(FEW))
+    PAGE.write_text(page)
     print(f"written to {PAGE.relative_to(ROOT)}")
+
+
+def _read(name: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The machine of some results, and their records."""
+    first, *records = [json.loads(line) for line in (RESULTS / f"{name}.jsonl").read_text().splitlines()]
+    return first["machine"], records
+
+
+def _schemas(records: Records) -> int:
+    return next(int(r["schemas"]) for r in records if r["part"] == "settings")
 
 
 def _results(schemas: Sequence[Path], quality: Sequence[Path]) -> list[dict[str, Any]]:
@@ -168,7 +184,8 @@ once, and every engine stands in a process of its own that is asked for masks an
 of that process around the engine's own call."""
 
 
-def _page(machine: Mapping[str, Any], records: Records, pictures: Sequence[tuple[str, str]]) -> str:
+def _ran(machine: Mapping[str, Any], records: Records, more: str = "") -> str:
+    """Where and how the records were made."""
     settings = next(r for r in records if r["part"] == "settings")
     versions = ", ".join(f"{name} {number}" for name, number in settings["versions"].items())
     ran = (
@@ -177,13 +194,32 @@ def _page(machine: Mapping[str, Any], records: Records, pictures: Sequence[tuple
         f"{settings['budget']} tokens, stop token included.\n"
     )
     for engines in settings["runs"]:
-        ran += f"\n    python -m benchmarks jsonschemabench --engines {','.join(engines)} --budget {settings['budget']}"
-    if len(settings["runs"]) > 1:
-        ran += "\n\nOf an engine that two runs have, the later one counts."
+        options = f"--engines {','.join(engines)} --budget {settings['budget']}{more}"
+        ran += f"\n    python -m benchmarks jsonschemabench {options}"
+    named = [name for engines in settings["runs"] for name in engines]
+    return ran + ("\n\nOf an engine that two runs have, the later one counts." if len(set(named)) < len(named) else "")
+
+
+def _few(machine: Mapping[str, Any], records: Records) -> str:
+    """The section of a run over fewer schemas."""
+    of = _schemas(records)
+    sections = [
+        f"## On {of} of the schemas",
+        f"The first {of} of them, the groups in turn, for engines that take too long for all: a call of an engine may "
+        "take 20 seconds of wall time, then it has failed.",
+        _ran(machine, records, f" --first {of} --no-free --seconds 20"),
+        _coverage_table(records),
+        _times_text(records),
+        _times_table(records),
+    ]
+    return "\n" + "\n\n".join(sections) + "\n"
+
+
+def _page(machine: Mapping[str, Any], records: Records, pictures: Sequence[tuple[str, str]]) -> str:
     shown = [f"![{alt}](plots/{file})" for file, alt in pictures]
     sections = [
         _HEAD,
-        ran,
+        _ran(machine, records),
         "## Coverage and compliance",
         _coverage_table(records),
         _notes(records),
