@@ -121,4 +121,15 @@ class Members:
         return self.lexer.is_own(state) and (self.lexer.begins(state) or not self.after.strip())
 
     def _question(self, text: bytes, state: Any) -> Question:
-        return Question(self.path, self.before + text, self.lexer.closers(state), self.after)
+        due = self.lexer.closers(state)
+        return Question(self.path, self.before + text, due[: max(len(due) - self._closed_behind, 0)], self.after)
+
+    @cached_property
+    def _closed_behind(self) -> int:
+        """How much of what is due is not ours to close: all that is open at the cursor, if `after` closes any of it."""
+        state, at_cursor = self.start, len(self.lexer.closers(self.start))
+        for byte in self.after:
+            state = self.lexer.after(state, byte)
+            if len(self.lexer.closers(state)) < at_cursor:
+                return at_cursor
+        return 0

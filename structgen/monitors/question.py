@@ -15,7 +15,7 @@ class Question:
     field    meaning
     path     the file, as the analysis knows it
     before   its text up to the place
-    closers  the closing brackets that are due there
+    closers  the closing brackets that are due there, but for those that `after` closes
     after    the rest of the file behind the cursor, as it was
     """
 

@@ -203,6 +203,7 @@ public class MemberServer {
                     boolean isNested = kind.isClass() || kind.isInterface();
                     if (kind == ElementKind.CONSTRUCTOR || kind == ElementKind.STATIC_INIT || kind == ElementKind.INSTANCE_INIT) continue;
                     if (methods && kind != ElementKind.METHOD) continue;
+                    if (isNested && !isType) continue;
                     if (isType && !isNested && !member.getModifiers().contains(Modifier.STATIC)) continue;
                     if (trees.isAccessible(scope, member, declared)) found.add(member.getSimpleName().toString());
                 }

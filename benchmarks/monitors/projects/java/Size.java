@@ -1,0 +1,5 @@
+enum Size {
+    SMALL, LARGE;
+
+    double litres() { return 10.0 * (ordinal() + 1); }
+}
