@@ -1,180 +1,90 @@
-"""Monitors: are masks those of reading every token, and what do they cost beside the constraint's own?
+"""Monitors: what their masks cost, what servers know, what a model writes under them.
 
-    python -m benchmarks monitors [--tokenizer llama3] [--states 300] [--server ty]
+    python -m benchmarks monitors masks [--tokenizer llama3] [--states 300] [--server ty]
+    python -m benchmarks monitors sites [--servers ty,tsc] [--tokenizer smollm2]
+    python -m benchmarks monitors model [--server ty] [--model smollm2] [--temperature 0.8]
+    python -m benchmarks monitors triggers
 
-Texts are lines of the standard library, read as if a model wrote them. `bits`: at places along them the mask is
-compared with reading tokens one by one: all that hold a dot, all that the mask allows up to 2,000, and as many others.
-`masks`: microseconds a token, the monitor's masks less those of the constraint below, for texts that were not met
-before (the tables of the vocabulary and of lexical states have been): exact ones (`mask_us`), and loose ones with what
-settles the token that comes (`loose_us`), as decoding has them. The analysis is a table that answers every
-question with forty names, the right one among them. With `--server` the same with a language server: questions a token
-and milliseconds waited.
+Each part says in its module what it measures (masks.py, sites.py, model.py), and writes benchmarks/results/monitors-*.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import random
-import re
-import statistics
-import tempfile
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import structgen as sg
 from benchmarks import tokenizers
 from benchmarks.data import write_results
-from structgen.bits import ids_of
-from structgen.kernels.layout import DEAD
-from structgen.monitors import Members, Question, Report, server
+from benchmarks.monitors import masks, model, sites
+from structgen.errors import ServerError
+from structgen.monitors.analyses.catalogue import SERVERS
 
-FILES = ("argparse.py", "dataclasses.py", "inspect.py", "typing.py", "shutil.py", "textwrap.py", "zipfile.py")
-NAMES = 40
-
-
-class Forty:
-    """Forty names at every place: those that the text in hand writes next, and others of the library."""
-
-    fingerprint = "forty names"
-
-    def __init__(self, text: bytes, pool: list[bytes]) -> None:
-        self._text, self._pool = text, pool
-
-    def members(self, question: Question) -> frozenset[bytes]:
-        """The name that stands there in the text, and others."""
-        rng = random.Random(question.before)
-        names = set(rng.sample(self._pool, NAMES - 1))
-        found = re.match(rb"\s*(\w+)", self._text[len(question.before) :])
-        return frozenset(names | ({found[1]} if found else set()))
+Rows = list[dict[str, Any]]
 
 
-def texts(count: int, seed: int) -> Iterator[tuple[str, list[bytes]]]:
-    """Stretches of files that begin with a line, and the names of all files."""
-    folder, rng = Path(os.__file__).parent, random.Random(seed)
-    sources = [(folder / name).read_text() for name in FILES]
-    pool = sorted({name.encode() for source in sources for name in re.findall(r"\.([A-Za-z_]\w*)", source)})
-    for _ in range(count):
-        lines = rng.choice(sources).splitlines(keepends=True)
-        first = rng.randrange(len(lines) - 12)
-        yield "".join(lines[first : first + 12]), pool
+def _masks(options: argparse.Namespace) -> Rows:
+    tokenizer = tokenizers.load(options.tokenizer)
+    rows = [{"tokenizer": options.tokenizer}, masks.bits(tokenizer, options.states)]
+    print("bits: {wrong} wrong at {states} places".format(**rows[-1]))
+    rows.append(masks.masks(tokenizer, options.texts))
+    for name in ("mask_us", "loose_us", "accept_us"):
+        print(f"{name}: " + ", ".join(f"{key} {value:,.0f}" for key, value in rows[-1][name].items()))
+    if options.server:
+        rows.append(masks.asked(tokenizer, options.server, options.texts))
+        print(rows[-1])
+    return rows
 
 
-def compared(constraint: Any, state: int, vocabulary: sg.Vocabulary, dotted: list[int], rng: random.Random) -> int:
-    """Bits of a mask that differ from reading the token."""
-    row = constraint.row(state)
-    allowed = ids_of(row).tolist()
-    some = {*dotted, *rng.sample(allowed, min(len(allowed), 2000)), *rng.sample(range(vocabulary.size), 2000)}
-    bits = set(allowed)
-    return sum((token in bits) != (constraint.step(state, token) != DEAD) for token in some)
+def _sites(options: argparse.Namespace) -> Rows:
+    vocabulary, rows = tokenizers.load(options.tokenizer).vocabulary, Rows()
+    for name in options.servers.split(",") if options.servers else SERVERS:
+        try:
+            rows.append(sites.judged(name))
+        except ServerError as error:
+            print(f"{name}: {error.reason}")
+            continue
+        print("{server} {version}: {active} of {sites} active, {wrong} wrong, {too_many} too many".format(**rows[-1]))
+        for row in sites.adversarial(name, vocabulary):
+            rows.append(row)
+            print("  {sampler}, monitor {monitor}: {valid} valid of {judged} judged, {sites} sites".format(**row))
+    return rows
 
 
-def bits(tokenizer: Any, states: int) -> dict[str, int]:
-    """Wrong bits at places along texts."""
-    vocabulary, rng = tokenizer.vocabulary, random.Random(1)
-    dotted = [token for token in range(vocabulary.size) if b"." in vocabulary.token_bytes(token)[:-1]]
-    below = sg.compile(regex=r"(?s).*", vocabulary=vocabulary)
-    wrong = met = 0
-    for text, pool in texts(max(states // 10, 1), 2):
-        constraint = below & Members(Forty(text.encode(), pool), "work.py", after="more")
-        matcher, tokens = constraint.matcher(), tokenizer.encode(text)
-        chosen = set(rng.sample(range(len(tokens)), min(10, len(tokens))))
-        for at, token in enumerate(tokens):
-            if at in chosen:
-                wrong += compared(constraint, matcher.state, vocabulary, dotted, rng)
-                met += 1
-            if not matcher.accept(token):
-                break
-    return {"states": met, "wrong": wrong}
+def _model(options: argparse.Namespace) -> Rows:
+    rows = model.measure(options.server or "ty", options.model, options.temperature)
+    for row in rows:
+        print(row)
+    return rows
 
 
-def masks(tokenizer: Any, count: int) -> dict[str, Any]:
-    """Microseconds of the monitor's masks beyond those below, along texts not met before."""
-    below = sg.compile(regex=r"(?s).*", vocabulary=tokenizer.vocabulary)
-    found: dict[str, list[float]] = {"mask_us": [], "loose_us": [], "accept_us": []}
-    for number, (text, pool) in enumerate(texts(count + 5, 3)):
-        for way in ("mask_us", "loose_us"):
-            constraint = below & Members(Forty(text.encode(), pool), "work.py", after="more")
-            beyond, steps = _walked(constraint, below, tokenizer.encode(text), way == "loose_us")
-            if number >= 5:  # the first ones make the tables
-                found[way] += beyond
-                found["accept_us"] += steps
-    return {"masks": len(found["mask_us"]), **{name: _spread(times) for name, times in found.items()}}
-
-
-def _walked(constraint: Any, below: Any, tokens: list[int], loose: bool) -> tuple[list[float], list[float]]:
-    """Microseconds of each mask beyond the one below, and of each accept."""
-    matcher, plain, beyond, steps = constraint.matcher(), below.matcher(), list[float](), list[float]()
-    for token in tokens:
-        started = time.thread_time()
-        plain.mask()
-        between = time.thread_time()
-        if loose:
-            constraint.tightened(matcher.state, constraint.loose_row(matcher.state), token)
-        else:
-            matcher.mask()
-        ended = time.thread_time()
-        beyond.append(1e6 * (ended - between - (between - started)))
-        started = time.thread_time()
-        if not matcher.accept(token):
-            break
-        steps.append(1e6 * (time.thread_time() - started))
-        plain.accept(token)
-    return beyond, steps
-
-
-def asked(tokenizer: Any, name: str, count: int) -> dict[str, Any]:
-    """Questions and waiting with a language server."""
-    below = sg.compile(regex=r"(?s).*", vocabulary=tokenizer.vocabulary)
-    report, tokens_read, waits = Report(), 0, list[float]()
-    with tempfile.TemporaryDirectory() as root, server(name, root) as analysis:
-        for text, _ in texts(count, 4):
-            constraint = below & Members(analysis, "work.py", after="more = 1\n")
-            matcher = constraint.matcher()
-            for token in tokenizer.encode(text):
-                before = constraint.report.seconds
-                matcher.mask()
-                waits.append(1e3 * (constraint.report.seconds - before))
-                tokens_read += 1
-                if not matcher.accept(token):
-                    break
-            for each in ("sites", "active", "questions", "seconds"):
-                setattr(report, each, getattr(report, each) + getattr(constraint.report, each))
-            report.silent += constraint.report.silent
-        version = analysis.version
-    per_token = report.questions / tokens_read
-    known = {"active": report.active, "sites": report.sites, "silent": dict(report.silent)}
-    return {"server": name, "version": version, "questions_per_token": per_token, "wait_ms": _spread(waits), **known}
-
-
-def _spread(values: list[float]) -> dict[str, float]:
-    ordered = sorted(values)
-    at = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
-    found = {name: ordered[int(share * (len(ordered) - 1))] for name, share in at.items()}
-    return {"mean": statistics.mean(values), **found, "max": ordered[-1]}
+def _triggers(options: argparse.Namespace) -> Rows:
+    rows = []
+    for name in tokenizers.NAMES:
+        rows.append({"tokenizer": name, **masks.triggers(tokenizers.load(name), options.texts)})
+        print("{tokenizer}: {inside_tokens} of {accesses} accesses end inside a token".format(**rows[-1]))
+    return rows
 
 
 def main() -> None:
-    """Measure, print, write benchmarks/results/monitors.jsonl."""
+    """Measure, print, write."""
+    parts = {"masks": _masks, "sites": _sites, "model": _model, "triggers": _triggers}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=parts, nargs="?", default="masks")
     parser.add_argument("--tokenizer", choices=tokenizers.NAMES, default="llama3")
-    parser.add_argument("--states", type=int, default=300)
+    parser.add_argument("--states", type=int, default=300, help="places at which masks are compared")
     parser.add_argument("--texts", type=int, default=20)
     parser.add_argument("--server")
-    arguments = parser.parse_args()
-    tokenizer = tokenizers.load(arguments.tokenizer)
-    rows: list[dict[str, Any]] = [{"tokenizer": arguments.tokenizer}]
-    rows.append(bits(tokenizer, arguments.states))
-    print("bits: {wrong} wrong at {states} places".format(**rows[-1]))
-    rows.append(masks(tokenizer, arguments.texts))
-    for name in ("mask_us", "loose_us", "accept_us"):
-        print(f"{name}: " + ", ".join(f"{key} {value:,.0f}" for key, value in rows[-1][name].items()))
-    if arguments.server:
-        rows.append(asked(tokenizer, arguments.server, arguments.texts))
-        print(rows[-1])
-    write_results("monitors", rows)
+    parser.add_argument("--servers", help="names with commas; default: all that are installed")
+    parser.add_argument("--model", default="smollm2")
+    parser.add_argument("--temperature", type=float, default=0.0)
+    options = parser.parse_args()
+    started, rows = time.perf_counter(), parts[options.part](options)
+    name = "monitors" if options.part == "masks" else f"monitors-{options.part}"
+    if options.part == "model" and options.temperature:
+        name += f"-{options.temperature:g}"
+    write_results(name, rows)
+    print(f"{time.perf_counter() - started:.0f} s")
 
 
 if __name__ == "__main__":
