@@ -69,13 +69,11 @@ class Call:
         if settings.tools is not None:
             return cls._with_tools(model, prompts, is_batch, settings)
         sources = _sources(settings, len(prompts), is_batch)
-        sampling, functions = _sampling(settings), settings.functions
-        engine = engine_of(model, settings.tokenizer)
+        sampling, engine = _sampling(settings), engine_of(model, settings.tokenizer)
         started, rows = time.perf_counter(), []
         for each, source in zip(prompts, sources, strict=True):
             constraint, target, report = _compiled(source, engine.vocabulary)
-            for function in functions:
-                constraint = constraint & function
+            constraint = _narrowed(constraint, settings)
             schema = None if target is None else target.schema
             ids = engine.encode(framed(each, schema, settings, engine, bundled=model is None))
             read = str if target is None else target.read
@@ -90,14 +88,12 @@ class Call:
         from structgen.tools.tool import tools_of
 
         tools, answers = tools_of(settings.tools), answers_of(settings, len(prompts), is_batch)
-        sampling, functions = _sampling(settings), settings.functions
-        engine = engine_of(model, settings.tokenizer)
+        sampling, engine = _sampling(settings), engine_of(model, settings.tokenizer)
         started, rows = time.perf_counter(), []
         for each, answer in zip(prompts, answers, strict=True):
             ids, layout, source = tooled(each, tools, answer, settings, engine)
             constraint: Any = compile_source(source, engine.vocabulary)[0]
-            for function in functions:
-                constraint = constraint & function
+            constraint = _narrowed(constraint, settings)
             rows.append(Row(ids, constraint, str, False, None, layout))
         seconds = time.perf_counter() - started
         return cls(engine, tuple(rows), is_batch, settings, sampling, _budget(engine, rows, settings), seconds)
@@ -146,6 +142,17 @@ class Call:
         fits = getattr(self.engine, "rows_that_fit", None)
         longest = max((len(row.prompt) for row in self.rows), default=0)
         return ROWS if fits is None else max(1, fits(longest + self.budget))
+
+
+def _narrowed(constraint: Any, settings: Settings) -> Any:
+    """The constraint with the monitors on top, and the functions on top of these."""
+    for monitor in settings.watching:
+        from structgen.monitors.monitored import monitored  # loaded when monitors come
+
+        constraint = monitored(constraint, monitor)
+    for function in settings.functions:
+        constraint = constraint & function
+    return constraint
 
 
 def _compiled(source: Source | Constraint | Guarded, vocabulary: Any) -> tuple[Any, Any, Any]:

@@ -7,7 +7,7 @@ alone, which narrow names to those that exist (docs/monitors.md).
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +36,7 @@ class Completed:
     """`text` goes in at the cursor; `reports`: what each monitor did, by its name."""
 
     text: str
-    reports: dict[str, Report] = field(default_factory=dict)
+    reports: Mapping[str, Report] = field(default_factory=dict)
 
 
 def complete(model: Any, file: str | os.PathLike[str], *, at: tuple[int, int], **options: Any) -> str:
@@ -81,11 +81,7 @@ def completed(
         drawing = {"temperature": temperature, "seed": seed, "max_tokens": max_tokens, "on_truncate": "return"}
         settings = Settings.read({"constraint": monitored, "chat": False, **drawing})
         result = results_of(Call.of(engine, before, settings), weigh=False)  # only drawn names are asked about
-    reports = {}
-    while hasattr(monitored, "monitor"):
-        reports[monitored.monitor.name] = monitored.report
-        monitored = monitored.base
-    return Completed(str(result.value if result.value is not None else result.text), reports)
+    return Completed(str(result.value if result.value is not None else result.text), result.monitors)
 
 
 class _Analyses:

@@ -86,6 +86,7 @@ class GenerateOptions(SourceOptions, total=False):
     thinking: bool | Thinking | None
     tool_format: str | None
     where: Function | Sequence[Function] | None
+    monitors: Any
     tokenizer: Any
     method: MethodName
     method_options: Mapping[str, Any] | None
@@ -131,6 +132,7 @@ class Settings:
                  marks of a section that must come (`structgen.Thinking`)
     tool_format  how calls are written (structgen/tools/formats.py), where the model's template does not tell
     where        predicates and potentials (`structgen.Predicate`, `Potential`): functions of the text, for samplers
+    monitors     what narrows names to those that exist (`structgen.monitors`): a monitor, or several
     tokenizer    of a transformers model whose folder does not hold it
     n            outputs per prompt
     method       "masked": the model's law restricted to allowed tokens at every step; or a sampler of
@@ -178,6 +180,7 @@ class Settings:
     thinking: Any = None
     tool_format: str | None = None
     where: Any = None
+    monitors: Any = None
     tokenizer: Any = None
     n: int = 1
     method: str = "masked"
@@ -264,6 +267,15 @@ class Settings:
             if getattr(self, name) is not None:
                 other = "; a sampler is needed" if name == "where" else ""
                 raise OptionError(f"{name} means nothing with method={self.method!r}{other}", option=name)
+
+    @property
+    def watching(self) -> tuple[Any, ...]:
+        """`monitors` as a tuple. Raises OptionError for what is no monitor."""
+        given = () if self.monitors is None else self.monitors
+        found = tuple(given) if isinstance(given, (list, tuple)) else (given,)
+        if not all(hasattr(each, "is_due") and hasattr(each, "names") for each in found):
+            raise OptionError("monitors is a monitor (structgen.monitors), or several of them", option="monitors")
+        return found
 
     @property
     def functions(self) -> tuple[Function, ...]:

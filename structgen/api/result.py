@@ -7,6 +7,7 @@ import enum
 import html
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -53,6 +54,7 @@ class Result(Generic[T]):
                    without the model; "length": the budget ended it where it stood, as on_truncate="return" asks
     stats          counts and times
     completed_at   JSON pointers of the places the model did not choose; () unless finish_reason is "completed"
+    monitors       what each monitor did on rows of this constraint, by its name (`structgen.monitors.Report`)
     samples        all that a sampler returned (`structgen.samplers.result.SampleSet`); None for masked decoding
     report         of a schema what is enforced, by JSON pointer; of a grammar what nothing uses; else None
     """
@@ -68,9 +70,10 @@ class Result(Generic[T]):
     completed_at: tuple[str, ...] = ()
     report: Any = field(default=None, repr=False)
     samples: Any = field(default=None, repr=False)
+    monitors: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but report and samples, as `json.dumps` takes it: the value as JSON has it, NaN as None."""
+        """Everything but reports and samples, as `json.dumps` takes it: the value as JSON has it, NaN as None."""
         shown = ("text", "token_ids", "log_prob", "log_q", "log_weight", "finish_reason", "completed_at")
         record = {name: _plain(getattr(self, name)) for name in shown}
         return {"value": _json_value(self.value), **record, "stats": dataclasses.asdict(self.stats)}

@@ -144,7 +144,18 @@ def _result(call: Call, index: int, output: Output, seconds: float, speculation:
         stats=Stats(len(row.prompt), len(output.token_ids), call.compile_seconds, seconds, speculation),
         completed_at=output.completed_at,
         report=row.report,
+        monitors=_reports(row.constraint),
     )
+
+
+def _reports(constraint: Any) -> dict[str, Any]:
+    """What the monitors of a constraint did, by their names; a function on top of it has none."""
+    narrowed = getattr(constraint, "constraint", constraint)
+    if not getattr(narrowed, "asks", False):
+        return {}
+    from structgen.monitors.monitored import reports_of  # loaded when monitors come
+
+    return reports_of(narrowed)
 
 
 def _sampled(call: Call) -> list[Result[Any]]:
@@ -179,6 +190,7 @@ def _sampled(call: Call) -> list[Result[Any]]:
                     stats=stats,
                     report=row.report,
                     samples=everything,
+                    monitors=_reports(row.constraint),
                 )
             )
     return results

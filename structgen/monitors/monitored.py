@@ -23,7 +23,7 @@ from structgen.monitors.rows import MonitoredMasks
 from structgen.monitors.states import MonitoredConfigurations
 from structgen.protocols import LazyAutomaton, MaskSource
 
-__all__ = ["Monitored", "monitored"]
+__all__ = ["Monitored", "monitored", "reports_of"]
 
 
 class Monitored(Constraint):
@@ -109,3 +109,14 @@ def monitored(constraint: Any, monitor: Monitor) -> Monitored:
             "a monitor goes on a constraint that compile() returned, functions on top of it", option="monitors"
         )
     return Monitored(constraint, monitor)
+
+
+def reports_of(constraint: Any) -> dict[str, Report]:
+    """What the monitors of a constraint did, by their names, a number behind the second of a name."""
+    automaton, found = constraint.automaton, list[tuple[str, Report]]()
+    while isinstance(automaton, MonitoredConfigurations):
+        found.insert(0, (automaton.monitor.name, automaton.report))
+        automaton = automaton.below
+    names = [name for name, _ in found]
+    numbers = [names[: at + 1].count(name) for at, name in enumerate(names)]
+    return {name if n == 1 else f"{name} {n}": report for n, (name, report) in zip(numbers, found, strict=True)}

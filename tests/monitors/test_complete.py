@@ -12,6 +12,7 @@ from structgen import nano
 from structgen.api.complete import completed
 from structgen.cli import main
 from structgen.errors import OptionError, ServerError
+from structgen.monitors import Members
 from structgen.monitors.analyses import catalogue
 from structgen.monitors.analyses.table import Table
 
@@ -84,3 +85,22 @@ def test_on_the_command_line(file: Path, capsys: pytest.CaptureFixture[str], mon
     assert "is not installed: pip install ty" in out
     assert main(["servers", "--json"]) == 1
     assert '"name": "pyrefly"' in capsys.readouterr().out
+
+
+def test_monitors_of_a_call() -> None:
+    first, second = Members(TABLE, "work.py", before="parcel.", after="x"), Members(TABLE, "w.py", before="parcel.")
+    call = {"regex": r"[a-z_]{2,20}", "chat": False, "max_tokens": 30, "seed": 1}
+    for method in ("masked", "cars"):
+        result = sg.generate_result(None, "parcel.", monitors=[first, second], method=method, **call)
+        assert result.value in NAMES
+        assert set(result.monitors) == {"members", "members 2"}
+        assert result.monitors["members"].active == 1
+        assert result.to_dict()["text"] == result.text
+    assert sg.generate(None, "parcel.", monitors=first, **call) in NAMES
+    assert sg.generate_result(None, "parcel.", **call).monitors == {}
+    short = sg.Predicate(lambda text, complete: len(text) < 6)
+    guarded = sg.generate_result(None, "parcel.", monitors=first, where=short, method="cars", **call)
+    assert guarded.value == "grams"
+    assert guarded.monitors["members"].active == 1
+    with pytest.raises(OptionError, match="monitors is a monitor"):
+        sg.generate(None, "parcel.", monitors=TABLE, **call)
