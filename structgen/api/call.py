@@ -147,9 +147,12 @@ class Call:
 def _narrowed(constraint: Any, settings: Settings) -> Any:
     """The constraint with the monitors on top, and the functions on top of these."""
     for monitor in settings.watching:
-        from structgen.monitors.monitored import monitored  # loaded when monitors come
+        if hasattr(monitor, "__rand__"):
+            constraint = constraint & monitor
+        else:
+            from structgen.monitors.monitored import monitored  # loaded when monitors come
 
-        constraint = monitored(constraint, monitor)
+            constraint = monitored(constraint, monitor)
     for function in settings.functions:
         constraint = constraint & function
     return constraint

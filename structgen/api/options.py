@@ -273,7 +273,7 @@ class Settings:
         """`monitors` as a tuple. Raises OptionError for what is no monitor."""
         given = () if self.monitors is None else self.monitors
         found = tuple(given) if isinstance(given, (list, tuple)) else (given,)
-        if not all(hasattr(each, "is_due") and hasattr(each, "names") for each in found):
+        if not all(hasattr(each, "__rand__") or hasattr(each, "is_due") for each in found):
             raise OptionError("monitors is a monitor (structgen.monitors), or several of them", option="monitors")
         return found
 

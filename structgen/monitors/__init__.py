@@ -2,7 +2,8 @@
 
 question.py   what an analysis is asked, and answers;  monitor.py  what a monitor is, and its report
 lexical/      where in a program a text stands, byte by byte
-members.py    the monitor of member names
+members.py    the monitor of member names;  imports.py  of imported ones
+typestate.py  which methods may be called next;  forbidden.py  names that must not be used: both without a server
 names.py      a set of names as what may be written next
 monitored.py  Monitored: a constraint with a monitor, states of both as one int
 crossings.py  tokens in which a name begins;  rows.py  mask rows
@@ -10,13 +11,18 @@ analyses/     a table, Jedi, language servers
 """
 
 from structgen.monitors.analyses.session import Session, server
+from structgen.monitors.forbidden import Forbidden
+from structgen.monitors.imports import Imports
 from structgen.monitors.members import Members
 from structgen.monitors.monitor import Monitor, Report
 from structgen.monitors.monitored import Monitored, monitored
 from structgen.monitors.question import Analysis, Question, Silent
+from structgen.monitors.typestate import Typestate
 
 __all__ = [
     "Analysis",
+    "Forbidden",
+    "Imports",
     "Members",
     "Monitor",
     "Monitored",
@@ -24,6 +30,7 @@ __all__ = [
     "Report",
     "Session",
     "Silent",
+    "Typestate",
     "monitored",
     "server",
 ]

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from structgen.bits import row_of
 from structgen.memory import Bounded
-from structgen.monitors.lexical import Letters
 from structgen.monitors.monitor import Monitor
 from structgen.monitors.shelves import Shelf
 from structgen.vocabulary import Vocabulary
@@ -45,8 +44,9 @@ class Crossings:
     name may be due.
     """
 
-    def __init__(self, vocabulary: Vocabulary, triggers: frozenset[int], letters: Letters) -> None:
-        self._size, self._letters, self.depth = vocabulary.size, letters, 0
+    def __init__(self, vocabulary: Vocabulary, monitor: Monitor) -> None:
+        self._size, self._letters, self.depth = vocabulary.size, monitor.lexer.letters, 0
+        triggers = frozenset(monitor.triggers)
         single: dict[bytes, list[tuple[bytes, int]]] = {}
         holding = list[int]()
         self._several: list[tuple[list[bytes], bytes, int]] = []
@@ -55,6 +55,7 @@ class Crossings:
             if not triggers.isdisjoint(text):
                 holding.append(token)
             heads = [text[: at + 1] for at, byte in enumerate(text[:-1]) if byte in triggers]
+            heads = [head for head in heads if monitor.may_end(head)]
             if len(heads) == 1:
                 single.setdefault(heads[0], []).append((text[len(heads[0]) :], token))
             elif heads:
@@ -105,5 +106,5 @@ def crossings_of(vocabulary: Vocabulary, monitor: Monitor) -> Crossings:
     by_kind = _known.setdefault(vocabulary, {})
     kind = monitor.name, monitor.lexer.name
     if kind not in by_kind:
-        by_kind[kind] = Crossings(vocabulary, frozenset(monitor.triggers), monitor.lexer.letters)
+        by_kind[kind] = Crossings(vocabulary, monitor)
     return by_kind[kind]

@@ -73,7 +73,7 @@ class Members:
         """The lexical state at the cursor, and `due`."""
         state, due = self.lexer.start(), None
         for byte in self.before:
-            if self.lexer.is_access(state, byte):
+            if self.is_due(state, byte):
                 due = state
             elif byte not in self.lexer.blanks(state):
                 due = None
@@ -98,6 +98,14 @@ class Members:
     def is_due(self, state: Any, byte: int) -> bool:
         """Behind the dot of an access."""
         return self.lexer.is_access(state, byte)
+
+    def may_end(self, head: bytes) -> bool:
+        """Whatever stands before may be an expression."""
+        return True
+
+    def others(self, state: Any) -> bytes:
+        """What the language has there besides names."""
+        return self.lexer.others(state)
 
     def begin(self, text: bytes, state: Any) -> None:
         """Tell the analysis, if it has a `begin`, what it will be asked."""

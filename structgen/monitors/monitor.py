@@ -70,6 +70,14 @@ class Monitor(Protocol):
         """Whether a name is due behind this byte."""
         ...
 
+    def may_end(self, head: bytes) -> bool:
+        """Whether a name may be due behind these bytes of a token, whatever stands before them; False saves time."""
+        ...
+
+    def others(self, state: Any) -> bytes:
+        """The bytes that may come in place of a name that is due; `state` is the one before the byte that said so."""
+        ...
+
     def begin(self, text: bytes, state: Any) -> None:
         """`names` will be asked for: work on the answer may begin, and nobody waits for it."""
         ...

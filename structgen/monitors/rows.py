@@ -210,13 +210,14 @@ class MonitoredMasks:
         it has of them stands at a spot where a name may be due."""
         if spot.site is None:
             return some, ids_of(some).tolist()
-        known, lexer = self._automaton.asked(spot), self._automaton.monitor.lexer
+        known, monitor = self._automaton.asked(spot), self._automaton.monitor
         if known.site is not None:
             row, doubtful = self._fit(shelf, known.site)
         else:  # silent: any name
-            row, doubtful = shelf.beginning(lexer.letters.starts), shelf.holding(lexer.letters.starts, self._triggers)
+            starts = monitor.lexer.letters.starts
+            row, doubtful = shelf.beginning(starts), shelf.holding(starts, self._triggers)
         row = some & row
-        others = frozenset(lexer.others(spot.site.lexical))
+        others = frozenset(monitor.others(spot.site.lexical))
         if others:
             row |= some & shelf.beginning(others)
             doubtful = doubtful + shelf.holding(others, self._triggers)

@@ -212,7 +212,7 @@ class MonitoredConfigurations:
         if site.names == ASK:  # before the name
             if byte in monitor.lexer.blanks(lexical) and self._name_may_come(below, following[2]):
                 return Spot(*following, site)
-            if byte in monitor.lexer.others(site.lexical):
+            if byte in monitor.others(site.lexical):
                 return Spot(*following, self._site_behind(spot, byte, following))
             return NOWHERE
         names = self._names[site.names]

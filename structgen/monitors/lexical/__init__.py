@@ -44,6 +44,10 @@ class Lexer(Protocol):
         """The state behind a byte."""
         ...
 
+    def in_code(self, state: Any) -> bool:
+        """Whether the text ends in code: in no string and no comment."""
+        ...
+
     def is_access(self, state: Any, byte: int) -> bool:
         """Whether a member of the expression that ends in this state is due behind the byte: the dot of `parcel.`,
         the second colon of `Parcel::`."""

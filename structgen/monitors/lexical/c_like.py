@@ -96,6 +96,10 @@ class CLike:
         spot = _STEPS[state.mode](self, state, byte)
         return spot._replace(member=True) if self.is_access(state, byte) else spot
 
+    def in_code(self, state: Spot) -> bool:
+        """Whether the text ends in code."""
+        return state.mode == CODE
+
     def is_access(self, state: Spot, byte: int) -> bool:
         """Whether the byte is the last of an operator of an access."""
         return (

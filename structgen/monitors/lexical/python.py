@@ -17,7 +17,8 @@ CODE, STRING, COMMENT = range(3)
 KEYWORDS = frozenset(word.encode() for word in keyword.kwlist)
 PREFIXES = frozenset((b"r", b"u", b"b", b"f", b"t", b"br", b"rb", b"fr", b"rf", b"tr", b"rt"))
 KEYWORD_BEGINNINGS = frozenset(word[:size] for word in KEYWORDS for size in range(1, len(word) + 1))
-IMPORTS = frozenset((b"import", b"from"))
+NAMES_OF = b"from import"  # in Spot.first, in place of `from`, once `import` stands behind it
+IMPORTS = frozenset((b"import", b"from", NAMES_OF))
 OWN = frozenset((b"self", b"cls"))
 BLANKS, LINE_ENDS = frozenset(b" \t\f"), frozenset(b"\r\n")
 BLANKS_AND_LINES = BLANKS | LINE_ENDS
@@ -37,7 +38,7 @@ class Spot(NamedTuple):
     last     the word that the text ends in, if blanks stand behind it
     ends     an expression ends here, blanks aside
     open     closing brackets that are due, the innermost last
-    first    the first word of the statement, once it is whole; None before
+    first    the first word of the statement, once it is whole (or NAMES_OF); None before
     starts   nothing but that word stands in the statement so far
     """
 
@@ -71,6 +72,10 @@ class Python:
             return _line_end(state._replace(mode=CODE)) if byte in LINE_ENDS else state
         return _in_code(state, byte)
 
+    def in_code(self, state: Spot) -> bool:
+        """Whether the text ends in code."""
+        return state.mode == CODE
+
     def is_access(self, state: Spot, byte: int) -> bool:
         """Whether the byte is the dot of an access."""
         return byte == 0x2E and _ends_expression(state) and state.first not in IMPORTS
@@ -96,8 +101,15 @@ class Python:
         elif len(word) > 2 and word not in KEYWORD_BEGINNINGS:
             word = b"~~~"
         if first is not None:
-            first = b"import" if first in IMPORTS else b""
+            first = first if first in IMPORTS else b""
         return state._replace(word=word, last=b"", first=first, open=state.open[-depth - 1 :], starts=False)
+
+    def shallow(self, state: Spot) -> Spot:
+        """One of some hundred states, from which strings, comments and names are told apart as from this one."""
+        word = b"0" if state.word[:1].isdigit() else state.word
+        if word.lower() not in (b"", b"0", *PREFIXES):
+            word = b"~~~"
+        return Spot(state.mode, state.quote, state.quotes, state.run, state.escaped, word)
 
     def is_own(self, state: Spot) -> bool:
         """Whether the text ends in `self` or `cls`."""
@@ -172,6 +184,8 @@ def _word_over(spot: Spot) -> Spot:
     if not spot.word:
         return spot
     first = spot.word if spot.first is None else spot.first
+    if first == b"from" and spot.word == b"import":
+        first = NAMES_OF
     ends = spot.word not in KEYWORDS
     return spot._replace(word=b"", last=spot.word, ends=ends, first=first, starts=spot.starts and spot.first is None)
 
