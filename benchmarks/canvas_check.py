@@ -6,6 +6,7 @@ are random texts over them, so that they end inside lexemes and characters, and 
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -156,8 +157,7 @@ def wrong_bits(seed: int, steps: int) -> tuple[int, int]:
     """Bits of masks that are wrong in a case and after each of so many changes; how many canvases those were."""
     case, chance = random_case(seed), random.Random(seed + 1)
     size, wrong = case.canvas.constraint.vocabulary.size, 0
-    for n, fills in enumerate([case.fills, *random_changes(case, chance, steps)]):
-        del n
+    for fills in itertools.chain([case.fills], random_changes(case, chance, steps)):
         differ = masks_of(fills, size) ^ case.canvas.masks()
         wrong += int(np.bitwise_count(differ).sum()) + (case.canvas.feasible() != bool(len(fills)))
     return wrong, steps + 1

@@ -11,28 +11,48 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from dataclasses import replace
 from typing import NamedTuple
 
-from structgen.grammars.ir import NOTHING, Alt, Expr, Grammar, Ref, Rule, Seq, children, rebuilt, walk
+from structgen.grammars.ir import (
+    NOTHING,
+    Alt,
+    ByteSet,
+    Expr,
+    Grammar,
+    Literal,
+    Ref,
+    Repeat,
+    Rule,
+    Seq,
+    Unordered,
+    children,
+    fewest_bytes,
+    rebuilt,
+    walk,
+)
 
-__all__ = ["Unrolled", "unrolled"]
+__all__ = ["Unrolled", "only_reached", "reachable_counts", "unrolled"]
+
+_SMALL = 16  # repetitions that are not worth the asking
 
 
 class Unrolled(NamedTuple):
-    """A grammar without recursion; `exact`: it has all texts, because there was none that nests."""
+    """A grammar without recursion. `heads`: the rules that were heads, each behind those it calls; without any the
+    grammar is the one that was given."""
 
     grammar: Grammar
-    exact: bool
+    heads: tuple[int, ...]
 
 
 def unrolled(grammar: Grammar, depth: int) -> Unrolled:
     """The texts of a grammar in which no head stands inside itself more than `depth` times."""
-    calls = [list(dict.fromkeys(e.rule for e in walk(rule.body) if isinstance(e, Ref))) for rule in grammar.rules]
+    calls = list(map(_calls, grammar.rules))
     group, heads = _groups(calls, grammar.start)
     nesting = {group[rule] for rule in group if rule in heads}
     nesting -= {each for each in nesting if _ends_only(grammar, {r for r in group if group[r] == each})}
     if not nesting:
-        return Unrolled(grammar, True)
+        return Unrolled(grammar, ())
     rules: list[Rule] = []
     number: dict[tuple[int, int], int] = {}
     waiting: list[tuple[int, int]] = []
@@ -56,7 +76,30 @@ def unrolled(grammar: Grammar, depth: int) -> Unrolled:
     for rule, level in waiting:  # grows meanwhile
         old = grammar.rules[rule]
         rules.append(Rule(old.name, _with_calls(old.body, partial(called, group[rule], level))))
-    return Unrolled(Grammar(tuple(rules)), False)
+    made = [n for (rule, _), n in number.items() if rule in heads and group[rule] in nesting]
+    return Unrolled(Grammar(tuple(rules)), tuple(_callees_first(rules, made)))
+
+
+def _callees_first(rules: list[Rule], wanted: list[int]) -> list[int]:
+    """Some of the rules of a grammar without recursion, each behind those it calls."""
+    done: dict[int, None] = {}
+    for first in wanted:
+        stack = [(first, iter(_calls(rules[first])))]
+        while stack:
+            rule, rest = stack[-1]
+            other = next((called for called in rest if called not in done), None)
+            if other is None:
+                done[rule] = None
+                stack.pop()
+            else:
+                stack.append((other, iter(_calls(rules[other]))))
+    asked = set(wanted)
+    return [rule for rule in done if rule in asked]
+
+
+def _calls(rule: Rule) -> list[int]:
+    """The rules that a rule calls, each once."""
+    return list(dict.fromkeys(part.rule for part in walk(rule.body) if isinstance(part, Ref)))
 
 
 def _with_calls(expr: Expr, called: Callable[[int], Expr]) -> Expr:
@@ -118,3 +161,41 @@ def _ends_only(grammar: Grammar, members: set[int]) -> bool:
         return all(inner(part, False) for part in children(expr))
 
     return all(inner(grammar.rules[rule].body, True) for rule in members)
+
+
+def reachable_counts(grammar: Grammar, most_bytes: Callable[[int], int]) -> Grammar:
+    """The grammar without bounds that no text reaches whose runs of the bytes of a set, given as the bits of an integer,
+    have at most `most_bytes` of them."""
+    known: dict[int, int] = {}
+
+    def lifted(expr: Expr) -> Expr:
+        expr = rebuilt(expr, [lifted(part) for part in children(expr)])
+        if not isinstance(expr, Repeat) or expr.maximum is None or expr.maximum <= _SMALL:
+            return expr
+        inside = list(walk(expr.body))
+        if any(isinstance(part, Ref | Unordered) for part in inside):
+            return expr
+        mask = 0
+        for part in inside:
+            mask |= part.mask if isinstance(part, ByteSet) else 0
+            mask |= ByteSet.of(part.value).mask if isinstance(part, Literal) else 0
+        if mask not in known:
+            known[mask] = most_bytes(mask)
+        if expr.maximum * fewest_bytes(expr.body) <= known[mask]:
+            return expr
+        return Repeat(expr.body, expr.minimum) if expr.minimum <= expr.maximum else NOTHING
+
+    rules = tuple(Rule(rule.name, lifted(rule.body)) for rule in grammar.rules)
+    return replace(grammar, rules=rules, common=0)
+
+
+def only_reached(grammar: Grammar) -> Grammar:
+    """The grammar without rules that its start does not reach."""
+    number, waiting = {grammar.start: 0}, [grammar.start]
+    for rule in waiting:  # grows meanwhile
+        for called in _calls(grammar.rules[rule]):
+            if called not in number:
+                number[called] = len(number)
+                waiting.append(called)
+    rules = [grammar.rules[rule] for rule in waiting]
+    return Grammar(tuple(Rule(rule.name, _with_calls(rule.body, lambda r: Ref(number[r]))) for rule in rules))

@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     )
     from structgen.grammars.json_schema.style import JsonStyle
     from structgen.grammars.lark import LarkGrammar
+    from structgen.infilling.canvas import Canvas
     from structgen.integrations.transformers import LogitsProcessor
     from structgen.matcher import Constraint, Lease, Matcher
     from structgen.memory import Cache, caches, clear_caches
@@ -83,6 +84,7 @@ __all__ = [
     "Budget",
     "BudgetTooSmall",
     "Cache",
+    "Canvas",
     "CompletedWarning",
     "Constraint",
     "GrammarError",
@@ -181,6 +183,7 @@ _HOMES = {
     "structgen.tools.tool": ("Tool",),
     "structgen.python_types.types": ("json_schema",),
     "structgen.batch": ("fill_masks",),
+    "structgen.infilling.canvas": ("Canvas",),
     "structgen.integrations.transformers": ("LogitsProcessor",),
     "structgen.grammars.json_schema.style": ("JsonStyle",),
     "structgen.grammars.lark": ("LarkGrammar",),

@@ -16,92 +16,33 @@ Context-Free Grammars", 2025; here slots are counted, and nothing is proposed an
 from __future__ import annotations
 
 import operator
-import threading
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from structgen.automata.configurations import Configurations
-from structgen.automata.minimal import minimal_table
-from structgen.automata.network import build_network
-from structgen.automata.token_classes import TokenClasses, token_classes
 from structgen.bits import row_of, words_for
-from structgen.errors import LimitExceeded, OptionError, Unsatisfiable, UnsupportedCombination
-from structgen.grammars.ir import Grammar
-from structgen.grammars.unroll import unrolled
+from structgen.errors import OptionError, Unsatisfiable
 from structgen.infilling.law import CanvasLaw, Layers
+from structgen.infilling.tables import MOST_STATES, tables_of
 from structgen.kernels.canvas import find_useful, mask_rows, reach_backward, reach_forward
-from structgen.kernels.layout import DEAD, FINISHED, START
+from structgen.kernels.layout import FINISHED, START
 from structgen.matcher import Constraint
-from structgen.memory import Bounded, register
 from structgen.protocols import Chooser
-from structgen.spelled import spelled_part
 from structgen.vocabulary import TokenIds, token_ids
-from structgen.warmup import ensure_canvas_compiled, ensure_compiled
 
-__all__ = ["Canvas", "Tables", "tables_of"]
+__all__ = ["Canvas"]
 
 Longs = NDArray[np.int64]
-MOST_STATES = 50_000
-
-
-class Tables(NamedTuple):
-    """A constraint as canvases read it, and whether all its texts are there."""
-
-    classes: TokenClasses
-    exact: bool
-
-
-_tables: Bounded[tuple[object, ...], Tables] = Bounded(64, most_bytes=512 << 20)
-_lock = threading.Lock()
-register("infilling.canvas.tables", _tables.held, _tables.clear)
-
-
-def tables_of(constraint: Constraint, depth: int, pad_ids: TokenIds, most_states: int = MOST_STATES) -> Tables:
-    """The tables of a constraint, remembered. Raises LimitExceeded, UnsupportedCombination."""
-    pads = tuple(sorted(set(token_ids(pad_ids, "pad_ids"))))
-    key = (constraint.fingerprint, depth, pads, most_states)
-    with _lock:
-        if key not in _tables:
-            made = _made(constraint, depth, pads, most_states)
-            _tables.remember(key, made, made.classes.nbytes)
-        return _tables[key]
-
-
-def _made(constraint: Constraint, depth: int, pads: tuple[int, ...], most_states: int) -> Tables:
-    grammar, vocabulary = constraint.grammar, constraint.vocabulary
-    if constraint.asks or not isinstance(grammar, Grammar) or grammar.distinct or grammar.embedded:
-        if constraint.asks:
-            reason = "a monitor answers for texts from their beginning"
-        elif isinstance(grammar, Grammar) and grammar.distinct:
-            reason = "elements that must differ (uniqueItems, distinct_keys) are a condition on the whole text"
-        else:
-            reason = "a grammar with a lexer has no table of states; lexer='dynamic' does without"
-        raise UnsupportedCombination(f"no canvas for this constraint: {reason}", operation="canvas")
-    ensure_compiled()
-    ensure_canvas_compiled()
-    flat = unrolled(grammar, depth)
-    spelled = spelled_part(flat.grammar, vocabulary)
-    assert isinstance(spelled, Grammar)
-    automaton = Configurations(build_network(spelled))
-    try:
-        table = minimal_table(automaton, most_states=most_states, leading_blank=vocabulary.leading_blank)
-    except LimitExceeded as error:
-        less = "" if flat.exact else f", a smaller depth than {depth}"
-        reason = f"the constraint has many states; fewer: style=JsonStyle('json_dumps') or 'compact' for JSON{less}"
-        raise LimitExceeded(reason, limit="most_states", allowed=most_states) from error
-    return Tables(token_classes(table, vocabulary, constraint.trie, pads), flat.exact)
 
 
 class Canvas:
     """n slots under a constraint.   V tokens in the vocabulary
 
     `depth`: how often a part that nests may stand inside itself; `pad_ids`: tokens that may stand behind a stop token
-    beside stop tokens. `start`: the state of the tables before the first slot, as `state_after` gives it for a canvas
-    that continues another; `later`: how many more slots will follow this canvas, so that the text need only be complete
-    within them.
+    beside stop tokens; `later`: how many slots the text may have behind this canvas, where it is written block by block
+    (`following`): then it need not be complete here.
 
     Raises LimitExceeded where the constraint has more than `most_states` states, UnsupportedCombination where it has no
     table at all, OptionError. Not thread-safe; fork() for another.
@@ -114,19 +55,20 @@ class Canvas:
         *,
         depth: int = 4,
         pad_ids: TokenIds = (),
-        start: int = START,
         later: int = 0,
         most_states: int = MOST_STATES,
     ) -> None:
         for option, given, least in (("slots", slots, 1), ("depth", depth, 0), ("later", later, 0)):
             if isinstance(given, bool) or not isinstance(given, int) or given < least:
                 raise OptionError(f"{option} is an integer of at least {least}, not {given!r}", option=option)
-        self.constraint, self.slots, self.depth = constraint, slots, depth
-        self._tables = tables_of(constraint, depth, pad_ids, most_states)
+        self.constraint, self.depth = constraint, depth
+        self._tables = tables_of(constraint, slots + later, depth, pad_ids, most_states)
+        self._begin(START, slots, later)
+
+    def _begin(self, start: int, slots: int, later: int) -> None:
+        """Open slots behind a state of the tables."""
+        self.slots, self.later, self._start = slots, later, start
         classes = self._tables.classes
-        if not FINISHED <= start < classes.states:
-            raise OptionError(f"there is no state {start} of {classes.states}", option="start")
-        self._start = start
         self._ends = ((classes.least >= 0) & (classes.least <= later)).astype(np.uint8)
         self._fixed: dict[int, int] = {}
         self._chosen: dict[int, Longs] = {}
@@ -188,6 +130,26 @@ class Canvas:
         for name in ("_allowed", "_open", "_forward", "_backward", "_useful"):
             setattr(other, name, getattr(self, name).copy())
         return other
+
+    def following(self, slots: int) -> Canvas:
+        """The open canvas behind this one, whose slots are all fixed; `slots` of its `later` ones. Raises OptionError,
+        and Unsatisfiable where the tokens of this one are not allowed."""
+        if (open_slots := self.open_slots()) or not 1 <= slots <= self.later:
+            reason = f"{len(open_slots)} slots are open" if open_slots else f"{self.later} slots are left, not {slots}"
+            raise OptionError(reason, option="slots")
+        if not self.feasible():
+            raise Unsatisfiable("the tokens of this canvas are no valid text", pointer=None)
+        other = object.__new__(Canvas)
+        vars(other).update(vars(self))
+        other._begin(self._states()[-1], slots, self.later - slots)
+        return other
+
+    def _states(self) -> list[int]:
+        """The state behind each slot, of fixed and feasible ones."""
+        states = [self._start]
+        for i in range(self.slots):
+            states.append(self._tables.classes.step(states[-1], self._fixed[i]))
+        return states[1:]
 
     def _slot(self, slot: int) -> int:
         slot = operator.index(slot)
@@ -276,25 +238,11 @@ class Canvas:
         """(slots, V) probability of each token in each slot, given that the text is valid. See `law`."""
         return self.law(scores).marginals()
 
-    def state_after(self, tokens: Iterable[int]) -> int:
-        """The state that a canvas behind these tokens starts from. Raises Unsatisfiable where they are not allowed."""
-        state = self._start
-        for token in tokens:
-            state = self._tables.classes.step(state, int(token))
-            if state == DEAD:
-                raise Unsatisfiable(f"token {int(token)} is not allowed where it stands", pointer=None)
-        return state
-
     def text(self) -> str:
         """The text, once every slot is fixed. Raises OptionError before that, Unsatisfiable where it is not valid."""
         if open_slots := self.open_slots():
             raise OptionError(f"{len(open_slots)} slots are open", option="slots")
         if not self.feasible():
             raise Unsatisfiable("the tokens of this canvas are no valid text", pointer=None)
-        state, written = self._start, list[int]()
-        for i in range(self.slots):
-            state = self._tables.classes.step(state, self._fixed[i])
-            if state == FINISHED:
-                break
-            written.append(self._fixed[i])
+        written = [self._fixed[i] for i, state in enumerate(self._states()) if state != FINISHED]
         return self.constraint.vocabulary.decode(written, begins=self._start == START).decode("utf-8", "replace")
