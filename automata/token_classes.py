@@ -114,9 +114,7 @@ def _columns(table: ByteTable, trie: TokenTrie) -> tuple[Ints, Longs, Ints]:
     column, path, at = np.zeros(trie.size, np.int32), np.zeros(trie.longest + 2, np.int32), np.array([2, 1])
     path[0] = OF_NOTHING
     index_columns(first, pairs, 2, lookup)
-    while (
-        token_columns(trie.arrays, table.trans, table.labels, first, pairs, lookup, memo, path, column, at) == GROW
-    ):
+    while token_columns(trie.arrays, table.trans, table.labels, first, pairs, lookup, memo, path, column, at) == GROW:
         if len(pairs) > _MOST_PAIRS:
             raise LimitExceeded("the tokens of a canvas fall into many classes", limit="pairs", allowed=_MOST_PAIRS)
         used = int(at[0])
@@ -130,9 +128,7 @@ def _columns(table: ByteTable, trie: TokenTrie) -> tuple[Ints, Longs, Ints]:
     return column, first[: at[0] + 1], pairs
 
 
-def _special_columns(
-    table: ByteTable, vocabulary: Vocabulary, pads: frozenset[int]
-) -> list[tuple[list[int], Ints]]:
+def _special_columns(table: ByteTable, vocabulary: Vocabulary, pads: frozenset[int]) -> list[tuple[list[int], Ints]]:
     """Columns of tokens that are not only text, as Constraint reads them: first as symbols, which may complete the text
     where they are stop tokens; then as stop tokens; then as text."""
     states = np.arange(len(table.trans), dtype=np.int32)

@@ -10,8 +10,8 @@ Cost: a copy of each recursive rule per level; expressions that call none of the
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 from structgen.grammars.ir import (
@@ -164,8 +164,8 @@ def _ends_only(grammar: Grammar, members: set[int]) -> bool:
 
 
 def reachable_counts(grammar: Grammar, most_bytes: Callable[[int], int]) -> Grammar:
-    """The grammar without bounds that no text reaches whose runs of the bytes of a set, given as the bits of an integer,
-    have at most `most_bytes` of them."""
+    """The grammar without bounds that no text reaches: one whose runs of the bytes of a set, given as the bits of an
+    integer, have at most `most_bytes` of them."""
     known: dict[int, int] = {}
 
     def lifted(expr: Expr) -> Expr:

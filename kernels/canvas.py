@@ -18,10 +18,10 @@ from structgen.kernels.layout import I32_1D, I32_2D, I64_1D, U8_1D, U8_2D, U32_2
 
 @inlined
 def _same(rows, i, j):  # type: ignore[no-untyped-def]
-    for k in range(rows.shape[1]):
-        if rows[i, k] != rows[j, k]:
-            return False
-    return True
+    k = 0
+    while k < rows.shape[1] and rows[i, k] == rows[j, k]:
+        k += 1
+    return k == rows.shape[1]
 
 
 @inner

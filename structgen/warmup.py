@@ -25,7 +25,14 @@ from structgen.kernels._disk import kernel_cache_dir, kernel_stamp, warn_once
 from structgen.kernels._jit import CANVAS, LEXED, MASKS, NETWORKS, TOKENS, UNITS, Unit
 from structgen.kernels._worker import PROGRAM
 
-__all__ = ["ensure_canvas_compiled", "ensure_compiled", "ensure_lexed_compiled", "kernel_files", "remove_unused", "turn"]
+__all__ = [
+    "ensure_canvas_compiled",
+    "ensure_compiled",
+    "ensure_lexed_compiled",
+    "kernel_files",
+    "remove_unused",
+    "turn",
+]
 
 _DAY = 86_400.0  # seconds
 _UNUSED_DAYS = 30

@@ -16,7 +16,6 @@ Context-Free Grammars", 2025; here slots are counted, and nothing is proposed an
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -210,9 +209,7 @@ class Canvas:
         self._update()
         c = self._tables.classes
         rows = np.zeros((self.slots, words_for(len(c.cls))), np.uint32)
-        mask_rows(
-            self._useful, np.arange(self.slots, dtype=np.int32), c.wide, c.packed, c.token_first, c.tokens, rows
-        )
+        mask_rows(self._useful, np.arange(self.slots, dtype=np.int32), c.wide, c.packed, c.token_first, c.tokens, rows)
         for i, tokens in {**self._chosen, **{i: np.array([token]) for i, token in self._fixed.items()}}.items():
             rows[i] &= row_of(tokens, len(c.cls))
         return rows

@@ -2,8 +2,9 @@
 
 A masked diffusion model (LLaDA: Nie et al. 2025; Dream: Ye et al. 2025) scores every slot of a text in which open slots
 hold a mask token. Each step asks it once, takes one fill of the whole canvas from the exact law (structgen/infilling/
-law.py), and commits some of its tokens. A subset of one valid fill can always be completed, so the text is valid however
-few the steps are. The choice of the slots is the model's affair: the law is exact for each step, not over the steps.
+law.py), and commits some of its tokens. A subset of one valid fill can always be completed, so the text is valid
+however few the steps are. Which slots come first is the model's affair: the law is exact for each step, not over the
+steps.
 """
 
 from __future__ import annotations

@@ -79,5 +79,3 @@ class CanvasLogitsProcessor:
             self._blocks = {key: each for key, each in self._blocks.items() if len(key) >= len(before) - block}
         self._blocks[before] = canvas
         return canvas
-
-

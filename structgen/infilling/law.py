@@ -71,24 +71,17 @@ class CanvasLaw:
         if given.ndim != 2 or given.shape[0] != n or given.shape[1] < size:
             raise ModelError(f"scores of shape {given.shape} for {n} slots of {size} tokens")
         wide = np.float32 if given.dtype == np.float32 else np.float64
-        self._scores = np.ascontiguousarray(given, wide)
+        self._scores: Any = np.ascontiguousarray(given, wide)
         self._free = np.array([i for i in range(n) if i not in layers.fixed], np.int32)
-        self._norm, self._floor = np.zeros((2, n))
+        highest = self._scores[:, :size].max(axis=1).astype(np.float64)
+        for i in self._free[~(highest[self._free] < np.inf)].tolist():
+            raise ModelError(f"the model's scores of slot {i} hold NaN or infinity")
+        highest[highest == -np.inf] = -IMPOSSIBLE  # nothing is possible there: all tokens alike
+        self._floor = highest + IMPOSSIBLE
         self._top, self._total = np.full((2, n, classes.classes), -np.inf)
         self._likeliest = np.full((n, classes.classes), -1, np.int64)
-        wrong = class_scores(
-            self._scores,
-            self._free,
-            classes.cls,
-            layers.useful,
-            self._norm,
-            self._floor,
-            self._top,
-            self._likeliest,
-            self._total,
-        )
-        if wrong >= 0:
-            raise ModelError(f"the model's scores of slot {wrong} hold NaN or infinity")
+        tables = self._floor, self._top, self._likeliest, self._total
+        class_scores(self._scores, self._free, classes.cls, layers.useful, *tables)
         for i, token in layers.fixed.items():
             g = classes.cls[token]
             self._top[i, g], self._total[i, g], self._likeliest[i, g] = 0.0, 0.0, token
@@ -108,25 +101,33 @@ class CanvasLaw:
             self._total[slot, g] = highest + np.log(np.exp(scores - highest).sum())
 
     def _scores_of(self, slot: int, tokens: NDArray[np.integer]) -> Floats:
-        return np.maximum(self._scores[slot, tokens].astype(np.float64), self._floor[slot])
+        found: Floats = np.maximum(self._scores[slot, tokens].astype(np.float64), self._floor[slot])
+        return found
 
     @cached_property
     def _mass(self) -> Floats:
-        return self._paths(sum_paths, self._total)
+        return self._paths(sum_paths, self._total, *self._scratch())
 
-    def _paths(self, kernel: Any, weights: Floats) -> Floats:
+    def _scratch(self) -> tuple[Floats, Floats]:
+        return np.zeros(self._classes.classes), np.zeros(self._classes.states)
+
+    def _paths(self, kernel: Any, weights: Floats, *scratch: Floats) -> Floats:
         """Weights of the paths from every state to an end, (n + 1, S)."""
         layers, classes = self._layers, self._classes
         found = np.full(layers.forward.shape, -np.inf)
         found[-1, layers.ends != 0] = 0.0
-        kernel(classes.edge_first, classes.edges, weights, layers.forward, layers.backward, found)
+        kernel(classes.edge_first, classes.edges, weights, layers.forward, layers.backward, found, *scratch)
         return found
 
     @cached_property
     def log_z(self) -> float:
         """The log-probability that independent draws of the open slots make a valid text together; -inf where each
         valid text has a token of probability zero."""
-        found = float(self._mass[0, self._layers.start] - self._norm[self._free].sum())
+        found, size = float(self._mass[0, self._layers.start]), len(self._classes.cls)
+        for i in self._free.tolist():
+            scores = np.maximum(self._scores[i, :size].astype(np.float64), self._floor[i])
+            highest = float(scores.max())
+            found -= highest + float(np.log(np.exp(scores - highest).sum()))
         return found if found > IMPOSSIBLE / 2 else -np.inf
 
     def best(self) -> tuple[Longs, float]:
@@ -160,7 +161,7 @@ class CanvasLaw:
         classes, layers = self._classes, self._layers
         marginal, chance = np.zeros(layers.useful.shape), np.zeros(layers.forward.shape)
         chance[0, layers.start] = 1.0
-        class_marginals(classes.edge_first, classes.edges, self._total, self._mass, chance, marginal)
+        class_marginals(classes.edge_first, classes.edges, self._total, self._mass, chance, marginal, *self._scratch())
         return marginal
 
     def log_marginals(self) -> NDArray[np.floating[Any]]:
@@ -168,16 +169,18 @@ class CanvasLaw:
         classes, layers = self._classes, self._layers
         with np.errstate(divide="ignore", invalid="ignore"):
             shift = np.where(self._by_class > 0, np.log(self._by_class) - self._total, -np.inf)
-        out = np.full((len(shift), len(classes.cls)), -np.inf, self._scores.dtype)
+        out: Any = np.full((len(shift), len(classes.cls)), -np.inf, self._scores.dtype)
         rest = np.array([i for i in self._free.tolist() if i not in layers.chosen], np.int32)
         spread_shifts(self._scores, rest, classes.cls, shift, self._floor, out)
         for i, tokens in layers.chosen.items():
             out[i, tokens] = self._scores_of(i, tokens) + shift[i, classes.cls[tokens]]
         for i, token in layers.fixed.items():
             out[i, token] = 0.0
-        return out
+        found: NDArray[np.floating[Any]] = out
+        return found
 
     def marginals(self) -> NDArray[np.floating[Any]]:
         """(n, V) probability of each token in each slot under the law, in the dtype of the scores."""
-        found = self.log_marginals()
-        return np.exp(found, out=found)
+        found: Any = self.log_marginals()
+        probabilities: NDArray[np.floating[Any]] = np.exp(found, out=found)
+        return probabilities

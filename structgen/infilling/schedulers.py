@@ -1,6 +1,6 @@
 """Masked and block diffusion in diffusers: a scheduler whose every step commits tokens of one valid fill.
 
-    pipeline = LLaDA2Pipeline(model=model, scheduler=CanvasScheduler.of(constraint, slots=64), tokenizer=tokenizer)
+    pipeline = LLaDA2Pipeline(model=model, scheduler=canvas_scheduler(constraint, slots=64), tokenizer=tokenizer)
 
 A pipeline asks its scheduler which tokens a block takes in a step, by their sampled tokens and confidences. Here they
 are of one exact draw of the whole canvas (or its likeliest fill, at temperature 0) and of its marginals, so whatever is
@@ -11,43 +11,59 @@ Needs the extra `[diffusion]`. Cost: a law per row and step (structgen/infilling
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import torch
-from diffusers import BlockRefinementScheduler
 
-from structgen.errors import OptionError, Unsatisfiable
+from structgen.errors import ModelError, OptionError, Unsatisfiable
 from structgen.infilling.canvas import Canvas
 from structgen.matcher import Constraint
 from structgen.samplers.choosers import RandomChooser
 from structgen.vocabulary import TokenIds
 
-__all__ = ["CanvasScheduler"]
+__all__ = ["canvas_scheduler"]
 
 
-class CanvasScheduler(BlockRefinementScheduler):  # type: ignore[misc]
-    """A BlockRefinementScheduler under a constraint, for LLaDA2Pipeline (which masks) and DiffusionGemmaPipeline."""
+def canvas_scheduler(
+    constraint: Constraint, slots: int, *, depth: int = 4, pad_ids: TokenIds = (), **settings: Any
+) -> Any:
+    """A BlockRefinementScheduler under a constraint, for LLaDA2Pipeline (which masks) and DiffusionGemmaPipeline.
 
-    @classmethod
-    def of(
-        cls, constraint: Constraint, slots: int, *, depth: int = 4, pad_ids: TokenIds = (), **settings: Any
-    ) -> CanvasScheduler:
-        """A scheduler for texts of up to `slots` tokens (the pipeline's gen_length); `settings` are the base class's.
+    `slots`: the most tokens of a text, the pipeline's gen_length; `settings` are the base class's. Raises as Canvas
+    does, Unsatisfiable where no text fits, ModelError where diffusers is missing.
+    """
+    whole = Canvas(constraint, slots, depth=depth, pad_ids=pad_ids)
+    if not whole.feasible():
+        reason = f"a text takes {whole.least_slots()} tokens at least, there are {slots}"
+        raise Unsatisfiable(reason, pointer=None)
+    scheduler = _scheduler_class()(**settings)
+    scheduler.constrain(constraint, slots, {"depth": depth, "pad_ids": pad_ids})
+    return scheduler
 
-        Raises as Canvas does; Unsatisfiable where no text fits."""
-        scheduler = cls(**settings)
-        whole = Canvas(constraint, slots, depth=depth, pad_ids=pad_ids)
-        if not whole.feasible():
-            reason = f"a text takes {whole.least_slots()} tokens at least, there are {slots}"
-            raise Unsatisfiable(reason, pointer=None)
-        scheduler._whole, scheduler._options = whole, {"depth": depth, "pad_ids": pad_ids}
-        return scheduler
+
+@lru_cache(maxsize=1)
+def _scheduler_class() -> Any:
+    try:
+        from diffusers import BlockRefinementScheduler
+    except ImportError as error:
+        raise ModelError(f"{error.name} is missing: pip install structgen-engine[diffusion]") from error
+    return type("CanvasScheduler", (_CanvasSteps, BlockRefinementScheduler), {})
+
+
+class _CanvasSteps:
+    """What a scheduler does otherwise; mixed in before the class of diffusers."""
+
+    def constrain(self, constraint: Constraint, slots: int, options: dict[str, Any]) -> None:
+        """Say what the texts are, once."""
+        self._constraint, self._slots, self._options = constraint, slots, options
+        self._rows = list[_Row]()
 
     def set_timesteps(self, num_inference_steps: int, device: Any = None, block_length: int | None = None) -> None:
         """Begin a run: no block is written."""
-        super().set_timesteps(num_inference_steps, device=device, block_length=block_length)
-        self._rows: list[_Row] = []
+        super().set_timesteps(num_inference_steps, device=device, block_length=block_length)  # type: ignore[misc]
+        self._rows = []
 
     def step(
         self,
@@ -64,15 +80,14 @@ class CanvasScheduler(BlockRefinementScheduler):  # type: ignore[misc]
         return_dict: bool = True,
         **others: Any,
     ) -> Any:
-        """As the base class's, with tokens of one valid fill. Raises OptionError where top_p or top_k is given: the fill
-        is drawn from the whole law."""
+        """As the base class's, with tokens of one valid fill. Raises OptionError where top_p or top_k is given: the
+        fill is drawn from the whole law."""
         if top_p is not None or top_k is not None:
             raise OptionError("a canvas is drawn from the whole law, not from likely tokens alone", option="top_p")
         written = torch.zeros(sample.shape[1], dtype=torch.bool) if prompt_mask is None else prompt_mask.cpu()
         begins = int(timestep) == 0
         if not self._rows:
-            constraint, slots = self._whole.constraint, self._whole.slots
-            self._rows = [_Row(constraint, slots, self._options) for _ in range(len(sample))]
+            self._rows = [_Row(self._constraint, self._slots, self._options) for _ in range(len(sample))]
         tokens, chances, marginals = [], [], torch.full_like(model_output, -torch.inf)
         for b, row in enumerate(self._rows):
             if begins:
@@ -89,7 +104,7 @@ class CanvasScheduler(BlockRefinementScheduler):  # type: ignore[misc]
         rest = (1 - chance) / (model_output.shape[-1] - 1)
         stated = rest.log()[..., None].expand(*model_output.shape).clone()
         stated.scatter_(2, fill.cpu()[..., None], chance.log()[..., None])
-        out = super().step(
+        out = super().step(  # type: ignore[misc]
             stated.to(model_output.device),
             timestep,
             sample,

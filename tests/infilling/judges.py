@@ -8,7 +8,6 @@ from collections import defaultdict
 import numpy as np
 from numpy.typing import NDArray
 
-
 from benchmarks.canvas_check import Case, random_case, random_changes, wrong_bits
 from structgen.errors import Unsatisfiable
 from structgen.infilling.law import CanvasLaw

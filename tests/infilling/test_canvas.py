@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import numpy as np
@@ -119,26 +120,21 @@ def test_named_tokens_and_a_leading_blank_are_read_as_matchers_do() -> None:
     vocabulary = sg.Vocabulary.from_bytes(tokens, eos=[0, 7], special=[7], names=names, leading_blank=True)
     for lark in ('start: "a" <x> "b"', 'start: ("a" | " a")+ <end>?', 'start: " "* "<x>" "b"'):
         constraint = sg.compile(vocabulary=vocabulary, lark=sg.LarkGrammar(lark, lexer="dynamic"))
-        canvas, size = Canvas(constraint, 3), vocabulary.size
-        fills = list[list[int]]()
-
-        def extend(prefix: list[int], fills: list[list[int]] = fills, constraint: sg.Constraint = constraint) -> None:
-            matcher = constraint.matcher()
-            ended = False
-            for token in prefix:
-                ended = ended or matcher.is_finished()
-                if not (token in (0, 7) if ended else matcher.accept(token)):
-                    return
-            if len(prefix) == 3:
-                if matcher.is_finished() or matcher.is_accepting():
-                    fills.append(prefix)
-                return
-            for token in range(size):
-                extend([*prefix, token])
-
-        extend([])
+        fills = [
+            tokens
+            for tokens in itertools.product(range(vocabulary.size), repeat=3)
+            if is_fill(constraint.matcher(), tokens, vocabulary.stop_ids)
+        ]
         assert fills
-        assert np.array_equal(canvas.masks(), masks_of(np.array(fills), size)), lark
+        assert np.array_equal(Canvas(constraint, 3).masks(), masks_of(np.array(fills), vocabulary.size)), lark
+
+
+def is_fill(matcher: sg.Matcher, tokens: tuple[int, ...], stops: tuple[int, ...]) -> bool:
+    """Whether a matcher takes the tokens, and stop tokens behind the end."""
+    for token in tokens:
+        if not (token in stops if matcher.is_finished() else matcher.accept(token)):
+            return False
+    return matcher.is_finished() or matcher.is_accepting()
 
 
 def test_depth_bounds_nesting_and_says_so() -> None:

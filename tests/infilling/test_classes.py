@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import numpy as np
@@ -93,7 +94,7 @@ def test_classes_are_where_every_token_leads_from_every_state(seed: int) -> None
         tokens = classes.tokens[classes.token_first[g] : classes.token_first[g + 1]]
         assert token in tokens
         assert row is None or ids_of(row).tolist() == tokens.tolist()
-    columns = {tuple(map(tuple, classes.pairs[a:b].tolist())) for a, b in zip(classes.first[1:], classes.first[2:])}
+    columns = {tuple(map(tuple, classes.pairs[a:b].tolist())) for a, b in itertools.pairwise(classes.first[1:])}
     assert len(columns) == classes.classes - 1 - (len(classes.first) < 2)
 
 
@@ -133,9 +134,12 @@ def test_unrolled_grammars_grow_into_the_grammar(grammar: Grammar, depth: int) -
 def test_enough_depth_is_exact_for_short_texts() -> None:
     for seed in range(20):
         grammar = random_nest(random.Random(seed))
-        whole, flat = Configurations(build_network(grammar)), Configurations(build_network(unrolled(grammar, 4).grammar))
+        whole, flat = (
+            Configurations(build_network(grammar)),
+            Configurations(build_network(unrolled(grammar, 4).grammar)),
+        )
         for n in range(7):
-            for text in map(b"".join, __import__("itertools").product(LETTERS, repeat=n)):
+            for text in map(b"".join, itertools.product(LETTERS, repeat=n)):
                 assert whole.is_accepting(whole.advance(START, text)) == flat.is_accepting(flat.advance(START, text))
 
 

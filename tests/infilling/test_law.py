@@ -34,6 +34,13 @@ def test_float32_scores_and_rows_longer_than_the_vocabulary() -> None:
     assert law.log_z == pytest.approx(canvas.law(scores[:, :6].astype(np.float64)).log_z, abs=1e-5)
 
 
+def test_ways_that_lead_to_no_end_do_not_count() -> None:
+    """Of nine fills two are texts; "bb" begins a third one, and b may stand in either slot."""
+    letters = sg.Vocabulary.from_bytes([b"", b"a", b"b"], eos=0)
+    law = Canvas(sg.compile(vocabulary=letters, regex="ab|ba|bbb"), 2).law(np.zeros((2, 3)))
+    assert law.log_z == pytest.approx(np.log(2 / 9), abs=1e-12)
+
+
 def test_a_law_is_of_the_canvas_as_it_was() -> None:
     canvas = Canvas(sg.compile(vocabulary=LETTERS, regex="(ab)*"), 3)
     law = canvas.law(np.zeros((3, 6)))

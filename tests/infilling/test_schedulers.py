@@ -35,11 +35,11 @@ class Net(torch.nn.Module):
 def test_every_text_of_the_masked_pipeline_is_valid(
     steps: int, block: int, editing: float | None, temperature: float
 ) -> None:
-    from structgen.infilling.schedulers import CanvasScheduler
+    from structgen.infilling.schedulers import canvas_scheduler
 
     torch.manual_seed(0)
     net = Net()
-    scheduler = CanvasScheduler.of(constraint(), slots=36)
+    scheduler = canvas_scheduler(constraint(), slots=36)
     pipeline = diffusers.LLaDA2Pipeline(model=net, scheduler=scheduler, tokenizer=None)
     pipeline.set_progress_bar_config(disable=True)
     for seed in range(3):
@@ -63,11 +63,11 @@ def test_every_text_of_the_masked_pipeline_is_valid(
 
 def test_uniform_noise_commits_tokens_of_one_text() -> None:
     """As DiffusionGemmaPipeline calls it: no mask token, new noise where nothing is committed."""
-    from structgen.infilling.schedulers import CanvasScheduler
+    from structgen.infilling.schedulers import canvas_scheduler
 
     rng = torch.Generator().manual_seed(0)
     for steps in (1, 3, 12):
-        scheduler = CanvasScheduler.of(constraint(), slots=40)
+        scheduler = canvas_scheduler(constraint(), slots=40)
         scheduler.set_timesteps(steps, block_length=20)
         written = list[torch.Tensor]()
         for _ in range(2):
@@ -82,10 +82,10 @@ def test_uniform_noise_commits_tokens_of_one_text() -> None:
 
 
 def test_what_cannot_be_exact_is_refused() -> None:
-    from structgen.infilling.schedulers import CanvasScheduler
+    from structgen.infilling.schedulers import canvas_scheduler
 
     with pytest.raises(Unsatisfiable, match="there are 4"):
-        CanvasScheduler.of(constraint(), slots=4)
-    scheduler = CanvasScheduler.of(constraint(), slots=40)
+        canvas_scheduler(constraint(), slots=4)
+    scheduler = canvas_scheduler(constraint(), slots=40)
     with pytest.raises(OptionError, match="whole law"):
         scheduler.step(torch.zeros((1, 40, len(TOKENS))), 0, torch.full((1, 40), MASK), top_k=5)
