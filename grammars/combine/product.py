@@ -147,10 +147,10 @@ class _Writer:
         return self.builder.build(root)
 
     def _rule(self, entry: Entry, end: int) -> Expr:
+        if self.product.summaries[entry].kept:  # outside a hole those without bytes, which may have no text
+            return self._original(entry[0])
         if self.product.automaton.outside(entry[1], end):
             return EPSILON
-        if self.product.summaries[entry].kept:
-            return self._original(entry[0])
         if (entry, end) not in self.made:
             self.made[entry, end] = self.builder.declare(self.product.nets.rules[entry[0]].name)
             self.todo.append((entry, end))
