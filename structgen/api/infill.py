@@ -103,10 +103,11 @@ def fill(
 
     Raises Unsatisfiable where no filling is a text of the constraint, Truncated as `generate` does, OptionError.
     """
+    _cut(parts)  # before a model is loaded
     engine = engine_of(model, tokenizer)
-    whole = grammar if grammar is not None else language(**source) if source else regex(r"(?s:.)*")
     if grammar is not None and source:
         raise OptionError(f"one constraint is needed, grammar and {next(iter(source))} are given", option="grammar")
+    whole = grammar if grammar is not None else language(**source) if source else regex(r"(?s:.)*")
     marks = _fim_tokens(engine.vocabulary, fim)
     holes, results, rest = list[str](), list[Result[Any]](), list(parts)
     while Hole in rest:
@@ -142,7 +143,7 @@ def _cut(parts: Sequence[Part]) -> tuple[str, list[str]]:
         else:
             raise OptionError(f"a part is a string or Hole, not {part!r}", option="parts")
     if len(texts) < 2:
-        raise OptionError("there is no hole among the parts", option="parts")
+        raise OptionError("there is no Hole among the parts", option="parts")
     if "" in texts[1:-1]:
         raise OptionError("two holes touch: what fills one cannot be told from what fills the other", option="parts")
     return texts[0], texts[1:]

@@ -106,9 +106,9 @@ PERSON = {
 @pytest.mark.filterwarnings("ignore::structgen.CompletedWarning")
 def test_the_bundled_model_fills_holes_in_json() -> None:
     parts = ['{"name": "', sg.Hole, '", "age": ', sg.Hole, "}"]
-    for seed, temperature in enumerate((0.0, 1.0, 1.0)):
+    for seed, temperature in enumerate((0.0, 1.0)):
         found = sg.fill(
-            None, parts, schema=PERSON, temperature=temperature, seed=seed, max_tokens=24, on_truncate="complete"
+            None, parts, schema=PERSON, temperature=temperature, seed=seed, max_tokens=10, on_truncate="complete"
         )
         jsonschema.validate(json.loads(found.text), PERSON)
         assert found.text == f'{{"name": "{found.holes[0]}", "age": {found.holes[1]}}}'
