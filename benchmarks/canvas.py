@@ -35,7 +35,7 @@ from structgen.infilling import tables
 from structgen.infilling.canvas import Canvas
 from structgen.samplers.choosers import RandomChooser
 
-STYLE = sg.JsonStyle("json_dumps", max_digits=15)
+STYLE = sg.JsonStyle("json_dumps", max_digits=None)
 DEPTHS = (4, 3, 2, 1)
 TRIES = 100
 Model = Callable[[NDArray[np.int64]], NDArray[np.floating[Any]]]

@@ -73,7 +73,9 @@ def _made(constraint: Constraint, slots: int, depth: int, pads: tuple[int, ...],
         table = _level_by_level(spelled, flat.heads, most_states, vocabulary.leading_blank)
     except LimitExceeded as error:
         fewer = "" if not flat.heads else f", a smaller depth than {depth}"
-        reason = f"the constraint has many states; fewer: style=JsonStyle('json_dumps', max_digits=15) for JSON{fewer}"
+        reason = (
+            f"the constraint has many states; fewer: style=JsonStyle('json_dumps', max_digits=None) for JSON{fewer}"
+        )
         raise LimitExceeded(reason, limit="most_states", allowed=most_states) from error
     return Tables(token_classes(table, vocabulary, constraint.trie, pads), not flat.heads)
 

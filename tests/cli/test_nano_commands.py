@@ -61,7 +61,7 @@ def test_fill_prints_a_file_whose_holes_are_filled(capsys: pytest.CaptureFixture
     assert main([*arguments, "--on-truncate", "complete"]) in (0, 3)
     assert set(json.loads(capsys.readouterr().out)) == {"name", "age"}
     file.write_text("nothing is open")
-    assert main(arguments) == 1
+    assert main(arguments) == 2
     assert "no Hole" in capsys.readouterr().err
 
 
