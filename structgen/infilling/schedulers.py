@@ -19,6 +19,7 @@ import torch
 
 from structgen.errors import ModelError, OptionError, Unsatisfiable
 from structgen.infilling.canvas import Canvas
+from structgen.infilling.diffusion_gemma import lifted
 from structgen.matcher import Constraint
 from structgen.samplers.choosers import RandomChooser
 from structgen.vocabulary import TokenIds
@@ -29,7 +30,7 @@ __all__ = ["canvas_scheduler"]
 def canvas_scheduler(
     constraint: Constraint, slots: int, *, depth: int = 4, pad_ids: TokenIds = (), **settings: Any
 ) -> Any:
-    """A BlockRefinementScheduler under a constraint, for LLaDA2Pipeline (which masks) and DiffusionGemmaPipeline.
+    """A BlockRefinementScheduler under a constraint, for LLaDA2Pipeline, and for block diffusion without a mask.
 
     `slots`: the most tokens of a text, the pipeline's gen_length; `settings` are the base class's. Raises as Canvas
     does, Unsatisfiable where no text fits, ModelError where diffusers is missing.
@@ -92,7 +93,7 @@ class _CanvasSteps:
         for b, row in enumerate(self._rows):
             if begins:
                 row.begin((~written).nonzero().flatten().tolist(), sample.shape[1])
-            held = sample[b] != mask_token_id if mask_token_id is not None else row.committed
+            held = sample[b] != mask_token_id if mask_token_id is not None else row.held(sample[b])
             seed = int(torch.randint(1 << 62, (1,), generator=generator).item())
             found = row.step(model_output[b], sample[b], held, temperature, seed)
             tokens.append(found[0])
@@ -117,7 +118,9 @@ class _CanvasSteps:
         )
         for row, moved in zip(self._rows, out.transfer_index.cpu(), strict=True):
             row.committed |= moved
-        out.pred_logits = marginals
+        out.pred_logits = torch.stack(
+            [lifted(*each) for each in zip(marginals, fill.to(marginals.device), strict=True)]
+        )
         return out if return_dict else tuple(out.values())
 
 
@@ -143,7 +146,14 @@ class _Row:
             for slot, token in enumerate(self._fill.tolist()):
                 before.fix(slot, token)
             self._canvas = before.following(slots)
+        self._fill = np.zeros(0, np.int64)
         self.committed = torch.zeros(size, dtype=torch.bool)
+
+    def held(self, sample: torch.Tensor) -> torch.Tensor:
+        """The places that keep their tokens where no mask token says so: those that were committed, and all where the
+        pipeline holds the last fill whole, because its own rule has ended the row."""
+        whole = len(self._fill) and sample[self._own].tolist() == self._fill.tolist()
+        return torch.ones_like(self.committed) if whole else self.committed
 
     def step(
         self, logits: torch.Tensor, sample: torch.Tensor, held: torch.Tensor, temperature: float, seed: int
@@ -152,6 +162,7 @@ class _Row:
         vocabulary = self._constraint.vocabulary
         fill, chances = torch.full_like(sample, vocabulary.stop_ids[0]).cpu(), torch.ones(len(sample))
         marginals = torch.full((len(sample), vocabulary.size), -torch.inf)
+        marginals.scatter_(1, fill[:, None], 0.0)  # of places that are no slots
         if not self._own or self._canvas is None:
             return fill, chances, marginals
         canvas = self._canvas.fork()
