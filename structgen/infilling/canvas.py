@@ -43,8 +43,8 @@ class Canvas:
     beside stop tokens; `later`: how many slots the text may have behind this canvas, where it is written block by block
     (`following`): then it need not be complete here.
 
-    Raises LimitExceeded where the constraint has more than `most_states` states, UnsupportedCombination where it has no
-    table at all, OptionError. Not thread-safe; fork() for another.
+    Raises LimitExceeded where the constraint has more than `most_states` states before equal ones are joined,
+    UnsupportedCombination where it has no table at all, OptionError. Not thread-safe; fork() for another.
     """
 
     def __init__(

@@ -31,7 +31,7 @@ from structgen.warmup import ensure_canvas_compiled, ensure_compiled
 
 __all__ = ["MOST_STATES", "Tables", "tables_of"]
 
-MOST_STATES = 50_000
+MOST_STATES = 200_000  # before equal ones are joined: some of a hundred real schemas need so many
 _FEWEST_SLOTS = 64  # smaller canvases share the tables of one of this size
 
 
