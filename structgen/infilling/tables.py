@@ -67,10 +67,10 @@ def _made(constraint: Constraint, slots: int, depth: int, pads: tuple[int, ...],
     assert isinstance(spelled, Grammar)
     ensure_compiled()
     ensure_canvas_compiled()
-    if len(spelled.rules) < len(grammar.rules):  # met with the vocabulary, it has other rules: explored at once
-        flat = flat._replace(heads=())
+    same = len(spelled.rules) == len(grammar.rules)  # else it was met with the vocabulary, and has rules of its own
     try:
-        table = _level_by_level(spelled, flat.heads, most_states, vocabulary.leading_blank)
+        heads = flat.heads if same else ()
+        table = _level_by_level(spelled, heads, most_states, vocabulary.leading_blank)
     except LimitExceeded as error:
         fewer = "" if not flat.heads else f", a smaller depth than {depth}"
         reason = (

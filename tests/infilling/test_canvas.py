@@ -190,3 +190,13 @@ def test_wrong_arguments_and_questions_asked_too_early() -> None:
             call()
     canvas.unfix(0)
     assert canvas.feasible()
+
+
+def test_a_vocabulary_that_spells_some_characters_alone_has_canvases_of_them() -> None:
+    """Characters that are tokens and bytes that are none: the grammar is met with what the tokens spell."""
+    tokens = [b"", b"[", b"]", b"a", "é".encode(), "éé".encode(), b"[["]
+    vocabulary = sg.Vocabulary.from_bytes(tokens, eos=0)
+    constraint = sg.compile(vocabulary=vocabulary, gbnf='root ::= "[" root "]" | [a-zà-ü]')
+    canvas = Canvas(constraint, 4, depth=12)
+    assert not canvas.exact
+    assert np.array_equal(canvas.masks(), masks_of(all_fills(constraint, 4), vocabulary.size))
