@@ -98,7 +98,7 @@ def test_classes_are_where_every_token_leads_from_every_state(seed: int) -> None
     assert len(columns) == classes.classes - 1 - (len(classes.first) < 2)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(grammars(), st.integers(0, 2))
 def test_unrolled_grammars_grow_into_the_grammar(grammar: Grammar, depth: int) -> None:
     """Texts of a depth are texts of the next one and of the grammar; without heads they are all of it; level by level

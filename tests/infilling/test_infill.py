@@ -28,7 +28,7 @@ def texts_of(grammar: Grammar) -> sg.Language:
     return sg.Language(grammar)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(grammars(), short, short)
 def test_one_hole_holds_what_makes_a_text_of_the_grammar(grammar: Grammar, before: str, after: str) -> None:
     whole = texts_of(grammar)
@@ -40,7 +40,7 @@ def test_one_hole_holds_what_makes_a_text_of_the_grammar(grammar: Grammar, befor
         assert (text in found) == (before + text + after in whole), text
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(grammars(), short, short.filter(bool), short)
 def test_of_two_holes_the_other_can_still_be_filled(grammar: Grammar, before: str, middle: str, after: str) -> None:
     whole = texts_of(grammar)

@@ -14,8 +14,8 @@ from tests.infilling.test_canvas import LETTERS
 
 
 def test_laws_are_those_of_all_fills() -> None:
-    seen = [check_law(seed) for seed in range(5000, 5150)]
-    assert sum(seen) > 75
+    seen = [check_law(seed) for seed in range(5000, 5080)]
+    assert sum(seen) > 40
 
 
 @pytest.mark.slow
