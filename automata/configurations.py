@@ -141,6 +141,15 @@ class Configurations:
         words = self._memo.live[state, :LOOPS].astype("<u8").view(np.uint8)
         return np.flatnonzero(np.unpackbits(words, bitorder="little")).tolist()
 
+    def all_transitions(self, most_states: int) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+        """Next state by byte, i32 (S, 256), and which of the S states accept, of all that can be reached. Raises
+        LimitExceeded when there are more than `most_states`."""
+        with self.lock:
+            count = self.call(entries.explore, most_states)
+            if count > most_states:
+                raise LimitExceeded("the constraint has many states", limit="most_states", allowed=most_states)
+            return self._memo.trans[:count].copy(), self._memo.configs[:count, ACCEPTING] != 0
+
     def shortest(self, state: int, limit: int = 1 << 20) -> bytes:
         """A byte-shortest completion. Raises LimitExceeded beyond `limit` bytes."""
         length = self.distance(state)

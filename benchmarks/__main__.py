@@ -32,6 +32,7 @@ NAMES = {
     "samplers": "every sampler: divergence against prefixes read, and the bundled model under three grammars",
     "describe": "facts a real model extracts rightly, by the form of its prompt",
     "tools": "tools: from definitions to a constraint and its first mask; masks of arguments beside the schema alone",
+    "canvas": "all slots of a canvas at once: bits, what fits, times; valid texts of denoisers by method and steps",
     "monitors": "masks under a monitor: right, and what they cost; questions and waiting with a language server",
     "speculation": "tokens per call and speed on a real model, beside plain masked decoding",
     "serving": "structgen serve beside transformers serve: closed loops, hostile schemas, requests of every kind",

@@ -21,9 +21,12 @@ PAGE = ROOT / "docs" / "kernels.md"
 REFERENCE, AGAINST = "automata/reference.py", "tests/automata/test_against_reference.py"
 ROWS = "tests/automata/test_terminal_rows.py"
 BLUR = "tests/automata/test_blur.py"
+CANVAS = "tests/infilling/judges.py"
+CLASSES = "tests/infilling/test_classes.py"
 TWINS = {  # entry, or all of a module: its slow, obvious twin and the test that compares both
     "entries": (REFERENCE, AGAINST),
     "entries.compose": ("automata/masks.py", AGAINST),
+    "entries.explore": (CLASSES, CLASSES),
     "entries.fill_apart": (REFERENCE, BLUR),
     "entries.nearest": (REFERENCE, BLUR),
     "entries.similar_nodes": (BLUR, BLUR),
@@ -38,6 +41,10 @@ TWINS = {  # entry, or all of a module: its slow, obvious twin and the test that
     "build": (REFERENCE, AGAINST),
     "interning": (REFERENCE, AGAINST),
     "handles": ("NumPy", "tests/kernels/test_kernels.py"),
+    "canvas": ("benchmarks/canvas_check.py", CANVAS),
+    "canvas_law": (CANVAS, CANVAS),
+    "columns": (CLASSES, CLASSES),
+    "minimal": (CLASSES, CLASSES),
     "rows": ("structgen/engines/masking.py", "tests/engines/test_resident.py"),
     "self_loops": ("tests/kernels/test_self_loops.py", "tests/kernels/test_self_loops.py"),
     "survey.find_exits": ("automata/masks.py", ROWS),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from benchmarks import kernel_compile, plots, report_predicates, report_samplers, report_serving
+from benchmarks import kernel_compile, plots, report_canvas, report_predicates, report_samplers, report_serving
 from benchmarks.data import RESULTS, ROOT
 from benchmarks.samplers_picture import samplers
 from benchmarks.tables import figure, table
@@ -406,6 +406,7 @@ SECTIONS = [
     ("samplers", "Samplers: distance from the target, evidence, costs", report_samplers.samplers),
     ("predicates", "Predicates: trial and error against checking everything", report_predicates.predicates),
     ("genlm", "Weighted rejection and particles beside genlm-control", report_predicates.genlm),
+    ("canvas", "Canvases", report_canvas.canvases),
     ("serving", "Servers under load", report_serving.serving),
     ("serving-vllm", "A server beside vLLM", report_serving.beside_vllm),
     ("serving-robust", "A server under requests of every kind", report_serving.robust),

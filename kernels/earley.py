@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from structgen.kernels._jit import inlined, inner
+from structgen.kernels._jit import inlined, inner, lowest
 from structgen.kernels.agenda import push
 from structgen.kernels.callers import complete
 from structgen.kernels.codes import NOT_TEXT
@@ -27,10 +27,12 @@ from structgen.kernels.layout import (
     FINAL,
     FIRST,
     KIND,
+    N_CONFIGS,
     NODE,
     ORIGIN,
     SCANS,
     SET,
+    START,
     STAYS,
 )
 
@@ -145,6 +147,24 @@ def read(net, memo, work, words, config, token):  # type: ignore[no-untyped-def]
         after = np.int64(step(net, memo, work, after, np.int64(words.data[at])))
         at += 1
     return after
+
+
+@inner
+def explore(net, memo, work, most):  # type: ignore[no-untyped-def]
+    """Compute every transition of every configuration, those found on the way included, while there are at most so
+    many; how many there are, or GROW / CROWDED (grow and call again)."""
+    config = np.int64(START)
+    while config < memo.counts[N_CONFIGS] <= most:
+        for word in range(4):
+            alive = memo.live[config, word]
+            while alive:
+                byte = lowest(alive)
+                alive &= alive - np.uint64(1)
+                after = step(net, memo, work, config, np.int64(64 * word) + np.int64(byte))
+                if after < 0:
+                    return np.int64(after)
+        config += 1
+    return np.int64(memo.counts[N_CONFIGS])
 
 
 @inner

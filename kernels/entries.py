@@ -36,6 +36,7 @@ from structgen.kernels.layout import (
 )
 
 _arrive, _begin, _gather, _step, _read = _earley.arrive, _earley.begin, _earley.gather, _earley.step, _earley.read
+_explore = _earley.explore
 _measure, _shortest = _distances.measure, _distances.shortest
 _rehash, _rehash_sets = _interning.rehash, _registers.rehash_sets
 _fill_row, _fill_below, _survey, _split = _walks.fill_row, _walks.fill_below, _masks.survey, _masks.split
@@ -55,6 +56,12 @@ def begin(h: Handle) -> Any:
 def step(h: Handle, config: int, byte: int) -> Any:
     net, memo, work = automaton(h)
     return _step(net, memo, work, config, byte)
+
+
+@MASKS.entry
+def explore(h: Handle, most: int) -> Any:
+    net, memo, work = automaton(h)
+    return _explore(net, memo, work, most)
 
 
 @MASKS.entry

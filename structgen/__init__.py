@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from structgen.api.complete import complete
     from structgen.api.describe import describe
     from structgen.api.generate import agenerate, agenerate_result, generate, generate_result
+    from structgen.api.infill import Filled, Hole, fill, infill
     from structgen.api.language import Language
     from structgen.api.languages import (
         avoiding,
@@ -63,6 +64,8 @@ if TYPE_CHECKING:
     )
     from structgen.grammars.json_schema.style import JsonStyle
     from structgen.grammars.lark import LarkGrammar
+    from structgen.infilling.canvas import Canvas
+    from structgen.infilling.denoise import Denoised, denoise
     from structgen.integrations.transformers import LogitsProcessor
     from structgen.matcher import Constraint, Lease, Matcher
     from structgen.memory import Cache, caches, clear_caches
@@ -83,9 +86,13 @@ __all__ = [
     "Budget",
     "BudgetTooSmall",
     "Cache",
+    "Canvas",
     "CompletedWarning",
     "Constraint",
+    "Denoised",
+    "Filled",
     "GrammarError",
+    "Hole",
     "InvariantError",
     "JsonStyle",
     "Language",
@@ -137,10 +144,13 @@ __all__ = [
     "compile",
     "complete",
     "containing",
+    "denoise",
     "describe",
+    "fill",
     "fill_masks",
     "generate",
     "generate_result",
+    "infill",
     "insertions",
     "json_schema",
     "labelled",
@@ -160,6 +170,7 @@ _HOMES = {
     "structgen.api.complete": ("complete",),
     "structgen.api.describe": ("describe",),
     "structgen.api.generate": ("agenerate", "agenerate_result", "generate", "generate_result"),
+    "structgen.api.infill": ("Filled", "Hole", "fill", "infill"),
     "structgen.api.language": ("Language",),
     "structgen.api.languages": (
         "labelled",
@@ -181,6 +192,8 @@ _HOMES = {
     "structgen.tools.tool": ("Tool",),
     "structgen.python_types.types": ("json_schema",),
     "structgen.batch": ("fill_masks",),
+    "structgen.infilling.canvas": ("Canvas",),
+    "structgen.infilling.denoise": ("Denoised", "denoise"),
     "structgen.integrations.transformers": ("LogitsProcessor",),
     "structgen.grammars.json_schema.style": ("JsonStyle",),
     "structgen.grammars.lark": ("LarkGrammar",),

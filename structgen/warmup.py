@@ -22,10 +22,17 @@ from pathlib import Path
 from typing import IO
 
 from structgen.kernels._disk import kernel_cache_dir, kernel_stamp, warn_once
-from structgen.kernels._jit import LEXED, MASKS, NETWORKS, TOKENS, UNITS, Unit
+from structgen.kernels._jit import CANVAS, LEXED, MASKS, NETWORKS, TOKENS, UNITS, Unit
 from structgen.kernels._worker import PROGRAM
 
-__all__ = ["ensure_compiled", "ensure_lexed_compiled", "kernel_files", "remove_unused", "turn"]
+__all__ = [
+    "ensure_canvas_compiled",
+    "ensure_compiled",
+    "ensure_lexed_compiled",
+    "kernel_files",
+    "remove_unused",
+    "turn",
+]
 
 _DAY = 86_400.0  # seconds
 _UNUSED_DAYS = 30
@@ -44,6 +51,11 @@ def ensure_compiled() -> None:
 def ensure_lexed_compiled() -> None:
     """The same for the kernels of grammars with a lexer."""
     _ensure((LEXED,), "kernels for grammars with a lexer")
+
+
+def ensure_canvas_compiled() -> None:
+    """The same for the kernels of canvases."""
+    _ensure((CANVAS,), "kernels for canvases")
 
 
 def kernel_files() -> list[Path]:

@@ -45,6 +45,16 @@ class ByteAutomaton:
             self.rows[state] = [(mask, self._number(members)) for members, mask in disjoint.items()]
         return self.rows[state]
 
+    def staying(self, state: int) -> int:
+        """The bytes that lead from a state to itself alone, as a 256-bit integer."""
+        return next((mask for mask, target in self.row(state) if target == state), 0)
+
+    def erases(self, state: int, following: int) -> bool:
+        """Whether a byte that is read here is left out of the product; never, see quotient.Cut."""
+        return False
+
+    outside = erases
+
     def _number(self, members: frozenset[int]) -> int:
         known = self.numbers.get(members)
         if known is None:

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from structgen.grammars.combine.automaton import ByteAutomaton
 from structgen.grammars.combine.join import mapped
 from structgen.grammars.combine.nets import Nets
-from structgen.grammars.ir import NOTHING, ByteSet, Expr, Grammar, GrammarBuilder, Graph, Ref, alt
+from structgen.grammars.combine.quotient import Cut, without_silent
+from structgen.grammars.ir import EPSILON, NOTHING, ByteSet, Expr, Grammar, GrammarBuilder, Graph, Ref, alt
 
-__all__ = ["meet"]
+__all__ = ["between", "meet"]
 
 Point = tuple[int, int]  # (state of a rule, state of the automaton)
 Entry = tuple[int, int]  # (rule, state of the automaton where it begins)
@@ -47,10 +48,17 @@ def meet(grammar: Grammar, automaton: ByteAutomaton, limit: int) -> Grammar:
     return _Writer(product).written((grammar.start, 0))
 
 
+def between(grammar: Grammar, cut: Cut, limit: int) -> Grammar:
+    """What the texts of `grammar` have in the first hole of a cut. Raises LimitExceeded beyond `limit` states."""
+    product = _Product(Nets(grammar, limit), cut)
+    product.explore((grammar.start, 0))
+    return _Writer(product).written((grammar.start, 0))
+
+
 class _Product:
     """Explores to a fixpoint."""
 
-    def __init__(self, nets: Nets, automaton: ByteAutomaton) -> None:
+    def __init__(self, nets: Nets, automaton: ByteAutomaton | Cut) -> None:
         self.nets, self.automaton = nets, automaton
         self.summaries: dict[Entry, _Summary] = {}
         self.agenda: list[tuple[Entry, Point]] = []
@@ -77,7 +85,7 @@ class _Product:
     def _staying(self, state: int) -> int:
         """The bytes that lead from a state to itself."""
         if state not in self._stays:
-            self._stays[state] = next((mask for mask, target in self.automaton.row(state) if target == state), 0)
+            self._stays[state] = self.automaton.staying(state)
         return self._stays[state]
 
     def _reach(self, entry: Entry, point: Point) -> None:
@@ -138,9 +146,11 @@ class _Writer:
             self.builder.define(self.made[entry, end], self._body(entry, end))
         return self.builder.build(root)
 
-    def _rule(self, entry: Entry, end: int) -> Ref:
-        if self.product.summaries[entry].kept:
+    def _rule(self, entry: Entry, end: int) -> Expr:
+        if self.product.summaries[entry].kept:  # outside a hole those without bytes, which may have no text
             return self._original(entry[0])
+        if self.product.automaton.outside(entry[1], end):
+            return EPSILON
         if (entry, end) not in self.made:
             self.made[entry, end] = self.builder.declare(self.product.nets.rules[entry[0]].name)
             self.todo.append((entry, end))
@@ -183,7 +193,9 @@ class _Writer:
         numbers = {point: number for number, point in enumerate(point for point in summary.seen if point in live)}
         sets = {mask: ByteSet(mask) for _, mask, _ in summary.scans}
         edges: list[tuple[int, Expr, int]] = [
-            (numbers[a], sets[mask], numbers[b]) for a, mask, b in summary.scans if a in live and b in live
+            (numbers[a], EPSILON if self.product.automaton.erases(a[1], b[1]) else sets[mask], numbers[b])
+            for a, mask, b in summary.scans
+            if a in live and b in live
         ]
         edges += [
             (numbers[a], self._rule(called, state), numbers[b])
@@ -191,4 +203,4 @@ class _Writer:
             if a in live and b in live
         ]
         accepts = tuple(numbers[point] for point in summary.ends[end])
-        return Graph.of(len(numbers), numbers[0, entry[1]], accepts, edges)
+        return without_silent(Graph.of(len(numbers), numbers[0, entry[1]], accepts, edges))

@@ -38,6 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_generate(commands, shared)
     _add_batch(commands, shared)
     _add_complete(commands, shared)
+    _add_fill(commands, shared)
     _add_servers(commands, shared)
     _add_check(commands, shared)
     _add_explain(commands, shared)
@@ -245,6 +246,29 @@ def _add_complete(commands: Commands, shared: argparse.ArgumentParser) -> None:
     parser.add_argument("--temperature", type=float, default=0.0, metavar="T", help="0 (default) is the likeliest")
     parser.add_argument("--seed", type=int, metavar="N", help="the same seed draws the same text")
     parser.add_argument("--stats", action="store_true", help="what the monitors did, on stderr")
+
+
+def _add_fill(commands: Commands, shared: argparse.ArgumentParser) -> None:
+    parser = commands.add_parser(
+        "fill",
+        parents=[shared],
+        help="a file with holes, filled so that the whole satisfies a constraint",
+        description="Print a file whose holes a model has filled, from left to right (docs/infilling.md).",
+    )
+    parser.set_defaults(run=_command("fill", "run"))
+    parser.add_argument("file", metavar="FILE", help="a text with holes, or - for stdin")
+    parser.add_argument("--hole", default="<hole>", metavar="TEXT", help="what stands for a hole (default <hole>)")
+    parser.add_argument("--model", metavar="PATH", help="a model's folder or smollm2 (default: the bundled one)")
+    parser.add_argument("--max-tokens", type=int, default=256, metavar="N", help="tokens of a hole (default 256)")
+    parser.add_argument(
+        "--on-truncate",
+        choices=["raise", "complete"],
+        default="raise",
+        help="when the budget ends a hole (default raise)",
+    )
+    parser.add_argument("--temperature", type=float, default=0.0, metavar="T", help="0 (default) is the likeliest")
+    parser.add_argument("--seed", type=int, metavar="N", help="the same seed draws the same text")
+    _constraint(parser, required=False)
 
 
 def _add_servers(commands: Commands, shared: argparse.ArgumentParser) -> None:

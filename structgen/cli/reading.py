@@ -24,6 +24,7 @@ __all__ = [
     "schema_argument",
     "source_argument",
     "source_options",
+    "style_argument",
     "text_argument",
 ]
 

@@ -54,6 +54,17 @@ def test_generate_shows_progress_on_a_terminal(
     assert terminal.getvalue().endswith("\r\x1b[K")
 
 
+def test_fill_prints_a_file_whose_holes_are_filled(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "holes.json"
+    file.write_text('{"name": "<hole>", "age": <hole>}')
+    arguments = ["fill", str(file), "--schema", SCHEMA, "--max-tokens", "8"]
+    assert main([*arguments, "--on-truncate", "complete"]) in (0, 3)
+    assert set(json.loads(capsys.readouterr().out)) == {"name", "age"}
+    file.write_text("nothing is open")
+    assert main(arguments) == 2
+    assert "no Hole" in capsys.readouterr().err
+
+
 def test_a_budget_that_cannot_hold_the_output_fails_with_1(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["generate", "--schema", SCHEMA, "--max-tokens", "2"]) == 1
     assert "a valid output needs" in capsys.readouterr().err

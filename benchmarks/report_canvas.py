@@ -1,0 +1,89 @@
+"""The section of docs/benchmarks.md on canvases, from its records."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from benchmarks.tables import figure, table
+
+__all__ = ["canvases"]
+
+
+def canvases(records: list[dict[str, Any]]) -> str:
+    """Bits, times, what fits, valid texts, overhead."""
+    parts: dict[str, list[dict[str, Any]]] = {}
+    for record in records:
+        parts.setdefault(record["part"], []).append(record)
+    settings, bits = parts["settings"][0], parts["bits"][0]
+    flags = " ".join(f"--{key} {settings[key]}" for key in ("canvases", "schemas", "tokenizer", "runs"))
+    note = (
+        f"`python -m benchmarks canvas {flags}`. One thread.\n\n"
+        f"Masks of {bits['canvases']:,} random canvases of {bits['languages']} languages against every fill: "
+        f"{bits['wrong']} wrong bits."
+    )
+    sections = [note, _costs(parts["costs"]), _fits(parts["fits"])]
+    sections += [_valid(parts["valid"]), _overhead(parts["overhead"][0])]
+    return "\n\n".join(sections)
+
+
+def _costs(records: list[dict[str, Any]]) -> str:
+    head = ["constraint", "states, classes", "tables, s", "slots", "all open, ms", "rows, ms", "half fixed, ms"]
+    head += ["one more token, ms: p50, p99", "reading scores, ms", "likeliest fill and marginals, ms"]
+    rows = []
+    for r in records:
+        if "refused" in r:
+            rows.append([r["constraint"], f"refused: {r['refused']}", *["-"] * (len(head) - 2)])
+            continue
+        name = r["constraint"] + ("" if r["exact"] else f", depth {r['depth']}")
+        commits = r.get("commit_ms", {})
+        times = [figure(r.get(key)) for key in ("first_ms", "rows_ms", "half_ms")]
+        one = ", ".join(figure(commits.get(key)) for key in ("p50", "p99"))
+        law = [figure(r.get(key)) for key in ("reading_ms", "best_and_marginals_ms")]
+        sizes = f"{r['states']:,}, {r['classes']}"
+        rows.append([name, sizes, figure(r["tables_s"]), str(r["slots"]), *times, one, *law])
+    return "Masks of all slots at once, and the law under random scores:\n\n" + table(head, rows)
+
+
+def _fits(records: list[dict[str, Any]]) -> str:
+    compiled = [r for r in records if "not_compiled" not in r]
+    fitting = [r for r in compiled if r["refused"] is None]
+    deep = [r for r in fitting if r["exact"] or r["depth"] >= 3]
+    whole = sum(r["exact"] for r in fitting)
+    depths = Counter(r["depth"] for r in fitting if not r["exact"])
+    told = ", ".join(f"{count} to nesting {depth}" for depth, count in sorted(depths.items(), reverse=True))
+    why = Counter(r["refused"] for r in compiled if r["refused"] is not None)
+    states, seconds = sorted(r["states"] for r in fitting), sorted(r["tables_s"] for r in fitting)
+    return (
+        f"Of {len(compiled)} real schemas (a sample of maskbench-dev that compiles) {len(deep)} fit 256 slots as they "
+        f"are or to nesting 3 and more ({len(deep) / len(compiled):.0%}): {whole} as they are, {told}. "
+        f"Refused: {', '.join(f'{count} ({reason})' for reason, count in why.items()) or 'none'}. "
+        f"States: median {states[len(states) // 2]:,}, most {states[-1]:,}; tables take "
+        f"{figure(seconds[len(seconds) // 2])} s in the median, {figure(seconds[int(0.9 * len(seconds))])} s in the "
+        "slowest tenth."
+    )
+
+
+def _valid(records: list[dict[str, Any]]) -> str:
+    found = {(r["denoiser"], r["method"], r["steps"]): r for r in records}
+    names = list(dict.fromkeys((r["denoiser"], r["method"]) for r in records))
+    rows = []
+    for denoiser, method in names:
+        own = [r for (name, way, _), r in found.items() if (name, way) == (denoiser, method)]
+        steps = [f"{r['valid']}/{r['texts']}" + (f" ({r['given_up']} given up)" if r["given_up"] else "") for r in own]
+        rows.append([denoiser, method, *steps])
+    note = (
+        "Valid texts, in as many steps as slots, in 8 and in 1. plain: what the denoiser says. rejected: each token is "
+        "checked against holes of any length, 100 tries a token, as published. slots: the mask of each slot, what is "
+        "committed together drawn by itself. joint: exact draws of whole fills."
+    )
+    return f"{note}\n\n" + table(["denoiser", "method", "n steps", "8 steps", "1 step"], rows)
+
+
+def _overhead(record: dict[str, Any]) -> str:
+    log_z = ", ".join(f"{value:.1f}" for value in record["log_z"][:4])
+    return (
+        f"Beside a call of a network of 2.6 million weights ({figure(record['model_ms'])} ms) everything else in a "
+        f"step takes {figure(record['rest_ms'])} ms. The log-probability that independent draws of all open slots are "
+        f"valid, in the first of 16 steps: {log_z}."
+    )

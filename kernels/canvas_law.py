@@ -1,0 +1,176 @@
+"""The law of a canvas: the product of its slots' laws, given that the text is valid.   n slots, S states, G classes
+
+Log-probabilities of tokens become those of classes: the likeliest token of each, and the sum. Over layers of states
+then the likeliest path, or log-sums backwards (how much mass leads from a state to an end) and, given those, the exact
+marginals forwards. One token sequence is one path, because the automaton is deterministic. Cost: the edges of
+states that are alive, once a slot.
+Source: Viterbi 1967; Baum 1972; over slots of a denoiser: Suresh et al., "DINGO", 2025.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from structgen.kernels._jit import CANVAS, inner
+from structgen.kernels.layout import F32_2D, F64_1D, F64_2D, I32_1D, I32_2D, I64_1D, I64_2D, U8_2D
+
+IMPOSSIBLE = -1.0e6  # log-probability of a token that the model gives none: worse than any that it gives some
+SMALL = 1.0e-250  # a sum of products above it has lost nothing that counts to underflow
+NEGLIGIBLE = -50.0  # terms of a log-sum below its largest: 128k of them are less than rounding
+
+
+@CANVAS.entry(variants=({"scores": F32_2D}, {"scores": F64_2D}))
+def class_scores(
+    scores: F32_2D,
+    slots: I32_1D,
+    cls: I32_1D,
+    useful: U8_2D,
+    floor: F64_1D,
+    top: F64_2D,
+    likeliest: I64_2D,
+    total: F64_2D,
+) -> Any:
+    """Write, for each of `slots` and each class that is useful there, what its tokens score, f64 (n, G): `top` the
+    largest, `likeliest` which that is, `total` the log-sum; -inf for all other classes. scores (n, >= V); those below
+    `floor` f64 (n,) count as that."""
+    for at in range(slots.shape[0]):
+        i = slots[at]
+        for g in range(useful.shape[1]):
+            top[i, g], total[i, g], likeliest[i, g] = -np.inf, 0.0, -1
+        for t in range(cls.shape[0]):
+            g = cls[t]
+            if useful[i, g]:
+                x = max(np.float64(scores[i, t]), floor[i])
+                if x > top[i, g]:
+                    top[i, g], likeliest[i, g] = x, t
+        for t in range(cls.shape[0]):
+            g = cls[t]
+            if useful[i, g]:
+                x = max(np.float64(scores[i, t]), floor[i]) - top[i, g]
+                if x > NEGLIGIBLE:
+                    total[i, g] += np.exp(x)
+        for g in range(useful.shape[1]):
+            total[i, g] = top[i, g] + np.log(total[i, g]) if useful[i, g] else -np.inf
+
+
+@CANVAS.entry
+def best_paths(
+    edge_first: I64_1D, edges: I32_2D, weights: F64_2D, forward: U8_2D, backward: U8_2D, best: F64_2D
+) -> Any:
+    """Write to `best` f64 (n+1, S), whose last row is given, the largest weight of a path from a state to an end.
+
+    State s has the rows edge_first[s] to edge_first[s + 1] of `edges` i32 (., 2), (class, next state); weights f64
+    (n, G). States that are not alive (u8 (n+1, S), kernels/canvas.py) have -inf.
+    """
+    for i in range(weights.shape[0] - 1, -1, -1):
+        for s in range(best.shape[1]):
+            highest = -np.inf
+            if forward[i, s] and backward[i, s]:
+                for k in range(edge_first[s], edge_first[s + 1]):
+                    x = weights[i, edges[k, 0]] + best[i + 1, edges[k, 1]]
+                    highest = max(highest, x)
+            best[i, s] = highest
+
+
+@CANVAS.entry
+def follow_best(edge_first: I64_1D, edges: I32_2D, weights: F64_2D, best: F64_2D, start: int, classes: I32_1D) -> Any:
+    """Write to `classes` i32 (n,) the path of largest weight from state `start`; the first such class of each slot."""
+    s = np.int64(start)
+    for i in range(weights.shape[0]):
+        for k in range(edge_first[s], edge_first[s + 1]):
+            if weights[i, edges[k, 0]] + best[i + 1, edges[k, 1]] == best[i, s]:
+                classes[i] = edges[k, 0]
+                s = np.int64(edges[k, 1])
+                break
+
+
+@inner
+def _scaled(logs, i, out):  # type: ignore[no-untyped-def]
+    """Write to `out` the exponentials of a row over its largest, which is returned; 0.0 for a row of -inf."""
+    highest = -np.inf
+    for k in range(out.shape[0]):
+        highest = max(highest, logs[i, k])
+    if highest == -np.inf:
+        highest = 0.0
+    for k in range(out.shape[0]):
+        out[k] = np.exp(logs[i, k] - highest)
+    return highest
+
+
+@CANVAS.entry
+def sum_paths(
+    edge_first: I64_1D,
+    edges: I32_2D,
+    weights: F64_2D,
+    forward: U8_2D,
+    backward: U8_2D,
+    mass: F64_2D,
+    by_class: F64_1D,
+    by_state: F64_1D,
+) -> Any:
+    """As `best_paths`, with the log-sum of all paths in place of the largest. by_class f64 (G,) and by_state f64 (S,)
+    are scratch: a layer takes an exponential for each of them, and for an edge only where that would be too small."""
+    for i in range(weights.shape[0] - 1, -1, -1):
+        scale = _scaled(weights, i, by_class) + _scaled(mass, i + 1, by_state)
+        for s in range(mass.shape[1]):
+            mass[i, s] = -np.inf
+            if not forward[i, s] or not backward[i, s]:
+                continue
+            whole = 0.0
+            for k in range(edge_first[s], edge_first[s + 1]):
+                whole += by_class[edges[k, 0]] * by_state[edges[k, 1]]
+            if whole > SMALL:
+                mass[i, s] = scale + np.log(whole)
+                continue
+            highest = -np.inf
+            for k in range(edge_first[s], edge_first[s + 1]):
+                highest = max(highest, weights[i, edges[k, 0]] + mass[i + 1, edges[k, 1]])
+            whole = 0.0
+            for k in range(edge_first[s], edge_first[s + 1]):
+                x = weights[i, edges[k, 0]] + mass[i + 1, edges[k, 1]] - highest
+                if x > NEGLIGIBLE:
+                    whole += np.exp(x)
+            if whole > 0.0:
+                mass[i, s] = highest + np.log(whole)
+
+
+@CANVAS.entry
+def class_marginals(
+    edge_first: I64_1D,
+    edges: I32_2D,
+    weights: F64_2D,
+    mass: F64_2D,
+    chance: F64_2D,
+    marginal: F64_2D,
+    by_class: F64_1D,
+    by_state: F64_1D,
+) -> Any:
+    """Add to `marginal` f64 (n, G), zeros, the probability of each class in each slot under the law whose `sum_paths`
+    are `mass`. chance f64 (n+1, S), row 0 given and zeros, becomes that of passing through a state."""
+    for i in range(weights.shape[0]):
+        scale = _scaled(weights, i, by_class) + _scaled(mass, i + 1, by_state)
+        for s in range(mass.shape[1]):
+            if chance[i, s] <= 0.0:
+                continue
+            whole = np.exp(mass[i, s] - scale)
+            share = chance[i, s] / whole if whole > SMALL else 0.0
+            for k in range(edge_first[s], edge_first[s + 1]):
+                g, after = edges[k, 0], edges[k, 1]
+                if whole > SMALL:
+                    p = share * by_class[g] * by_state[after]
+                else:
+                    p = chance[i, s] * np.exp(weights[i, g] + mass[i + 1, after] - mass[i, s])
+                marginal[i, g] += p
+                chance[i + 1, after] += p
+
+
+@CANVAS.entry(variants=({"scores": F32_2D, "out": F32_2D}, {"scores": F64_2D, "out": F64_2D}))
+def spread_shifts(scores: F32_2D, slots: I32_1D, cls: I32_1D, shift: F64_2D, floor: F64_1D, out: F32_2D) -> Any:
+    """Write to rows `slots` of `out` (n, V) the score of each token, at least floor f64 (n,), plus the shift of its
+    class, f64 (n, G): -inf for classes whose shift is. In float64 until it is stored."""
+    for at in range(slots.shape[0]):
+        i = slots[at]
+        for t in range(cls.shape[0]):
+            out[i, t] = max(np.float64(scores[i, t]), floor[i]) + shift[i, cls[t]]

@@ -1,0 +1,1 @@
+"""Texts that are not written from left to right: canvases of slots, regions between fixed parts."""

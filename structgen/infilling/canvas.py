@@ -1,0 +1,245 @@
+"""A canvas: n token slots that are filled in any order, under a constraint on the text they make together.
+
+    >>> canvas = Canvas(constraint, slots=8)                            # doctest: +SKIP
+    >>> canvas.fix(3, token); canvas.masks()                            # doctest: +SKIP
+
+Each slot is open, fixed to a token, or restricted to some; behind the end of the text only stop tokens may stand. A bit
+of `masks` is set if and only if some valid whole text has that token there and everything that is fixed where it is.
+
+The constraint's automaton is made a table, the vocabulary some hundred classes (automata/token_classes.py), once per
+constraint; then every question is a pass over slots and classes (kernels/canvas.py), and a token that is fixed costs
+the layers it changes. A grammar that nests is unrolled to a `depth`: then texts that nest deeper are missing, and
+`exact` is False. Source: masks for holes of any length, Mündler et al., "Constrained Decoding of Diffusion LLMs with
+Context-Free Grammars", 2025; here slots are counted, and nothing is proposed and rejected.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from structgen.bits import row_of, words_for
+from structgen.errors import OptionError, Unsatisfiable
+from structgen.infilling.law import CanvasLaw, Layers
+from structgen.infilling.tables import MOST_STATES, tables_of
+from structgen.kernels.canvas import find_useful, mask_rows, reach_backward, reach_forward
+from structgen.kernels.layout import FINISHED, START
+from structgen.matcher import Constraint
+from structgen.protocols import Chooser
+from structgen.vocabulary import TokenIds, token_ids
+
+__all__ = ["Canvas"]
+
+Longs = NDArray[np.int64]
+
+
+class Canvas:
+    """n slots under a constraint.   V tokens in the vocabulary
+
+    `depth`: how often a part that nests may stand inside itself; `pad_ids`: tokens that may stand behind a stop token
+    beside stop tokens; `later`: how many slots the text may have behind this canvas, where it is written block by block
+    (`following`): then it need not be complete here.
+
+    Raises LimitExceeded where the constraint has more than `most_states` states before equal ones are joined,
+    UnsupportedCombination where it has no table at all, OptionError. Not thread-safe; fork() for another.
+    """
+
+    def __init__(
+        self,
+        constraint: Constraint,
+        slots: int,
+        *,
+        depth: int = 4,
+        pad_ids: TokenIds = (),
+        later: int = 0,
+        most_states: int = MOST_STATES,
+    ) -> None:
+        for option, given, least in (("slots", slots, 1), ("depth", depth, 0), ("later", later, 0)):
+            if isinstance(given, bool) or not isinstance(given, int) or given < least:
+                raise OptionError(f"{option} is an integer of at least {least}, not {given!r}", option=option)
+        self.constraint, self.depth = constraint, depth
+        self._tables = tables_of(constraint, slots + later, depth, pad_ids, most_states)
+        self._begin(START, slots, later)
+
+    def _begin(self, start: int, slots: int, later: int) -> None:
+        """Open slots behind a state of the tables."""
+        self.slots, self.later, self._start = slots, later, start
+        classes = self._tables.classes
+        self._ends = ((classes.least >= 0) & (classes.least <= later)).astype(np.uint8)
+        self._fixed: dict[int, int] = {}
+        self._chosen: dict[int, Longs] = {}
+        self._allowed = np.zeros((slots, classes.classes), np.uint8)
+        self._open = np.ones(slots, np.uint8)
+        self._forward, self._backward = np.zeros((2, slots + 1, classes.states), np.uint8)
+        self._useful = np.zeros((slots, classes.classes), np.uint8)
+        self._forward[0, start], self._backward[slots] = 1, self._ends
+        self._changed = (0, slots - 1)  # the first and last slot that changed since the layers were computed
+
+    def __repr__(self) -> str:
+        return f"Canvas({self.constraint!r}, {self.slots} slots, {len(self.open_slots())} open)"
+
+    @property
+    def exact(self) -> bool:
+        """Whether the canvas has all texts of the constraint; False where it nests and was unrolled to `depth`."""
+        return self._tables.exact
+
+    @property
+    def tokens(self) -> list[int | None]:
+        """The token of each slot, None where it is not fixed."""
+        return [self._fixed.get(i) for i in range(self.slots)]
+
+    def open_slots(self) -> list[int]:
+        """The slots that are not fixed, ascending."""
+        return [i for i in range(self.slots) if i not in self._fixed]
+
+    # ------------------------------------------------------------------------------------------------------ changes
+
+    def fix(self, slot: int, token: int) -> None:
+        """Put a token in a slot, allowed or not: see `feasible`."""
+        slot, token = self._slot(slot), self._token(token)
+        self._fixed[slot] = token
+        self._set(slot, np.array([token]))
+
+    def unfix(self, slot: int) -> None:
+        """Take the token of a slot away; what `allow` said of it holds again."""
+        slot = self._slot(slot)
+        if self._fixed.pop(slot, None) is not None:
+            self._set(slot, self._chosen.get(slot))
+
+    def allow(self, slot: int, tokens: TokenIds | None) -> None:
+        """Restrict a slot to some tokens; None: to nothing but the constraint."""
+        slot = self._slot(slot)
+        if tokens is None:
+            self._chosen.pop(slot, None)
+        else:
+            ids = {self._token(token) for token in token_ids(tokens, "tokens")}
+            self._chosen[slot] = np.array(sorted(ids), np.int64)
+        if slot not in self._fixed:
+            self._set(slot, self._chosen.get(slot))
+
+    def fork(self) -> Canvas:
+        """An independent canvas in the same state."""
+        self._update()
+        other = object.__new__(Canvas)
+        vars(other).update(vars(self))
+        other._fixed, other._chosen = dict(self._fixed), dict(self._chosen)
+        for name in ("_allowed", "_open", "_forward", "_backward", "_useful"):
+            setattr(other, name, getattr(self, name).copy())
+        return other
+
+    def following(self, slots: int) -> Canvas:
+        """The open canvas behind this one, whose slots are all fixed; `slots` of its `later` ones. Raises OptionError,
+        and Unsatisfiable where the tokens of this one are not allowed."""
+        if (open_slots := self.open_slots()) or not 1 <= slots <= self.later:
+            reason = f"{len(open_slots)} slots are open" if open_slots else f"{self.later} slots are left, not {slots}"
+            raise OptionError(reason, option="slots")
+        if not self.feasible():
+            raise Unsatisfiable("the tokens of this canvas are no valid text", pointer=None)
+        other = object.__new__(Canvas)
+        vars(other).update(vars(self))
+        other._begin(self._states()[-1], slots, self.later - slots)
+        return other
+
+    def _states(self) -> list[int]:
+        """The state behind each slot, of fixed and feasible ones."""
+        states = [self._start]
+        for i in range(self.slots):
+            states.append(self._tables.classes.step(states[-1], self._fixed[i]))
+        return states[1:]
+
+    def _slot(self, slot: int) -> int:
+        slot = operator.index(slot)
+        if not 0 <= slot < self.slots:
+            raise OptionError(f"slot {slot} of a canvas of {self.slots}", option="slot")
+        return slot
+
+    def _token(self, token: int) -> int:
+        token = operator.index(token)
+        if not 0 <= token < self.constraint.vocabulary.size:
+            raise OptionError(f"token {token} of a vocabulary of {self.constraint.vocabulary.size}", option="token")
+        return token
+
+    def _set(self, slot: int, tokens: Longs | None) -> None:
+        self._open[slot] = tokens is None
+        self._allowed[slot] = 0
+        if tokens is not None:
+            self._allowed[slot, self._tables.classes.cls[tokens]] = 1
+        low, high = self._changed
+        self._changed = (slot, slot) if low > high else (min(low, slot), max(high, slot))
+
+    def _update(self) -> None:
+        """Bring the layers up to date: those that a changed slot can reach."""
+        low, high = self._changed
+        if low > high:
+            return
+        c, row = self._tables.classes, np.zeros(self._tables.classes.states, np.uint8)
+        shared = (c.first, c.pairs, c.next_first, c.following, self._allowed, self._open)
+        last = reach_forward(*shared, self._forward, row, low, high)
+        first = reach_backward(*shared, self._backward, row, low, high)
+        find_useful(
+            c.first,
+            c.pairs,
+            self._allowed,
+            self._open,
+            self._forward,
+            self._backward,
+            self._useful,
+            max(0, min(first - 1, low)),
+            min(self.slots, max(last, high) + 1),
+        )
+        self._changed = (self.slots, -1)
+
+    # ---------------------------------------------------------------------------------------------------- questions
+
+    def feasible(self) -> bool:
+        """Whether some valid text has what is fixed where it is."""
+        self._update()
+        return bool(self._backward[0, self._start])
+
+    def least_slots(self) -> int:
+        """The fewest slots that a valid text takes, were they all open."""
+        return int(self._tables.classes.least[self._start])
+
+    def masks(self) -> NDArray[np.uint32]:
+        """u32 (slots, ceil(V / 32)), packed as `Matcher.mask()`: bit t of row i is set if and only if token t in slot i
+        leaves the canvas feasible. Of a fixed slot that is its token alone."""
+        self._update()
+        c = self._tables.classes
+        rows = np.zeros((self.slots, words_for(len(c.cls))), np.uint32)
+        mask_rows(self._useful, np.arange(self.slots, dtype=np.int32), c.wide, c.packed, c.token_first, c.tokens, rows)
+        for i, tokens in {**self._chosen, **{i: np.array([token]) for i, token in self._fixed.items()}}.items():
+            rows[i] &= row_of(tokens, len(c.cls))
+        return rows
+
+    def law(self, scores: Any) -> CanvasLaw:
+        """The law of the fills under a denoiser's scores, float32 or float64 (slots, >= V), logits or log-probabilities
+        of each slot by itself. Raises Unsatisfiable where nothing fits, ModelError."""
+        self._update()
+        chosen = {i: tokens for i, tokens in self._chosen.items() if i not in self._fixed}
+        arrays = (self._forward.copy(), self._backward.copy(), self._useful.copy())  # the canvas may change meanwhile
+        layers = Layers(self._start, self._ends, *arrays, dict(self._fixed), chosen)
+        return CanvasLaw(self._tables.classes, layers, scores)
+
+    def best(self, scores: Any) -> Longs:
+        """The likeliest valid fill, i64 (slots,). See `law`."""
+        return self.law(scores).best()[0]
+
+    def sample(self, scores: Any, chooser: Chooser) -> Longs:
+        """A draw of a whole valid fill, i64 (slots,), with exactly the law's probability. See `law`."""
+        return self.law(scores).sample(chooser)
+
+    def marginals(self, scores: Any) -> NDArray[np.floating[Any]]:
+        """(slots, V) probability of each token in each slot, given that the text is valid. See `law`."""
+        return self.law(scores).marginals()
+
+    def text(self) -> str:
+        """The text, once every slot is fixed. Raises OptionError before that, Unsatisfiable where it is not valid."""
+        if open_slots := self.open_slots():
+            raise OptionError(f"{len(open_slots)} slots are open", option="slots")
+        if not self.feasible():
+            raise Unsatisfiable("the tokens of this canvas are no valid text", pointer=None)
+        written = [self._fixed[i] for i, state in enumerate(self._states()) if state != FINISHED]
+        return self.constraint.vocabulary.decode(written, begins=self._start == START).decode("utf-8", "replace")

@@ -1,0 +1,155 @@
+"""Mistakes that canvases are prone to, made on purpose: each must be caught by the judge that is named with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from structgen.automata import minimal
+from structgen.grammars import unroll
+from structgen.grammars.combine import quotient
+from structgen.infilling import canvas, law, tables
+from tests.infilling import test_canvas, test_classes, test_infill, test_law
+from tests.infilling.judges import check_law, check_masks
+
+Patch = Callable[[pytest.MonkeyPatch], None]
+FEW = range(12)
+
+
+def masks() -> None:
+    check_masks(FEW, steps=12)
+
+
+def laws() -> None:
+    for seed in range(5000, 5030):
+        check_law(seed)
+
+
+def stops_at_the_first_row_that_stays(patch: pytest.MonkeyPatch) -> None:
+    """Several slots changed, and the pass ends behind the first of them."""
+    real = canvas.reach_forward
+    patch.setattr(canvas, "reach_forward", lambda *a: real(*a[:-1], a[-2]))
+
+
+def looks_forward_only(patch: pytest.MonkeyPatch) -> None:
+    real = canvas.find_useful
+    patch.setattr(canvas, "find_useful", lambda *a: real(*a[:5], np.ones_like(a[5]), *a[6:]))
+
+
+def looks_backward_only(patch: pytest.MonkeyPatch) -> None:
+    real = canvas.find_useful
+    patch.setattr(canvas, "find_useful", lambda *a: real(*a[:4], np.ones_like(a[4]), *a[5:]))
+
+
+def updates_changed_slots_alone(patch: pytest.MonkeyPatch) -> None:
+    real = canvas.find_useful
+    patch.setattr(canvas, "find_useful", lambda *a: real(*a[:-2], max(a[-2], a[-1] - 1), a[-1]))
+
+
+def forgets_what_may_stand_behind_the_end(patch: pytest.MonkeyPatch) -> None:
+    real = tables.token_classes
+
+    def without(table: Any, vocabulary: Any, trie: Any, pads: Any) -> Any:
+        found = real(table, vocabulary, trie, pads)
+        keep = found.pairs[:, 0] != 1
+        assert not keep.all()
+        found.pairs[~keep] = 0
+        return found
+
+    patch.setattr(tables, "token_classes", without)
+    tables._tables.clear()
+
+
+def joins_accepting_states_with_others(patch: pytest.MonkeyPatch) -> None:
+    real = minimal._coarsest
+    patch.setattr(minimal, "_coarsest", lambda steps, accepting: real(steps, np.ones_like(accepting)))
+
+
+def takes_the_largest_for_the_sum(patch: pytest.MonkeyPatch) -> None:
+    real = law.class_scores
+
+    def largest(*a: Any) -> None:
+        real(*a)
+        a[-1][:] = a[-3]
+
+    patch.setattr(law, "class_scores", largest)
+
+
+def sums_paths_that_do_not_end(patch: pytest.MonkeyPatch) -> None:
+    real = law.CanvasLaw._paths
+
+    def everywhere(self: Any, kernel: Any, weights: Any, *scratch: Any) -> Any:
+        self._layers = self._layers._replace(ends=np.ones_like(self._layers.ends))
+        return real(self, kernel, weights, *scratch)
+
+    patch.setattr(law.CanvasLaw, "_paths", everywhere)
+
+
+def draws_classes_without_the_mass_behind_them(patch: pytest.MonkeyPatch) -> None:
+    real = law.CanvasLaw.sample
+
+    def shortsighted(self: Any, chooser: Any) -> Any:
+        held, self.__dict__["_mass"] = self._mass, np.where(self._mass > -np.inf, 0.0, -np.inf)
+        try:
+            return real(self, chooser)
+        finally:
+            self.__dict__["_mass"] = held
+
+    patch.setattr(law.CanvasLaw, "sample", shortsighted)
+
+
+def nests_a_level_deeper(patch: pytest.MonkeyPatch) -> None:
+    real = unroll.unrolled
+    patch.setattr(tables, "unrolled", lambda grammar, depth: real(grammar, depth + 1))
+    tables._tables.clear()
+
+
+def drops_counts_in_reach(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(tables, "_most_bytes", lambda vocabulary, slots, mask: 5)
+    tables._tables.clear()
+
+
+def erases_nothing_behind_the_hole(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(quotient.Cut, "erases", lambda self, state, following: following <= self.hole != state)
+
+
+def keeps_rules_that_may_leave_the_hole(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(quotient.Cut, "staying", lambda self, state: (1 << 256) - 1 if state == self.hole else 0)
+
+
+CAUGHT: list[tuple[Patch, Callable[[], object]]] = [
+    (stops_at_the_first_row_that_stays, masks),
+    (looks_forward_only, masks),
+    (looks_backward_only, masks),
+    (updates_changed_slots_alone, masks),
+    (forgets_what_may_stand_behind_the_end, masks),
+    (joins_accepting_states_with_others, lambda: _all_minimal()),
+    (takes_the_largest_for_the_sum, laws),
+    (sums_paths_that_do_not_end, test_law.test_ways_that_lead_to_no_end_do_not_count),
+    (draws_classes_without_the_mass_behind_them, laws),
+    (nests_a_level_deeper, test_canvas.test_depth_bounds_nesting_and_says_so),
+    (drops_counts_in_reach, test_classes.test_a_long_count_is_exact_on_a_canvas_that_reaches_it),
+    (erases_nothing_behind_the_hole, test_infill.test_every_text_between_fixed_ones_is_reached),
+    (keeps_rules_that_may_leave_the_hole, test_infill.test_every_text_between_fixed_ones_is_reached),
+]
+
+
+def _all_minimal() -> None:
+    for seed in FEW:
+        test_classes.test_a_minimal_table_reads_what_the_automaton_reads_and_no_two_states_behave_alike(seed)
+
+
+@pytest.mark.parametrize(("mutant", "judge"), CAUGHT, ids=[mutant.__name__ for mutant, _ in CAUGHT])
+def test_the_judge_catches_the_mutant(
+    mutant: Patch, judge: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge()
+    mutant(monkeypatch)
+    try:
+        with pytest.raises((AssertionError, IndexError)):
+            judge()
+    finally:
+        tables._tables.clear()
