@@ -17,16 +17,20 @@ import pickle
 import subprocess
 import sys
 import threading
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 from structgen.errors import LimitExceeded, OptionError, SchemaError
 from structgen.grammars.json_schema.style import JsonStyle
-from structgen.grammars.lark.stored import write_lexed
+from structgen.grammars.lark.stored import read_lexed, write_lexed
+from structgen.grammars.storage import read_grammar
+from structgen.kinds import AnyGrammar
 from structgen.memory import Bounded
 from structgen.server.lowering import LENGTH, PROGRAM, READY, error_of, packed
 from structgen.vocabulary import Vocabulary
 
-__all__ = ["KINDS", "Lowerer", "options_of"]
+__all__ = ["KINDS", "Lowerer", "grammar_of", "options_of"]
 
 KINDS = ("json", "json_object", "regex", "choice", "grammar", "structural_tag")
 _PATIENCE = 6  # times the processor time that a question may take, in which it has to be answered
@@ -73,6 +77,11 @@ def _choices(text: str) -> list[str]:
     return found
 
 
+def grammar_of(text: str) -> AnyGrammar:
+    """The grammar of a lowered text, every number in it checked. Raises ValueError for other texts."""
+    return read_lexed(json.loads(text)) if text.startswith('{"lark":') else read_grammar(text)
+
+
 class Lowerer:
     """Lowers for one vocabulary, a question at a time, whichever threads ask. `seconds`: of processor time for each."""
 
@@ -81,9 +90,10 @@ class Lowerer:
         self._known: Bounded[tuple[str, str, str], str] = Bounded(_MOST, most_bytes=_MOST_BYTES)
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        self._finalizer: Callable[[], object] = lambda: None
 
     def lowered(self, kind: str, text: str, style: JsonStyle | None = None) -> str:
-        """The grammar as text that `structgen.grammars.storage.read_grammar` or `lark.stored.read_lexed` reads.
+        """The grammar as text, for `grammar_of`.
 
         Raises what `structgen.compile` raises, and LimitExceeded where it takes more time or memory than it may.
         """
@@ -95,10 +105,9 @@ class Lowerer:
             return self._known[key]
 
     def close(self) -> None:
-        """End the process; the next question begins another."""
+        """End the process; the next question begins another. It ends with this object, too."""
         if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
+            self._finalizer()
             self._process = None
 
     def _ask(self, options: dict[str, Any]) -> str:
@@ -127,9 +136,15 @@ class Lowerer:
         process.stdin.write(packed(self.vocabulary))
         process.stdin.flush()
         if process.stdout.read(len(READY)) != READY:
+            _end(process)
             raise OptionError("the process that lowers constraints does not start", option="python")
-        self._process = process
+        self._process, self._finalizer = process, weakref.finalize(self, _end, process)
         return process
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.communicate()
 
 
 def _answer(process: subprocess.Popen[bytes], question: bytes) -> dict[str, Any] | None:

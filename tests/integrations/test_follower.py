@@ -110,7 +110,9 @@ def test_a_stop_that_is_text_ends_only_where_it_completes_it(constrain: Constrai
     assert not follower.is_finished
     follower.back(len(follower))
     assert follower.take_all(constraint.spelled(b"a"))
-    row = allowed(follower)  # the text cannot go on without the stop, and may not end with it: the request is impossible
+    row = allowed(
+        follower
+    )  # the text cannot go on without the stop, and may not end with it: the request is impossible
     assert isinstance(follower.error, Exception) and mark in row and not follower.take(mark)
 
 

@@ -11,9 +11,8 @@ from structgen.api.sources import source_of
 from structgen.compiler import compile_grammar
 from structgen.errors import GrammarError, LimitExceeded, OptionError, RegexError, SchemaError
 from structgen.grammars.json_schema.style import JsonStyle
-from structgen.grammars.lark.stored import read_lexed
-from structgen.grammars.storage import read_grammar, write_grammar
-from structgen.integrations.lowering import Lowerer, options_of
+from structgen.grammars.storage import write_grammar
+from structgen.integrations.lowering import Lowerer, grammar_of, options_of
 from structgen.vocabulary import Vocabulary
 
 
@@ -29,7 +28,9 @@ TAG = {
     "format": {
         "type": "triggered_tags",
         "triggers": ["<call>"],
-        "tags": [{"begin": "<call>", "content": {"type": "json_schema", "json_schema": {"enum": [1]}}, "end": "</call>"}],
+        "tags": [
+            {"begin": "<call>", "content": {"type": "json_schema", "json_schema": {"enum": [1]}}, "end": "</call>"}
+        ],
     },
 }
 
@@ -50,10 +51,9 @@ def test_every_kind_means_what_it_means_here(
     kind: str, text: str, accepted: str, refused: str, lowerer: Lowerer, vocabulary: Vocabulary
 ) -> None:
     found = lowerer.lowered(kind, text)
-    lexed = found.startswith('{"lark":')
-    constraint = compile_grammar(read_lexed(json.loads(found)) if lexed else read_grammar(found), vocabulary)
+    constraint = compile_grammar(grammar_of(found), vocabulary)
     assert constraint.accepts(accepted) and not constraint.accepts(refused)
-    if not lexed:
+    if not found.startswith('{"lark":'):
         here = source_of(**options_of(kind, text)).bound(vocabulary).lower().grammar
         assert found == write_grammar(here)
 
@@ -61,7 +61,7 @@ def test_every_kind_means_what_it_means_here(
 def test_the_style_is_part_of_what_is_asked(lowerer: Lowerer, vocabulary: Vocabulary) -> None:
     asked = "json", '{"const": [1, 2]}'
     flexible, compact = lowerer.lowered(*asked), lowerer.lowered(*asked, JsonStyle(whitespace="compact"))
-    texts = [compile_grammar(read_grammar(each), vocabulary).accepts("[1, 2]") for each in (flexible, compact)]
+    texts = [compile_grammar(grammar_of(each), vocabulary).accepts("[1, 2]") for each in (flexible, compact)]
     assert texts == [True, False]
 
 
@@ -86,7 +86,9 @@ def test_errors_are_those_of_the_library(kind: str, text: str, error: type[Excep
 
 
 def test_a_hostile_schema_and_a_killed_process_cost_their_question_alone(lowerer: Lowerer) -> None:
-    hostile = {"allOf": [{"type": "string", "pattern": f"^.*{letter}.{{{n}}}$"} for n, letter in enumerate("abcdefg", 9)]}
+    hostile = {
+        "allOf": [{"type": "string", "pattern": f"^.*{letter}.{{{n}}}$"} for n, letter in enumerate("abcdefg", 9)]
+    }
     with pytest.raises(LimitExceeded):
         lowerer.lowered("json", json.dumps(hostile))
     assert lowerer.lowered("json", "true")
