@@ -23,12 +23,14 @@ from structgen.errors import OptionError
 from structgen.grammars.json_schema.style import JsonStyle
 from structgen.integrations.follower import Follower
 from structgen.integrations.lowering import KINDS, Lowerer, grammar_of
+from structgen.matcher import Constraint
 from structgen.vocabulary import Vocabulary, token_ids
 
 __all__ = ["Backend", "FrontEnd", "RequestGrammar", "vocabulary_of"]
 
 _NAME = "structgen"
 _MARK = "structgen grammar "  # what a lowered constraint begins with
+_SHORT = 2000  # bytes of a text that is walked when its constraint is compiled
 _MOST, _MOST_BYTES = 1024, 1 << 30  # of constraints that an engine remembers
 
 
@@ -83,8 +85,7 @@ class Backend:
         self._constraints = Remembered(most=_MOST, most_bytes=_MOST_BYTES)
         self._bitmask: Any = None
         self._words = np.zeros((0, 0), np.uint32)
-        warm = compile_grammar(grammar_of(_WARM), vocabulary).matcher()  # kernels and trie, before a request waits
-        warm.mask()
+        _walk(compile_grammar(grammar_of(_WARM), vocabulary))  # kernels and trie, before a request waits
 
     def compile_grammar(
         self, request_type: Any, grammar_spec: str, stop_token_ids: set[int] | None = None
@@ -95,7 +96,9 @@ class Backend:
         text = grammar_spec.partition("\n")[2]
 
         def make() -> Compiled:
-            return compile_grammar(grammar_of(text), self.vocabulary), None
+            constraint = compile_grammar(grammar_of(text), self.vocabulary)
+            _walk(constraint)
+            return constraint, None
 
         constraint, _ = self._constraints.get(text, make)
         return RequestGrammar(self, Follower(constraint.matcher(), stop_token_ids or ()))
@@ -115,6 +118,17 @@ class Backend:
     def destroy(self) -> None:
         """Forget all constraints."""
         self._constraints.clear()
+
+
+def _walk(constraint: Constraint) -> None:
+    """Make the masks along the shortest text, which most texts pass: here a thread waits for them, in a step all rows
+    do. It takes a millisecond of compiling, and a third of what masks cost at first (`python -m benchmarks vllm`)."""
+    matcher = constraint.matcher()
+    if matcher.bytes_to_accept() < _SHORT:
+        for token in matcher.shortest_completion():
+            matcher.mask()
+            matcher.accept(token)
+    matcher.mask()
 
 
 class RequestGrammar:
