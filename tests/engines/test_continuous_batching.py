@@ -51,6 +51,8 @@ def results(manager: Any, names: list[str]) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.shows("batching", "schemas, patterns, grammars, choices", "a constraint for each request")
+@pytest.mark.shows("batching", "complete within max_tokens")
 @pytest.mark.parametrize(("blocks", "count"), [(64, 24), (10, 24)], ids=["room", "taken out and begun anew"])
 def test_every_request_has_its_constraint_and_ends_within_its_budget(
     blocks: int, count: int, make_engine: Engines, constrain: Constrain, monkeypatch: Any
@@ -102,6 +104,7 @@ def test_several_sequences_of_a_request_share_its_constraint(make_engine: Engine
         assert ExactValidator(SCHEMAS[1]).fault(text) is None
 
 
+@pytest.mark.lacks("batching", "graphs and asynchronous steps", "a mask needs the token before it: both are refused")
 def test_managers_it_cannot_work_in_are_refused(make_engine: Engines, constrain: Constrain) -> None:
     engine = make_engine(seed=13)
     with pytest.raises(OptionError, match="use_async_batching"):

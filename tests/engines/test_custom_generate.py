@@ -32,6 +32,7 @@ def texts(engine: TransformersEngine, prompts: list[str], constraints: Any, **op
     return [engine.vocabulary.decode(row[length:].tolist()).decode() for row in out]
 
 
+@pytest.mark.shows("custom", "schemas, patterns, grammars, choices", "complete within max_tokens")
 @pytest.mark.parametrize(
     "options",
     [{"do_sample": False}, {"do_sample": True, "temperature": 1.4, "top_k": 30, "num_return_sequences": 2}],
@@ -56,6 +57,7 @@ def test_torchs_seed_decides(make_engine: Engines, constrain: Constrain) -> None
     assert found[0] == found[1] != found[2]
 
 
+@pytest.mark.shows("custom", "a constraint for each request")
 def test_a_constraint_for_each_prompt_and_other_processors(make_engine: Engines, constrain: Constrain) -> None:
     engine = make_engine()
     number, word = constrain({"type": "integer", "minimum": 10, "maximum": 99}), constrain({"enum": ["red", "blue"]})
@@ -70,6 +72,7 @@ def test_a_constraint_for_each_prompt_and_other_processors(make_engine: Engines,
     assert found[0].isdigit() and found[0][0] != "1" and found[1] in ('"red"', '"blue"')
 
 
+@pytest.mark.lacks("custom", "beams", "num_beams is refused, as are time limits and scores in the result")
 @pytest.mark.parametrize(
     ("options", "why"),
     [
@@ -84,6 +87,7 @@ def test_what_is_not_done_is_refused(options: Any, why: str, make_engine: Engine
         texts(make_engine(), ["a"], constrain(SCHEMA), max_new_tokens=30, do_sample=False, **options)
 
 
+@pytest.mark.shows("custom", "refused before it runs")
 def test_a_budget_that_is_too_small_says_so(make_engine: Engines, constrain: Constrain) -> None:
     with pytest.raises(BudgetTooSmall):
         texts(make_engine(), ["a"], constrain(SCHEMA), max_new_tokens=3, do_sample=False)

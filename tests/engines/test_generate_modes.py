@@ -61,6 +61,7 @@ def test_a_cache_of_a_fixed_size(make_engine: Engines, constrain: Constrain) -> 
     assert fixed == plain
 
 
+@pytest.mark.shows("generate", "graphs and asynchronous steps")
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # of torch's own modules
 def test_a_compiled_model(make_engine: Engines, constrain: Constrain) -> None:
@@ -71,6 +72,16 @@ def test_a_compiled_model(make_engine: Engines, constrain: Constrain) -> None:
         judge(run(engine.model, engine.tokenizer, constrain(SCHEMA), cache_implementation="static"))
     finally:
         del engine.model.forward
+
+
+@pytest.mark.shows("generate", "half precision")
+@pytest.mark.lacks("generate", "complete within max_tokens", "a processor cannot end a text: custom_generate does")
+def test_a_budget_cuts_a_text(make_engine: Engines, constrain: Constrain) -> None:
+    engine = make_engine()
+    texts = run(engine.model, engine.tokenizer, constrain(SCHEMA), max_new_tokens=4)
+    for text in texts:
+        matcher = constrain(SCHEMA).matcher()
+        assert matcher.accept_bytes(text.encode()) and not matcher.is_accepting()
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
@@ -97,6 +108,7 @@ FAMILIES: dict[str, Any] = {
 }
 
 
+@pytest.mark.shows("generate", "schemas, patterns, grammars, choices")
 @pytest.mark.parametrize("family", FAMILIES)
 def test_families(family: str, make_engine: Engines, constrain: Constrain) -> None:
     config, shape = FAMILIES[family]
@@ -117,6 +129,8 @@ ENCODERS: dict[str, Any] = {
 }  # fmt: skip
 
 
+@pytest.mark.shows("generate", "encoder-decoder models", "beams")
+@pytest.mark.lacks("custom", "encoder-decoder models", "our loop runs decoder-only models: ModelError")
 @pytest.mark.parametrize("options", [{}, {"do_sample": False, "num_beams": 3, "top_k": None}], ids=["sampled", "beams"])
 @pytest.mark.parametrize("family", ENCODERS)
 def test_models_with_an_encoder(family: str, options: Any, make_engine: Engines, constrain: Constrain) -> None:

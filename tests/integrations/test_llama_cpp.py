@@ -179,6 +179,8 @@ def test_a_batch_is_what_its_rows_are_alone(engine: Any) -> None:
             assert apart[row] < 0.3 and all(apart[row] < 0.3 * other for at, other in enumerate(apart) if at != row)
 
 
+@pytest.mark.shows("llama_cpp", "schemas, patterns, grammars, choices", "a constraint for each request")
+@pytest.mark.shows("llama_cpp", "complete within max_tokens", "refused before it runs")
 @marked
 def test_generate(engine: Any) -> None:
     for value in sg.generate(engine, PROMPTS, schema=PERSON, max_tokens=40):
@@ -200,6 +202,15 @@ def test_files_that_are_no_models(tmp_path: Path) -> None:
     (tmp_path / "bad.gguf").write_bytes(b"GGUF and nothing else")
     with pytest.raises(ModelError, match="cannot be read"):
         LlamaCppEngine(tmp_path / "bad.gguf")
+
+
+@pytest.mark.lacks(
+    "llama_cpp", "drafts", "the engine reads a token a step; llama.cpp's own drafters are its own loop's"
+)
+@marked
+def test_no_drafts_are_read(engine: Any) -> None:
+    found = sg.generate_result(engine, PROMPTS[0], schema=PERSON, max_tokens=40, speculation=sg.Speculation())
+    assert found.stats.speculation is None
 
 
 @marked

@@ -91,6 +91,9 @@ def test_the_source_is_of_the_version_it_was_run_with() -> None:
         assert found == [f"sglang-{fake_sglang.VERSION}.dist-info"]
 
 
+@pytest.mark.lacks(
+    "sglang", "whitespace patterns", "constrained_json_whitespace_pattern is refused; the two other settings are done"
+)
 def test_other_versions_and_settings_are_refused(create: Create) -> None:
     with pytest.raises(OptionError, match=r"0\.6\.0"):
         create(version="0.6.0")
@@ -100,6 +103,10 @@ def test_other_versions_and_settings_are_refused(create: Create) -> None:
         create(enable_strict_thinking=True)
 
 
+@pytest.mark.shows(
+    "sglang", "schemas, patterns, grammars, choices", "structural tags, tools", "a constraint for each request"
+)
+@pytest.mark.shows("sglang", "lowered in another process")
 @pytest.mark.parametrize(
     ("kind", "text", "valid"),
     [
@@ -130,6 +137,7 @@ def test_every_kind_of_request_ends_with_what_it_asked_for(
     assert allowed(grammar, size) == list(range(32 * words_for(size)))
 
 
+@pytest.mark.shows("sglang", "refused before it runs")
 def test_a_bad_grammar_is_an_object_that_says_why(create: Create) -> None:
     backend = create()
     for kind, text in (("json", "{"), ("json", '{"type": "strin"}'), ("regex", "("), ("ebnf", "root ::= ("),
@@ -138,6 +146,7 @@ def test_a_bad_grammar_is_an_object_that_says_why(create: Create) -> None:
         assert type(found).__name__ == "InvalidGrammarObject" and found.error_message
 
 
+@pytest.mark.shows("sglang", "drafts")
 def test_a_cached_grammar_is_another_requests_own(create: Create) -> None:
     backend = create()
     one, two = grammar_of(backend, "regex", "ab"), grammar_of(backend, "regex", "ab")
@@ -149,6 +158,19 @@ def test_a_cached_grammar_is_another_requests_own(create: Create) -> None:
     assert allowed(one, backend.vocabulary.size) == allowed(two, backend.vocabulary.size)
 
 
+@pytest.mark.lacks("sglang", "complete within max_tokens", "a backend does not see the request, nor its stop tokens")
+def test_no_budget_is_seen(create: Create) -> None:
+    """A grammar is one of a text, and the request with its tokens stays SGLang's."""
+    backend = create()
+    grammar = grammar_of(backend, "regex", "[ab]*")
+    tokens = [token for token in allowed(grammar, backend.vocabulary.size) if token not in backend.vocabulary.stop_ids]
+    first = allowed(grammar, backend.vocabulary.size)
+    for _ in range(500):
+        grammar.accept_token(tokens[0])
+    assert allowed(grammar, backend.vocabulary.size) == first
+
+
+@pytest.mark.shows("sglang", "an error ends its request alone")
 def test_a_forbidden_token_raises_and_changes_nothing(create: Create) -> None:
     backend = create()
     grammar = grammar_of(backend, "regex", "[0-9]+")
@@ -198,6 +220,7 @@ def test_the_cache_is_bounded(create: Create, monkeypatch: Any) -> None:
     assert [key[1] for key in backend.cache] == ["a{4}", "a{5}", "a{6}"]
 
 
+@pytest.mark.shows("sglang", "thinking before the constraint")
 @pytest.mark.parametrize("own", [OWN])
 def test_reasoning_comes_before_the_grammar(own: bool, monkeypatch: Any, tokenizer: Any) -> None:
     """SGLang puts no registered backend into its wrapper: ours comes in it."""

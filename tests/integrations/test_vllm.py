@@ -155,6 +155,9 @@ TAG = {"type": "structural_tag", "format": {"type": "tag", "begin": "<call>", "e
        "content": {"type": "json_schema", "json_schema": PERSON}}}  # fmt: skip
 
 
+@pytest.mark.shows(
+    "vllm", "schemas, patterns, grammars, choices", "structural tags, tools", "a constraint for each request"
+)
 @pytest.mark.parametrize(
     "asked",
     [
@@ -182,6 +185,8 @@ def test_every_kind_of_request_ends_with_what_it_asked_for(asked: dict[str, Any]
     assert engine.manager.bitmask.shape[1] == -(-engine.config.model_config.vocab_size // 32)
 
 
+@pytest.mark.shows("vllm", "refused before it runs")
+@pytest.mark.lacks("vllm", "whitespace patterns", "whitespace_pattern is refused; disable_any_whitespace is done")
 @pytest.mark.parametrize(
     ("asked", "why"),
     [
@@ -213,6 +218,7 @@ def test_whitespace_is_left_out_where_the_request_says_so(engine: Engine) -> Non
     assert not request.grammar._follower.matcher.constraint.accepts('{\n  "a": 1\n}')
 
 
+@pytest.mark.shows("vllm", "lowered in another process")
 def test_parameters_that_are_used_again_are_lowered_once(engine: Engine) -> None:
     made = engine.params(json=PERSON)
     made.verify()
@@ -239,6 +245,7 @@ def test_the_stops_are_the_tokenizers_and_the_models(monkeypatch: Any, tokenizer
     assert engine.vocabulary.stop_ids == tuple(sorted({0, tokenizer.eos_token_id}))
 
 
+@pytest.mark.shows("vllm", "stop tokens of a request")
 def test_a_requests_own_stop_waits_for_the_end(engine: Engine) -> None:
     request = engine.request(regex="[0-9]{2}", stop_token_ids=(engine.vocabulary.size - 1, 10**9))
     constraint = request.grammar._follower.matcher.constraint
@@ -262,6 +269,7 @@ def drafts_of(engine: Engine, request: Request, rng: random.Random) -> list[int]
     return list(kept)
 
 
+@pytest.mark.shows("vllm", "drafts")
 @pytest.mark.parametrize("seed", range(4))
 def test_drafts_change_no_mask(seed: int, engine: Engine) -> None:
     """Rows of drafted positions are the rows that a request without drafts has there."""
@@ -283,6 +291,7 @@ def test_drafts_change_no_mask(seed: int, engine: Engine) -> None:
             assert engine.take(requests[n], drawn)
 
 
+@pytest.mark.shows("vllm", "complete within max_tokens", "thinking before the constraint")
 def test_a_budget_of_tokens_ends_with_valid_json(engine: Engine) -> None:
     """Also where a part of it went to thinking, and where the model's context is what runs out."""
     rng, validator = random.Random(3), ExactValidator(PERSON)
@@ -302,6 +311,7 @@ def test_a_budget_of_tokens_ends_with_valid_json(engine: Engine) -> None:
     assert validator.fault(engine.run(long, rng)) is None and len(long.output) <= needed + 4
 
 
+@pytest.mark.shows("vllm", "an error ends its request alone")
 def test_an_error_in_a_mask_ends_its_request_and_no_other(engine: Engine, monkeypatch: Any) -> None:
     good, bad = engine.request(0, json=PERSON), engine.request(1, regex="a+")
     whole = type(bad.grammar._follower.matcher).mask
