@@ -79,7 +79,7 @@ def _compiling(schemas: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def load(model: str, max_tokens: int) -> list[dict[str, Any]]:
     """Throughput, and the validity of what was written."""
     schemas = [row["schema"] for row in maskbench(SCHEMAS, seed=5)]
-    asked = [TEMPLATE.format(f"Write JSON for this schema: {json.dumps(schema)[:600]}") for schema in schemas]
+    asked = [TEMPLATE.format(f"Write JSON for this schema: {json.dumps(schema)[:200]}") for schema in schemas]
     content = {
         "max_tokens": max_tokens,
         "free": [TEMPLATE.format(f"Tell a story of {number} rivers.") for number in range(FREE)],

@@ -24,6 +24,7 @@ from __future__ import annotations
 import logging
 import weakref
 from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,14 +36,23 @@ from structgen.matcher import Constraint, Matcher
 
 __all__ = ["Follower"]
 
-_NEAR = 48  # tokens more than the bytes that are needed: from here on every step looks at what still fits
+_NEAR = 24  # tokens more than the bytes that are needed: from here on every step looks at what still fits
 _FEW = 64  # allowed tokens that are looked at one by one
 _BARELY = 6  # tokens more than are needed when the rest is written without choice
-_MOST_STATES = 20_000  # whose completions are remembered, by constraint
+_MOST_STATES = 20_000  # of which something is remembered, by constraint
 
 Row = NDArray[np.uint32]
 _log = logging.getLogger("structgen")
-_distances: weakref.WeakKeyDictionary[Constraint, dict[int, int]] = weakref.WeakKeyDictionary()
+
+
+class _Known(NamedTuple):
+    """Of the states of a constraint near the end of a budget: tokens of the shortest completion, and `_ways`."""
+
+    distances: dict[int, int]
+    ways: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]] | None]
+
+
+_known: weakref.WeakKeyDictionary[Constraint, _Known] = weakref.WeakKeyDictionary()
 
 
 class Follower:
@@ -207,30 +217,51 @@ class Follower:
         if spare > 0:
             self._look = len(self) + max(1, spare // 8)
             return mask
-        size, distances = self.matcher.constraint.vocabulary.size, self._known()
-        if not leaves_room(self.matcher, left, distances):
+        size, known = self.matcher.constraint.vocabulary.size, self._known()
+        if not leaves_room(self.matcher, left, known.distances):
             return mask
-        allowed = ids_of(mask)
-        if len(allowed) <= _FEW:
-            return row_of([token for token in allowed.tolist() if self._fits(token, left - 1, distances)], size)
-        if leaves_room(self.matcher, left - _BARELY, distances):
+        ways = self._ways(mask, known)
+        if ways is not None:
+            tokens, needed = ways
+            short = np.flatnonzero(needed >= left - 1)
+            out = [token for token in tokens[short].tolist() if not self._fits(token, left - 1, known.distances)]
+            return with_bits(mask, out, False) if out else mask
+        if leaves_room(self.matcher, left - _BARELY, known.distances):
             return mask
         return row_of(self.matcher.shortest_completion()[:1] or self._ends, size)
 
+    def _ways(self, mask: Row, known: _Known) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+        """The tokens that are allowed here and the bytes that are needed behind each; None where they are too many."""
+        state = self.matcher.state
+        if self._stops:  # another mask than the state's
+            return self._ways_of(mask)
+        if state not in known.ways:
+            known.ways[state] = self._ways_of(mask)
+        return known.ways[state]
+
+    def _ways_of(self, mask: Row) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+        tokens = ids_of(mask)
+        if len(tokens) > _FEW:
+            return None
+        needed = np.zeros(len(tokens), np.int64)
+        for place, token in enumerate(tokens.tolist()):
+            if self.matcher.accept(token):  # not: a stop of the request, behind which nothing is needed
+                needed[place] = self.matcher.bytes_to_accept()
+                self.matcher.rollback()
+        return tokens, needed
+
     def _fits(self, token: int, left: int, distances: dict[int, int]) -> bool:
-        """Whether an end fits behind one of the allowed tokens."""
-        vocabulary = self.matcher.constraint.vocabulary
-        if token in self._stops or (token in vocabulary.stop_ids and self.matcher.is_accepting()):
-            return True
+        """Whether an end of more than `left` bytes fits behind one of the allowed tokens: in so many tokens."""
         if not self.matcher.accept(token):
-            return False
+            return True
         fits = self.matcher.is_finished() or leaves_room(self.matcher, left, distances)
         self.matcher.rollback()
         return fits
 
-    def _known(self) -> dict[int, int]:
-        """Tokens of the shortest completion by state, for all sequences of the constraint."""
-        found = _distances.setdefault(self.matcher.constraint, {})
-        if len(found) > _MOST_STATES:
-            found.clear()
+    def _known(self) -> _Known:
+        """What all sequences of the constraint know of its states."""
+        found = _known.setdefault(self.matcher.constraint, _Known({}, {}))
+        if len(found.distances) + len(found.ways) > _MOST_STATES:
+            found.distances.clear()
+            found.ways.clear()
         return found
