@@ -35,7 +35,7 @@ HERE = Path(__file__).parent
 def run(program: str, *arguments: str, target: Path) -> list[dict[str, Any]]:
     """What a program of this folder tells from inside vLLM's environment."""
     assert PYTHON and MODEL
-    environment = os.environ | ENVIRONMENT
+    environment = os.environ | ENVIRONMENT | {"PYTHONPATH": str(HERE.parents[1])}
     command = [PYTHON, str(HERE / program), MODEL, *arguments, str(target)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
@@ -85,6 +85,14 @@ def test_an_engine(tmp_path: Path) -> None:
     budgets = [answer for answer in answers if answer["name"] == "budget"]
     assert budgets and all(answer["reason"] == "stop" for answer in budgets), budgets
     assert all(answer["tokens"] >= 30 for answer in answers if answer["name"] == "min tokens")
+
+
+@pytest.mark.shows("vllm", "structural tags, tools")
+def test_every_tag_of_its_tool_parsers_is_read(tmp_path: Path) -> None:
+    """All models of its registry, every choice of tools, with and without strict arguments and reasoning."""
+    found = run("vllm_tags.py", target=tmp_path / "answers.json")
+    assert len(found) > 200
+    assert [answer for answer in found if "error" in answer] == []
 
 
 @pytest.mark.parametrize("drafts", ["ngram", "draft"])
