@@ -76,7 +76,7 @@ def _compiling(schemas: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def load(model: str, max_tokens: int) -> list[dict[str, Any]]:
+def load(model: str, max_tokens: int, backends: list[str]) -> list[dict[str, Any]]:
     """Throughput, and the validity of what was written."""
     schemas = [row["schema"] for row in maskbench(SCHEMAS, seed=5)]
     asked = [TEMPLATE.format(f"Write JSON for this schema: {json.dumps(schema)[:200]}") for schema in schemas]
@@ -86,7 +86,7 @@ def load(model: str, max_tokens: int) -> list[dict[str, Any]]:
         "schemas": [{"schema": schema, "prompt": text} for schema, text in zip(schemas, asked, strict=True)],
     }
     records = list[dict[str, Any]]()
-    for backend in BACKENDS:
+    for backend in backends:
         found = run("benchmarks.vllm_load", model, backend, content=content, switch=backend == "structgen")
         outputs = [each for each in found if each["part"] == "output"]
         faults = [_fault(schemas[each["schema"]], each["text"]) for each in outputs]
@@ -113,16 +113,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks vllm")
     parser.add_argument("--model", default="smollm2")
     parser.add_argument("--parts", default="rows,load")
+    parser.add_argument("--backends", default=",".join(BACKENDS), help="whose engines are started for the load")
     parser.add_argument("--max-tokens", type=int, default=64)
     arguments = parser.parse_args()
-    folder, parts = model_folder(arguments.model), arguments.parts.split(",")
-    made = {"rows": lambda: rows(folder), "load": lambda: load(folder, arguments.max_tokens)}
-    records = [{"settings": vars(arguments)}]
+    folder, parts, backends = model_folder(arguments.model), arguments.parts.split(","), arguments.backends.split(",")
+    made = {"rows": lambda: rows(folder), "load": lambda: load(folder, arguments.max_tokens, backends)}
+    records: list[dict[str, Any]] = [{"settings": vars(arguments)}]
     path = RESULTS / "vllm.jsonl"
-    if path.exists() and len(parts) < len(made):  # what is not run anew stays
-        old = [json.loads(line) for line in path.read_text().splitlines()[2:]]
-        kept = ("compile", "token", "step", "kept") if "rows" not in parts else ("load", "validity")
-        records += [each for each in old if each["part"] in kept]
+    for line in path.read_text().splitlines()[2:] if path.exists() else ():  # what is not run anew stays
+        old = json.loads(line)
+        anew = old["engine"] in backends and "load" in parts if old["part"] in ("load", "validity") else "rows" in parts
+        if not anew:
+            records.append(old)
     for part in parts:
         records += made[part]()
     write_results("vllm", records)
