@@ -33,6 +33,7 @@ from structgen.bits import ids_of, row_of, with_bits
 from structgen.engines.steering import leaves_room
 from structgen.errors import VocabularyError
 from structgen.matcher import Constraint, Matcher
+from structgen.memory import Held, register
 
 __all__ = ["Follower"]
 
@@ -53,6 +54,7 @@ class _Known(NamedTuple):
 
 
 _known: weakref.WeakKeyDictionary[Constraint, _Known] = weakref.WeakKeyDictionary()
+register("integrations.follower.known", lambda: Held(sum(len(each.ways) for each in _known.values())), _known.clear)
 
 
 class Follower:
@@ -260,8 +262,8 @@ class Follower:
 
     def _known(self) -> _Known:
         """What all sequences of the constraint know of its states."""
-        found = _known.setdefault(self.matcher.constraint, _Known({}, {}))
-        if len(found.distances) + len(found.ways) > _MOST_STATES:
-            found.distances.clear()
-            found.ways.clear()
+        constraint = self.matcher.constraint
+        found = _known.get(constraint)
+        if found is None or len(found.distances) + len(found.ways) > _MOST_STATES:
+            found = _known[constraint] = _Known({}, {})  # another: threads may be reading the one that was
         return found
