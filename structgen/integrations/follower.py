@@ -11,9 +11,10 @@ What schedulers ask for beyond a `Matcher`:
 
 A scheduler cannot take back what it has sent to a client, so a budget is not kept by going back to the last whole
 value, as engines/steering.py does. Near the end only those tokens stay allowed behind which a completion still fits.
-Where too many are allowed to look at each (inside strings), the shortest completion is written as soon as it barely
-fits. What a text needs is looked at in time, not at every token: a token behind which more is needed than is left by
-then makes the sequence end for length, as it would without.
+Where too many are allowed to look at each, those are looked at that may begin something long (with a quotation mark,
+which may end a string, or an opening bracket), and the shortest completion is written as soon as it barely fits. What
+a text needs is looked at in time, not at every token: a token behind which more is needed than is left by then makes
+the sequence end for length, as it would without.
 
 Cost: `fill` copies a row and `take` is a look-up of a step, a microsecond each. Near the end of a budget some
 completions are spelled in tokens, each once a state of a constraint.
@@ -24,6 +25,7 @@ from __future__ import annotations
 import logging
 import weakref
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -34,11 +36,14 @@ from structgen.engines.steering import leaves_room
 from structgen.errors import VocabularyError
 from structgen.matcher import Constraint, Matcher
 from structgen.memory import Held, register
+from structgen.vocabulary import Vocabulary
 
 __all__ = ["Follower"]
 
 _NEAR = 24  # tokens more than the bytes that are needed: from here on every step looks at what still fits
-_FEW = 64  # allowed tokens that are looked at one by one
+_FEW = 128  # allowed tokens that are looked at one by one
+_MOST_ENDS = 512  # of those that may begin something long, where more than a few are allowed
+_ROOM = 16  # tokens more than are needed from which on more than a few stay allowed without a look
 _BARELY = 6  # tokens more than are needed when the rest is written without choice
 _MOST_STATES = 20_000  # of which something is remembered, by constraint
 
@@ -46,11 +51,14 @@ Row = NDArray[np.uint32]
 _log = logging.getLogger("structgen")
 
 
+Ways = tuple[NDArray[np.int64], NDArray[np.int64]]  # tokens, and the bytes that are needed behind each
+
+
 class _Known(NamedTuple):
     """Of the states of a constraint near the end of a budget: tokens of the shortest completion, and `_ways`."""
 
     distances: dict[int, int]
-    ways: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]] | None]
+    ways: dict[int, Ways | None]
 
 
 _known: weakref.WeakKeyDictionary[Constraint, _Known] = weakref.WeakKeyDictionary()
@@ -222,29 +230,33 @@ class Follower:
         size, known = self.matcher.constraint.vocabulary.size, self._known()
         if not leaves_room(self.matcher, left, known.distances):
             return mask
-        ways = self._ways(mask, known)
-        if ways is not None:
-            tokens, needed = ways
-            short = np.flatnonzero(needed >= left - 1)
-            out = [token for token in tokens[short].tolist() if not self._fits(token, left - 1, known.distances)]
+        ways, few = self._ways(mask, known), True
+        if ways is None:
+            if leaves_room(self.matcher, left - _ROOM, known.distances):
+                return mask
+            ways, few = (
+                self._ways_of(ids_of(mask & _structural(self.matcher.constraint.vocabulary))[:_MOST_ENDS]),
+                False,
+            )
+        tokens, needed = ways
+        short = tokens[needed >= left - 1].tolist()
+        out = [token for token in short if not self._fits(token, left - 1, known.distances)]
+        if few or leaves_room(self.matcher, left - _BARELY, known.distances):
             return with_bits(mask, out, False) if out else mask
-        if leaves_room(self.matcher, left - _BARELY, known.distances):
-            return mask
         return row_of(self.matcher.shortest_completion()[:1] or self._ends, size)
 
-    def _ways(self, mask: Row, known: _Known) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
-        """The tokens that are allowed here and the bytes that are needed behind each; None where they are too many."""
+    def _ways(self, mask: Row, known: _Known) -> Ways | None:
+        """All tokens that are allowed here; None where they are too many."""
         state = self.matcher.state
-        if self._stops:  # another mask than the state's
-            return self._ways_of(mask)
-        if state not in known.ways:
-            known.ways[state] = self._ways_of(mask)
+        if self._stops or state not in known.ways:
+            tokens = ids_of(mask)
+            found = self._ways_of(tokens) if len(tokens) <= _FEW else None
+            if self._stops:  # another mask than the state's
+                return found
+            known.ways[state] = found
         return known.ways[state]
 
-    def _ways_of(self, mask: Row) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
-        tokens = ids_of(mask)
-        if len(tokens) > _FEW:
-            return None
+    def _ways_of(self, tokens: NDArray[np.int64]) -> Ways:
         needed = np.zeros(len(tokens), np.int64)
         for place, token in enumerate(tokens.tolist()):
             if self.matcher.accept(token):  # not: a stop of the request, behind which nothing is needed
@@ -267,3 +279,11 @@ class Follower:
         if found is None or len(found.distances) + len(found.ways) > _MOST_STATES:
             found = _known[constraint] = _Known({}, {})  # another: threads may be reading the one that was
         return found
+
+
+@lru_cache(maxsize=8)
+def _structural(vocabulary: Vocabulary) -> Row:
+    """The tokens that have a quotation mark or an opening bracket in them."""
+    raw = np.frombuffer(vocabulary.data, np.uint8)
+    at = np.searchsorted(vocabulary.offsets, np.flatnonzero(np.isin(raw, list(b'"[{'))), side="right") - 1
+    return row_of(np.unique(at), vocabulary.size)

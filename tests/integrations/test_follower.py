@@ -152,6 +152,25 @@ def test_a_budget_ends_with_a_complete_text(ahead: int, constrain: Constrain, vo
         assert validator.fault(vocabulary.decode(tokens).decode()) is None
 
 
+ITEM = {"type": "object", "properties": {name: {"type": "string"} for name in ("one", "two", "three")},
+        "required": ["one", "two", "three"], "additionalProperties": False}  # fmt: skip
+
+
+@pytest.mark.parametrize("schema", [{"type": "array", "items": ITEM}, {"anyOf": [{"type": "string"}, ITEM]}, {}])
+def test_nothing_long_is_begun_near_the_end(schema: Any, constrain: Constrain, vocabulary: Vocabulary) -> None:
+    """A walk that begins whatever it may: brackets, strings, the next element."""
+    constraint, rng = constrain(schema=schema), random.Random(7)
+    needed = constraint.matcher().tokens_to_accept() + 1
+    for limit in range(needed, needed + 26):
+        follower = Follower(constraint.matcher())
+        follower.steer(limit)
+        while not follower.is_finished and len(follower) < limit:
+            found = allowed(follower)
+            eager = [token for token in found if set(vocabulary.token_bytes(token)) & set(b'"[{')]
+            assert follower.take(rng.choice(eager if eager and rng.random() < 0.8 else found))
+        assert follower.is_finished, limit
+
+
 def test_a_budget_that_is_too_small_is_not_steered(constrain: Constrain) -> None:
     constraint = constrain(schema=PERSON)
     free, short = Follower(constraint.matcher()), Follower(constraint.matcher())
