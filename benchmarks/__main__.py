@@ -36,6 +36,8 @@ NAMES = {
     "monitors": "masks under a monitor: right, and what they cost; questions and waiting with a language server",
     "speculation": "tokens per call and speed on a real model, beside plain masked decoding",
     "serving": "structgen serve beside transformers serve: closed loops, hostile schemas, requests of every kind",
+    "integrations": "the table of other engines in docs/engines.md, from the tests",
+    "vllm": "structgen as vLLM's backend beside xgrammar and guidance: masks, compile times, throughput, validity",
     "predicates": "AWRS against checking every allowed token, where the check is slow",
     "genlm": "AWRS-SMC beside genlm-control: evidence and time per particle step",
     "jsonschemabench": "real schemas with a real model: coverage, compliance, efficiency, quality, beside peers",

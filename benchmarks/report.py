@@ -8,7 +8,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from benchmarks import kernel_compile, plots, report_canvas, report_predicates, report_samplers, report_serving
+from benchmarks import (
+    kernel_compile,
+    plots,
+    report_canvas,
+    report_predicates,
+    report_samplers,
+    report_serving,
+    report_vllm,
+)
 from benchmarks.data import RESULTS, ROOT
 from benchmarks.samplers_picture import samplers
 from benchmarks.tables import figure, table
@@ -409,6 +417,7 @@ SECTIONS = [
     ("canvas", "Canvases", report_canvas.canvases),
     ("serving", "Servers under load", report_serving.serving),
     ("serving-vllm", "A server beside vLLM", report_serving.beside_vllm),
+    ("vllm", "Inside vLLM", report_vllm.inside_vllm),
     ("serving-robust", "A server under requests of every kind", report_serving.robust),
 ]
 

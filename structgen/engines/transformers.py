@@ -41,14 +41,15 @@ class TransformersEngine:
 
     Attributes: `model`, `tokenizer`, `vocabulary` (the tokenizer's, as wide as the model; stop ids are those of the
     tokenizer and of the model's generation config together), `cache_name` (of `forward`'s argument). VocabularyError
-    when the two do not belong together, ModelError when `forward` takes no cache.
+    when the two do not belong together, ModelError when `forward` takes no cache. Whoever gives the vocabulary, and
+    prompts as token ids alone, needs no tokenizer.
     """
 
-    def __init__(self, model: Any, tokenizer: Any) -> None:
+    def __init__(self, model: Any, tokenizer: Any, vocabulary: Vocabulary | None = None) -> None:
         if getattr(model.config, "is_encoder_decoder", False):
             raise ModelError(f"{type(model).__name__} is an encoder-decoder model; this engine runs decoder-only ones")
         self.model, self.tokenizer = model, tokenizer
-        self.vocabulary = _vocabulary_of(model, tokenizer)
+        self.vocabulary = _vocabulary_of(model, tokenizer) if vocabulary is None else vocabulary
         self._parameters = _parameters(model)
         names = [name for name in CACHE_NAMES if name in self._parameters]
         if not names:

@@ -15,5 +15,6 @@
     request -> wire -> plan -> compiling -> loop -> reading -> answers -> events
 
 **Invariant**: one thread calls the model, and no schema is lowered in this process. Nothing here is imported by the
-rest of the library; fastapi and uvicorn are the extra `server`.
+rest of the library, but for the process that lowers, which other servers start as well; fastapi and uvicorn are the
+extra `server`.
 """

@@ -25,7 +25,7 @@ from structgen.compiler import compile_grammar
 from structgen.errors import LimitExceeded, Unsatisfiable
 from structgen.grammars.storage import read_grammar
 from structgen.matcher import Constraint
-from structgen.server.lowering import LENGTH, PROGRAM, READY, packed
+from structgen.server.lowering import LENGTH, PROGRAM, READY, error_of, packed
 from structgen.server.metrics import Metrics
 from structgen.vocabulary import Vocabulary
 
@@ -123,7 +123,7 @@ class Compiler:
         self._idle.put_nowait(worker)
         if "error" in answer:
             self._metrics.add("compiled_total", source="failed")
-            raise _error(*answer["error"])
+            raise error_of(*answer["error"])
         loop = asyncio.get_running_loop()
         constraint = await loop.run_in_executor(self._builder, self._built, answer)
         self._metrics.add("compiled_total", source="worker")
@@ -191,11 +191,3 @@ class _Worker:
                 return answer
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise EOFError("the compiling process ended") from error
-
-
-def _error(kind: type[Exception], arguments: tuple[Any, ...], attributes: dict[str, Any]) -> Exception:
-    """An error of another process, with its data: constructors here take reasons, not messages."""
-    error = kind.__new__(kind, *arguments)
-    error.args = arguments
-    vars(error).update(attributes)
-    return error

@@ -24,7 +24,7 @@ from structgen.grammars.ir import Grammar
 from structgen.grammars.storage import write_grammar
 from structgen.vocabulary import Vocabulary
 
-__all__ = ["LENGTH", "PROGRAM", "READY", "lowered", "main", "packed"]
+__all__ = ["LENGTH", "PROGRAM", "READY", "error_of", "lowered", "main", "packed"]
 
 PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from structgen.server.lowering import main; main()"  # python -c
 READY = b"ready\n"  # what comes first
@@ -36,6 +36,14 @@ def packed(message: object) -> bytes:
     """A message as it is sent."""
     data = pickle.dumps(message)
     return LENGTH.pack(len(data)) + data
+
+
+def error_of(kind: type[Exception], arguments: tuple[Any, ...], attributes: dict[str, Any]) -> Exception:
+    """An error of another process, with its data: constructors here take reasons, not messages."""
+    error = kind.__new__(kind, *arguments)
+    error.args = arguments
+    vars(error).update(attributes)
+    return error
 
 
 class _TooLong(BaseException):

@@ -247,6 +247,8 @@ class DistinctMasks:
             return base
         row = base.copy()
         alike = classes.blank | classes.digits if ZERO_TIMES.fullmatch(trace.text) else classes.blank
+        if trace.watched and trace.lex == INSIDE and not trace.frames[-1].scalars_matter:
+            alike = alike | ~classes.with_quote  # inside a string that nothing is compared with
         likes, verdicts = set(ids_of(doubtful & alike).tolist()), dict[int, bool]()
         for token in ids_of(doubtful).tolist():
             text = classes.texts[token]

@@ -52,6 +52,7 @@ class Ways:
         self._counting: Bounded[int, bool] = Bounded(MOST_REMEMBERED)
         self._base: tuple[Frame, ...] = ()
         self._settling: dict[Hashable, bool] = {}
+        self._viable: dict[Pair, bool] = {}
 
     def is_viable(self, pair: Pair, base: tuple[Frame, ...]) -> bool:
         """Whether some completion repeats no element. `base`: the frames it is asked from, the same ones for a mask.
@@ -63,7 +64,10 @@ class Ways:
         if not trace.watched:
             return True
         if any(frame.may_run_out for frame in trace.frames):
-            return self.find_completion(pair) is not None
+            known = self._viable.get(pair)
+            if known is None:
+                known = self._viable[pair] = self.find_completion(pair) is not None
+            return known
         return (
             not may_repeat(trace)
             or self._has_free_letters(config, trace)
@@ -124,7 +128,7 @@ class Ways:
     def _from(self, frames: tuple[Frame, ...]) -> None:
         """Take these frames as the base of places. What is remembered of others is forgotten."""
         if self._base is not frames:
-            self._base, self._settling = frames, {}
+            self._base, self._settling, self._viable = frames, {}, {}
 
     def _idle_in_number(self, config: int, text: bytes, live: tuple[int, ...]) -> frozenset[int]:
         """Bytes behind the beginning of a number that lead to no number that the others do not lead to: a capital E, a

@@ -46,6 +46,7 @@ def assert_valid(texts: list[str], schemas: list[Any]) -> None:
         assert ExactValidator(schema).fault(text) is None, (schema, text)
 
 
+@pytest.mark.shows("generate", "a constraint for each request", "beams")
 @pytest.mark.parametrize("family", ["llama", "gpt2", "gemma", "qwen3"])
 @pytest.mark.parametrize(
     "options",
@@ -69,6 +70,7 @@ def test_batches(family: str, options: dict[str, Any], make_engine: Engines, con
         assert_valid(texts, SCHEMAS)
 
 
+@pytest.mark.shows("generate", "drafts")
 @pytest.mark.parametrize("do_sample", [False, True])
 @pytest.mark.parametrize("schema", SCHEMAS)
 def test_speculative_decoding(schema: Any, do_sample: bool, make_engine: Engines, constrain: Constrain) -> None:
@@ -128,6 +130,7 @@ def test_the_constraint_wins_over_other_processors(make_engine: Engines, constra
     assert chosen and all(b"true".startswith(engine.vocabulary.token_bytes(token)) for token in chosen)
 
 
+@pytest.mark.shows("generate", "refused before it runs")
 def test_wrong_shapes_are_refused(constrain: Constrain) -> None:
     constraint = constrain(SCHEMAS[0])
     with pytest.raises(OptionError, match="constraint"):
