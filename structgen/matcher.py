@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import TypeVar
 
+from structgen.ahead import Prepared, prepare
 from structgen.automata.budget import MEMOS
 from structgen.automata.trie import TokenTrie
 from structgen.bits import row_of
@@ -200,6 +201,12 @@ class Constraint(Generic[T]):
         not end. At most 65,536 of them."""
         with self.automaton.lock:
             return self._forced(self._own(state))
+
+    def prepare(self, seconds: float = 0.02, state: int = START) -> Prepared:
+        """Spend so many seconds on mask rows that a text is likely to need behind a state (structgen/ahead.py): for
+        times when nobody waits. What masks say does not change. Of a constraint that asks (monitors) nothing is made
+        ahead."""
+        return Prepared(0, 0.0, whole=False) if self.asks else prepare(self, seconds, state)
 
     def pin(self, states: Iterable[int]) -> Lease:
         """Hold states: their numbers mean the same until the lease is released, whatever is compacted."""
