@@ -35,6 +35,9 @@ def members(uri: str, position: dict[str, int]) -> Any:
     if found is None or HOW == "null":
         return None if HOW != "null" or '"a".' not in line else [{"label": "upper", "kind": 2}]
     word = found[1].strip('"')
+    rest = "\n".join(documents[uri].split("\n")[position["line"] :])[len(line) :]
+    if HOW == "well" and re.match(r"\s*(?!for )\w", rest):
+        return [{"label": "of_another_place", "kind": 5}]
     names = ["upper"] if found[1] == '"a"' else [word, word[::-1] + "_"]
     if HOW == "items" and found[1] != '"a"':
         return {"isIncomplete": True, "items": [

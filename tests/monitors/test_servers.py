@@ -50,6 +50,12 @@ def test_questions_are_answered_from_their_own_text(tmp_path: Path) -> None:
     assert not session._wire.alive
 
 
+@pytest.mark.parametrize("after", ["update(1)", " update(1)", "\nrest\n", "\n\n  x", "()", "\n)", "", "= 1", " for x"])
+def test_what_stands_behind_the_cursor_is_not_the_member(after: str, tmp_path: Path) -> None:
+    with fake("well", tmp_path) as session:
+        assert session.members(Question("work.py", b"f(word.", b"", after.encode())) == {b"word", b"drow_"}
+
+
 def test_what_a_server_asks_is_answered(tmp_path: Path) -> None:
     with fake("asks", tmp_path) as session:
         assert asked(session, "x.") == {b"x", b"x_"}
@@ -223,6 +229,9 @@ def test_real_servers_know_a_project(name: str, tmp_path: Path) -> None:
             assert not isinstance(answer, Silent)
             shown = {each for each in answer if not each.startswith(b"_")}
             assert shown - COMMON == {b"grams", b"price"}
+        glued = session.members(Question("work" + known.suffix, text.encode(), b"", b"update(1);\n"))
+        assert isinstance(glued, frozenset)
+        assert {each for each in glued if not each.startswith(b"_")} - COMMON == {b"grams", b"price"}
         unknown = session.members(Question("work" + known.suffix, b"x = (unknown_name.", b")"))
         assert isinstance(unknown, Silent)
         process = session._wire._process

@@ -12,6 +12,7 @@ once more; after that, and whenever it is late or answers what says nothing, the
 from __future__ import annotations
 
 import hashlib
+import keyword
 import os
 import re
 import threading
@@ -36,6 +37,7 @@ MOST_ANSWERS = 20_000
 KEYWORD, SNIPPET, TEXT = 14, 15, 1  # kinds of completion items that are no members
 LATE, GONE = "the server was late", "the server is gone"
 HANDSHAKE, READY = 30.0, 60.0  # seconds
+_NAMED = re.compile(r"(\s*)([\w$]+)")
 _NAME = re.compile(r"(?!\d)[\w$]+")
 COMPLETION = "textDocument/completion"
 
@@ -216,7 +218,8 @@ class Session:
     def _sent(self, question: Question) -> Asked:
         """A question on its way, in a document of its own."""
         before = question.before.decode("utf-8", "replace")
-        text = before + question.closers.decode() + question.after.decode("utf-8", "replace")
+        rest = question.closers.decode() + question.after.decode("utf-8", "replace")
+        text = before + (";" if _is_taken_for_it(rest) else "") + rest
         place = self._free.popleft()
         uri = self._show(question.path, place, text)
         where = {"textDocument": {"uri": uri}, "position": end_of(before, self.encoding)}
@@ -291,6 +294,13 @@ class Session:
             written = edit["newText"][len(before) - start :]
         name = written.removesuffix("()").removesuffix("(")
         return name if _NAME.fullmatch(name) else None
+
+
+def _is_taken_for_it(rest: str) -> bool:
+    """Whether servers may take what stands behind the cursor for the member: a name. Of one behind blanks that is the
+    case with Python's: ty and basedpyright answer for what stands before the access then."""
+    found = _NAMED.match(rest)
+    return found is not None and (not found[1] or not keyword.iskeyword(found[2]))
 
 
 def _key(question: Question) -> bytes:
