@@ -34,6 +34,7 @@ NAMES = {
     "tools": "tools: from definitions to a constraint and its first mask; masks of arguments beside the schema alone",
     "canvas": "all slots of a canvas at once: bits, what fits, times; valid texts of denoisers by method and steps",
     "monitors": "masks under a monitor: right, and what they cost; questions and waiting with a language server",
+    "recording": "a recording of structgen complete on files of this repository",
     "speculation": "tokens per call and speed on a real model, beside plain masked decoding",
     "serving": "structgen serve beside transformers serve: closed loops, hostile schemas, requests of every kind",
     "integrations": "the table of other engines in docs/engines.md, from the tests",
