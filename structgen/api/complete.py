@@ -44,8 +44,8 @@ def complete(model: Any, file: str | os.PathLike[str], *, at: tuple[int, int], *
 
     at           line and column of the cursor, from 1; the column counts characters
     root         folder of the project (default: the file's)
-    monitors     "auto": members, by the first language server of the language that is installed; a server's name; an
-                 analysis (monitors.Analysis); None: no monitor
+    monitors     "auto": members, by the first language server of the language that is installed; a server's name, or
+                 "jedi"; an analysis (monitors.Analysis); None: no monitor
     lines        lines to write at most (default 1)
     constraint   what the text must be besides (default: anything of so many lines)
     tokenizer, max_tokens, temperature, seed: as for `generate`
@@ -101,9 +101,10 @@ class _Analyses:
         """The analysis that was given, or a server that is started."""
         if not isinstance(given, str):
             return given
+        from structgen.monitors.analyses.in_process import Jedi
         from structgen.monitors.analyses.session import server
 
-        found = server(language if given == "auto" else given, root)
+        found = Jedi(root) if given == "jedi" else server(language if given == "auto" else given, root)
         self._started.append(found)
         return found
 

@@ -239,7 +239,7 @@ def _add_complete(commands: Commands, shared: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="PATH", help="a model's folder or smollm2 (default: the bundled one)")
     parser.add_argument("--root", metavar="DIR", help="folder of the project (default: the file's)")
     parser.add_argument(
-        "--monitor", default="auto", metavar="NAME", help="auto (default), none, or a server: structgen servers"
+        "--monitor", default="auto", metavar="NAME", help="auto (default), none, jedi, or a server: structgen servers"
     )
     parser.add_argument("--lines", type=int, default=1, metavar="N", help="lines to write at most (default 1)")
     parser.add_argument("--max-tokens", type=int, default=200, metavar="N", help="tokens at most (default 200)")

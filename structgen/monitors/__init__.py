@@ -10,6 +10,7 @@ crossings.py  tokens in which a name begins;  rows.py  mask rows
 analyses/     a table, Jedi, language servers
 """
 
+from structgen.monitors.analyses.in_process import Jedi
 from structgen.monitors.analyses.session import Session, server
 from structgen.monitors.forbidden import Forbidden
 from structgen.monitors.imports import Imports
@@ -23,6 +24,7 @@ __all__ = [
     "Analysis",
     "Forbidden",
     "Imports",
+    "Jedi",
     "Members",
     "Monitor",
     "Monitored",

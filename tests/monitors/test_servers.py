@@ -13,7 +13,7 @@ import pytest
 import structgen as sg
 from structgen.errors import OptionError, ServerError
 from structgen.kernels.layout import DEAD, START
-from structgen.monitors import Members, Question, Session, Silent, server
+from structgen.monitors import Jedi, Members, Question, Session, Silent, server
 from structgen.monitors.analyses import session as sessions
 from structgen.monitors.analyses.catalogue import SERVERS, Server, find
 from structgen.monitors.analyses.positions import end_of, offset_of
@@ -237,3 +237,23 @@ def test_real_servers_know_a_project(name: str, tmp_path: Path) -> None:
         process = session._wire._process
     assert process.poll() is not None
     assert os.listdir(tmp_path) == [file]
+
+
+def test_jedi_knows_a_project(tmp_path: Path) -> None:
+    pytest.importorskip("jedi")
+    (tmp_path / "shop.py").write_text(PROJECTS["python"][1].format())
+    with Jedi(tmp_path, deadline=60) as analysis:
+        question = Question("work.py", PROJECTS["python"][2].format(1).encode(), b")", b"\n")
+        analysis.begin(question)
+        answer = analysis.members(question)
+        assert isinstance(answer, frozenset)
+        assert {name for name in answer if not name.startswith(b"_")} == {b"grams", b"price"}
+        assert analysis.members(Question("work.py", b"unknown_name.")) == Silent("nothing is known here")
+        analysis.deadline = 0.0
+        assert analysis.members(Question("work.py", b"import shop\nshop.")) == Silent("the server was late")
+
+
+def test_without_jedi_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jedi", None)
+    with pytest.raises(ServerError, match="pip install jedi"):
+        Jedi()

@@ -12,7 +12,6 @@ once more; after that, and whenever it is late or answers what says nothing, the
 from __future__ import annotations
 
 import hashlib
-import keyword
 import os
 import re
 import threading
@@ -25,6 +24,7 @@ from typing import Any, NamedTuple
 from structgen.errors import ServerError
 from structgen.memory import Bounded
 from structgen.monitors.analyses.catalogue import Server, find
+from structgen.monitors.analyses.document import answer_of, text_of
 from structgen.monitors.analyses.positions import end_of, offset_of
 from structgen.monitors.analyses.wire import RemoteError, ServerLate, Wire
 from structgen.monitors.question import Answer, Question, Silent
@@ -37,7 +37,6 @@ MOST_ANSWERS = 20_000
 KEYWORD, SNIPPET, TEXT = 14, 15, 1  # kinds of completion items that are no members
 LATE, GONE = "the server was late", "the server is gone"
 HANDSHAKE, READY = 30.0, 60.0  # seconds
-_NAMED = re.compile(r"(\s*)([\w$]+)")
 _NAME = re.compile(r"(?!\d)[\w$]+")
 COMPLETION = "textDocument/completion"
 
@@ -217,9 +216,7 @@ class Session:
 
     def _sent(self, question: Question) -> Asked:
         """A question on its way, in a document of its own."""
-        before = question.before.decode("utf-8", "replace")
-        rest = question.closers.decode() + question.after.decode("utf-8", "replace")
-        text = before + (";" if _is_taken_for_it(rest) else "") + rest
+        before, text = text_of(question)
         place = self._free.popleft()
         uri = self._show(question.path, place, text)
         where = {"textDocument": {"uri": uri}, "position": end_of(before, self.encoding)}
@@ -276,11 +273,7 @@ class Session:
             name = self._name(item, before, text)
             if name is not None:
                 names.add(name.encode())
-        if not names:
-            return Silent("nothing is known here")
-        if all(name.startswith(b"__") for name in names):
-            return Silent("nothing but dunder names")
-        return frozenset(names | self.server.hidden)
+        return answer_of(names, self.server.hidden)
 
     def _name(self, item: dict[str, Any], before: str, text: str) -> str | None:
         edit = item.get("textEdit")
@@ -294,13 +287,6 @@ class Session:
             written = edit["newText"][len(before) - start :]
         name = written.removesuffix("()").removesuffix("(")
         return name if _NAME.fullmatch(name) else None
-
-
-def _is_taken_for_it(rest: str) -> bool:
-    """Whether servers may take what stands behind the cursor for the member: a name. Of one behind blanks that is the
-    case with Python's: ty and basedpyright answer for what stands before the access then."""
-    found = _NAMED.match(rest)
-    return found is not None and (not found[1] or not keyword.iskeyword(found[2]))
 
 
 def _key(question: Question) -> bytes:
