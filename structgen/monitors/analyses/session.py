@@ -37,6 +37,7 @@ MOST_ANSWERS = 20_000
 KEYWORD, SNIPPET, TEXT = 14, 15, 1  # kinds of completion items that are no members
 LATE, GONE = "the server was late", "the server is gone"
 HANDSHAKE, READY = 30.0, 60.0  # seconds
+_VERSION = re.compile(r"\d+(?:\.\d+)+")
 _NAME = re.compile(r"(?!\d)[\w$]+")
 COMPLETION = "textDocument/completion"
 
@@ -138,7 +139,9 @@ class Session:
         }  # fmt: skip
         result = self._wire.request("initialize", given, HANDSHAKE)
         self.encoding = (result.get("capabilities") or {}).get("positionEncoding") or "utf-16"
-        self.version = str((result.get("serverInfo") or {}).get("version") or "?")
+        said = str((result.get("serverInfo") or {}).get("version") or "?")
+        number = _VERSION.search(said)  # of clangd's line about its system
+        self.version = number[0] if number else said
         self._wire.notify("initialized", {})
 
     def _wait_until_ready(self) -> None:
