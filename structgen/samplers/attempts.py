@@ -81,6 +81,7 @@ class Attempts:
         self.run, self.trie, self.reject, self.concurrency = run, trie, reject, concurrency
         self.cut = False
         self.launched = 0
+        self._queue: deque[Attempt] = deque()  # launched and not given yet, in order
 
     def in_order(self, limit: int, tv_bound: float = -1.0) -> Iterator[Attempt]:
         """At most `limit` more attempts, as they were launched; ends early when U = 0 or the budget is spent.
@@ -88,7 +89,7 @@ class Attempts:
         None is launched once 1 - M / U is `tv_bound` or less.
         """
         flying: list[Attempt] = []
-        queue: deque[Attempt] = deque()
+        queue = self._queue = deque()
         last = self.launched + limit
         while True:
             while len(flying) < self.concurrency and self.launched < last and self._wanted(tv_bound):
@@ -106,6 +107,10 @@ class Attempts:
             flying = [attempt for attempt in flying if attempt.outcome is None]
             while queue and queue[0].outcome is not None:
                 yield queue.popleft()
+
+    def finished(self) -> list[Attempt]:
+        """Those that wait for their turn: an earlier one is not finished."""
+        return [attempt for attempt in self._queue if attempt.outcome is not None]
 
     def _wanted(self, tv_bound: float) -> bool:
         """There is something to draw, and the trie is not good enough yet."""

@@ -12,11 +12,12 @@ attempts per output.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from structgen.samplers.attempts import Attempts, trie_for
+from structgen.samplers.attempts import Attempt, Attempts, trie_for
 from structgen.samplers.result import Sample, SampleSet
 from structgen.samplers.run import Run
 from structgen.samplers.trie import Trie
@@ -32,16 +33,19 @@ def cars(run: Run, n: int, *, trie: Trie | None = None, concurrency: int = 16) -
     """
     trie = trie_for(run, trie)
     attempts = Attempts(run, trie, reject=True, concurrency=concurrency)
+    as_sample = partial(Attempt.sample, vocabulary=run.problem.vocabulary, exact=True)
     samples: list[Sample] = []
     log_uppers: list[float] = []
     accepted: list[bool] = []
+    run.finished = lambda: (samples + [as_sample(a) for a in attempts.finished() if a.outcome == "stop"])[:n]
     for attempt in attempts.in_order(run.attempt_limit(n)):
         log_uppers.append(attempt.log_upper)
         accepted.append(attempt.outcome == "stop")
         if accepted[-1]:
-            samples.append(attempt.sample(run.problem.vocabulary, exact=True))
-            if len(samples) == n:
-                break
+            samples.append(as_sample(attempt))
+        run.stats.attempts, run.stats.accepted = len(accepted), len(samples)
+        if len(samples) == n:
+            break
     known: dict[str, Any] = {
         "evidence_bounds": (trie.log_lower, trie.log_upper),
         "tv_bound": None if attempts.cut else 0.0,
