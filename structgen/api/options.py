@@ -36,7 +36,7 @@ __all__ = [
 
 OnTruncate = Literal["raise", "complete", "return"]
 MethodName = Literal[
-    "masked", "asap", "cars", "rejection", "importance", "smc", "enumeration", "mcmc", "beam", "best_first"
+    "masked", "asap", "cars", "rejection", "importance", "smc", "enumeration", "mcmc", "beam", "best_first", "auto"
 ]
 Processor = Callable[[Any, Any], Any]
 Progress = Callable[[int, float], object]
@@ -136,7 +136,8 @@ class Settings:
     tokenizer    of a transformers model whose folder does not hold it
     n            outputs per prompt
     method       "masked": the model's law restricted to allowed tokens at every step; or a sampler of
-                 `structgen.samplers` that draws from the model conditioned on the constraint ("cars", "asap", ...)
+                 `structgen.samplers` that draws from the model conditioned on the constraint ("cars", "asap", ...);
+                 "auto": "cars" where its exact outputs are cheap, else "smc"
     method_options  the sampler's own options; of weighted ones `draws` too, among which n outputs are picked by weight;
                  of all of them `canonical` (`structgen.samplers.problem.Problem`)
     budget       when the sampler gives up (`structgen.samplers.run.Budget`); SamplingIncomplete is raised then

@@ -82,11 +82,12 @@ def draw_outputs(
     seed = int(np.random.SeedSequence([sampling.seed, stream]).generate_state(1)[0])
     result = sample(problem, wanted, method, budget=budget, seed=seed, progress=progress, **given)
     alive = [s for s in result.samples if s.log_weight > -np.inf]
-    found = len(alive) if method not in WEIGHTED else n if alive and result.status == "complete" else 0
+    weighted = result.method in WEIGHTED
+    found = len(alive) if not weighted else n if alive and result.status == "complete" else 0
     if found < n or result.status != "complete":
         note = _check_room(problem, result)
         raise SamplingIncomplete(status=result.status, found=found, wanted=n, result=result, note=note)
-    return (result.resample(n, seed) if method in WEIGHTED else alive[:n]), result
+    return (result.resample(n, seed) if weighted else alive[:n]), result
 
 
 def _check_room(problem: Problem, result: SampleSet) -> str:

@@ -73,14 +73,14 @@ class Attempt:
 
 
 class Attempts:
-    """Attempts on one trie, `concurrency` in flight. `cut` says that the budget ended them."""
+    """Attempts on one trie, `concurrency` in flight, with streams from the `first` on. `cut`: the budget ended them."""
 
-    def __init__(self, run: Run, trie: Trie, *, reject: bool, concurrency: int) -> None:
+    def __init__(self, run: Run, trie: Trie, *, reject: bool, concurrency: int, first: int = 0) -> None:
         if concurrency < 1:
             raise OptionError(f"concurrency must be at least 1, not {concurrency}", option="concurrency")
         self.run, self.trie, self.reject, self.concurrency = run, trie, reject, concurrency
         self.cut = False
-        self.launched = 0
+        self.launched = first
         self._queue: deque[Attempt] = deque()  # launched and not given yet, in order
 
     def in_order(self, limit: int, tv_bound: float = -1.0) -> Iterator[Attempt]:

@@ -50,13 +50,15 @@ METHODS = {
     "mcmc": "structgen.samplers.mcmc",
     "beam": "structgen.samplers.beam",
     "best_first": "structgen.samplers.best_first",
+    "auto": "structgen.samplers.auto",
 }
 
-# Whose draws have weights of their own: who wants n outputs draws more and picks among them by weight.
+# Whose draws have weights of their own: who wants n outputs draws more and picks among them by weight. ("auto" is none
+# of its own: its sets are those of what it chose.)
 WEIGHTED = frozenset({"masked", "asap", "smc"})
 
 # Whose account has the user's potentials in it; the others draw from the model given the constraint and nothing else.
-SCORED = frozenset({"masked", "importance", "smc", "enumeration", "mcmc"})
+SCORED = frozenset({"masked", "importance", "smc", "enumeration", "mcmc", "auto"})
 
 # Whose outputs are no sample of anything.
 _SEARCHES = frozenset({"beam", "best_first"})
