@@ -1,8 +1,8 @@
 """The law that is sampled: logits -> log-probabilities of the model after temperature, top-k and top-p.
 
 Cost: a few passes over the vocabulary in float64, one row after the other, as a row stays in the processor's cache.
-What top-k and top-p cut is found by a histogram of the scores, of which one bin is sorted. At 128,256 tokens 0.2 ms, 0.8
-to 1 ms with a cut (`python -m benchmarks law`).
+What top-k and top-p cut is found by a histogram of the scores, of which one bin is sorted. At 128,256 tokens 0.2 ms,
+0.8 to 1 ms with a cut (`python -m benchmarks law`).
 """
 
 from __future__ import annotations
