@@ -25,8 +25,8 @@ def serving(records: list[dict[str, Any]]) -> str:
     note = (
         f"`python -m benchmarks serving --model {settings['model']} --clients {settings['clients']}`\n\n"
         "A closed loop of chats of 24 tokens, greedy, in streams; tokens per second of processor time of a server's "
-        "whole process tree, engines in turn in one run (1 and 16 clients in one, 4 and 64 in another, on a machine that "
-        "did nothing else), one thread of torch each. The machine ran other work: walls "
+        "whole process tree, engines in turn in one run (1 and 16 clients in one, 4 and 64 in another, on a machine "
+        "that did nothing else), one thread of torch each. The machine ran other work: walls "
         "are longer than alone, and no core was spare for the process that compiles, which the last targets ask for. "
         "Prompts are about 60 tokens of their own, or share a beginning of 400. transformers serve is not asked for "
         "the schema, since it answers without enforcing it. A stream under a schema shows only what a completion "

@@ -16,7 +16,7 @@ StructgenError
 ├── BudgetTooSmall             .needed .budget                the shortest valid output needs more tokens
 ├── Truncated                  .text .budget .needed .results the budget, not the model, ended an output
 ├── ValueRejected              .text .reason                  the schema accepts the text, the type's validators do not
-├── SamplingIncomplete         .status .found .wanted .result a sampler ended before it had all that was asked for
+├── SamplingIncomplete         .status .found .wanted .result .results  a sampler ended before it had all it should
 ├── PredicateError             .function .text .complete .reason  a user's predicate or potential failed on a text
 ├── ModelError                 .reason                        the model returned something unusable (NaN, wrong shape)
 ├── ToolFailed                 .tool .reason                  whoever runs a tool for us says that the call failed
@@ -26,6 +26,7 @@ StructgenError
 └── InvariantError             .invariant .detail             our own arrays break their contract: a bug here
 
 One warning: CompletedWarning  .text .completed_at            the model did not choose all of a value that is returned
+One interrupt: SamplingInterrupted  .found .wanted .result .results   Ctrl-C while a sampler ran, with what it had
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ __all__ = [
     "QuestionError",
     "RegexError",
     "SamplingIncomplete",
+    "SamplingInterrupted",
     "SchemaError",
     "SourceError",
     "StaleState",
@@ -229,7 +231,12 @@ class ValueRejected(StructgenError):
 
 
 class SamplingIncomplete(StructgenError):
-    """A sampler has `found` of `wanted` outputs; `result` (a SampleSet) holds them, `status` and `note` say why."""
+    """A sampler has `found` of `wanted` outputs; `result` (a SampleSet) holds them, `status` and `note` say why.
+
+    `results` are the finished results of the prompts before, in a batch.
+    """
+
+    results: tuple[object, ...] = ()
 
     def __init__(self, *, status: str, found: int, wanted: int, result: object, note: str = "") -> None:
         reason = {
@@ -239,6 +246,20 @@ class SamplingIncomplete(StructgenError):
         }.get(status, status)
         super().__init__(f"{found} of {wanted} outputs: {reason}{f' ({note})' if note else ''}")
         self.status, self.found, self.wanted, self.result, self.note = status, found, wanted, result, note
+
+
+class SamplingInterrupted(KeyboardInterrupt):
+    """Ctrl-C while a sampler ran: `found` of `wanted` outputs were finished, and `result` (a SampleSet) holds them.
+
+    A KeyboardInterrupt, so that whatever ends on one still does. `results` are the finished results of the prompts
+    before, in a batch.
+    """
+
+    results: tuple[object, ...] = ()
+
+    def __init__(self, *, found: int, wanted: int, result: object) -> None:
+        super().__init__(f"{found} of {wanted} outputs were finished")
+        self.found, self.wanted, self.result = found, wanted, result
 
 
 class PredicateError(StructgenError):

@@ -36,7 +36,7 @@ __all__ = [
 
 OnTruncate = Literal["raise", "complete", "return"]
 MethodName = Literal[
-    "masked", "asap", "cars", "rejection", "importance", "smc", "enumeration", "mcmc", "beam", "best_first"
+    "masked", "asap", "cars", "rejection", "importance", "smc", "enumeration", "mcmc", "beam", "best_first", "auto"
 ]
 Processor = Callable[[Any, Any], Any]
 Progress = Callable[[int, float], object]
@@ -136,7 +136,8 @@ class Settings:
     tokenizer    of a transformers model whose folder does not hold it
     n            outputs per prompt
     method       "masked": the model's law restricted to allowed tokens at every step; or a sampler of
-                 `structgen.samplers` that draws from the model conditioned on the constraint ("cars", "asap", ...)
+                 `structgen.samplers` that draws from the model conditioned on the constraint ("cars", "asap", ...);
+                 "auto": "cars" where its exact outputs are cheap, else "smc"
     method_options  the sampler's own options; of weighted ones `draws` too, among which n outputs are picked by weight;
                  of all of them `canonical` (`structgen.samplers.problem.Problem`)
     budget       when the sampler gives up (`structgen.samplers.run.Budget`); SamplingIncomplete is raised then
@@ -164,7 +165,8 @@ class Settings:
     on_truncate  what happens when the budget ends an output. "raise": Truncated is raised; "complete": it is completed
                  without the model from the last whole value, with a CompletedWarning; "return": the result has the text
                  so far, value None and finish_reason "length"
-    progress     called with (tokens generated so far, seconds) after every step
+    progress     called with (tokens generated so far, seconds) after every step; of samplers with (prefixes scored so
+                 far, seconds)
     """
 
     schema: Any = None
@@ -313,7 +315,7 @@ class Settings:
 _BESIDE_TOOLS = {"tool_choice": "auto", "parallel_tool_calls": True, "thinking": None, "tool_format": None}
 _INTEGERS = {"n": 1, "max_tokens": 1, "top_k": 1, "seed": 0, "batch_size": 1}  # and the least each may be
 _NUMBERS = ("temperature", "top_p", "min_p", "repetition_penalty")  # SamplingOptions has their ranges
-_DECODING = ("progress", "min_p", "repetition_penalty", "logits_processor", "stop", "batch_size")
+_DECODING = ("min_p", "repetition_penalty", "logits_processor", "stop", "batch_size")
 _KINDS: dict[str, tuple[Any, str]] = {
     "system": (str, "a text"),
     "chat": (bool, "True or False"),

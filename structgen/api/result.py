@@ -18,8 +18,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Counts and times of the call an output came from; the times are shared by everything generated with it.
+    """Counts and times of the call an output came from.
 
+    `compile_seconds` are of the whole call. `decode_seconds` go from the start of its batch to the end of the output; a
+    sampler's outputs have the seconds of its run divided by their number.
     `speculation`: what it did (speculation.read_ahead.Figures, of the output's batch), or the reason why the model
     cannot; None where it was not asked for.
     """

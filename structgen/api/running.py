@@ -9,19 +9,22 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from structgen.api.call import Call
 from structgen.api.result import Result, Stats
 from structgen.api.sampled import draw_outputs
-from structgen.errors import CompletedWarning, OptionError, Truncated
+from structgen.errors import CompletedWarning, OptionError, SamplingIncomplete, SamplingInterrupted, Truncated
 from structgen.python_types.partial import partial_value
 from structgen.speculation.options import Speculation
 
 if TYPE_CHECKING:
+    from structgen.api.options import Progress
     from structgen.engines.decode import Output, Request, Step
+    from structgen.samplers.result import Stats as SamplerStats
 
-__all__ = ["read_outputs", "results_of", "stream_of", "values_of"]
+__all__ = ["Decoding", "read_outputs", "results_of", "stream_of", "values_of"]
 
 
 def results_of(call: Call, *, weigh: bool = True) -> Any:
@@ -55,20 +58,33 @@ def _arranged(call: Call, items: list[Any]) -> Any:
     return per_prompt if call.is_batch else per_prompt[0]
 
 
-def _steps(call: Call, requests: list[Request], figures: dict[int, Any], *, weigh: bool) -> Iterator[tuple[int, Step]]:
-    """The steps of all batches, each with the number of the batch's first output, by which `figures` says what
-    speculation did."""
+@dataclass(slots=True)
+class Decoding:
+    """What is known of outputs beside themselves.
+
+    field    meaning
+    figures  what speculation did, by the number of a batch's first output
+    seconds  from the start of its batch to its end, by the number of an output
+    """
+
+    figures: dict[int, Any] = field(default_factory=dict)
+    seconds: dict[int, float] = field(default_factory=dict)
+
+
+def _steps(call: Call, requests: list[Request], decoding: Decoding, *, weigh: bool) -> Iterator[tuple[int, Step]]:
+    """The steps of all batches, each with the number of the batch's first output."""
     from structgen.engines.decode import decode_steps
 
     started, count, size = time.perf_counter(), 0, call.batch_size
     for first in range(0, len(requests), size):
-        batch = requests[first : first + size]
-        model, figures[first] = _model(call, batch, weigh)
-        weigh = weigh and getattr(figures[first], "lossy", None) is None
+        batch, began = requests[first : first + size], time.perf_counter()
+        model, decoding.figures[first] = _model(call, batch, weigh)
+        weigh = weigh and getattr(decoding.figures[first], "lossy", None) is None
         for step in decode_steps(model, batch, call.sampling, weigh=weigh):
             count += len(step.tokens)
             if call.settings.progress is not None:
                 call.settings.progress(count, time.perf_counter() - started)
+            decoding.seconds |= dict.fromkeys((first + row for row in step.finished), time.perf_counter() - began)
             yield first, step
 
 
@@ -90,16 +106,15 @@ def _model(call: Call, batch: list[Request], weigh: bool) -> tuple[Any, Any]:
 def _decoded(call: Call, weigh: bool) -> list[Result[Any]]:
     """n results per prompt from the decode loop."""
     outputs: dict[int, Output] = {}
-    figures: dict[int, Any] = {}
-    started = time.perf_counter()
-    for first, step in _steps(call, call.requests(), figures, weigh=weigh):
+    decoding = Decoding()
+    for first, step in _steps(call, call.requests(), decoding, weigh=weigh):
         outputs |= {first + row: output for row, output in step.finished.items()}
-    return read_outputs(call, outputs, time.perf_counter() - started, figures)
+    return read_outputs(call, outputs, decoding)
 
 
-def read_outputs(call: Call, outputs: dict[int, Output], seconds: float, figures: dict[int, Any]) -> list[Result[Any]]:
+def read_outputs(call: Call, outputs: dict[int, Output], decoding: Decoding) -> list[Result[Any]]:
     """The results of a call's outputs, by their places; raises Truncated for the first that its budget ended, with the
-    others, and ValueRejected. `figures`: what speculation did, by the first place of a batch."""
+    others, and ValueRejected."""
     n, results, cut = call.settings.n, list[Result[Any] | None](), None
     for index in range(len(call.rows) * n):
         output = outputs[index]
@@ -107,8 +122,7 @@ def read_outputs(call: Call, outputs: dict[int, Output], seconds: float, figures
             cut = output if cut is None else cut
             results.append(None)
         else:
-            speculation = figures.get(index - index % call.batch_size)
-            results.append(_result(call, index, output, seconds, speculation))
+            results.append(_result(call, index, output, decoding))
     if cut is not None:
         assert cut.needed is not None, "a row of generate has a constraint"
         raise Truncated(text=cut.text, budget=call.budget, needed=cut.needed, results=tuple(results))
@@ -125,8 +139,10 @@ def _value(call: Call, index: int, text: str, token_ids: Sequence[int]) -> Any:
     return reader.finish()
 
 
-def _result(call: Call, index: int, output: Output, seconds: float, speculation: Any) -> Result[Any]:
+def _result(call: Call, index: int, output: Output, decoding: Decoding) -> Result[Any]:
     row = call.rows[index // call.settings.n]
+    speculation = decoding.figures.get(index - index % call.batch_size)
+    seconds = decoding.seconds[index]
     incomplete = output.finish_reason == "length"
     text = output.text if incomplete else output.data.decode("utf-8")
     if output.finish_reason == "completed":
@@ -159,52 +175,74 @@ def _reports(constraint: Any) -> dict[str, Any]:
 
 
 def _sampled(call: Call) -> list[Result[Any]]:
-    """n results per prompt from a sampler."""
-    results, settings = list[Result[Any]](), call.settings
-    for stream, row in enumerate(call.rows):
-        samples, everything = draw_outputs(
-            call.engine,
-            row.prompt,
-            row.constraint,
-            call.budget,
-            call.sampling,
-            settings.n,
-            settings.method,
-            stream,
-            budget=settings.budget,
-            options=settings.method_options,
-            ahead=isinstance(settings.speculation, Speculation),
-        )
-        for drawn in samples:
-            text = drawn.data.decode("utf-8")
-            stats = Stats(len(row.prompt), len(drawn.token_ids), call.compile_seconds, everything.stats.seconds)
-            results.append(
-                Result(
-                    value=_value(call, len(results), text, drawn.token_ids),
-                    text=text,
-                    token_ids=drawn.token_ids,
-                    log_prob=drawn.log_prob,
-                    log_q=drawn.log_q,
-                    log_weight=drawn.log_weight,
-                    finish_reason=drawn.finish,
-                    stats=stats,
-                    report=row.report,
-                    samples=everything,
-                    monitors=_reports(row.constraint),
-                )
-            )
+    """n results per prompt from a sampler; what falls short or is interrupted has those of the prompts before."""
+    results, scored = list[Result[Any]](), _Scored(call.settings.progress)
+    for stream in range(len(call.rows)):
+        try:
+            results += _sampled_row(call, stream, scored)
+        except (SamplingIncomplete, SamplingInterrupted) as error:
+            error.results = tuple(results)
+            raise
     return results
+
+
+class _Scored:
+    """How far the samplers of a call are, for `progress`: prefixes of all prompts, and seconds."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self.progress, self.before, self.started = progress, 0, time.perf_counter()
+
+    def __call__(self, stats: SamplerStats) -> None:
+        assert self.progress is not None
+        self.progress(self.before + stats.prefixes_scored, time.perf_counter() - self.started)
+
+
+def _sampled_row(call: Call, stream: int, scored: _Scored) -> list[Result[Any]]:
+    """The n results of one prompt."""
+    row, settings = call.rows[stream], call.settings
+    samples, everything = draw_outputs(
+        call.engine,
+        row.prompt,
+        row.constraint,
+        call.budget,
+        call.sampling,
+        settings.n,
+        settings.method,
+        stream,
+        budget=settings.budget,
+        options=settings.method_options,
+        ahead=isinstance(settings.speculation, Speculation),
+        progress=None if settings.progress is None else scored,
+    )
+    scored.before += everything.stats.prefixes_scored
+    seconds = everything.stats.seconds / settings.n
+    return [
+        Result(
+            value=_value(call, stream * settings.n + place, drawn.data.decode("utf-8"), drawn.token_ids),
+            text=drawn.data.decode("utf-8"),
+            token_ids=drawn.token_ids,
+            log_prob=drawn.log_prob,
+            log_q=drawn.log_q,
+            log_weight=drawn.log_weight,
+            finish_reason=drawn.finish,
+            stats=Stats(len(row.prompt), len(drawn.token_ids), call.compile_seconds, seconds),
+            report=row.report,
+            samples=everything,
+            monitors=_reports(row.constraint),
+        )
+        for place, drawn in enumerate(samples)
+    ]
 
 
 def _partials(call: Call, requests: list[Request]) -> Iterator[Any]:
     """Streams begin at None; the last item has every value finished and typed."""
-    n, started = call.settings.n, time.perf_counter()
+    n = call.settings.n
     texts, shown = [bytearray() for _ in requests], list[Any]([None] * len(requests))
     outputs: dict[int, Output] = {}
-    figures: dict[int, Any] = {}
+    decoding = Decoding()
     vocabulary = call.engine.vocabulary
     readers = {index: call.reader(index) for index in range(len(requests)) if call.rows[index // n].layout is not None}
-    for first, step in _steps(call, requests, figures, weigh=False):
+    for first, step in _steps(call, requests, decoding, weigh=False):
         outputs |= {first + row: output for row, output in step.finished.items()}
         changed = False
         for row, token in step.tokens.items():
@@ -218,4 +256,4 @@ def _partials(call: Call, requests: list[Request]) -> Iterator[Any]:
                 shown[index], changed = value, True
         if changed and len(outputs) < len(requests):
             yield _arranged(call, list(shown))
-    yield _values(_arranged(call, read_outputs(call, outputs, time.perf_counter() - started, figures)))
+    yield _values(_arranged(call, read_outputs(call, outputs, decoding)))

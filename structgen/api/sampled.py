@@ -1,7 +1,8 @@
 """`generate` by a sampler: a prompt and its constraint -> n outputs of the model conditioned on the constraint.
 
 Exact methods, chains and searches give their n outputs as they are. Of methods whose draws have weights more are drawn
-(`draws`, 32 or 4 n if not given) and n of them picked by weight. What falls short raises SamplingIncomplete.
+(`draws`, 32 or 4 n if not given) and n of them picked by weight. What falls short raises SamplingIncomplete;
+where that is because `max_tokens` holds no output, BudgetTooSmall.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from structgen.errors import OptionError, SamplingIncomplete
-from structgen.matcher import Constraint
+from structgen.engines.steering import tokens_to_end
+from structgen.errors import BudgetTooSmall, OptionError, SamplingIncomplete
+from structgen.matcher import Constraint, Matcher
 from structgen.options import SamplingOptions
 from structgen.protocols import SequenceConstraint, TokenModel
 from structgen.samplers.problem import Problem
 from structgen.samplers.result import Sample, SampleSet
-from structgen.samplers.run import WEIGHTED, Budget, sample
+from structgen.samplers.run import WEIGHTED, Budget, Progress, sample
 
 __all__ = ["draw_outputs", "prefix_model_of"]
 
@@ -55,11 +57,12 @@ def draw_outputs(
     options: Mapping[str, Any] | None = None,
     ahead: bool = False,
     model: TokenModel | None = None,
+    progress: Progress | None = None,
 ) -> tuple[list[Sample], SampleSet]:
     """n samples and the set they come from. `stream` numbers the prompt's own random numbers under the one seed.
 
     `ahead`: likely continuations are read with what is asked for (speculation/prefixes.py). `model`: what is asked for
-    logits, where that is not the engine itself.
+    logits, where that is not the engine itself. Raises BudgetTooSmall, SamplingIncomplete, SamplingInterrupted.
     """
     given, wanted, asked = dict(options or {}), n, model or prefix_model_of(engine)
     problem = Problem(
@@ -77,9 +80,30 @@ def draw_outputs(
         if not isinstance(wanted, int) or wanted < n:
             raise OptionError(f"draws must be at least n = {n}, not {wanted!r}", option="draws")
     seed = int(np.random.SeedSequence([sampling.seed, stream]).generate_state(1)[0])
-    result = sample(problem, wanted, method, budget=budget, seed=seed, **given)
+    result = sample(problem, wanted, method, budget=budget, seed=seed, progress=progress, **given)
     alive = [s for s in result.samples if s.log_weight > -np.inf]
-    found = len(alive) if method not in WEIGHTED else n if alive and result.status == "complete" else 0
+    weighted = result.method in WEIGHTED
+    found = len(alive) if not weighted else n if alive and result.status == "complete" else 0
     if found < n or result.status != "complete":
-        raise SamplingIncomplete(status=result.status, found=found, wanted=n, result=result, note=result.note)
-    return (result.resample(n, seed) if method in WEIGHTED else alive[:n]), result
+        note = _check_room(problem, result)
+        raise SamplingIncomplete(status=result.status, found=found, wanted=n, result=result, note=note)
+    return (result.resample(n, seed) if weighted else alive[:n]), result
+
+
+def _check_room(problem: Problem, result: SampleSet) -> str:
+    """The note of a set that falls short: its own, or that a shortest output does not fit.
+
+    Raises BudgetTooSmall where that is the whole reason: it is proven that nothing fits, and neither a filter of the
+    law nor a user's function may have been what forbade shorter outputs.
+    """
+    matcher = problem.root().unguarded.matcher
+    if result.status not in ("empty", "degenerate") or not isinstance(matcher, Matcher):
+        return result.note
+    needed = tokens_to_end(matcher)
+    if needed <= problem.max_tokens:
+        return result.note
+    filtered = result.law.top_k is not None or result.law.top_p is not None
+    if result.status == "empty" and not filtered and not problem.has_predicates and not result.law.potentials:
+        raise BudgetTooSmall(needed=needed, budget=problem.max_tokens)
+    room = f"the shortest text takes {needed} tokens, with its stop token, and max_tokens is {problem.max_tokens}"
+    return f"{result.note}; {room}" if result.note else room

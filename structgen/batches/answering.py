@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from structgen.api.call import Call, context_of
 from structgen.api.models import engine_of
 from structgen.api.options import Settings, check_integer
-from structgen.api.running import read_outputs, results_of
+from structgen.api.running import Decoding, read_outputs, results_of
 from structgen.batches.questions import CONSTRAINTS, Question, options_of, read_question
 from structgen.errors import CompletedWarning, QuestionError, StructgenError
 from structgen.options import SamplingOptions
@@ -204,7 +204,7 @@ def _read(row: _Row, output: Output) -> dict[str, Any]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CompletedWarning)  # the answer says it
-            (result,) = read_outputs(row.call, {0: output}, 0.0, {})
+            (result,) = read_outputs(row.call, {0: output}, Decoding(seconds={0: 0.0}))
     except StructgenError as error:
         return _failed(row.question, error)
     return _answer(row.question, result)

@@ -151,7 +151,7 @@ def _drawing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--method",
         metavar="NAME",
-        help="masked (default), or a sampler: cars is exact, asap and importance weighted (docs/sampling.md)",
+        help="masked (default), or a sampler: cars is exact, auto takes it where it is cheap (docs/sampling.md)",
     )
     parser.add_argument("--top-k", type=int, metavar="K", help="sample from the K likeliest tokens")
     parser.add_argument(

@@ -239,7 +239,7 @@ def _likely(whole: DrawLaw, min_p: float) -> DrawLaw:
 def _nucleus(whole: DrawLaw, top_p: float) -> DrawLaw:
     """The fewest likeliest candidates whose probabilities reach `top_p`; of equally likely ones those of lowest id.
 
-    So many are looked at that all that are as likely as the last one taken are among them (`samplers.law.nucleus`).
+    So many are looked at that all that are as likely as the last one taken are among them (`samplers.law.likeliest`).
     """
     width, count = whole.scores.shape[1], _FIRST_CANDIDATES
     goal = torch.full_like(whole.log_norm, top_p)

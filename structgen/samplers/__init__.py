@@ -6,6 +6,7 @@
     prefix      Prefix: tokens, and the matcher that has read them
     problem     model + constraint + law = the distribution pi that is wanted
     predicates  a user's functions of the text on top of a constraint: predicates forbid, potentials weigh
+    deadline    a function that raises instead of taking longer than it may
     canonical   a constraint, and the tokenizer's own spelling besides
     weights     the one account: rows of log-probabilities on the allowed set, paths, the distortion meter
     choosers    where random choices come from: seeded streams, or every outcome in turn (tests without noise)
@@ -13,6 +14,7 @@
     run         sample(problem, n, method=..., budget=..., seed=...) and the table of methods
     row_memory  rows read before, for methods that come back to the same prefixes
     proposals   how a particle takes one event: by the mask, by AWRS, by a full check, by the model alone
+    auto        which of cars and smc, from a few attempts
     awrs        one event a black-box check accepts, and an unbiased estimate of the accepted mass
     exact       a problem enumerated: pi, the masked law q, Z and every divergence
     fixtures    small problems whose numbers are known in closed form
@@ -35,6 +37,7 @@ pi(w) = p(w bottom) 1[w in L] / Z the target, Z the evidence, T the most tokens 
   depend on the batch, and tests replay all outcomes.
 - Ask `run.spent()` before every `run.rows`; once it says yes drop what is unfinished and return status "budget".
 - Keyword-only parameters are the method's options; `sample` passes them on and refuses unknown names.
+- `run.finished` is set to a function that says what is finished at any moment: what an interrupt leaves.
 - `run.result(samples, ...)` adds the law, the costs and the status. A dead path is a sample of weight zero and counts.
 - Register it in `tests/samplers/` against `exact.enumerate_outputs`: expectations over ExhaustiveChooser, then counts.
 """

@@ -12,6 +12,7 @@ new prefix, ever; memory as the trie says.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from structgen.errors import OptionError
@@ -36,21 +37,27 @@ def asap(
         raise OptionError(f"tv_bound must be in [0, 1), not {tv_bound}", option="tv_bound")
     trie = trie_for(run, trie)
     attempts = Attempts(run, trie, reject=False, concurrency=concurrency)
-    learned = [] if tv_bound is None else _learned(run, attempts, tv_bound, n)
-    near = tv_bound is None or trie.tv_bound <= tv_bound
-    left = n if run.budget.attempts is None else min(n, run.budget.attempts - len(learned))
-    drawn = list(attempts.in_order(left)) if near else learned
-    every = learned + drawn if near else drawn
-    run.stats.attempts, run.stats.accepted = len(every), sum(a.outcome == "stop" for a in every)
+    every: list[Attempt] = []
+    run.finished = lambda: [a.sample(run.problem.vocabulary, exact=False) for a in (*every, *attempts.finished())]
+    if tv_bound is not None:
+        _follow(run, attempts.in_order(run.attempt_limit(n), tv_bound), every)
+    learned, near = len(every), tv_bound is None or trie.tv_bound <= tv_bound
+    if near:
+        left = n if run.budget.attempts is None else min(n, run.budget.attempts - learned)
+        _follow(run, attempts.in_order(left), every)
+    drawn = every[learned:] if near else every
     samples = [attempt.sample(run.problem.vocabulary, exact=False) for attempt in drawn]
     known: dict[str, Any] = {"evidence_bounds": (trie.log_lower, trie.log_upper), "tv_bound": trie.tv_bound}
     if trie.log_upper == -float("inf"):
         return run.result("asap", samples, status="empty", log_evidence=trie.log_upper, **known)
     if not near:
-        known |= {"status": "budget", "note": f"the bound was {trie.tv_bound:.3g} after {len(learned)} draws"}
+        known |= {"status": "budget", "note": f"the bound was {trie.tv_bound:.3g} after {learned} draws"}
     return run.weighted_result("asap", samples, n, **known)
 
 
-def _learned(run: Run, attempts: Attempts, tv_bound: float, n: int) -> list[Attempt]:
-    """Draws until the proposal is near enough, or there were enough of them."""
-    return list(attempts.in_order(run.attempt_limit(n), tv_bound))
+def _follow(run: Run, attempts: Iterator[Attempt], every: list[Attempt]) -> None:
+    """Draws to their end, put behind `every` and counted as they come."""
+    for attempt in attempts:
+        every.append(attempt)
+        run.stats.attempts = len(every)
+        run.stats.accepted += attempt.outcome == "stop"

@@ -73,14 +73,15 @@ class Attempt:
 
 
 class Attempts:
-    """Attempts on one trie, `concurrency` in flight. `cut` says that the budget ended them."""
+    """Attempts on one trie, `concurrency` in flight, with streams from the `first` on. `cut`: the budget ended them."""
 
-    def __init__(self, run: Run, trie: Trie, *, reject: bool, concurrency: int) -> None:
+    def __init__(self, run: Run, trie: Trie, *, reject: bool, concurrency: int, first: int = 0) -> None:
         if concurrency < 1:
             raise OptionError(f"concurrency must be at least 1, not {concurrency}", option="concurrency")
         self.run, self.trie, self.reject, self.concurrency = run, trie, reject, concurrency
         self.cut = False
-        self.launched = 0
+        self.launched = first
+        self._queue: deque[Attempt] = deque()  # launched and not given yet, in order
 
     def in_order(self, limit: int, tv_bound: float = -1.0) -> Iterator[Attempt]:
         """At most `limit` more attempts, as they were launched; ends early when U = 0 or the budget is spent.
@@ -88,7 +89,7 @@ class Attempts:
         None is launched once 1 - M / U is `tv_bound` or less.
         """
         flying: list[Attempt] = []
-        queue: deque[Attempt] = deque()
+        queue = self._queue = deque()
         last = self.launched + limit
         while True:
             while len(flying) < self.concurrency and self.launched < last and self._wanted(tv_bound):
@@ -106,6 +107,10 @@ class Attempts:
             flying = [attempt for attempt in flying if attempt.outcome is None]
             while queue and queue[0].outcome is not None:
                 yield queue.popleft()
+
+    def finished(self) -> list[Attempt]:
+        """Those that wait for their turn: an earlier one is not finished."""
+        return [attempt for attempt in self._queue if attempt.outcome is not None]
 
     def _wanted(self, tv_bound: float) -> bool:
         """There is something to draw, and the trie is not good enough yet."""

@@ -18,6 +18,7 @@ from structgen.protocols import Chooser, Floats
 __all__ = ["ExhaustiveChooser", "RandomChooser", "every_outcome", "stream_of"]
 
 T = TypeVar("T")
+_BLOCK = 512  # weights summed at once
 _ROUNDS, _REPEATS = 8, 4  # of draws with replacement before an order sorts what is left
 
 
@@ -28,15 +29,22 @@ class RandomChooser:
         self.generator = np.random.default_rng(np.random.SeedSequence([seed, *key]))
 
     def choice(self, log_weights: Floats) -> int:
-        """Inversion of the cumulative sum in float64: one uniform number, however many weights."""
+        """Inversion of the cumulative sum in float64: one uniform number, however many weights.
+
+        The sum goes by blocks, and inside the one that is reached: the sum of a whole row costs as much as all else.
+        """
         highest = log_weights.max(initial=-np.inf)
         if not np.isfinite(highest):
             raise InvariantError("a choice has a possible outcome", f"{log_weights.size} weights, highest {highest}")
-        cumulative = np.exp(log_weights - highest).cumsum()
-        reached = self.generator.random() * cumulative[-1]
-        place = min(int(np.searchsorted(cumulative, reached, side="right")), log_weights.size - 1)
+        weights = np.exp(log_weights - highest)
+        blocks = np.add.reduceat(weights, np.arange(0, weights.size, _BLOCK)).cumsum()
+        reached = self.generator.random() * blocks[-1]
+        block = min(int(blocks.searchsorted(reached, side="right")), blocks.size - 1)
+        first, before = block * _BLOCK, blocks[block - 1] if block else 0.0
+        inside = weights[first : first + _BLOCK].cumsum()
+        place = first + min(int(inside.searchsorted(reached - before, side="right")), inside.size - 1)
         # rounding may point just past the last possible weight
-        return place if log_weights[place] > -np.inf else int(np.flatnonzero(log_weights > -np.inf)[-1])
+        return place if weights[place] > 0 else int(np.flatnonzero(weights[: place + 1])[-1])
 
     def order(self, log_weights: Floats) -> Iterator[int]:
         """Draws with replacement whose repeats are passed over; after some rounds of them the rest by Gumbel keys.

@@ -1,6 +1,8 @@
 """The law that is sampled: logits -> log-probabilities of the model after temperature, top-k and top-p.
 
-Cost: a few passes over the vocabulary in float64; a nucleus sorts only as many ids as it must.
+Cost: a few passes over the vocabulary in float64, one row after the other, as a row stays in the processor's cache.
+What top-k and top-p cut is found by a histogram of the scores, of which one bin is sorted. At 128,256 tokens 0.2 ms,
+0.8 to 1 ms with a cut (`python -m benchmarks law`).
 """
 
 from __future__ import annotations
@@ -15,7 +17,10 @@ from structgen.errors import ModelError
 from structgen.protocols import Floats
 from structgen.samplers.logspace import log_sum
 
-__all__ = ["TargetLaw", "log_law", "nucleus"]
+__all__ = ["TargetLaw", "likeliest", "log_law"]
+
+_CHUNK = 1 << 14  # values worked on at once: larger temporary arrays are new pages of memory, which cost more than sums
+_BINS, _BINS_PER_NAT = 1 << 14, 256  # a bin of a flat law over 128,256 tokens holds some hundreds of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,37 +50,63 @@ def log_law(logits: NDArray[np.floating], law: TargetLaw, stops: Sequence[int]) 
 
     Raises ModelError for NaN, +inf or a row without a possible token.
     """
-    scores = logits.astype(np.float64) / law.temperature
-    highest = scores.max(axis=1, keepdims=True)
-    if not np.isfinite(highest).all():
-        raise ModelError("the model returned NaN, infinite logits or no possible token")
-    scores -= highest
-    if law.top_k is not None and law.top_k < scores.shape[1]:
-        cut = np.argpartition(-scores, law.top_k - 1, axis=1)[:, law.top_k :]
-        np.put_along_axis(scores, cut, -np.inf, axis=1)
-    scores -= np.log(np.exp(scores).sum(axis=1, keepdims=True))
-    if law.top_p is not None and law.top_p < 1:
-        for row in scores:
-            outside = np.ones(row.size, np.bool_)
-            outside[nucleus(row, law.top_p)] = False
-            row[outside] = -np.inf
-        scores -= np.log(np.exp(scores).sum(axis=1, keepdims=True))
-    if len(stops) > 1:
-        merged = [log_sum(row[list(stops)]) for row in scores]
-        scores[:, list(stops)] = -np.inf
-        scores[:, stops[0]] = merged
+    scores = np.empty(logits.shape, np.float64)
+    for row, given in zip(scores, logits, strict=True):
+        np.divide(given, law.temperature, out=row)
+        highest = row.max(initial=-np.inf)
+        if not np.isfinite(highest):
+            raise ModelError("the model returned NaN, infinite logits or no possible token")
+        row -= highest
+        weights = np.exp(row)
+        if law.top_k is not None and law.top_k < row.size:
+            inside, _ = likeliest(row, law.top_k)
+            _keep(row, inside)
+            weights *= inside
+        total = weights.sum()
+        row -= np.log(total)
+        if law.top_p is not None and law.top_p < 1:
+            weights /= total
+            inside, together = likeliest(row, law.top_p, weights)
+            _keep(row, inside)
+            row -= np.log(together)
+        if len(stops) > 1:
+            merged = log_sum(row[list(stops)])
+            row[list(stops)] = -np.inf
+            row[stops[0]] = merged
     return scores
 
 
-def nucleus(log_probs: Floats, top_p: float) -> NDArray[np.int64]:
-    """(n,) the fewest likeliest ids that together have this probability; of equally likely ones those of lowest id."""
-    count = 512
-    while True:
-        count = min(count, log_probs.size)
-        best = np.argpartition(-log_probs, count - 1)[:count]
-        best = best[np.lexsort((best, -log_probs[best]))]
-        cumulative = np.exp(log_probs[best]).cumsum()
-        last = min(int(np.searchsorted(cumulative, top_p, side="left")), count - 1)
-        if count == log_probs.size or log_probs[best[last]] > log_probs[best[-1]]:  # all its equals are here
-            return best[: last + 1]
-        count *= 8
+def likeliest(scores: Floats, amount: float, weights: Floats | None = None) -> tuple[NDArray[np.bool_], float]:
+    """(L,) the fewest of the highest scores whose weights (L,) reach an amount, and what these weigh together.
+
+    Of equal scores those of lowest id. With the scores' own probabilities for weights that is a nucleus; without
+    weights each counts one. Bin b of the histogram holds what is b to b + 1 steps below the highest score, the last bin
+    all that is further down: the bins before that in which the amount is reached are taken, and of it the first ones.
+    """
+    bins = _bins(scores)
+    upto = np.bincount(bins, weights, _BINS).cumsum()
+    reached = min(int(np.searchsorted(upto, amount)), int(bins.max()))
+    inside, last = np.asarray(bins < reached), np.flatnonzero(bins == reached)
+    last = last[np.argsort(-scores[last], kind="stable")]
+    further = np.arange(1, last.size + 1) if weights is None else weights[last].cumsum()
+    further = further + (upto[reached - 1] if reached else 0)
+    taken = min(int(np.searchsorted(further, amount)), last.size - 1)
+    inside[last[: taken + 1]] = True
+    return inside, float(further[taken])
+
+
+def _bins(scores: Floats) -> NDArray[np.uint16]:
+    """(L,) the bin of every score."""
+    out, highest = np.empty(scores.size, np.uint16), scores.max()
+    for first in range(0, scores.size, _CHUNK):
+        depth = highest - scores[first : first + _CHUNK]
+        depth *= _BINS_PER_NAT
+        out[first : first + _CHUNK] = np.minimum(depth, _BINS - 1, out=depth)
+    return out
+
+
+def _keep(row: Floats, inside: NDArray[np.bool_]) -> None:
+    """-inf for everything else."""
+    for first in range(0, row.size, _CHUNK):
+        part = row[first : first + _CHUNK]
+        part[:] = np.where(inside[first : first + _CHUNK], part, -np.inf)

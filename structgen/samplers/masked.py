@@ -33,13 +33,15 @@ def masked_paths(run: Run, n: int, batch: int, memory: int) -> list[Path]:
         n = min(n, run.budget.attempts)
     rows = RowMemory(run, memory)
     done: list[Path] = []
+    wave: list[Path] = []
+    run.finished = lambda: [path.sample(run.problem.vocabulary) for path in (*done, *wave) if path.finish]
     for first in range(0, n, batch):
         wave = [run.root() for _ in range(first, min(first + batch, n))]
         if not _finish(rows, wave, [run.chooser(first + i) for i in range(len(wave))]):
             break
-        done += wave
-        run.stats.attempts += len(wave)
-    run.stats.accepted += sum(path.finish == "stop" for path in done)
+        done, wave = done + wave, []
+        run.stats.attempts = len(done)
+        run.stats.accepted = sum(path.finish == "stop" for path in done)
     return done
 
 

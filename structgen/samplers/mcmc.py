@@ -195,6 +195,10 @@ class Chains:
         self._forget()
         return [chain.past[0] for chain in self.chains]
 
+    def moved(self) -> list[Trace]:
+        """Where each chain stands now, of those that have made a step."""
+        return [chain.state for chain in self.chains if chain.state is not None and chain.made]
+
     def _forget(self) -> None:
         """Keep no state from before what all have made."""
         made = self.made
@@ -300,10 +304,11 @@ def mcmc(
     if cut not in CUTS:
         raise OptionError(f"cut is one of {', '.join(CUTS)}, not {cut!r}", option="cut")
     walk = Chains(run, count, cut, batch, memory)
+    outputs: list[Trace] = []
+    run.finished = lambda: [trace.sample(run.problem.vocabulary) for trace in (*outputs, *walk.moved())][:n]
     started = walk.start(run.attempt_limit(n))
     if not started or not walk.chains:
         return _no_start(run, walk, cut_off=not started)
-    outputs: list[Trace] = []
     while len(outputs) < n:
         wanted = thin if outputs else steps
         able = wanted if run.budget.attempts is None else (run.budget.attempts - run.stats.attempts) // len(walk.chains)

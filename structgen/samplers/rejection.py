@@ -23,6 +23,7 @@ def rejection(run: Run, n: int, *, batch: int = 64) -> SampleSet:
     samples: list[Sample] = []
     accepted: list[bool] = []
     limit, cut = run.attempt_limit(n), False
+    run.finished = lambda: samples
     for first in range(0, limit, batch):
         outcomes = _wave(run, range(first, min(first + batch, limit)))
         if outcomes is None:
@@ -34,6 +35,7 @@ def rejection(run: Run, n: int, *, batch: int = 64) -> SampleSet:
                 samples.append(outcome)
                 if len(samples) == n:
                     break
+        run.stats.attempts, run.stats.accepted = len(accepted), len(samples)
         if len(samples) == n:
             break
     return run.exact_result("rejection", samples, [0.0] * len(accepted), accepted, n, cut=cut)

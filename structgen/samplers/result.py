@@ -22,7 +22,7 @@ from structgen.samplers.resampling import resample
 
 __all__ = ["Distortion", "Sample", "SampleSet", "Stats", "Status"]
 
-Status = Literal["complete", "budget", "degenerate", "empty"]
+Status = Literal["complete", "budget", "degenerate", "empty", "interrupted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class SampleSet:
     target           "distribution", or "argmax" for a search, whose outputs are no sample
     exact            each sample is distributed exactly as the target and independent of the others
     status           "complete"; "budget": it ended the run early; "degenerate": every draw is dead; "empty": there is
-                     no output of positive probability within T tokens (proven)
+                     no output of positive probability within T tokens (proven); "interrupted": by the user
     log_evidence     estimate of log Z; a mean of weights is unbiased for Z. None where the method has none
     evidence_error   relative standard error of the estimate of Z; None with fewer than two draws
     evidence_bounds  (log M, log U), certain: M <= Z <= U

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, Protocol
 
 import numpy as np
 
-from structgen.errors import OptionError, suggest
+from structgen.errors import OptionError, SamplingInterrupted, suggest
 from structgen.protocols import Chooser, Floats, Tokens
 from structgen.samplers.choosers import stream_of
 from structgen.samplers.logspace import log_sum
@@ -24,7 +24,20 @@ from structgen.samplers.problem import Problem
 from structgen.samplers.result import Sample, SampleSet, Stats, Status
 from structgen.samplers.weights import Path, Row
 
-__all__ = ["METHODS", "SCORED", "WEIGHTED", "Budget", "Run", "accepted_evidence", "method_of", "options_of", "sample"]
+__all__ = [
+    "METHODS",
+    "SCORED",
+    "WEIGHTED",
+    "Budget",
+    "Progress",
+    "Run",
+    "accepted_evidence",
+    "method_of",
+    "options_of",
+    "sample",
+]
+
+Progress = Callable[[Stats], object]
 
 METHODS = {
     "masked": "structgen.samplers.masked",
@@ -37,13 +50,18 @@ METHODS = {
     "mcmc": "structgen.samplers.mcmc",
     "beam": "structgen.samplers.beam",
     "best_first": "structgen.samplers.best_first",
+    "auto": "structgen.samplers.auto",
 }
 
-# Whose draws have weights of their own: who wants n outputs draws more and picks among them by weight.
+# Whose draws have weights of their own: who wants n outputs draws more and picks among them by weight. ("auto" is none
+# of its own: its sets are those of what it chose.)
 WEIGHTED = frozenset({"masked", "asap", "smc"})
 
 # Whose account has the user's potentials in it; the others draw from the model given the constraint and nothing else.
-SCORED = frozenset({"masked", "importance", "smc", "enumeration", "mcmc"})
+SCORED = frozenset({"masked", "importance", "smc", "enumeration", "mcmc", "auto"})
+
+# Whose outputs are no sample of anything.
+_SEARCHES = frozenset({"beam", "best_first"})
 
 
 class Method(Protocol):
@@ -72,11 +90,21 @@ class Budget:
 
 
 class Run:
-    """The state of one `sample` call: its budget, its costs so far, its random streams."""
+    """The state of one `sample` call: its budget, its costs so far, its random streams.
 
-    def __init__(self, problem: Problem, budget: Budget | None = None, seed: int | Chooser = 0) -> None:
+    `finished` is for the method to set: what is finished at any moment, whole outputs with their whole account.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        budget: Budget | None = None,
+        seed: int | Chooser = 0,
+        progress: Progress | None = None,
+    ) -> None:
         self.problem, self.budget, self.stats = problem, budget or Budget(), Stats()
-        self._seed, self._started = seed, time.perf_counter()
+        self.finished: Callable[[], Sequence[Sample]] = tuple
+        self._seed, self._started, self._progress = seed, time.perf_counter(), progress
         self._read_before = problem.model.tokens_forwarded
         self._asked_before = getattr(problem.constraint, "calls", 0)
 
@@ -107,6 +135,7 @@ class Run:
         for (prefix, ids), law in zip(live, self._laws([prefix for prefix, _ in live]), strict=True):
             rows[prefix.tokens] = Row.of(ids, law[ids])
         self.stats.cache_hits += len(prefixes) - len(allowed)
+        self._tell()
         return [rows[prefix.tokens] for prefix in prefixes]
 
     def laws(self, prefixes: Sequence[Prefix]) -> list[Floats]:
@@ -114,6 +143,7 @@ class Run:
         distinct = {prefix.tokens: prefix for prefix in prefixes}
         laws = dict(zip(distinct, self._laws(list(distinct.values())), strict=True))
         self.stats.cache_hits += len(prefixes) - len(distinct)
+        self._tell()
         return [laws[prefix.tokens] for prefix in prefixes]
 
     def read_besides(self) -> list[Tokens]:
@@ -125,11 +155,29 @@ class Run:
         self.stats.prefixes_scored += len(prefixes)
         return list(self.problem.laws(prefixes)) if prefixes else []
 
-    def result(self, method: str, samples: Sequence[Sample], **known: Any) -> SampleSet:
-        """The set, with law, costs and status (from the weights, unless it is among `known`)."""
+    def _count(self) -> None:
+        """The costs that others count, as they stand."""
         self.stats.seconds = time.perf_counter() - self._started
         self.stats.tokens_forwarded = self.problem.model.tokens_forwarded - self._read_before
         self.stats.function_calls = getattr(self.problem.constraint, "calls", 0) - self._asked_before
+
+    def _tell(self) -> None:
+        """Say how far the run is, to whoever asked; a copy, which stays as it is."""
+        if self._progress is not None:
+            self._count()
+            self._progress(replace(self.stats))
+
+    def interrupted(self, method: str, n: int) -> SamplingInterrupted:
+        """What a method's run is left with by an interrupt."""
+        found = self.finished()
+        target = "argmax" if method in _SEARCHES else "distribution"
+        note = "interrupted: what was unfinished is missing, so short outputs are too many" if found else "interrupted"
+        result = self.result(method, found, status="interrupted", target=target, note=note)
+        return SamplingInterrupted(found=len(found), wanted=n, result=result)
+
+    def result(self, method: str, samples: Sequence[Sample], **known: Any) -> SampleSet:
+        """The set, with law, costs and status (from the weights, unless it is among `known`)."""
+        self._count()
         alive = any(sample.log_weight > -np.inf for sample in samples)
         status: Status = "complete" if alive else "degenerate"
         return SampleSet(tuple(samples), method, self.problem.law, **({"status": status, "stats": self.stats} | known))
@@ -221,12 +269,15 @@ def sample(
     *,
     budget: Budget | None = None,
     seed: int | Chooser = 0,
+    progress: Progress | None = None,
     **options: Any,
 ) -> SampleSet:
     """n draws from (or towards) the problem's target.
 
-    `options` are the method's own. Raises OptionError for an unknown method or option; whatever else can go wrong while
-    sampling ends in `SampleSet.status`.
+    `options` are the method's own. `progress` is called with the costs so far (`Stats`) after every step, whether the
+    model was asked or not. Raises OptionError for an unknown method or option, and what a user's function raises as
+    PredicateError; a KeyboardInterrupt becomes SamplingInterrupted, which has what was finished. Whatever else can go
+    wrong while sampling ends in `SampleSet.status`.
     """
     function = method_of(method)
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
@@ -240,4 +291,8 @@ def sample(
     if problem.law.potentials and method not in SCORED:
         able = ", ".join(sorted(SCORED))
         raise OptionError(f"{method} knows no potentials; {able} do", option="method")
-    return function(Run(problem, budget, seed), n, **options)
+    run = Run(problem, budget, seed, progress)
+    try:
+        return function(run, n, **options)
+    except KeyboardInterrupt as interrupt:
+        raise run.interrupted(method, n) from interrupt

@@ -30,8 +30,9 @@ from structgen.samplers.logspace import effective_size, log_sum
 from structgen.samplers.prefix import Prefix
 from structgen.samplers.proposals import Proposal, proposal_of
 from structgen.samplers.resampling import check_scheme, resample
-from structgen.samplers.result import SampleSet
+from structgen.samplers.result import Sample, SampleSet
 from structgen.samplers.run import Run
+from structgen.samplers.weights import Path
 
 __all__ = ["Particles", "smc"]
 
@@ -62,6 +63,7 @@ def smc(
     if run.budget.attempts is not None and run.budget.attempts < n:
         return run.result("smc", [], status="budget", note=f"{n} particles are more than the budget of attempts")
     particles, resampler = Particles(run, n, twist or _potentials), run.chooser(n)
+    run.stats.attempts, run.finished = n, lambda: particles.finished
     while particles.live:
         if run.spent():
             return run.result("smc", [], status="budget", note="the run was not finished: it has no samples")
@@ -81,6 +83,7 @@ class Particles:
         self.ancestors: NDArray[np.int64] = np.arange(n)
         start = _log_psi(twist, self.paths[0].prefix)
         self.log_psi = np.full(n, start)
+        self._settled: list[Path] = []  # finished after the last whole step; nothing changes them any more
         for path in self.paths:
             path.log_weight, path.finish = start, None if start > -np.inf else "dead"
 
@@ -119,6 +122,17 @@ class Particles:
                 path.log_weight -= float(self.log_psi[slot])
             if path.log_weight == -np.inf:
                 path.finish = "dead"
+        self._settle()
+
+    @property
+    def finished(self) -> list[Sample]:
+        """What was finished after t whole steps: weighted draws from the target among outputs of at most t tokens."""
+        return [path.sample(self.run.problem.vocabulary) for path in self._settled]
+
+    def _settle(self) -> None:
+        """What is finished now; an interrupt inside a step leaves the step before."""
+        self._settled = [path for path in self.paths if path.finish == "stop"]
+        self.run.stats.accepted = len(self._settled)
 
     def resample(self, scheme: str, chooser: Chooser) -> None:
         """All N from all N, by weight; all then have the mean weight."""
@@ -128,11 +142,11 @@ class Particles:
         for path in self.paths:
             path.log_weight, path.log_q = log_mean, None
         self.run.stats.resamples += 1
+        self._settle()
 
     def result(self) -> SampleSet:
         """The set of finished particles, dead ones included."""
-        run, n = self.run, len(self.paths)
-        run.stats.attempts, run.stats.accepted = n, sum(path.finish == "stop" for path in self.paths)
+        run = self.run
         run.stats.unique_ancestors = len(set(self.ancestors.tolist())) if run.stats.resamples else None
         samples = [path.sample(run.problem.vocabulary) for path in self.paths]
         return run.result("smc", samples, log_evidence=self.log_mean, evidence_error=self.evidence_error)

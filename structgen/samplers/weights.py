@@ -87,8 +87,8 @@ class Path:
         self.log_q = None if self.log_q is None or log_q is None else self.log_q + log_q
         self.step_log_mass.append(log_mass)
         if event == self.prefix.stop:
-            self.finish = "stop"
             self.log_weight += self.prefix.log_score(complete=True)
+            self.finish = "stop"  # the last to be entered: what says that it is finished has its whole account
         else:
             self.prefix = self.prefix.extend(event)
 

@@ -269,23 +269,24 @@ class Service:
                 while not (await asyncio.wait([task], timeout=0.1))[0]:
                     if is_gone() or time.monotonic() > until:
                         model.end(gone() if is_gone() else late())
-                samples, _ = await task
+                samples, everything = await task
             except Exception as error:
                 raise refusal_of(error, "method") from error
             finally:
                 model.end(gone())  # whatever still asks
-        return [self._choice_of(plan, place, sample) for place, sample in enumerate(samples)]
+        weighted = everything.method in WEIGHTED
+        return [self._choice_of(plan, place, sample, weighted) for place, sample in enumerate(samples)]
 
     async def _in_loop(self, function: Callable[[], T]) -> T:
         found: T = await asyncio.wrap_future(self.loop.lend(function))
         return found
 
-    def _choice_of(self, plan: Plan, place: int, sample: Any) -> Choice:
+    def _choice_of(self, plan: Plan, place: int, sample: Any, weighted: bool) -> Choice:
         output = Output(sample.token_ids, None, sample.data, "stop", sample.log_prob, sample.log_q)
         _, choice = ChoiceReader(plan, self.engine.vocabulary, _salt(plan, place)).finish(
             End(output, len(sample.token_ids), None)
         )
-        weight = sample.log_weight if plan.method in WEIGHTED else None
+        weight = sample.log_weight if weighted else None
         return Choice(
             choice.text, choice.thinking, choice.calls, choice.finish, None, (), len(sample.token_ids) + 1, (), weight
         )

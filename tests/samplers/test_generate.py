@@ -103,8 +103,8 @@ def test_options_of_the_other_kind_are_refused(engine: HashEngine) -> None:
         sg.generate(engine, "?", choices=COLOURS, method="car")
     with pytest.raises(OptionError, match="budget"):
         sg.generate(engine, "?", choices=COLOURS, budget=Budget(attempts=1))
-    with pytest.raises(OptionError, match="progress"):
-        sg.generate(engine, "?", choices=COLOURS, method="cars", progress=print)
+    with pytest.raises(OptionError, match="min_p"):
+        sg.generate(engine, "?", choices=COLOURS, method="cars", min_p=0.1)
     with pytest.raises(OptionError, match="on_truncate"):
         sg.generate(engine, "?", choices=COLOURS, method="cars", on_truncate="complete")
     with pytest.raises(OptionError, match="stream"):

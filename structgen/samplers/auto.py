@@ -1,0 +1,109 @@
+"""Which method? CARS where it is cheap, as its outputs are exact; else sequential Monte Carlo. A set says why.
+
+The first attempts of CARS are a probe, in rounds: two at least, and further ones while none is accepted and all of it
+has cost less than an eighth of what the particles would. The last round has learned most, and counts:
+
+    s   prefixes scored          a   attempts accepted          L   mean steps of the accepted outputs
+
+n outputs will cost about n s / a prefixes, and fewer as the trie goes on learning; N particles at most N L. CARS goes
+on if n s / a <= 2 N L: to be exact is worth as much again.
+
+The outputs of the probe are thrown away, though each is a draw from pi: whether CARS goes on depends on them, and those
+after which it does have another law. The trie remains, and no output that comes later knows of the decision: given the
+trie an accepted attempt is a draw from pi (`cars`), so all n are exact and independent. Particles have streams of their
+own, and their weights are right as ever. Cost: the probe, whose prefixes CARS need not score again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from structgen.errors import OptionError
+from structgen.samplers.attempts import Attempt, Attempts, trie_for
+from structgen.samplers.cars import accepted_outputs, accepted_samples
+from structgen.samplers.result import SampleSet
+from structgen.samplers.run import Run
+from structgen.samplers.smc import smc
+
+__all__ = ["Probe", "auto"]
+
+_WORTH = 2  # times the prefixes of smc that exact outputs may cost
+_MOST_ROUNDS = 64  # attempts that score nothing new are cheap, but not free
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What the last round of first attempts says.
+
+    field     meaning
+    attempts  how many they were
+    accepted  how many of them became outputs
+    scored    prefixes whose logits they needed
+    steps     events of the accepted outputs, bottom included, all together
+    """
+
+    attempts: int
+    accepted: int
+    scored: int
+    steps: int
+
+    def prefers_cars(self, n: int, particles: int) -> bool:
+        """n s / a <= 2 N L."""
+        return self.accepted > 0 and n * self.scored <= _WORTH * particles * self.steps
+
+    def why(self, n: int, particles: int) -> str:
+        """The decision and its reason, in words."""
+        rate = f"{self.accepted} of the last {self.attempts} attempts were accepted"
+        if not self.accepted:
+            return f"smc: {rate}"
+        cars_cost, smc_cost = n * self.scored / self.accepted, particles * self.steps / self.accepted
+        chosen = "cars" if self.prefers_cars(n, particles) else "smc"
+        return f"{chosen}: {rate}; n = {n} would score about {cars_cost:.0f} prefixes, smc at most {smc_cost:.0f}"
+
+
+def auto(run: Run, n: int, *, probe: int = 16, draws: int | None = None, concurrency: int = 16) -> SampleSet:
+    """n exact independent draws by `cars` where they are cheap, else `draws` weighted particles of `smc`.
+
+    Rounds of `probe` attempts decide; `draws` is 32 or 4 n if not given. `SampleSet.method` says what was chosen, its
+    note why. Potentials are for smc alone.
+    """
+    particles = max(32, 4 * n) if draws is None else draws
+    for name, value, least in (("probe", probe, 1), ("draws", particles, n)):
+        if not isinstance(value, int) or value < least:
+            raise OptionError(f"{name} must be at least {least}, not {value!r}", option=name)
+    if run.problem.law.potentials:
+        return _noted(smc(run, particles), "smc: there are potentials")
+    attempts = Attempts(run, trie_for(run, None), reject=True, concurrency=concurrency, first=particles + 1)
+    found, begun = _probed(run, attempts, probe, run.attempt_limit(n), particles)
+    if attempts.cut or attempts.trie.log_upper == -np.inf or found.prefers_cars(n, particles):
+        result = accepted_outputs(run, attempts, n, run.attempt_limit(n) - begun)
+    else:
+        result = smc(run, particles)
+    run.stats.attempts += begun
+    return _noted(result, found.why(n, particles) if result.status != "empty" else "")
+
+
+def _probed(run: Run, attempts: Attempts, size: int, limit: int, particles: int) -> tuple[Probe, int]:
+    """Rounds of attempts: what the last of them says, and how many attempts all were."""
+    seen: list[Attempt] = []
+    run.finished = lambda: accepted_samples(run, (*seen, *attempts.finished()), len(seen))
+    for turn in range(1, _MOST_ROUNDS + 1):
+        before, begun = run.stats.prefixes_scored, len(seen)
+        for attempt in attempts.in_order(min(size, limit - begun)):
+            seen.append(attempt)
+            run.stats.attempts = len(seen)
+            run.stats.accepted += attempt.outcome == "stop"
+        last = seen[begun:]
+        steps = [len(attempt.masses) for attempt in last if attempt.outcome == "stop"]
+        deepest = max((len(attempt.masses) for attempt in seen), default=0)
+        costly = 8 * run.stats.prefixes_scored >= particles * deepest
+        if len(last) < size or (turn > 1 and (steps or costly)):
+            break
+    return Probe(len(last), len(steps), run.stats.prefixes_scored - before, sum(steps)), len(seen)
+
+
+def _noted(result: SampleSet, why: str) -> SampleSet:
+    """With the decision before whatever the method has to say."""
+    return replace(result, note="; ".join(filter(None, (why, result.note))))
