@@ -11,7 +11,7 @@ ARGS ?=
 # Processes of the suite; modules stay whole, since many remember what they compiled.
 WORKERS ?= 2
 # They share the cores: threads of torch beside them would only wait for each other.
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 # Exact versions; empty takes the newest of everything that pyproject.toml admits.
 CONSTRAINTS ?= constraints.txt
 PIP_INSTALL = $(BIN)/python -m pip install --quiet $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
