@@ -225,6 +225,14 @@ def _add_batch(commands: Commands, shared: argparse.ArgumentParser) -> None:
     _drawing(parser)
 
 
+def _writing(parser: argparse.ArgumentParser, tokens: int, what: str) -> None:
+    """Who writes into a file, and how."""
+    parser.add_argument("--model", metavar="PATH", help="a model's folder or smollm2 (default: the bundled one)")
+    parser.add_argument("--max-tokens", type=int, default=tokens, metavar="N", help=f"{what} (default {tokens})")
+    parser.add_argument("--temperature", type=float, default=0.0, metavar="T", help="0 (default) is the likeliest")
+    parser.add_argument("--seed", type=int, metavar="N", help="the same seed draws the same text")
+
+
 def _add_complete(commands: Commands, shared: argparse.ArgumentParser) -> None:
     parser = commands.add_parser(
         "complete",
@@ -236,15 +244,12 @@ def _add_complete(commands: Commands, shared: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_command("complete", "run"))
     parser.add_argument("file", metavar="FILE", help="a file of source code")
     parser.add_argument("--at", required=True, metavar="LINE:COLUMN", help="the cursor, both from 1")
-    parser.add_argument("--model", metavar="PATH", help="a model's folder or smollm2 (default: the bundled one)")
     parser.add_argument("--root", metavar="DIR", help="folder of the project (default: the file's)")
     parser.add_argument(
         "--monitor", default="auto", metavar="NAME", help="auto (default), none, jedi, or a server: structgen servers"
     )
     parser.add_argument("--lines", type=int, default=1, metavar="N", help="lines to write at most (default 1)")
-    parser.add_argument("--max-tokens", type=int, default=200, metavar="N", help="tokens at most (default 200)")
-    parser.add_argument("--temperature", type=float, default=0.0, metavar="T", help="0 (default) is the likeliest")
-    parser.add_argument("--seed", type=int, metavar="N", help="the same seed draws the same text")
+    _writing(parser, 200, "tokens at most")
     parser.add_argument("--stats", action="store_true", help="what the monitors did, on stderr")
 
 
@@ -258,16 +263,13 @@ def _add_fill(commands: Commands, shared: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_command("fill", "run"))
     parser.add_argument("file", metavar="FILE", help="a text with holes, or - for stdin")
     parser.add_argument("--hole", default="<hole>", metavar="TEXT", help="what stands for a hole (default <hole>)")
-    parser.add_argument("--model", metavar="PATH", help="a model's folder or smollm2 (default: the bundled one)")
-    parser.add_argument("--max-tokens", type=int, default=256, metavar="N", help="tokens of a hole (default 256)")
     parser.add_argument(
         "--on-truncate",
         choices=["raise", "complete"],
         default="raise",
         help="when the budget ends a hole (default raise)",
     )
-    parser.add_argument("--temperature", type=float, default=0.0, metavar="T", help="0 (default) is the likeliest")
-    parser.add_argument("--seed", type=int, metavar="N", help="the same seed draws the same text")
+    _writing(parser, 256, "tokens of a hole")
     _constraint(parser, required=False)
 
 

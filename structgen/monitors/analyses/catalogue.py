@@ -14,11 +14,11 @@ from typing import Any
 
 from structgen.errors import OptionError, ServerError
 
-__all__ = ["PREFERRED", "SERVERS", "Server", "find"]
+__all__ = ["PREFERRED", "PYTHON", "SERVERS", "Server", "find"]
 
 ROOT = "ROOT"  # of the project, in a server's arguments
 JAVAC = Path(__file__).with_name("javac") / "MemberServer.java"
-_PYTHON = frozenset((b"__class__", b"__dict__", b"__doc__", b"__module__"))
+PYTHON = frozenset((b"__class__", b"__dict__", b"__doc__", b"__module__"))
 _OBJECT = frozenset(
     b"constructor hasOwnProperty isPrototypeOf propertyIsEnumerable toLocaleString toString valueOf".split()
 )
@@ -46,7 +46,7 @@ class Server:
     suffix: str = ".py"
     files: str = "*.py"
     canary: tuple[str, str] = ('"a".', "upper")
-    hidden: frozenset[bytes] = _PYTHON
+    hidden: frozenset[bytes] = PYTHON
     others: tuple[str, ...] = ()
     deadline: float = 0.5
     documents: int = 8

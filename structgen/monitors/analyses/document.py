@@ -1,13 +1,15 @@
-"""A question -> the text of a document to ask about; names that were found -> an answer."""
+"""A question -> the text of a document to ask about; names that were found -> an answer; files -> a fingerprint."""
 
 from __future__ import annotations
 
+import hashlib
 import keyword
 import re
+from pathlib import Path
 
 from structgen.monitors.question import Answer, Question, Silent
 
-__all__ = ["answer_of", "text_of"]
+__all__ = ["answer_of", "fingerprint_of", "text_of"]
 
 _NAMED = re.compile(r"(\s*)([\w$]+)")
 
@@ -34,3 +36,11 @@ def answer_of(names: set[bytes], hidden: frozenset[bytes]) -> Answer:
     if all(name.startswith(b"__") for name in names):
         return Silent("nothing but dunder names")
     return frozenset(names | hidden)
+
+
+def fingerprint_of(analysis: str, root: Path, files: str) -> str:
+    """Of an analysis and its version, and the files of a project, by a pattern, as they are."""
+    digest = hashlib.sha256(analysis.encode())
+    for file in sorted(root.rglob(files)):
+        digest.update(f"{file.relative_to(root)} {file.stat().st_mtime_ns} {file.stat().st_size}".encode())
+    return digest.hexdigest()

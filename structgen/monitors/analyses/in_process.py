@@ -6,7 +6,6 @@ then the analysis is silent, and an answer that comes later is remembered. Cost:
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,13 +15,13 @@ from typing import Any
 
 from structgen.errors import ServerError
 from structgen.memory import Bounded
-from structgen.monitors.analyses.document import answer_of, text_of
+from structgen.monitors.analyses.catalogue import PYTHON
+from structgen.monitors.analyses.document import answer_of, fingerprint_of, text_of
 from structgen.monitors.analyses.positions import end_of
 from structgen.monitors.question import Answer, Question, Silent
 
 __all__ = ["Jedi"]
 
-HIDDEN = frozenset((b"__class__", b"__dict__", b"__doc__", b"__module__"))
 MOST_ANSWERS = 20_000
 
 
@@ -59,10 +58,7 @@ class Jedi:
     @property
     def fingerprint(self) -> str:
         """Of Jedi's version, and the files of the project as they are."""
-        digest = hashlib.sha256(f"jedi {self.version}".encode())
-        for file in sorted(self.root.rglob("*.py")):
-            digest.update(f"{file.relative_to(self.root)} {file.stat().st_mtime_ns} {file.stat().st_size}".encode())
-        return digest.hexdigest()
+        return fingerprint_of(f"jedi {self.version}", self.root, "*.py")
 
     def begin(self, question: Question) -> None:
         """Find what will be wanted soon."""
@@ -90,4 +86,4 @@ class Jedi:
             found: list[Any] = script.complete(where["line"] + 1, where["character"])
         except Exception:  # noqa: BLE001 - Jedi raises anything on texts that are no programs
             return Silent("the server answered with an error")
-        return answer_of({each.name.encode() for each in found if each.type != "keyword"}, HIDDEN)
+        return answer_of({each.name.encode() for each in found if each.type != "keyword"}, PYTHON)

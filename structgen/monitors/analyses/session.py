@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 from structgen.errors import ServerError
 from structgen.memory import Bounded
 from structgen.monitors.analyses.catalogue import Server, find
-from structgen.monitors.analyses.document import answer_of, text_of
+from structgen.monitors.analyses.document import answer_of, fingerprint_of, text_of
 from structgen.monitors.analyses.positions import end_of, offset_of
 from structgen.monitors.analyses.wire import RemoteError, ServerLate, Wire
 from structgen.monitors.question import Answer, Question, Silent
@@ -89,10 +89,7 @@ class Session:
     @property
     def fingerprint(self) -> str:
         """Of the server, its version, and the files of the project as they are."""
-        digest = hashlib.sha256(f"{self.server.name} {self.version}".encode())
-        for file in sorted(self.root.rglob(self.server.files)):
-            digest.update(f"{file.relative_to(self.root)} {file.stat().st_mtime_ns} {file.stat().st_size}".encode())
-        return digest.hexdigest()
+        return fingerprint_of(f"{self.server.name} {self.version}", self.root, self.server.files)
 
     def close(self) -> None:
         """End the server; nothing is left behind."""
