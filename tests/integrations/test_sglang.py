@@ -14,15 +14,12 @@ import numpy as np
 import pytest
 import torch
 
-from structgen import nano
 from structgen.bits import ids_of, words_for
-from structgen.engines.loading import load_tokenizer
 from structgen.errors import OptionError
 from structgen.integrations import lowering, sglang
-from structgen.integrations.lowering import Lowerer
 from structgen.python_types.exact import ExactValidator
-from structgen.vocabulary import Vocabulary
 from tests.integrations import fake_sglang
+from tests.integrations.conftest import one_process_lowers
 
 PERSON = {
     "type": "object",
@@ -34,23 +31,10 @@ OWN = pytest.param(True, id="own", marks=pytest.mark.skipif(not fake_sglang.SOUR
 Create = Callable[..., Any]
 
 
-@pytest.fixture(scope="module")
-def tokenizer() -> Any:
-    return load_tokenizer(nano.path())
-
-
 @pytest.fixture(scope="module", autouse=True)
 def _one_process_lowers() -> Iterator[None]:
-    known: dict[Vocabulary, Lowerer] = {}
-
-    def shared(vocabulary: Vocabulary) -> Lowerer:
-        return known.setdefault(vocabulary, Lowerer(vocabulary))
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lowering, "Lowerer", shared)
+    with one_process_lowers(lowering):
         yield
-    for lowerer in known.values():
-        lowerer.close()
 
 
 @pytest.fixture(params=[pytest.param(False, id="fake"), OWN])

@@ -14,16 +14,13 @@ import numpy as np
 import pytest
 import torch
 
-from structgen import nano
 from structgen.bits import ids_of
-from structgen.engines.loading import load_tokenizer
 from structgen.errors import OptionError
 from structgen.integrations import vllm as ours
 from structgen.integrations import vllm_backend
-from structgen.integrations.lowering import Lowerer
 from structgen.python_types.exact import ExactValidator
-from structgen.vocabulary import Vocabulary
 from tests.integrations import fake_vllm
+from tests.integrations.conftest import one_process_lowers
 from tests.integrations.fake_vllm import Request, VLLMValidationError, config_of
 
 PERSON = {
@@ -34,24 +31,10 @@ PERSON = {
 }
 
 
-@pytest.fixture(scope="module")
-def tokenizer() -> Any:
-    return load_tokenizer(nano.path())
-
-
-@pytest.fixture(autouse=True, scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def _one_process_lowers() -> Iterator[None]:
-    """For all tests: one takes half a second to begin."""
-    known: dict[Vocabulary, Lowerer] = {}
-
-    def shared(vocabulary: Vocabulary) -> Lowerer:
-        return known.setdefault(vocabulary, Lowerer(vocabulary))
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vllm_backend, "Lowerer", shared)
+    with one_process_lowers(vllm_backend):
         yield
-    for lowerer in known.values():
-        lowerer.close()
 
 
 class Engine:
