@@ -98,6 +98,7 @@ class MaskTable:
         self._trie = trie
         self._check = check
         self._rows: dict[int, Row] = {}
+        self._held: set[int] = set()  # id of each of these rows
         self._budget = budget
         self._me = budget.owner(self)
         self._stops = _stop_row(stop_ids, 32 * trie.words)
@@ -116,7 +117,7 @@ class MaskTable:
 
     def drop_rows(self) -> None:
         """Forget all rows; whoever asks for one has it computed again."""
-        self._rows = {}
+        self._rows, self._held = {}, set()
         self._blurred = None
 
     def prepare(self, state: int) -> None:
@@ -135,14 +136,16 @@ class MaskTable:
                 raise InvariantError("MASK", f"the row of configuration {state} differs from its full walk")
             if self._configurations.is_accepting(state):
                 row |= self._stops
-            row.setflags(write=False)
-            self._budget.added(self._me, row.nbytes)
+            row = self._trie.rows.kept(row)
+            if id(row) not in self._held:
+                self._held.add(id(row))
+                self._budget.added(self._me, row.nbytes)
             self._rows[state] = row
             return row
 
     def _compose(self, state: int) -> Row:
         """The row of a new state: by one kernel if the terminal rows of all its groups are known, else by steps."""
-        row = np.empty(self._trie.words, np.uint32)
+        row = self._trie.blank_row()
         found = self._compose_within(self._policy.long, state, row)
         if found == NO_ROW:
             row[:] = 0

@@ -41,6 +41,7 @@ TWINS = {  # entry, or all of a module: its slow, obvious twin and the test that
     "build": (REFERENCE, AGAINST),
     "interning": (REFERENCE, AGAINST),
     "handles": ("NumPy", "tests/kernels/test_kernels.py"),
+    "kept": ("tests/automata/test_kept_rows.py", "tests/automata/test_kept_rows.py"),
     "canvas": ("benchmarks/canvas_check.py", CANVAS),
     "canvas_law": (CANVAS, CANVAS),
     "columns": (CLASSES, CLASSES),
