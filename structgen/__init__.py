@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from structgen._version import VERSION as _VERSION
 
 if TYPE_CHECKING:
+    from structgen.ahead import Ahead
     from structgen.api.compile import compile
     from structgen.api.complete import complete
     from structgen.api.describe import describe
@@ -84,6 +85,7 @@ if TYPE_CHECKING:
 __version__ = _VERSION
 
 __all__ = [
+    "Ahead",
     "Budget",
     "BudgetTooSmall",
     "Cache",
@@ -168,6 +170,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "structgen.ahead": ("Ahead",),
     "structgen.api.compile": ("compile",),
     "structgen.api.complete": ("complete",),
     "structgen.api.describe": ("describe",),

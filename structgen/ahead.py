@@ -6,20 +6,28 @@ costs the logarithm of how many such bytes there are, so what few choices lead t
 choices last. Rows are those that `mask` would make, kept where it keeps them: nothing about a text changes.
 
 Cost: the rows, some tens of microseconds each; bounded by the time that is given, and looked at between two rows.
+
+`Ahead` is a thread that does so while a model computes: of the place that a text has just come to it makes the row
+itself, then those behind, until a text moves on or the time for one place is over. Kernels run without the GIL; whoever
+needs a row meanwhile waits for at most the one that is being made.
 """
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import math
+import os
+import threading
 import time
 from collections.abc import Callable, Iterator
+from queue import SimpleQueue
 from typing import Any, NamedTuple
 
-from structgen.errors import LimitExceeded
+from structgen.errors import LimitExceeded, OptionError, StructgenError
 from structgen.kernels.layout import DEAD
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["Ahead", "Prepared", "prepare"]
 
 MOST_FORCED = 64  # bytes of a step
 MOST_CHOICES = 24  # steps from a state
@@ -66,3 +74,57 @@ def _steps(constraint: Any, state: int) -> Iterator[tuple[float, int]]:
         for number, found in enumerate(constraint.steps(state, tokens)):
             if found != DEAD:
                 yield choices + A_TOKEN * number, found
+
+
+class Ahead:
+    """A thread that makes mask rows ahead of the texts that it hears of; for any number of constraints and texts.
+
+        constraint.ahead = sg.Ahead()    all its matchers say where they come to
+
+    `seconds`: the most it spends behind a place once the row of the place itself is made; `rows` counts what it looked
+    at. It starts with the first place it hears of and ends with `close`, or with the process. In a forked child it
+    starts anew. Raises OptionError if `seconds` is negative.
+    """
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        if not seconds >= 0:
+            raise OptionError(f"a time of {seconds} seconds", option="seconds")
+        self.seconds, self.rows = seconds, 0
+        self._places: SimpleQueue[tuple[Any, int] | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._process = 0
+
+    def at(self, constraint: Any, state: int) -> None:
+        """A text under a matcher.Constraint has come to a state. Costs 1 us, and never waits."""
+        if self._process != os.getpid():
+            self._start()
+        self._places.put((constraint, state))
+
+    def close(self) -> None:
+        """End the thread when the row that it is making is made; hearing of a place starts another."""
+        if self._thread is not None and self._process == os.getpid():
+            self._places.put(None)
+            self._thread.join()
+        self._process = 0
+
+    def __enter__(self) -> Ahead:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _start(self) -> None:
+        self._process, self._places = os.getpid(), SimpleQueue()
+        self._thread = threading.Thread(target=self._work, args=(self._places,), name="structgen-ahead", daemon=True)
+        self._thread.start()
+
+    def _work(self, places: SimpleQueue[tuple[Any, int] | None]) -> None:
+        while (place := places.get()) is not None:
+            constraint, state = place
+            with contextlib.suppress(StructgenError):  # memory is short, or nobody is there any more: who asks is told
+                if not constraint.asks:  # a row that asks is asked for by whoever needs it
+                    constraint.row(state)
+                    self.rows += 1
+                    if places.empty():
+                        self.rows += prepare(constraint, self.seconds, state, lambda: not places.empty()).states
+            del constraint, place  # not held while nothing is to do

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import TypeVar
 
-from structgen.ahead import Prepared, prepare
+from structgen.ahead import Ahead, Prepared, prepare
 from structgen.automata.budget import MEMOS
 from structgen.automata.trie import TokenTrie
 from structgen.bits import row_of
@@ -55,7 +55,8 @@ class Constraint(Generic[T]):
 
     Attributes: `vocabulary`, `grammar`, `trie`, `fingerprint` (hash of grammar and vocabulary), `target` (what reads a
     finished text, None where the value is the text), `stop_symbols` (names of the stop tokens that the grammar asks
-    for; where one completes the text it ends the output). States are ints: START
+    for; where one completes the text it ends the output), `ahead` (None, or the Ahead that matchers tell where they
+    come to: yours to set). States are ints: START
     begins (BEGUN is START behind a leading blank), DEAD is after what is not allowed, FINISHED after a stop token
     (kernels/layout.py); equal ints behave alike.
     Whoever holds an int beyond the life of a matcher holds a lease (`pin`).
@@ -63,6 +64,7 @@ class Constraint(Generic[T]):
     """
 
     asks = False  # whether a state may have to be asked for, so that nobody steps in vain
+    ahead: Ahead | None = None
 
     def __init__(
         self, grammar: AnyGrammar, vocabulary: Vocabulary, trie: TokenTrie, target: Target | None = None
@@ -102,7 +104,10 @@ class Constraint(Generic[T]):
     def matcher(self, state: int = START) -> Matcher:
         """A new matcher before the first byte, or at a state. Raises StaleState."""
         MEMOS.used(self)
-        return Matcher(self, (START if state == START else self._own(state),))
+        own = START if state == START else self._own(state)
+        if self.ahead is not None:
+            self.ahead.at(self, state)
+        return Matcher(self, (own,))
 
     def accepts(self, text: str | bytes) -> bool:
         """Whether `text` as a whole satisfies the constraint (no tokens involved)."""
@@ -490,10 +495,13 @@ class Matcher:
 
     def accept(self, token: int) -> bool:
         """Take one token. False, and nothing changed, when it is not allowed."""
-        after = self.constraint._step(self._states[-1], int(token))
+        constraint = self.constraint
+        after = constraint._step(self._states[-1], int(token))
         if after == DEAD:
             return False
         self._states.append(after)
+        if constraint.ahead is not None:
+            constraint.ahead.at(constraint, constraint._given(after))
         return True
 
     def accept_or_raise(self, token: int) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 import structgen as sg
-from structgen.ahead import prepare
+from structgen.ahead import Ahead, prepare
+from structgen.compiler import compile_grammar
+from structgen.grammars.json_schema import compile_schema
 from structgen.kernels.layout import START
 from structgen.vocabulary import Vocabulary
 
@@ -27,13 +32,18 @@ def tokens_of(constraint: sg.Constraint, text: str) -> list[int]:
     return constraint.spelled(text.encode(), begins=True)
 
 
+def fresh() -> sg.Constraint:
+    """One that nobody used: `sg.compile` would give the same one again."""
+    return compile_grammar(compile_schema(SCHEMA).grammar, VOCABULARY)
+
+
 @pytest.fixture
 def constraint() -> sg.Constraint:
-    return sg.compile(schema=SCHEMA, vocabulary=VOCABULARY)
+    return fresh()
 
 
 def test_rows_are_those_that_masks_are(constraint: sg.Constraint) -> None:
-    other = sg.compile(schema=SCHEMA, vocabulary=VOCABULARY)
+    other = fresh()
     done = constraint.prepare(5.0)
     assert done.whole
     assert done.states > 20
@@ -89,3 +99,70 @@ def test_nothing_is_asked_ahead() -> None:
 
     watched = sg.compile(regex=r"(?s).*", vocabulary=VOCABULARY) & Members(Table({"p": ["a"]}), "w.py")
     assert watched.prepare(1.0) == (0, 0.0, False)
+
+
+def walked(constraint: sg.Constraint, text: str) -> list[bytes]:
+    """The masks of a walk, at each of which the thread is given the time that a model would take."""
+    matcher, masks = constraint.matcher(), []
+    for token in tokens_of(constraint, text):
+        time.sleep(0.002)
+        masks.append(matcher.mask().tobytes())
+        assert matcher.accept(token)
+    return masks
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.001])
+def test_a_thread_makes_the_rows_of_the_places_it_hears_of(constraint: sg.Constraint, seconds: float) -> None:
+    other = fresh()
+    compute, made = type(constraint.masks)._compute, set[int]()  # type: ignore[attr-defined]
+
+    def noted(self: object, state: int) -> object:
+        made.add(threading.get_ident())
+        return compute(self, state)
+
+    with Ahead(seconds) as ahead, pytest.MonkeyPatch.context() as patch:
+        constraint.ahead = ahead
+        patch.setattr(type(constraint.masks), "_compute", noted)
+        met = walked(constraint, TEXTS[0])
+        assert ahead.rows >= len(met)
+        made.discard(threading.get_ident())  # a busy machine may have been late
+        assert made
+    assert met == walked(other, TEXTS[0])
+    assert not [thread for thread in threading.enumerate() if thread.name == "structgen-ahead"]
+
+
+def test_threads_and_their_helper_agree() -> None:
+    """Matchers of several threads, a thread that runs ahead of all of them, and states that are let go meanwhile."""
+    shared, alone = (fresh() for _ in range(2))
+    expected = [walked(alone, text) for text in TEXTS]
+    with Ahead(0.001) as ahead:
+        shared.ahead = ahead
+        for _ in range(5):
+            with ThreadPoolExecutor(3) as pool:
+                assert list(pool.map(lambda text: walked(shared, text), TEXTS)) == expected
+            ahead.at(shared, shared.read(START, b'{"'))
+            shared.release()  # what the thread has still to look at may be gone
+
+
+def test_a_place_that_is_gone_or_too_large_stops_nothing(constraint: sg.Constraint) -> None:
+    with Ahead() as ahead:
+        ahead.at(constraint, 1 << 40)
+        ahead.at(constraint, START)
+        deadline = time.monotonic() + 20
+        while not ahead.rows and time.monotonic() < deadline:
+            time.sleep(0.001)
+        assert ahead.rows == 1
+    with pytest.raises(sg.OptionError, match="-1"):
+        Ahead(-1)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_forked_child_starts_its_own(constraint: sg.Constraint) -> None:
+    with Ahead() as ahead:
+        ahead.at(constraint, START)
+        child = os.fork()
+        if child == 0:
+            ahead.at(constraint, START)
+            ahead.close()
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
