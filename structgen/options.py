@@ -33,6 +33,7 @@ class Limits:
     counted_items    ways to count the items of one array
     evaluated_ways   sets of properties and items that subschemas may have evaluated, for `unevaluated...`
     product_states   states made when languages are combined, and of an automaton made from a text or a list of words
+    seconds          of processor time to turn a schema into a grammar
     """
 
     schema_depth: int = 1000
@@ -50,6 +51,7 @@ class Limits:
     counted_items: int = 2_000
     evaluated_ways: int = 256
     product_states: int = 200_000
+    seconds: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)

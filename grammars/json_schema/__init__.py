@@ -21,6 +21,7 @@ from structgen.grammars.json_schema.report import CompiledSchema, conflict_of
 from structgen.grammars.json_schema.scope import entered
 from structgen.grammars.json_schema.style import JsonStyle
 from structgen.grammars.regular.machine import LIMITS
+from structgen.grammars.time_limit import at_most
 from structgen.options import Limits
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def compile_schema(
     limits = limits or Limits()
     in_force = LIMITS.set(limits)
     try:
-        return _compiled(schema, style or JsonStyle(), registry, limits, writer)
+        with at_most(limits.seconds):
+            return _compiled(schema, style or JsonStyle(), registry, limits, writer)
     finally:
         LIMITS.reset(in_force)
 

@@ -19,6 +19,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from structgen.errors import LimitExceeded, UnsupportedSchema
+from structgen.grammars.time_limit import check_time
 from structgen.grammars.json_schema import array, number, object, string
 from structgen.grammars.json_schema.conditions import conditional, is_plain
 from structgen.grammars.json_schema.exclusive import exactly_one
@@ -111,6 +112,7 @@ class Algebra:
 
     def step(self) -> None:
         """Count one meet of shapes."""
+        check_time()
         self.steps += 1
         if self.steps > self.limits.algebra_steps:
             reason = f"the combinations of schemas are too many, at {self.place}"

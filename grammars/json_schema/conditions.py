@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from structgen.errors import LimitExceeded
+from structgen.grammars.time_limit import check_time
 from structgen.grammars.json_schema.protocols import Sets
 from structgen.grammars.json_schema.shapes import Conditional, Edge, ObjectShape
 from structgen.grammars.json_schema.terms import TRUE, Term, implies
@@ -98,6 +99,7 @@ class _Builder:
             begun = self._begun(place)
             if begun is None:
                 return None
+            check_time()
             following: dict[int, int] = {}
             known: dict[int, list[tuple[Term | None, int]]] = {}
             for state, source in layer.items():

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from structgen.errors import LimitExceeded
+from structgen.grammars.time_limit import check_time
 from structgen.grammars.ir import NOTHING, ByteSet, Expr, Graph, Repeat
 from structgen.grammars.json_schema.number import Cell, Number
 
@@ -223,6 +224,7 @@ def _product(trackers: list[Tracker], with_point: bool, max_states: int, ends: t
     arrows: dict[tuple[int, int], int] = {}
     read = [0]  # digits on the way to each state
     for state in queue:  # grows while it is read
+        check_time()
         source, phase = numbers[state], state[0]
         if phase in ends and all(t.accepts(s, phase == DECIMAL) for t, s in zip(trackers, state[1:], strict=True)):
             accepts.append(source)

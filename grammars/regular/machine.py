@@ -19,6 +19,7 @@ from typing import Any as Anything
 from typing import Final, Protocol, TypeAlias, TypeVar
 
 from structgen.errors import LimitExceeded
+from structgen.grammars.time_limit import check_time
 from structgen.grammars.regular.alphabet import Alphabet
 from structgen.grammars.regular.charset import CharSet
 from structgen.grammars.regular.minimise import Row
@@ -44,6 +45,7 @@ class Budget:
 
     def spend(self, steps: int) -> None:
         """Account for work; raises LimitExceeded when it is used up."""
+        check_time()
         self.spent += steps
         if self.spent > self.work:
             raise LimitExceeded("the regular language is too complex", limit="regex_work", allowed=self.work)
