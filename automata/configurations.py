@@ -189,6 +189,12 @@ class Configurations:
         """The items that identify the configuration, as (node, origin, attr), sorted."""
         return self._rows("items", state, ITEMS)
 
+    def kernel_items(self, state: int) -> NDArray[np.int64]:
+        """As `kernel`, i64 (k, 3)."""
+        with self.lock:
+            first, end = self._memo.configs[state : state + 2, ITEMS].tolist()
+            return self._memo.items[first:end].copy()
+
     def _rows(self, name: str, state: int, column: int) -> list[tuple[int, int, int]]:
         with self.lock:
             first, end = self._memo.configs[state : state + 2, column].tolist()

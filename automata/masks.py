@@ -28,7 +28,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from structgen.automata.blur import Blurred, similar
+from structgen.automata.blur import Blurred, Callers, similar
 from structgen.automata.budget import ROWS, RowBudget
 from structgen.automata.configurations import Configurations
 from structgen.automata.policy import WalkPolicy
@@ -37,6 +37,7 @@ from structgen.automata.terminals.rows import TerminalRow
 from structgen.automata.trie import NO_CUT, TokenTrie
 from structgen.bits import row_of
 from structgen.errors import InvariantError
+from structgen.gc_pause import collector_paused
 from structgen.kernels import entries
 from structgen.kernels.codes import NO_ROW, TOO_LONG
 from structgen.kernels.layout import SPAN_AFTER
@@ -171,11 +172,13 @@ class MaskTable:
         """The grammar blurred, the furthest reach first; none where nothing would be."""
         if self._blurred is None:
             names = similar(self._configurations, self._policy.reaches)
-            pairs = zip(names, self._policy.reaches, strict=True)
-            blurred = [Blurred(self._configurations, *pair) for pair in reversed([*pairs])]
+            sharp, callers = self._configurations, Callers(self._configurations)
+            pairs = [*zip(names, self._policy.reaches, strict=True)]
+            blurred = [Blurred(sharp, same, reach, callers) for same, reach in reversed(pairs)]
             self._blurred = blurred if blurred[-1].blurs else []
         return self._blurred
 
+    @collector_paused()
     def _compose_blurred(self, state: int, row: Row) -> bool:
         """Write the row from blurred ones; False if nothing in the grammar is blurred.
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from structgen.automata.masks import MaskTable
 from structgen.bits import ids_of, row_of
+from structgen.gc_pause import collector_paused
 from structgen.unique.automaton import DistinctConfigurations
 from structgen.unique.repeats import may_repeat
 from structgen.unique.trace import INSIDE, NO_VALUE, OUTSIDE, Trace
@@ -243,9 +244,12 @@ class DistinctMasks:
         config, trace = self._configurations.pairs[state]
         base, classes = self._masks.row(config), self._classes
         doubtful = base & self._doubtful(trace, classes) & classes.nonempty
-        if not doubtful.any():
-            return base
-        row = base.copy()
+        return self._without(state, base, doubtful) if doubtful.any() else base
+
+    @collector_paused()
+    def _without(self, state: int, base: Row, doubtful: Row) -> Row:
+        """A row without those doubtful tokens after which no way leads on."""
+        (config, trace), classes, row = self._configurations.pairs[state], self._classes, base.copy()
         alike = classes.blank | classes.digits if ZERO_TIMES.fullmatch(trace.text) else classes.blank
         if trace.watched and trace.lex == INSIDE and not trace.frames[-1].scalars_matter:
             alike = alike | ~classes.with_quote  # inside a string that nothing is compared with
