@@ -12,6 +12,7 @@ NAMES = {
     "memory": "resident memory after up to 3,000 different schemas",
     "batch": "fill_masks for 1 to 64 sequences, one thread and several",
     "soak": "thousands of schemas, deep nests and long strings under a small memory budget",
+    "decoding": "a real decode loop: free, constrained, with masks made ahead, with drafts; by rows",
     "cuda": "masks on a CUDA device: uploaded, resident, complete tables",
     "language": "how many real schemas compile, and whether every instance is judged right",
     "samples": "whether what the automata of real schemas write is valid",

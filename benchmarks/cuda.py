@@ -7,6 +7,7 @@ Nothing is measured, and the exit status says so, where there is no device.
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 import time
 from collections.abc import Callable
@@ -42,18 +43,24 @@ def timed(work: Callable[[], Any], repeats: int = 50) -> dict[str, float]:
 
 
 def ways_to_mask(logits: Any, rows: list[Any]) -> dict[str, Callable[[], Any]]:
-    """Four ways to mask a batch of logits; the last two leave out what crosses to the device."""
+    """Ways to mask a batch of logits; those called alone leave out what crosses to the device."""
     from structgen.engines.masking import apply_masks, apply_table, apply_with_torch
     from structgen.engines.resident import ResidentRows
 
-    resident = ResidentRows(len(rows[0]), "cuda")
+    resident: Any = ResidentRows(len(rows[0]), "cuda")
     index = resident.index(rows)
-    return {
+    ways = {
         "upload rows, kernel": lambda: apply_masks(logits, rows, inplace=True),
         "upload row numbers, kernel": lambda: resident.apply(logits, resident.index(rows)),
         "kernel alone": lambda: apply_table(logits, resident.table, index),
         "torch alone": lambda: apply_with_torch(logits, resident.table, index),
     }
+    if importlib.util.find_spec("xgrammar"):
+        import xgrammar
+
+        packed = resident.table[index.long()]
+        ways["xgrammar's kernel alone"] = lambda: xgrammar.apply_token_bitmask_inplace(logits, packed)
+    return ways
 
 
 def apply_records(words: int) -> list[dict[str, Any]]:

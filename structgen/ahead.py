@@ -14,6 +14,7 @@ needs a row meanwhile waits for at most the one that is being made.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import heapq
 import math
@@ -27,7 +28,7 @@ from typing import Any, NamedTuple
 from structgen.errors import LimitExceeded, OptionError, StructgenError
 from structgen.kernels.layout import DEAD
 
-__all__ = ["Ahead", "Prepared", "prepare"]
+__all__ = ["AHEAD", "Ahead", "Prepared", "prepare"]
 
 MOST_FORCED = 64  # bytes of a step
 MOST_CHOICES = 24  # steps from a state
@@ -79,7 +80,7 @@ def _steps(constraint: Any, state: int) -> Iterator[tuple[float, int]]:
 class Ahead:
     """A thread that makes mask rows ahead of the texts that it hears of; for any number of constraints and texts.
 
-        constraint.ahead = sg.Ahead()    all its matchers say where they come to
+        constraint.matcher(ahead=sg.Ahead())    it says where it comes to, and so do its forks
 
     `seconds`: the most it spends behind a place once the row of the place itself is made; `rows` counts what it looked
     at. It starts with the first place it hears of and ends with `close`, or with the process. In a forked child it
@@ -105,6 +106,7 @@ class Ahead:
         if self._thread is not None and self._process == os.getpid():
             self._places.put(None)
             self._thread.join()
+            atexit.unregister(self.close)
         self._process = 0
 
     def __enter__(self) -> Ahead:
@@ -115,6 +117,7 @@ class Ahead:
 
     def _start(self) -> None:
         self._process, self._places = os.getpid(), SimpleQueue()
+        atexit.register(self.close)  # no kernel runs while arrays go
         self._thread = threading.Thread(target=self._work, args=(self._places,), name="structgen-ahead", daemon=True)
         self._thread.start()
 
@@ -128,3 +131,6 @@ class Ahead:
                     if places.empty():
                         self.rows += prepare(constraint, self.seconds, state, lambda: not places.empty()).states
             del constraint, place  # not held while nothing is to do
+
+
+AHEAD = Ahead()  # of the decode loops of this process

@@ -55,8 +55,7 @@ class Constraint(Generic[T]):
 
     Attributes: `vocabulary`, `grammar`, `trie`, `fingerprint` (hash of grammar and vocabulary), `target` (what reads a
     finished text, None where the value is the text), `stop_symbols` (names of the stop tokens that the grammar asks
-    for; where one completes the text it ends the output), `ahead` (None, or the Ahead that matchers tell where they
-    come to: yours to set). States are ints: START
+    for; where one completes the text it ends the output). States are ints: START
     begins (BEGUN is START behind a leading blank), DEAD is after what is not allowed, FINISHED after a stop token
     (kernels/layout.py); equal ints behave alike.
     Whoever holds an int beyond the life of a matcher holds a lease (`pin`).
@@ -64,7 +63,6 @@ class Constraint(Generic[T]):
     """
 
     asks = False  # whether a state may have to be asked for, so that nobody steps in vain
-    ahead: Ahead | None = None
 
     def __init__(
         self, grammar: AnyGrammar, vocabulary: Vocabulary, trie: TokenTrie, target: Target | None = None
@@ -101,13 +99,11 @@ class Constraint(Generic[T]):
         text = self.grammar.source if isinstance(self.grammar, LexedGrammar) else write_grammar(self.grammar)
         return hashlib.sha256(f"{self.vocabulary.fingerprint}|{text}".encode()).hexdigest()
 
-    def matcher(self, state: int = START) -> Matcher:
-        """A new matcher before the first byte, or at a state. Raises StaleState."""
+    def matcher(self, state: int = START, *, ahead: Ahead | None = None) -> Matcher:
+        """A new matcher before the first byte, or at a state. `ahead`: who is told where it comes to, and makes masks
+        there before they are asked for. Raises StaleState."""
         MEMOS.used(self)
-        own = START if state == START else self._own(state)
-        if self.ahead is not None:
-            self.ahead.at(self, state)
-        return Matcher(self, (own,))
+        return Matcher(self, (START if state == START else self._own(state),), ahead)
 
     def accepts(self, text: str | bytes) -> bool:
         """Whether `text` as a whole satisfies the constraint (no tokens involved)."""
@@ -460,12 +456,14 @@ class Matcher:
     Law: bit t of mask() is set if and only if accept(t) would succeed.
     """
 
-    __slots__ = ("__weakref__", "_states", "constraint")
+    __slots__ = ("__weakref__", "_ahead", "_states", "constraint")
 
-    def __init__(self, constraint: Constraint, states: Sequence[int] = (START,)) -> None:
-        self.constraint = constraint
+    def __init__(self, constraint: Constraint, states: Sequence[int] = (START,), ahead: Ahead | None = None) -> None:
+        self.constraint, self._ahead = constraint, ahead
         self._states = list(states)
         constraint._matchers.add(self)
+        if ahead is not None:
+            ahead.at(constraint, self.state)
 
     @property
     def state(self) -> int:
@@ -495,13 +493,12 @@ class Matcher:
 
     def accept(self, token: int) -> bool:
         """Take one token. False, and nothing changed, when it is not allowed."""
-        constraint = self.constraint
-        after = constraint._step(self._states[-1], int(token))
+        after = self.constraint._step(self._states[-1], int(token))
         if after == DEAD:
             return False
         self._states.append(after)
-        if constraint.ahead is not None:
-            constraint.ahead.at(constraint, constraint._given(after))
+        if self._ahead is not None:
+            self._ahead.at(self.constraint, self.state)
         return True
 
     def accept_or_raise(self, token: int) -> None:
@@ -545,11 +542,11 @@ class Matcher:
 
     def fork(self) -> Matcher:
         """An independent matcher at the same place, with the same history."""
-        return Matcher(self.constraint, self._states)
+        return Matcher(self.constraint, self._states, self._ahead)
 
     def detached(self) -> Matcher:
         """An independent matcher at the same place without history: one int, however long the text is."""
-        return Matcher(self.constraint, self._states[-1:])
+        return Matcher(self.constraint, self._states[-1:], self._ahead)
 
     def is_accepting(self) -> bool:
         """The text so far is complete: a stop token is allowed."""

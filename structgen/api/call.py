@@ -130,6 +130,7 @@ class Call:
                         is_json=row.is_json,
                         stops=stops,
                         processors=settings.processors,
+                        ahead=settings.ahead,
                     )
                 )
         return requests

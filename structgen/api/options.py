@@ -102,6 +102,7 @@ class GenerateOptions(SourceOptions, total=False):
     seed: int | None
     batch_size: int | None
     speculation: Speculation | Literal["auto"] | None
+    ahead: bool
     style: JsonStyle | None
     limits: Limits | None
     registry: Any
@@ -156,6 +157,7 @@ class Settings:
     speculation  "auto" (when not given): several tokens from one call of the model where drafts agree with the draws,
                  which leaves the law as it is, where the model can and where it pays; a `structgen.Speculation` says
                  how, and that samplers read ahead too; None: one token a call
+    ahead        make masks while the model computes, in a thread; what is drawn is the same
     style        how JSON is spelled
     limits       bounds against hostile schemas
     registry     other documents a JSON Schema refers to (`referencing.Registry`)
@@ -199,6 +201,7 @@ class Settings:
     seed: int | None = None
     batch_size: int | None = None
     speculation: Any = "auto"
+    ahead: bool = True
     style: JsonStyle | None = None
     limits: Limits | None = None
     registry: Any = None
@@ -318,6 +321,7 @@ _NUMBERS = ("temperature", "top_p", "min_p", "repetition_penalty")  # SamplingOp
 _DECODING = ("min_p", "repetition_penalty", "logits_processor", "stop", "batch_size")
 _KINDS: dict[str, tuple[Any, str]] = {
     "system": (str, "a text"),
+    "ahead": (bool, "True or False"),
     "chat": (bool, "True or False"),
     "method_options": (Mapping, "a mapping"),
     "budget": (Budget, "a structgen.Budget"),

@@ -20,6 +20,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import torch
 
+from structgen.ahead import AHEAD
 from structgen.bits import has_bit, row_of
 from structgen.engines.allowed import allowed_ids
 from structgen.engines.masking import MaskRow, apply_masks
@@ -61,7 +62,8 @@ class Request:
     With `steer` the row is completed when its budget runs short; without, it may end for length, with an unfinished
     text. `is_json` says that the constraint's texts are JSON, whose values have boundaries (engines/steering.py).
     The row ends behind the first token that finishes one of `stops` where its text is complete. `processors` change its
-    row's logits (engines/shaping.py). `options`: how its tokens are drawn; None: as those of the batch are.
+    row's logits (engines/shaping.py). `options`: how its tokens are drawn; None: as those of the batch are. `ahead`:
+    its masks are made while the model computes.
     """
 
     prompt: Sequence[int]
@@ -73,6 +75,7 @@ class Request:
     stops: tuple[bytes, ...] = ()
     processors: tuple[Processor, ...] = ()
     options: SamplingOptions | None = None
+    ahead: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -452,7 +455,7 @@ def _open_matcher(request: Request, vocabulary: Vocabulary) -> Matcher | None:
     if request.constraint is None:
         return None
     check_same_tokens(request.constraint.vocabulary, vocabulary)
-    matcher = request.constraint.matcher()
+    matcher = request.constraint.matcher(ahead=AHEAD if request.ahead else None)
     if request.steer:
         check_budget(matcher, request.max_tokens)
     return matcher

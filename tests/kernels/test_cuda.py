@@ -31,3 +31,12 @@ def test_kernels_in_the_simulator_equal_their_cpu_twins() -> None:
 @pytest.mark.gpu
 def test_kernels_on_a_device_equal_their_cpu_twins() -> None:
     assert run_checks(simulated=False) == "checked\n"
+
+
+@pytest.mark.slow
+def test_the_script_for_machines_with_a_device_runs_without_one() -> None:
+    command = ["bash", str(HERE.parents[1] / "benchmarks" / "device.sh")]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(command, env={**os.environ, "PATH": path}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "masks ahead" in done.stdout
