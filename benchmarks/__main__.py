@@ -10,7 +10,7 @@ NAMES = {
     "micro": "one mask in named places of a document, first time and again; logits masked",
     "compile": "compile time of named hard cases",
     "memory": "resident memory after up to 3,000 different schemas",
-    "batch": "fill_masks for 1 to 64 sequences, one thread and several",
+    "batch": "fill_masks for 1 to 64 sequences, of one grammar and of many",
     "soak": "thousands of schemas, deep nests and long strings under a small memory budget",
     "decoding": "a real decode loop: free, constrained, with masks made ahead, with drafts; by rows",
     "cuda": "masks on a CUDA device: uploaded, resident, complete tables",

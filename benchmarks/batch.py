@@ -1,8 +1,8 @@
-"""`fill_masks` for 1 to 64 sequences: one thread and several, one grammar and different ones, first time and again.
+"""`fill_masks` for 1 to 64 sequences: one grammar and different ones, first time and again.
 
 A step fills the masks of all sequences and then takes each one's next token; only filling is timed. Sequences that end
-start over with a new matcher. The first time means newly compiled constraints in a process that has served others. One
-thread and several take turns, five times; the better walk of each counts, since a busy machine only ever slows down.
+start over with a new matcher. The first time means newly compiled constraints in a process that has served others. The
+best of five walks counts, since a busy machine only ever slows down.
 
     python -m benchmarks batch
 """
@@ -45,7 +45,7 @@ def cases(tokenizer: Any, count: int, seed: int) -> list[tuple[Any, list[int]]]:
     return found
 
 
-def run(vocabulary: Vocabulary, chosen: list[tuple[Any, list[int]]], threads: int, warm: bool) -> list[float]:
+def run(vocabulary: Vocabulary, chosen: list[tuple[Any, list[int]]], warm: bool) -> list[float]:
     """Microseconds of each step's fill_masks, the first walk or the second."""
     constraints = {id(grammar): compile_grammar(grammar, vocabulary) for grammar, _ in chosen}
     out = np.zeros((len(chosen), words_for(vocabulary.size)), np.uint32)
@@ -54,7 +54,7 @@ def run(vocabulary: Vocabulary, chosen: list[tuple[Any, list[int]]], threads: in
         matchers, times = [constraints[id(grammar)].matcher() for grammar, _ in chosen], []
         for step in range(STEPS):
             started = time.perf_counter_ns()
-            fill_masks(matchers, out, threads=threads)
+            fill_masks(matchers, out)
             times.append((time.perf_counter_ns() - started) / 1e3)
             for i, (_, tokens) in enumerate(chosen):
                 place = step + i % 4  # sequences of one grammar are not all in the same place
@@ -67,41 +67,28 @@ def main() -> None:
     """Measure, print, write benchmarks/results/batch.jsonl."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks batch")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     tokenizer = load("llama3")
     vocabulary = tokenizer.vocabulary
     pool = cases(tokenizer, max(BATCHES), options.seed)
-    run(vocabulary, pool, 1, warm=False)
+    run(vocabulary, pool, warm=False)
     records: list[dict[str, Any]] = []
     for grammars in ("different grammars", "one grammar"):
         for batch in BATCHES:
             chosen = (pool if grammars == "different grammars" else [pool[0]] * batch)[:batch]
             for warm in (False, True):
-                record = {"grammars": grammars, "batch": batch, "seen_before": warm, "threads": options.threads}
-                records.append({**record, "seed": options.seed, **compare(vocabulary, chosen, options.threads, warm)})
+                walks = [summary(run(vocabulary, chosen, warm)) for _ in range(REPEATS)]
+                record = {"grammars": grammars, "batch": batch, "seen_before": warm, "seed": options.seed}
+                records.append({**record, "steps": STEPS, "us": min(walks, key=lambda walk: walk["mean"])})
                 show(records[-1])
     write_results("batch", records)
-
-
-def compare(vocabulary: Vocabulary, chosen: list[tuple[Any, list[int]]], threads: int, warm: bool) -> dict[str, Any]:
-    """The best walk of one thread and of several, and their ratio."""
-    turns: dict[int, list[dict[str, float]]] = {1: [], threads: []}
-    for _ in range(REPEATS):
-        for count, walks in turns.items():
-            walks.append(summary(run(vocabulary, chosen, count, warm)))
-    one, many = (min(walks, key=lambda walk: walk["mean"]) for walks in turns.values())
-    return {"steps": STEPS, "us_one_thread": one, "us_threads": many, "speedup": one["mean"] / many["mean"]}
 
 
 def show(r: dict[str, Any]) -> None:
     """One line."""
     kind = f"{r['grammars']}, {'again' if r['seen_before'] else 'first time'}"
-    one, many = ([walk[key] for key in ("mean", "p99")] for walk in (r["us_one_thread"], r["us_threads"]))
-    figures = (
-        f"us mean {one[0]:8.1f}, p99 {one[1]:8.1f} alone; {many[0]:8.1f}, {many[1]:8.1f} with {r['threads']} threads"
-    )
-    print(f"{kind:30} batch {r['batch']:3}: {figures}")
+    mean, p99 = r["us"]["mean"], r["us"]["p99"]
+    print(f"{kind:30} batch {r['batch']:3}: us mean {mean:8.1f}, p99 {p99:8.1f}, a row {mean / r['batch']:6.2f}")
 
 
 if __name__ == "__main__":

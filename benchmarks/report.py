@@ -197,12 +197,11 @@ def _memory(records: list[dict[str, Any]]) -> str:
 
 
 def _batch(records: list[dict[str, Any]]) -> str:
-    threads = records[0]["threads"]
-    head = ["batch", "", "masks", "one thread µs mean", "slowest step", f"{threads} threads µs mean", "slowest step"]
+    head = ["batch", "", "masks", "µs mean", "slowest step", "µs a row"]
     rows = []
     for r in records:
         row = [str(r["batch"]), r["grammars"], "seen before" if r["seen_before"] else "new"]
-        rows.append(row + _times(r["us_one_thread"], "mean", "p99") + _times(r["us_threads"], "mean", "p99"))
+        rows.append([*row, *_times(r["us"], "mean", "p99"), figure(r["us"]["mean"] / r["batch"])])
     return f"`python -m benchmarks batch`\n\n{table(head, rows)}"
 
 

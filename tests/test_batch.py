@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 import structgen as sg
-from structgen import batch
 from structgen.bits import ids_of, words_for
 from structgen.compiler import compile_grammar
 from structgen.errors import LimitExceeded, OptionError
 
-ROOT = Path(__file__).resolve().parents[1]
 TOKENS = [b"", *(bytes([b]) for b in range(256)), b'{"', b'":', b'",', b"[[", b"]]", b"12", b"abc", b"null", b'"}']
 VOCABULARY = sg.Vocabulary.from_bytes(TOKENS, eos=[0])
 WORDS = words_for(len(TOKENS))
@@ -44,16 +38,13 @@ def step(matcher: sg.Matcher, rng: random.Random) -> None:
         assert matcher.accept(int(rng.choice([t for t in allowed.tolist() if t > 256] or allowed.tolist())))
 
 
-@pytest.mark.parametrize("alone_ns", [0, 10**12])
-@pytest.mark.parametrize("threads", [None, 1, 3])
-def test_rows_are_the_matchers_masks(monkeypatch: pytest.MonkeyPatch, alone_ns: int, threads: int | None) -> None:
-    monkeypatch.setattr(batch, "_ALONE_NS", alone_ns)
+def test_rows_are_the_matchers_masks() -> None:
     rng, constraints = random.Random(1), [fresh(n) for n in range(6)]
     matchers = [None if n % 7 == 6 else constraints[n % 6].matcher() for n in range(20)]
     out = np.zeros((20, WORDS + 2), np.uint32)
     for _ in range(60):
         out[:] = 0xABCDABCD
-        sg.fill_masks(matchers, out, threads=threads)
+        sg.fill_masks(matchers, out)
         for matcher, row in zip(matchers, out, strict=True):
             if matcher is None:
                 assert (row == 0xFFFFFFFF).all()
@@ -72,17 +63,16 @@ def test_signed_words_of_numpy_and_torch(make: object) -> None:
         sg.fill_masks([matcher, None], out)
 
 
-def test_an_error_in_any_thread_reaches_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch, "_ALONE_NS", 0)
-    matchers = [fresh(n).matcher() for n in range(6)]
+def test_an_error_reaches_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    matchers = [fresh(n).matcher() for n in range(3)]
 
     def fail(_: int) -> None:
         raise LimitExceeded("full", limit="memo_bytes", allowed=1)
 
-    for unlucky in range(6):
+    for unlucky in range(3):
         with monkeypatch.context() as patch, pytest.raises(LimitExceeded):
             patch.setattr(matchers[unlucky].constraint.masks, "row", fail)
-            sg.fill_masks(matchers, np.zeros((6, WORDS), np.uint32), threads=4)
+            sg.fill_masks(matchers, np.zeros((3, WORDS), np.uint32))
 
 
 def test_many_batches_at_once_on_shared_constraints() -> None:
@@ -102,21 +92,3 @@ def test_many_batches_at_once_on_shared_constraints() -> None:
     shared = [fresh(n) for n in range(3)]
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(lambda seed: walk(shared, seed), range(16))) == expected
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
-def test_a_forked_process_starts_threads_of_its_own() -> None:
-    program = (
-        "import os, numpy as np, structgen as sg\n"
-        "from structgen import batch\n"
-        "batch._ALONE_NS = 0\n"
-        "v = sg.Vocabulary.from_bytes([b'', b'a', b'b'], eos=[0])\n"
-        "matchers = [sg.compile(regex=r, vocabulary=v).matcher() for r in ('a+', 'b+', 'ab')]\n"
-        "def masks():\n"
-        "    out = np.zeros((3, 1), np.uint32); sg.fill_masks(matchers, out, threads=3); return out.ravel().tolist()\n"
-        "before, child = masks(), os.fork()\n"
-        "if child == 0: os._exit(0 if masks() == before == [2, 4, 2] else 1)\n"
-        "assert os.waitpid(child, 0)[1] == 0\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr[-2000:]
