@@ -25,7 +25,7 @@ __all__ = ["TokenEffects", "token_effects"]
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
 Column = tuple[tuple[int, int], ...]  # (state, number of a set of effects), by state
-_MOST_EFFECTS = 200_000
+_MOST_STEPS = 3_000_000  # of texts from states: two seconds
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +86,7 @@ class _Columns:
         self.columns: list[Column] = [()]
         self._numbers: dict[Column, int] = {(): 0}
         self._next: dict[tuple[int, int], int] = {}
+        self._steps = 0
         states = range(START, machine.size)
         self.of_nothing = self.number({state: frozenset({((), (), state)}) for state in states})
 
@@ -101,14 +102,15 @@ class _Columns:
 
     def _set(self, effects: frozenset[Effect]) -> int:
         if effects not in self._set_numbers:
-            if len(self.sets) >= _MOST_EFFECTS:
-                raise LimitExceeded("tokens do many things to a stack", limit="effects", allowed=_MOST_EFFECTS)
             self._set_numbers[effects] = len(self.sets)
             self.sets.append(effects)
         return self._set_numbers[effects]
 
     def after(self, column: int, label: int) -> int:
-        """The column of a text and one more byte."""
+        """The column of a text and one more byte. Raises LimitExceeded."""
+        self._steps += len(self.columns[column])
+        if self._steps > _MOST_STEPS:
+            raise LimitExceeded("tokens do many things to a stack", limit="steps", allowed=_MOST_STEPS)
         found = []
         for state, number in self.columns[column]:
             key = number, label

@@ -15,11 +15,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import statistics
 import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -33,8 +35,10 @@ from benchmarks.canvas_adapters import adapters
 from benchmarks.canvas_check import wrong_bits
 from benchmarks.data import RESULTS, Slow, at_most, maskbench, summary, write_results
 from structgen.bits import ids_of
+from structgen.disk_cache import cache_root
 from structgen.infilling import tables
 from structgen.infilling.canvas import Canvas
+from structgen.infilling.nested import NestedSlots
 from structgen.samplers.choosers import RandomChooser
 
 STYLE = sg.JsonStyle("json_dumps", max_digits=None)
@@ -51,6 +55,12 @@ def bits(count: int) -> dict[str, int]:
         found = wrong_bits(seed, 150)
         wrong, looks, seed = wrong + found[0], looks + found[1], seed + 1
     return {"part": "bits", "canvases": looks, "languages": seed, "wrong": wrong}  # type: ignore[dict-item]
+
+
+def forget_tables() -> None:
+    """Make tables be made again: in memory and on disk there are none."""
+    tables._tables.clear()
+    shutil.rmtree(cache_root() / "canvases", ignore_errors=True)
 
 
 def _ms(work: Callable[[], object], rounds: int = 3) -> float:
@@ -76,7 +86,7 @@ def costs(vocabulary: sg.Vocabulary) -> Iterator[dict[str, Any]]:
     for name, source in cases.items():
         constraint = sg.compile(vocabulary=vocabulary, **source)
         depth = 4 if "JSON" in name else 1
-        tables._tables.clear()
+        forget_tables()
         started = time.perf_counter()
         try:
             first = Canvas(constraint, 256, depth=depth)
@@ -137,7 +147,7 @@ def nested(vocabulary: sg.Vocabulary) -> Iterator[dict[str, Any]]:
     rng = np.random.default_rng(0)
     for name, source in cases.items():
         constraint = sg.compile(vocabulary=vocabulary, **source)
-        tables._tables.clear()
+        forget_tables()
         started = time.perf_counter()
         try:
             effects = tables.effects_of(constraint, 128, (), tables.MOST_STATES)
@@ -147,14 +157,20 @@ def nested(vocabulary: sg.Vocabulary) -> Iterator[dict[str, Any]]:
         assert effects is not None
         sizes = {"states": effects.states, "classes": effects.classes, "kinds": len(effects.returns)}
         made = time.perf_counter() - started
+        tables._tables.clear()
+        read = _ms(partial(tables.effects_of, constraint, 128, (), tables.MOST_STATES), 1)
         for slots in (32, 64, 128):
-            record = {"part": "nested", "constraint": name, "tables_s": made, "slots": slots, **sizes}
-            Canvas(constraint, slots)  # smaller canvases have tables of their own
+            record = {"part": "nested", "constraint": name, "tables_s": made, "read_ms": read, "slots": slots, **sizes}
+            effects = tables.effects_of(constraint, slots, (), tables.MOST_STATES)  # smaller ones have their own
+            assert effects is not None
             started = time.perf_counter()
-            canvas = Canvas(constraint, slots)
-            canvas.feasible()
+            try:
+                NestedSlots(effects, slots, 0).feasible()
+            except sg.LimitExceeded as error:
+                yield {"part": "nested", "constraint": name, "slots": slots, "refused": error.limit}
+                continue
             record["first_ms"] = 1e3 * (time.perf_counter() - started)
-            commits = list(_random_commits(canvas, rng))
+            commits = list(_random_commits(Canvas(constraint, slots), rng))
             yield record | {"commit_ms": summary(commits[slots // 2 :]), "early_ms": summary(commits[: slots // 2])}
 
 
@@ -168,6 +184,7 @@ def _random_commits(canvas: Canvas, rng: np.random.Generator) -> Iterator[float]
 
 def fits(vocabulary: sg.Vocabulary, count: int, seconds: int) -> Iterator[dict[str, Any]]:
     """For each of a sample of real schemas: the depth that fits 256 slots, or why none does."""
+    forget_tables()
     for row in maskbench(count):
         record: dict[str, Any] = {"part": "fits", "id": row["id"]}
         try:
@@ -177,7 +194,7 @@ def fits(vocabulary: sg.Vocabulary, count: int, seconds: int) -> Iterator[dict[s
         except sg.StructgenError as error:
             yield record | {"not_compiled": type(error).__name__}
             continue
-        for depth in (None, *DEPTHS):
+        for depth in DEPTHS:
             started = time.perf_counter()
             try:
                 with at_most(seconds):
@@ -188,12 +205,9 @@ def fits(vocabulary: sg.Vocabulary, count: int, seconds: int) -> Iterator[dict[s
             except sg.UnsupportedCombination as error:
                 record["refused"] = str(error)
                 break
-            if depth is None and not canvas.exact:
-                continue  # it was unrolled
-            stack = tables.effects_of(constraint, 256, (), tables.MOST_STATES) if depth is None else None
-            classes = stack or tables.tables_of(constraint, 256, depth or 0, (), tables.MOST_STATES).classes
+            classes = tables.tables_of(constraint, 256, depth, (), tables.MOST_STATES).classes
             record |= {"depth": depth, "exact": canvas.exact, "states": classes.states, "classes": classes.classes}
-            record |= {"tables_s": time.perf_counter() - started, "stack": stack is not None, "refused": None}
+            record |= {"tables_s": time.perf_counter() - started, "feasible": canvas.feasible(), "refused": None}
             break
         yield record
 

@@ -24,7 +24,6 @@ from itertools import islice
 from typing import Any
 
 import jsonschema
-import numpy as np
 
 import structgen as sg
 from benchmarks.corpora import CORPORA
@@ -148,7 +147,6 @@ def main() -> None:
     parser.add_argument("--models", default="smollm2")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    np.seterr(all="raise", under="ignore")
     models = arguments.models.split(",")
     records: list[dict[str, Any]] = [{"part": "settings", "count": arguments.count, "holes": arguments.holes}]
     parts = [diffusion(arguments.count, arguments.seed), *(holes(m, arguments.holes, arguments.seed) for m in models)]

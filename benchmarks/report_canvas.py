@@ -48,16 +48,18 @@ def _costs(records: list[dict[str, Any]]) -> str:
 
 
 def _nested(records: list[dict[str, Any]]) -> str:
-    head = ["constraint", "states, classes, kinds of frames", "tables, s", "slots", "all open, ms"]
+    head = ["constraint", "states, classes, kinds of frames", "tables, s; from disk, ms", "slots", "all open, ms"]
     head += ["one more token while half is open, ms: p50, p99", "behind that, ms: p50, p99"]
     rows = []
     for r in records:
         if "refused" in r:
-            rows.append([r["constraint"], f"refused: {r['refused']}", *["-"] * (len(head) - 2)])
+            slots = str(r.get("slots", "-"))
+            rows.append([r["constraint"], f"refused: {r['refused']}", "-", slots, *["-"] * (len(head) - 4)])
             continue
         sizes = f"{r['states']:,}, {r['classes']}, {r['kinds']}"
         two = [", ".join(figure(r[key][q]) for q in ("p50", "p99")) for key in ("early_ms", "commit_ms")]
-        rows.append([r["constraint"], sizes, figure(r["tables_s"]), str(r["slots"]), figure(r["first_ms"]), *two])
+        made = f"{figure(r['tables_s'])}; {figure(r['read_ms'])}"
+        rows.append([r["constraint"], sizes, made, str(r["slots"]), figure(r["first_ms"]), *two])
     note = "Masks of all slots where nesting has no bound, random tokens of the masks put in random slots:"
     return f"{note}\n\n" + table(head, rows)
 
@@ -82,7 +84,8 @@ def fills(records: list[dict[str, Any]]) -> str:
         "The bundled diffusion model on held-out facts, in a canvas of 40 slots. plain: each step keeps the surest "
         "tokens. constrained: those of the likeliest valid fill.\n\n" + drawn + "\n\nA hole of 8 to 40 characters in "
         "files that a script writes, 24 tokens at most. plain: the same rules end a hole. A model without tokens to "
-        "fill in the middle sees what stands before the hole alone.\n\n" + table(head, rows)
+        "fill in the middle sees what stands before the hole alone. Every constrained file is a text of its grammar; "
+        "ast refuses some, since that grammar of Python does not pair else with if.\n\n" + table(head, rows)
     )
 
 
@@ -90,16 +93,14 @@ def _fits(records: list[dict[str, Any]]) -> str:
     compiled = [r for r in records if "not_compiled" not in r]
     fitting = [r for r in compiled if r["refused"] is None]
     deep = [r for r in fitting if r["exact"] or r["depth"] >= 3]
-    stack = sum(r["stack"] for r in fitting)
-    whole = sum(r["exact"] for r in fitting) - stack
+    whole = sum(r["exact"] for r in fitting)
     depths = Counter(r["depth"] for r in fitting if not r["exact"])
     told = ", ".join(f"{count} to nesting {depth}" for depth, count in sorted(depths.items(), reverse=True))
     why = Counter(r["refused"] for r in compiled if r["refused"] is not None)
     states, seconds = sorted(r["states"] for r in fitting), sorted(r["tables_s"] for r in fitting)
     return (
         f"Of {len(compiled)} real schemas (a sample of maskbench-dev that compiles) {len(deep)} fit 256 slots as they "
-        f"are or to nesting 3 and more ({len(deep) / len(compiled):.0%}): {whole} as they are, {stack} with a "
-        f"stack, without a bound of nesting, {told}. "
+        f"are or to nesting 3 and more ({len(deep) / len(compiled):.0%}): {whole} as they are, {told}. "
         f"Refused: {', '.join(f'{count} ({reason})' for reason, count in why.items()) or 'none'}. "
         f"States: median {states[len(states) // 2]:,}, most {states[-1]:,}; tables take "
         f"{figure(seconds[len(seconds) // 2])} s in the median, {figure(seconds[int(0.9 * len(seconds))])} s in the "

@@ -20,7 +20,7 @@ from structgen.vocabulary import Vocabulary
 
 __all__ = ["run"]
 
-TEXT = "Maria Sanchez is 34 years old."
+TEXT = "Maria Sanchez is 34 years old and lives in Lima."
 SCHEMA = {
     "type": "object",
     "properties": {"name": {"type": "string", "minLength": 1}, "age": {"type": "integer", "minimum": 0}},

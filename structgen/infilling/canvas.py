@@ -64,7 +64,7 @@ class Canvas:
             if isinstance(given, bool) or not isinstance(given, int) or given < least:
                 raise OptionError(f"{option} is an integer of at least {least}, not {given!r}", option=option)
         self.constraint, self.slots, self.later = constraint, slots, later
-        self._ways, self.exact, self.depth = _ways(constraint, slots, later, depth, pad_ids, most_states)
+        self._layers, self.exact, self.depth = _layers_of(constraint, slots, later, depth, pad_ids, most_states)
         self._fixed: dict[int, int] = {}
         self._chosen: dict[int, Longs] = {}
         self._begins = True  # the text begins with the first slot
@@ -108,8 +108,8 @@ class Canvas:
 
     def fork(self) -> Canvas:
         """An independent canvas in the same state."""
-        self._ways.update()
-        return self._with(self._ways.fork(), _fixed=dict(self._fixed), _chosen=dict(self._chosen))
+        self._layers.update()
+        return self._with(self._layers.fork(), _fixed=dict(self._fixed), _chosen=dict(self._chosen))
 
     def following(self, slots: int) -> Canvas:
         """The open canvas behind this one, whose slots are all fixed; `slots` of its `later` ones. Raises OptionError,
@@ -121,12 +121,12 @@ class Canvas:
             raise Unsatisfiable("the tokens of this canvas are no valid text", pointer=None)
         left = self.later - slots
         own = {"slots": slots, "later": left, "_fixed": {}, "_chosen": {}, "_begins": False}
-        return self._with(self._ways.following(slots, left), **own)
+        return self._with(self._layers.following(slots, left), **own)
 
-    def _with(self, ways: FlatSlots | NestedSlots, **changed: object) -> Canvas:
+    def _with(self, layers: FlatSlots | NestedSlots, **changed: object) -> Canvas:
         """A canvas like this one, with other attributes."""
         other = object.__new__(Canvas)
-        vars(other).update(vars(self), _ways=ways, **changed)
+        vars(other).update(vars(self), _layers=layers, **changed)
         return other
 
     def _slot(self, slot: int) -> int:
@@ -142,22 +142,22 @@ class Canvas:
         return token
 
     def _set(self, slot: int, tokens: Longs | None) -> None:
-        self._ways.restrict(slot, None if tokens is None else self._ways.classes.cls[tokens])
+        self._layers.restrict(slot, None if tokens is None else self._layers.classes.cls[tokens])
 
     # ---------------------------------------------------------------------------------------------------- questions
 
     def feasible(self) -> bool:
         """Whether some valid text has what is fixed where it is."""
-        return self._ways.feasible()
+        return self._layers.feasible()
 
     def least_slots(self) -> int:
         """The fewest slots that a valid text takes, were they all open."""
-        return self._ways.least()
+        return self._layers.least()
 
     def masks(self) -> NDArray[np.uint32]:
         """u32 (slots, ceil(V / 32)), packed as `Matcher.mask()`: bit t of row i is set if and only if token t in slot i
         leaves the canvas feasible. Of a fixed slot that is its token alone."""
-        useful, c = self._ways.useful(), self._ways.classes
+        useful, c = self._layers.useful(), self._layers.classes
         rows = np.zeros((self.slots, words_for(len(c.cls))), np.uint32)
         mask_rows(useful, np.arange(self.slots, dtype=np.int32), c.wide, c.packed, c.token_first, c.tokens, rows)
         for i, tokens in {**self._chosen, **{i: np.array([token]) for i, token in self._fixed.items()}}.items():
@@ -169,7 +169,7 @@ class Canvas:
         of each slot by itself. Raises Unsatisfiable where nothing fits, ModelError, UnsupportedCombination where the
         canvas nests without bound: give it a `depth`."""
         chosen = {i: tokens for i, tokens in self._chosen.items() if i not in self._fixed}
-        return self._ways.law(dict(self._fixed), chosen, scores)
+        return self._layers.law(dict(self._fixed), chosen, scores)
 
     def best(self, scores: Any) -> Longs:
         """The likeliest valid fill, i64 (slots,). See `law`."""
@@ -189,11 +189,11 @@ class Canvas:
             raise OptionError(f"{len(open_slots)} slots are open", option="slots")
         if not self.feasible():
             raise Unsatisfiable("the tokens of this canvas are no valid text", pointer=None)
-        written = [self._fixed[i] for i in range(self.slots) if not self._ways.is_behind(i)]
+        written = [self._fixed[i] for i in range(self.slots) if not self._layers.is_behind(i)]
         return self.constraint.vocabulary.decode(written, begins=self._begins).decode("utf-8", "replace")
 
 
-def _ways(
+def _layers_of(
     constraint: Constraint, slots: int, later: int, depth: int | None, pad_ids: TokenIds, most_states: int
 ) -> tuple[FlatSlots | NestedSlots, bool, int | None]:
     """The slots, whether they have all texts of the constraint, and the depth to which it was unrolled."""

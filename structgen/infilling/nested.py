@@ -19,26 +19,32 @@ from structgen.kernels.nested import nest_backward, nest_forward
 
 __all__ = ["MOST_BYTES", "NestedSlots"]
 
-MOST_BYTES = 512 << 20  # of the arrays of a canvas
+MOST_BYTES = 128 << 20  # of the arrays of a canvas: what takes more takes seconds for each change
 _MOST_SLOTS = 1 << 10  # in which the shortest text is looked for
 
 
 class NestedSlots:
     """`slots` open slots, with room for `later` more. Raises LimitExceeded where they take more than MOST_BYTES."""
 
+    _reach: NDArray[np.uint64]
+    _ends: NDArray[np.uint64]
+    _callers: NDArray[np.uint64]
+    _used: NDArray[np.uint64]
+    _popped: NDArray[np.uint64]
+    _middle: NDArray[np.uint64]
+
     def __init__(self, effects: TokenEffects, slots: int, later: int) -> None:
         self.classes, self._before, self._slots = effects, 0, slots
         total = slots + later + 1
         self._width = -(-len(effects.returns) // 64)
         words = self._width * (total + 1)
-        self._pops = int((effects.rests[:, 0] >= 0).sum())
         sizes = {
             "_reach": (total + 1) * effects.states,
             "_ends": (total + 1) * effects.states,
             "_callers": 64 * words,
             "_used": 64 * words,
             "_popped": total * len(effects.gates),
-            "_middle": total * self._pops,
+            "_middle": total * int((effects.rests[:, 0] >= 0).sum()),
         }
         if 8 * words * sum(sizes.values()) > MOST_BYTES:
             reason = f"a canvas of {slots + later} slots takes much memory if nesting has no bound; depth=4 is one"
@@ -52,13 +58,6 @@ class NestedSlots:
         self._changed = 0  # the first slot that changed since everything was computed
         self._feasible = False
         self._restrict(total - 1, [effects.classes - 1])
-
-    _reach: NDArray[np.uint64]
-    _ends: NDArray[np.uint64]
-    _callers: NDArray[np.uint64]
-    _used: NDArray[np.uint64]
-    _popped: NDArray[np.uint64]
-    _middle: NDArray[np.uint64]
 
     def _restrict(self, slot: int, classes: Any) -> None:
         self._open[slot] = classes is None
@@ -100,11 +99,13 @@ class NestedSlots:
         return bool(self._ends[(self._before + slot + 1) * self.classes.states + FINISHED, 0])
 
     def least(self) -> int:
-        """The fewest slots that a valid text takes. Raises LimitExceeded where they are many."""
-        slots = 1
+        """The fewest slots that a valid text takes, behind those before. Raises LimitExceeded where they are many."""
+        before, slots = self._before, 1
         while slots <= _MOST_SLOTS:
-            if (all_open := NestedSlots(self.classes, slots, 0)).feasible():
-                return next((slot for slot in range(slots) if all_open.is_behind(slot)), slots)
+            opened = NestedSlots(self.classes, before + slots, 0)
+            opened._allowed[:before], opened._open[:before] = self._allowed[:before], self._open[:before]
+            if opened.feasible():
+                return next((slot for slot in range(slots) if opened.is_behind(before + slot)), slots)
             slots *= 2
         raise LimitExceeded("the shortest text takes many slots", limit="slots", allowed=_MOST_SLOTS)
 

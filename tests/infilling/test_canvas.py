@@ -55,8 +55,8 @@ def test_what_is_fixed_in_another_order_or_at_once_is_the_same(seed: int) -> Non
         other.fix(slot, token)
     assert np.array_equal(other.masks(), case.canvas.masks())
     for name in ("_forward", "_backward", "_reach", "_callers", "_ends", "_used"):
-        if hasattr(case.canvas._ways, name):
-            assert np.array_equal(getattr(other._ways, name), getattr(case.canvas._ways, name)), name
+        if hasattr(case.canvas._layers, name):
+            assert np.array_equal(getattr(other._layers, name), getattr(case.canvas._layers, name)), name
 
 
 @pytest.mark.parametrize("seed", range(40))

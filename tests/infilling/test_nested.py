@@ -65,6 +65,11 @@ def test_the_shortest_text_is_found() -> None:
     assert not canvas.feasible()
     assert canvas.least_slots() == 4  # ( (a )) ) or ((( is none: "((a)))"
     assert Canvas(constraint, 4).feasible() and not Canvas(constraint, 3).feasible()
+    for depth in (None, 9):
+        block = Canvas(constraint, 2, later=6, depth=depth)
+        block.fix(0, 1)
+        block.fix(1, 6)
+        assert block.following(5).least_slots() == 4  # "((((" and "(a", "))", "))", "))"
 
 
 @pytest.mark.parametrize(

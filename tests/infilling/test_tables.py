@@ -45,9 +45,9 @@ def test_tables_are_made_once(source: str, folder: Path, monkeypatch: pytest.Mon
     found = Canvas(constraint, 5)
     assert (found.exact, found.depth) == (made.exact, made.depth) == (True, None)
     assert np.array_equal(found.masks(), made.masks())
-    for name, array in vars(made._ways.classes).items():
-        assert np.array_equal(getattr(found._ways.classes, name), array), name
-        assert getattr(found._ways.classes, name).dtype == array.dtype
+    for name, array in vars(made._layers.classes).items():
+        assert np.array_equal(getattr(found._layers.classes, name), array), name
+        assert getattr(found._layers.classes, name).dtype == array.dtype
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -65,7 +65,7 @@ def test_a_damaged_file_is_made_again(source: str, folder: Path, caplog: pytest.
 @pytest.mark.parametrize("source", SOURCES)
 def test_arrays_that_lead_elsewhere_are_no_tables(source: str, folder: Path) -> None:
     constraint = sg.compile(vocabulary=VOCABULARY, gbnf=source)
-    classes = Canvas(constraint, 5)._ways.classes
+    classes = Canvas(constraint, 5)._layers.classes
     stored = classes.stored()
     for name, array in stored.items():
         if array.ndim and array.dtype != np.uint8 and array.size:
