@@ -58,13 +58,13 @@ def test_every_place_sees_all_others(model: Denoiser) -> None:
 def test_it_reads_a_name_and_an_age(model: Denoiser) -> None:
     vocabulary, ids = nano.vocabulary(), prompt("Maria Sanchez is 34 years old.")
     constraint = sg.compile(vocabulary=vocabulary, schema=SCHEMA, style=sg.JsonStyle("json_dumps", max_digits=3))
-    for steps in (1, 4, 14):
+    for steps in (1, 8):
         canvas = sg.Canvas(constraint, 28)
         asked = {"prompt": ids, "mask_id": model.mask_id, "shifted": True, "commit": "best"}
         found = json.loads(sg.denoise(model, canvas, steps=steps, **asked).text)
         assert set(found) == {"name", "age"} and isinstance(found["age"], int)
     assert found == {"name": "Maria Sanchez", "age": 34}
-    *_, last = likeliest_tokens(model, ids, 28, 28)
+    *_, last = likeliest_tokens(model, ids, 28, 4)
     assert None not in last and len(last) == 28
 
 
