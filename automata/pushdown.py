@@ -15,11 +15,12 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from structgen.automata.minimal import ByteTable
-from structgen.errors import UnsupportedCombination
+from structgen.errors import LimitExceeded, UnsupportedCombination
 from structgen.kernels.layout import DEAD, FINISHED, START
 
-__all__ = ["Effect", "Pushdown"]
+__all__ = ["MOST_EFFECTS", "Effect", "Pushdown"]
 
+MOST_EFFECTS = 5_000  # of a text in a state
 Effect: TypeAlias = "tuple[tuple[int, ...], tuple[int, ...], int]"
 
 
@@ -57,6 +58,7 @@ class Pushdown:
         self._steps = np.where(columns, columns + starts, DEAD).T.tolist()
         self._live = [bool(calls) or any(steps) for calls, steps in zip(self._calls, self._steps, strict=True)]
         self._read: dict[tuple[int, int], list[Effect]] = {}
+        self._within: dict[tuple[int, int], list[tuple[tuple[int, ...], int]]] = {}
         self._check()
 
     def _is_tail(self, state: int) -> bool:
@@ -132,12 +134,18 @@ class Pushdown:
         return [((), (), FINISHED), *(((back,), (), FINISHED) for back in backs)]
 
     def _inside(self, state: int, label: int) -> list[tuple[tuple[int, ...], int]]:
-        """The same for effects that take nothing off the stack, (put on, next state)."""
+        """The same for effects that take nothing off the stack, (put on, next state). Raises LimitExceeded."""
+        key = state, label
+        if key in self._within:
+            return self._within[key]
         found: list[tuple[tuple[int, ...], int]]
         found = [((), after) for each in self._skips[state] if (after := self._steps[each][label])]
         for call in self._calls_of(state):
             behind = () if self._is_tail(call.then) else (call.then,)
             found += [((*behind, *on), after) for on, after in self._inside(self._entry[call.part], label)]
+            if len(found) > MOST_EFFECTS:
+                raise LimitExceeded("a byte does many things to a stack", limit="effects", allowed=MOST_EFFECTS)
+        self._within[key] = found
         return found
 
     def extended(self, effect: Effect, label: int) -> list[Effect]:

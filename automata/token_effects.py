@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from structgen.automata.pushdown import Effect, Pushdown
+from structgen.automata.pushdown import MOST_EFFECTS, Effect, Pushdown
 from structgen.automata.token_classes import ClassTokens, check_bounds, check_ranges, grouped_tokens
 from structgen.errors import InvariantError, LimitExceeded, UnsupportedCombination
 from structgen.kernels.layout import FINISHED, START
@@ -116,6 +116,8 @@ class _Columns:
             key = number, label
             if key not in self._next:
                 made = frozenset(more for each in self.sets[number] for more in self._machine.extended(each, label))
+                if len(made) > MOST_EFFECTS:
+                    raise LimitExceeded("a token does many things to a stack", limit="effects", allowed=MOST_EFFECTS)
                 self._next[key] = self._set(made) if made else -1
             if self._next[key] >= 0:
                 found.append((state, self._next[key]))

@@ -12,31 +12,27 @@ from numpy.typing import NDArray
 
 from structgen.automata.token_classes import TokenClasses
 from structgen.infilling.law import CanvasLaw, Layers, Longs
+from structgen.infilling.slots import Slots
 from structgen.kernels.canvas import find_useful, reach_backward, reach_forward
 from structgen.kernels.layout import FINISHED, START
 
 __all__ = ["FlatSlots"]
 
 
-class FlatSlots:
+class FlatSlots(Slots):
     """`slots` open slots behind a state; the text may go on for `later` more."""
 
     def __init__(self, classes: TokenClasses, slots: int, later: int, start: int = START) -> None:
+        super().__init__(classes, slots)
         self.classes, self._start = classes, start
         self._ends = ((classes.least >= 0) & (classes.least <= later)).astype(np.uint8)
-        self._allowed = np.zeros((slots, classes.classes), np.uint8)
-        self._open = np.ones(slots, np.uint8)
         self._forward, self._backward = np.zeros((2, slots + 1, classes.states), np.uint8)
-        self._useful = np.zeros((slots, classes.classes), np.uint8)
         self._forward[0, start], self._backward[slots] = 1, self._ends
         self._changed = (0, slots - 1)  # the first and last slot that changed since the layers were computed
 
     def restrict(self, slot: int, classes: NDArray[np.integer[Any]] | None) -> None:
         """Restrict a slot to some classes; None: open it."""
-        self._open[slot] = classes is None
-        self._allowed[slot] = 0
-        if classes is not None:
-            self._allowed[slot, classes] = 1
+        self._hold(slot, classes)
         low, high = self._changed
         self._changed = (slot, slot) if low > high else (min(low, slot), max(high, slot))
 
@@ -71,13 +67,6 @@ class FlatSlots:
     def least(self) -> int:
         """The fewest slots that a valid text takes."""
         return int(self.classes.least[self._start])
-
-    def fork(self) -> FlatSlots:
-        """An independent copy."""
-        other = object.__new__(FlatSlots)
-        arrays = {name: each.copy() for name, each in vars(self).items() if isinstance(each, np.ndarray)}
-        vars(other).update(vars(self), **arrays)
-        return other
 
     def following(self, slots: int, later: int) -> FlatSlots:
         """Open slots behind these, which hold one feasible fill."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from structgen.automata.token_effects import TokenEffects
 from structgen.errors import LimitExceeded, UnsupportedCombination
+from structgen.infilling.slots import Slots
 from structgen.kernels.layout import FINISHED, START
 from structgen.kernels.nested import nest_backward, nest_forward
 
@@ -23,7 +24,7 @@ MOST_BYTES = 128 << 20  # of the arrays of a canvas: what takes more takes secon
 _MOST_SLOTS = 1 << 10  # in which the shortest text is looked for
 
 
-class NestedSlots:
+class NestedSlots(Slots):
     """`slots` open slots, with room for `later` more. Raises LimitExceeded where they take more than MOST_BYTES."""
 
     _reach: NDArray[np.uint64]
@@ -49,26 +50,18 @@ class NestedSlots:
         if 8 * words * sum(sizes.values()) > MOST_BYTES:
             reason = f"a canvas of {slots + later} slots takes much memory if nesting has no bound; depth=4 is one"
             raise LimitExceeded(reason, limit="canvas_bytes", allowed=MOST_BYTES)
-        self._allowed = np.zeros((total, effects.classes), np.uint8)
-        self._open = np.ones(total, np.uint8)
-        self._useful = np.zeros((total, effects.classes), np.uint8)
+        super().__init__(effects, total)
         for name, rows in sizes.items():
             setattr(self, name, np.zeros((rows, words), np.uint64))
         self._reach[START, 0] = 1
         self._changed = 0  # the first slot that changed since everything was computed
         self._feasible = False
-        self._restrict(total - 1, [effects.classes - 1])
-
-    def _restrict(self, slot: int, classes: Any) -> None:
-        self._open[slot] = classes is None
-        self._allowed[slot] = 0
-        if classes is not None:
-            self._allowed[slot, classes] = 1
-        self._changed = min(self._changed, slot)
+        self._hold(total - 1, [effects.classes - 1])
 
     def restrict(self, slot: int, classes: NDArray[np.integer[Any]] | None) -> None:
         """Restrict a slot to some classes; None: open it."""
-        self._restrict(self._before + slot, classes)
+        self._hold(self._before + slot, classes)
+        self._changed = min(self._changed, self._before + slot)
 
     def update(self) -> None:
         """Bring everything up to date."""
@@ -108,13 +101,6 @@ class NestedSlots:
                 return next((slot for slot in range(slots) if opened.is_behind(before + slot)), slots)
             slots *= 2
         raise LimitExceeded("the shortest text takes many slots", limit="slots", allowed=_MOST_SLOTS)
-
-    def fork(self) -> NestedSlots:
-        """An independent copy."""
-        other = object.__new__(NestedSlots)
-        arrays = {name: each.copy() for name, each in vars(self).items() if isinstance(each, np.ndarray)}
-        vars(other).update(vars(self), **arrays)
-        return other
 
     def following(self, slots: int, later: int) -> NestedSlots:
         """Open slots behind these, of those that were left."""

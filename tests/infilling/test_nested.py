@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
@@ -89,6 +91,17 @@ def test_a_canvas_that_takes_too_much_is_unrolled(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(LimitExceeded, match="depth=4"):
         nested.NestedSlots(effects_of(constraint, 500, (), 1000), 500, 0)
     assert not Canvas(constraint, 500).exact
+
+
+def test_grammars_of_many_calls_end_soon() -> None:
+    """Each rule begins with either of two others: a first byte puts any of 2^30 rows of return states on the stack."""
+    rules = [f'r{i} ::= r{i + 1} "a" | r{i + 2} ")" | "(" r{i} ")"' for i in range(60)]
+    source = "\n".join(["root ::= r0", *rules, 'r60 ::= "a" | "(" r0 ")"', 'r61 ::= "a" | "(" r1 ")"'])
+    constraint = sg.compile(vocabulary=LETTERS, gbnf=source)
+    started = time.process_time()
+    with pytest.raises((LimitExceeded, UnsupportedCombination)):
+        effects_of(constraint, 3, (), 1000)
+    assert time.process_time() - started < 2
 
 
 def test_the_law_asks_for_a_depth() -> None:
