@@ -71,12 +71,14 @@ fmt: $(STAMP)
 types: $(STAMP)
 	$(BIN)/mypy
 
-nano: $(STAMP)  ## train the bundled model again, as it was trained (about 40 minutes on one core), into build/nano
+nano: $(STAMP)  ## train the bundled models again, as they were trained (about 55 minutes on one core), into build/nano
 	OMP_NUM_THREADS=1 $(BIN)/python -m structgen.nano.train --threads 1 --seed 0 --steps 1400 --out build/nano-a
 	OMP_NUM_THREADS=1 $(BIN)/python -m structgen.nano.train --threads 1 --seed 1 --steps 600 --warmup 40 \
 		--decay-share 0.7 --start build/nano-a --out build/nano-b
 	OMP_NUM_THREADS=1 $(BIN)/python -m structgen.nano.train --threads 1 --seed 2 --steps 450 --warmup 20 \
 		--decay-share 1 --matrix-rate 0.008 --rate 0.0015 --start build/nano-b --out build/nano
+	OMP_NUM_THREADS=1 $(BIN)/python -m structgen.nano.train_diffusion --threads 1 --seed 3 --start build/nano \
+		--out build/nano/diffusion.safetensors
 
 bench: $(STAMP)
 	$(PIP_INSTALL) --editable ".[$(EXTRAS),bench]"

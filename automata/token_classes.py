@@ -8,8 +8,9 @@ from every state (tests/infilling/test_classes.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +18,13 @@ from numpy.typing import NDArray
 from structgen.automata.minimal import ByteTable
 from structgen.automata.trie import TokenTrie
 from structgen.bits import row_of, words_for
-from structgen.errors import LimitExceeded
+from structgen.errors import InvariantError, LimitExceeded
 from structgen.kernels.codes import GROW, UNKNOWN
 from structgen.kernels.columns import OF_NOTHING, index_columns, token_columns
 from structgen.kernels.layout import DEAD, FINISHED
 from structgen.vocabulary import Vocabulary
 
-__all__ = ["TokenClasses", "token_classes"]
+__all__ = ["ClassTokens", "TokenClasses", "check_bounds", "check_ranges", "grouped_tokens", "token_classes"]
 
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
@@ -32,35 +33,88 @@ _MOST_PAIRS = 40_000_000
 
 
 @dataclass(frozen=True, eq=False)
-class TokenClasses:
-    """S states, G classes, E pairs (class, state) that lead somewhere.   Class 0: tokens that are never allowed
+class ClassTokens:
+    """The tokens of G classes.   Class 0: tokens that are never allowed
 
     cls         i32 (V,)       the class of each token
+    token_first i64 (G + 1,)   class g has the tokens tokens[token_first[g] : token_first[g + 1]]
+    tokens      i32 (V,)       by class, ascending
+    wide        i32 (G,)       the row of `packed` u32 (., words) with the tokens of a large class, else -1
+    """
+
+    cls: Ints
+    token_first: Longs
+    tokens: Ints
+    wide: Ints
+    packed: NDArray[np.uint32]
+
+    @property
+    def classes(self) -> int:
+        """G."""
+        return len(self.wide)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        return sum(array.nbytes for array in vars(self).values())
+
+    def stored(self) -> dict[str, NDArray[Any]]:
+        """The arrays from which `restored` makes the same."""
+        return {name: array for name, array in vars(self).items() if name not in _OF_CLS}
+
+    @classmethod
+    def restored(cls, stored: Mapping[str, NDArray[Any]]) -> Self:
+        """What was stored. Raises KeyError, TypeError or InvariantError where that cannot have been it."""
+        classes = len(stored["first"]) - 1
+        check_ranges([("cls", stored["cls"], classes)])
+        derived: dict[str, Any] = dict(zip(_OF_CLS, grouped_tokens(stored["cls"], classes)[1:], strict=True))
+        found = cls(**derived, **stored)
+        found.check()
+        return found
+
+    def check(self) -> None:
+        """Raise InvariantError where an array leads outside another."""
+        raise NotImplementedError
+
+
+_OF_CLS = ("token_first", "tokens", "wide", "packed")
+
+
+def check_ranges(numbers: Iterable[tuple[str, NDArray[Any], int]]) -> None:
+    """Raise InvariantError where a named array has other numbers than those from 0 to a limit, the limit excluded."""
+    for name, array, limit in numbers:
+        if array.size and not 0 <= int(array.min()) <= int(array.max()) < limit:
+            raise InvariantError(f"{name} has numbers outside 0 to {limit - 1}")
+
+
+def check_bounds(bounds: Iterable[tuple[str, NDArray[Any], int]]) -> None:
+    """Raise InvariantError where a named array of bounds does not ascend from 0 to a length."""
+    for name, array, length in bounds:
+        if not array.size or array[0] != 0 or array[-1] != length or (np.diff(array) < 0).any():
+            raise InvariantError(f"{name} does not ascend from 0 to {length}")
+
+
+@dataclass(frozen=True, eq=False)
+class TokenClasses(ClassTokens):
+    """S states, G classes, E pairs (class, state) that lead somewhere.
+
     first       i64 (G + 1,)   class g has rows first[g] to first[g + 1] of `pairs`
     pairs       i32 (E, 2)     (state, next state), by class and state
     edge_first  i64 (S + 1,)   state s has rows edge_first[s] to edge_first[s + 1] of `edges`
     edges       i32 (E, 2)     (class, next state), by state and class
     next_first  i64 (S + 1,)   state s leads to following[next_first[s] : next_first[s + 1]]
     following   i32            different next states, ascending
-    token_first i64 (G + 1,)   class g has the tokens tokens[token_first[g] : token_first[g + 1]]
-    tokens      i32 (V,)       by class, ascending
-    wide        i32 (G,)       the row of `packed` u32 (., words) with the tokens of a large class, else -1
     ends        u8 (S,)        the text is complete: accepting states and FINISHED
     least       i32 (S,)       fewest tokens to a complete text, -1 where none leads there
     States are numbered as everywhere: 0 DEAD, 1 FINISHED, 2 START.
     """
 
-    cls: Ints
     first: Longs
     pairs: Ints
     edge_first: Longs
     edges: Ints
     next_first: Longs
     following: Ints
-    token_first: Longs
-    tokens: Ints
-    wide: Ints
-    packed: NDArray[np.uint32]
     ends: NDArray[np.uint8]
     least: Ints
 
@@ -69,15 +123,16 @@ class TokenClasses:
         """S."""
         return len(self.ends)
 
-    @property
-    def classes(self) -> int:
-        """G."""
-        return len(self.first) - 1
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all arrays."""
-        return sum(array.nbytes for array in vars(self).values())
+    def check(self) -> None:
+        """See ClassTokens."""
+        check_bounds([("first", self.first, len(self.pairs)), ("edge_first", self.edge_first, len(self.edges))])
+        check_bounds([("next_first", self.next_first, len(self.following))])
+        states, of_states = self.states, {len(self.edge_first) - 1, len(self.next_first) - 1, len(self.least)}
+        if of_states != {states}:
+            raise InvariantError(f"arrays of {of_states} states")
+        check_ranges([("pairs", self.pairs, states), ("edges", self.edges[:, 0], self.classes)])
+        check_ranges([("edges", self.edges[:, 1], states), ("following", self.following, states)])
+        check_ranges([("least", self.least + 1, states + 1)])
 
     def step(self, state: int, token: int) -> int:
         """The state after a token, DEAD if it is not allowed."""
@@ -170,20 +225,24 @@ def _assembled(cls: Ints, first: Longs, pairs: Ints, table: ByteTable) -> TokenC
     links = np.unique(pairs[:, 0].astype(np.int64) * states + pairs[:, 1])
     before, following = links // states, (links % states).astype(np.int32)
     next_first = np.searchsorted(before, np.arange(states + 1)).astype(np.int64)
-    tokens = np.argsort(cls, kind="stable").astype(np.int32)
-    token_first = np.searchsorted(cls[tokens], np.arange(classes + 1)).astype(np.int64)
     ends = table.accepting.copy()
     ends[FINISHED] = 1
+    least = _least(before, following, ends)
+    own = grouped_tokens(cls, classes)
+    return TokenClasses(*own, first, pairs, edge_first, edges, next_first, following, ends, least)
+
+
+def grouped_tokens(cls: Ints, classes: int) -> tuple[Ints, Longs, Ints, Ints, NDArray[np.uint32]]:
+    """The fields of ClassTokens, of tokens whose classes are `cls`."""
+    tokens = np.argsort(cls, kind="stable").astype(np.int32)
+    token_first = np.searchsorted(cls[tokens], np.arange(classes + 1)).astype(np.int64)
     wide = np.full(classes, -1, np.int32)
     large = np.flatnonzero(np.diff(token_first)[1:] * _WIDE > len(cls)) + 1
     wide[large] = np.arange(len(large))
     packed = np.zeros((len(large), words_for(len(cls))), np.uint32)
     for row, g in zip(packed, large, strict=True):
         row[:] = row_of(tokens[token_first[g] : token_first[g + 1]], len(cls))
-    least = _least(before, following, ends)
-    return TokenClasses(
-        cls, first, pairs, edge_first, edges, next_first, following, token_first, tokens, wide, packed, ends, least
-    )
+    return cls, token_first, tokens, wide, packed
 
 
 def _least(before: Longs, following: Ints, ends: NDArray[np.uint8]) -> Ints:

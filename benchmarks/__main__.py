@@ -35,6 +35,7 @@ NAMES = {
     "describe": "facts a real model extracts rightly, by the form of its prompt",
     "tools": "tools: from definitions to a constraint and its first mask; masks of arguments beside the schema alone",
     "canvas": "all slots of a canvas at once: bits, what fits, times; valid texts of denoisers by method and steps",
+    "fills": "the bundled diffusion model, and models that fill holes, with and without a constraint",
     "monitors": "masks under a monitor: right, and what they cost; questions and waiting with a language server",
     "recording": "a recording of structgen complete on files of this repository",
     "speculation": "tokens per call and speed on a real model, beside plain masked decoding",

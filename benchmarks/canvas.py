@@ -1,24 +1,27 @@
 """Canvases: are masks right, what fits, what do they cost, and what do they change?
 
-    python -m benchmarks canvas [--canvases 100000] [--schemas 120] [--tokenizer llama3] [--runs 20]
+    python -m benchmarks canvas [--canvases 100000] [--schemas 120] [--tokenizer llama3] [--runs 20] [--parts bits,...]
 
 `bits`: random small canvases against every fill (benchmarks/canvas_check.py). `costs`: milliseconds for the masks of
-all slots, all open and half fixed, for one more token, and of tables. `fits`: schemas of maskbench-dev on 256 slots,
-the depth to which they are unrolled. `valid`: denoisers that know nothing, by method and steps. Methods: plain;
-`rejected`, each token checked against holes of any length, 100 tries a token (Mündler et al. 2025: the text is given up
-beyond); `slots`, masks of each slot, tokens of one step drawn by themselves; `joint`, whole fills. `overhead`: the law
-beside a call of a bidirectional network with random weights.
+all slots, all open and half fixed, for one more token, and of tables. `nested`: the same without a bound of nesting.
+`fits`: schemas of maskbench-dev on 256 slots, the depth to which they are unrolled. `valid`: denoisers that know
+nothing, by method and steps. Methods: plain; `rejected`, each token checked against holes of any length, 100 tries a
+token (Mündler et al. 2025: the text is given up beyond); `slots`, masks of each slot, tokens of one step drawn by
+themselves; `joint`, whole fills. `adapters`: valid texts of real pipelines (benchmarks/canvas_adapters.py). `overhead`:
+the law beside a call of a bidirectional network with random weights.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import statistics
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -28,15 +31,19 @@ from numpy.typing import NDArray
 
 import structgen as sg
 from benchmarks import corpora, tokenizers
+from benchmarks.canvas_adapters import adapters
 from benchmarks.canvas_check import wrong_bits
-from benchmarks.data import Slow, at_most, maskbench, summary, write_results
+from benchmarks.data import RESULTS, Slow, at_most, maskbench, summary, write_results
 from structgen.bits import ids_of
+from structgen.disk_cache import cache_root
 from structgen.infilling import tables
 from structgen.infilling.canvas import Canvas
+from structgen.infilling.nested import NestedSlots
 from structgen.samplers.choosers import RandomChooser
 
 STYLE = sg.JsonStyle("json_dumps", max_digits=None)
 DEPTHS = (4, 3, 2, 1)
+PARTS = ("bits", "costs", "nested", "fits", "valid", "adapters", "overhead")
 TRIES = 100
 Model = Callable[[NDArray[np.int64]], NDArray[np.floating[Any]]]
 
@@ -48,6 +55,12 @@ def bits(count: int) -> dict[str, int]:
         found = wrong_bits(seed, 150)
         wrong, looks, seed = wrong + found[0], looks + found[1], seed + 1
     return {"part": "bits", "canvases": looks, "languages": seed, "wrong": wrong}  # type: ignore[dict-item]
+
+
+def forget_tables() -> None:
+    """Make tables be made again: in memory and on disk there are none."""
+    tables._tables.clear()
+    shutil.rmtree(cache_root() / "canvases", ignore_errors=True)
 
 
 def _ms(work: Callable[[], object], rounds: int = 3) -> float:
@@ -73,7 +86,7 @@ def costs(vocabulary: sg.Vocabulary) -> Iterator[dict[str, Any]]:
     for name, source in cases.items():
         constraint = sg.compile(vocabulary=vocabulary, **source)
         depth = 4 if "JSON" in name else 1
-        tables._tables.clear()
+        forget_tables()
         started = time.perf_counter()
         try:
             first = Canvas(constraint, 256, depth=depth)
@@ -123,8 +136,55 @@ def _canvas_costs(constraint: sg.Constraint, slots: int, depth: int) -> dict[str
     return {"slots": slots, **whole, "reading_ms": reading, "best_and_marginals_ms": dynamic}
 
 
+def nested(vocabulary: sg.Vocabulary) -> Iterator[dict[str, Any]]:
+    """Milliseconds of masks of all slots of texts that nest without bound."""
+    cases: dict[str, dict[str, Any]] = {
+        "any JSON, any style": {"schema": True, "style": sg.JsonStyle.any()},
+        "any JSON, json_dumps": {"schema": True, "style": STYLE},
+        "JSON (gbnf)": {"gbnf": corpora.JSON},
+        "GraphQL (gbnf)": {"gbnf": corpora.GRAPHQL},
+    }
+    rng = np.random.default_rng(0)
+    for name, source in cases.items():
+        constraint = sg.compile(vocabulary=vocabulary, **source)
+        forget_tables()
+        started = time.perf_counter()
+        try:
+            effects = tables.effects_of(constraint, 128, (), tables.MOST_STATES)
+        except sg.StructgenError as error:
+            yield {"part": "nested", "constraint": name, "refused": str(error).split(": ")[-1]}
+            continue
+        assert effects is not None
+        sizes = {"states": effects.states, "classes": effects.classes, "kinds": len(effects.returns)}
+        made = time.perf_counter() - started
+        tables._tables.clear()
+        read = _ms(partial(tables.effects_of, constraint, 128, (), tables.MOST_STATES), 1)
+        for slots in (32, 64, 128):
+            record = {"part": "nested", "constraint": name, "tables_s": made, "read_ms": read, "slots": slots, **sizes}
+            effects = tables.effects_of(constraint, slots, (), tables.MOST_STATES)  # smaller ones have their own
+            assert effects is not None
+            started = time.perf_counter()
+            try:
+                NestedSlots(effects, slots, 0).feasible()
+            except sg.LimitExceeded as error:
+                yield {"part": "nested", "constraint": name, "slots": slots, "refused": error.limit}
+                continue
+            record["first_ms"] = 1e3 * (time.perf_counter() - started)
+            commits = list(_random_commits(Canvas(constraint, slots), rng))
+            yield record | {"commit_ms": summary(commits[slots // 2 :]), "early_ms": summary(commits[: slots // 2])}
+
+
+def _random_commits(canvas: Canvas, rng: np.random.Generator) -> Iterator[float]:
+    """Fill a canvas with random tokens of its masks in random order; milliseconds of each."""
+    for slot in rng.permutation(canvas.slots).tolist():
+        canvas.fix(slot, int(rng.choice(ids_of(canvas.masks()[slot]))))
+        yield _ms(canvas.feasible, 1)
+        assert canvas.feasible()
+
+
 def fits(vocabulary: sg.Vocabulary, count: int, seconds: int) -> Iterator[dict[str, Any]]:
     """For each of a sample of real schemas: the depth that fits 256 slots, or why none does."""
+    forget_tables()
     for row in maskbench(count):
         record: dict[str, Any] = {"part": "fits", "id": row["id"]}
         try:
@@ -161,7 +221,7 @@ class Task:
         self.language = sg.language(schema=schema, style=STYLE)
 
     def canvas(self) -> Canvas:
-        return Canvas(self.constraint, self.slots)
+        return Canvas(self.constraint, self.slots, depth=4)
 
     def is_valid(self, tokens: Sequence[int]) -> bool:
         """Whether the text before the first stop token is an instance, and only stop tokens follow."""
@@ -326,24 +386,38 @@ def main() -> None:
     parser.add_argument("--schemas", type=int, default=120)
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--texts", type=int, default=5000)
     parser.add_argument("--tokenizer", choices=tokenizers.NAMES, default="llama3")
+    parser.add_argument("--parts", default=",".join(PARTS), help="others are kept as they were measured")
     arguments = parser.parse_args()
-    records: list[dict[str, Any]] = [{"part": "settings", **vars(arguments)}]
+    parts = arguments.parts.split(",")
+    kept = [] if parts == list(PARTS) else _kept(parts)
+    records: list[dict[str, Any]] = kept or [{"part": "settings", **vars(arguments)}]
 
     def note(record: dict[str, Any]) -> None:
         records.append(record)
         print(json.dumps(record), flush=True)
 
-    note(bits(arguments.canvases))
     vocabulary = tokenizers.load(arguments.tokenizer).vocabulary
-    for record in costs(vocabulary):
-        note(record)
-    for record in fits(vocabulary, arguments.schemas, arguments.seconds):
-        note(record)
-    for record in valid(arguments.runs):
-        note(record)
-    note(overhead(min(arguments.runs, 10)))
+    measured: dict[str, Callable[[], Iterable[dict[str, Any]]]] = {
+        "bits": lambda: [bits(arguments.canvases)],
+        "costs": lambda: costs(vocabulary),
+        "nested": lambda: nested(vocabulary),
+        "fits": lambda: fits(vocabulary, arguments.schemas, arguments.seconds),
+        "valid": lambda: valid(arguments.runs),
+        "adapters": lambda: adapters(arguments.texts),
+        "overhead": lambda: [overhead(min(arguments.runs, 10))],
+    }
+    for part in parts:
+        for record in measured[part]():
+            note(record)
     write_results("canvas", records)
+
+
+def _kept(parts: Sequence[str]) -> list[dict[str, Any]]:
+    """The records of all other parts, as they were written last."""
+    lines = (RESULTS / "canvas.jsonl").read_text().splitlines()[1:]
+    return [record for record in map(json.loads, lines) if record["part"] not in parts]
 
 
 if __name__ == "__main__":

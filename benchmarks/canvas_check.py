@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 import structgen as sg
 from structgen.bits import row_of
 from structgen.compiler import compile_grammar
-from structgen.grammars.ir import ByteSet, Grammar, GrammarBuilder, Literal, Ref, alt, seq
+from structgen.grammars.ir import EPSILON, ByteSet, Grammar, GrammarBuilder, Literal, Ref, alt, seq
 from structgen.infilling.canvas import Canvas
+from structgen.infilling.tables import effects_of
 from structgen.kernels.layout import DEAD, START
 from structgen.matcher import Constraint
 
@@ -71,23 +72,51 @@ def random_nest(chance: random.Random) -> Grammar:
     return builder.build(start)
 
 
-def random_case(seed: int) -> Case:
-    """A canvas of up to five open slots."""
+def random_recursion(chance: random.Random) -> Grammar:
+    """A grammar of up to three rules that stand inside themselves and each other, between letters that may be the same,
+    as what they begin or end with, maybe empty."""
+    builder = GrammarBuilder()
+    rules = [builder.declare(name) for name in ("start", "one", "other")[: chance.randint(1, 3)]]
+    letters = [*map(Literal, LETTERS), ByteSet.of(b"ab")]
+    for rule in rules:
+        options = [chance.choice([*letters, *letters, EPSILON])]
+        for _ in range(chance.randint(1, 2)):
+            parts = [chance.choice([*letters, *rules]) for _ in range(chance.randint(1, 3))]
+            options.append(seq(chance.choice([*letters, *letters, *letters, *rules]), *parts))
+        builder.define(rule, alt(*options))
+    return builder.build(rules[0])
+
+
+def random_case(seed: int, nested: bool = True) -> Case:
+    """A canvas of up to five open slots; `nested`: some of them with texts that nest without bound."""
     chance = random.Random(seed)
     vocabulary = random_vocabulary(chance, stops=chance.choice([1, 1, 2]))
     slots = chance.randint(1, 5)
+    kind = chance.choices(("regex", "unrolled", "nested"), (5, 2, 3 * nested))[0]
     while True:
-        if chance.random() < 0.7:
+        if kind == "regex":
             name = random_regex(chance)
             constraint = sg.compile(vocabulary=vocabulary, regex=name)
+        elif kind == "unrolled":
+            constraint, name = compile_grammar(random_nest(chance), vocabulary), "unrolled"
         else:
-            grammar, name = random_nest(chance), "a grammar that nests"
-            constraint = compile_grammar(grammar, vocabulary)
+            constraint, name = _with_a_stack(chance, vocabulary), "nested"
         fills = all_fills(constraint, slots)
         if len(fills) <= MOST_FILLS:
-            canvas = Canvas(constraint, slots, depth=3 * slots)  # a level takes two bytes, a token has at most six
-            return Case(canvas, fills, name)
-        slots -= 1
+            depth = 3 * slots if kind == "unrolled" else None  # a level takes two bytes, a token has at most six
+            return Case(Canvas(constraint, slots, depth=depth), fills, name)
+        slots = max(1, slots - 1)
+
+
+def _with_a_stack(chance: random.Random, vocabulary: sg.Vocabulary) -> Constraint:
+    """A random grammar that nests and can be read with a stack."""
+    while True:
+        try:
+            constraint = compile_grammar(random_recursion(chance), vocabulary)
+            if effects_of(constraint, 1, (), 2_000) is not None:
+                return constraint
+        except (sg.Unsatisfiable, sg.UnsupportedCombination, sg.LimitExceeded):
+            continue
 
 
 def all_fills(constraint: Constraint, slots: int) -> NDArray[np.int64]:

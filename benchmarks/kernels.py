@@ -44,6 +44,7 @@ TWINS = {  # entry, or all of a module: its slow, obvious twin and the test that
     "kept": ("tests/automata/test_kept_rows.py", "tests/automata/test_kept_rows.py"),
     "canvas": ("benchmarks/canvas_check.py", CANVAS),
     "canvas_law": (CANVAS, CANVAS),
+    "nested": ("benchmarks/canvas_check.py", CANVAS),
     "columns": (CLASSES, CLASSES),
     "minimal": (CLASSES, CLASSES),
     "rows": ("structgen/engines/masking.py", "tests/engines/test_resident.py"),

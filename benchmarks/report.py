@@ -414,6 +414,7 @@ SECTIONS = [
     ("predicates", "Predicates: trial and error against checking everything", report_predicates.predicates),
     ("genlm", "Weighted rejection and particles beside genlm-control", report_predicates.genlm),
     ("canvas", "Canvases", report_canvas.canvases),
+    ("fills", "What small models write into canvases and holes", report_canvas.fills),
     ("serving", "Servers under load", report_serving.serving),
     ("serving-vllm", "A server beside vLLM", report_serving.beside_vllm),
     ("vllm", "Inside vLLM", report_vllm.inside_vllm),

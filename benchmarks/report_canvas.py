@@ -7,7 +7,9 @@ from typing import Any
 
 from benchmarks.tables import figure, table
 
-__all__ = ["canvases"]
+WAYS = ("plain", "constrained")
+
+__all__ = ["canvases", "fills"]
 
 
 def canvases(records: list[dict[str, Any]]) -> str:
@@ -22,8 +24,8 @@ def canvases(records: list[dict[str, Any]]) -> str:
         f"Masks of {bits['canvases']:,} random canvases of {bits['languages']} languages against every fill: "
         f"{bits['wrong']} wrong bits."
     )
-    sections = [note, _costs(parts["costs"]), _fits(parts["fits"])]
-    sections += [_valid(parts["valid"]), _overhead(parts["overhead"][0])]
+    sections = [note, _costs(parts["costs"]), _nested(parts["nested"]), _fits(parts["fits"])]
+    sections += [_valid(parts["valid"]), _adapters(parts["adapters"]), _overhead(parts["overhead"][0])]
     return "\n\n".join(sections)
 
 
@@ -43,6 +45,48 @@ def _costs(records: list[dict[str, Any]]) -> str:
         sizes = f"{r['states']:,}, {r['classes']}"
         rows.append([name, sizes, figure(r["tables_s"]), str(r["slots"]), *times, one, *law])
     return "Masks of all slots at once, and the law under random scores:\n\n" + table(head, rows)
+
+
+def _nested(records: list[dict[str, Any]]) -> str:
+    head = ["constraint", "states, classes, kinds of frames", "tables, s; from disk, ms", "slots", "all open, ms"]
+    head += ["one more token while half is open, ms: p50, p99", "behind that, ms: p50, p99"]
+    rows = []
+    for r in records:
+        if "refused" in r:
+            slots = str(r.get("slots", "-"))
+            rows.append([r["constraint"], f"refused: {r['refused']}", "-", slots, *["-"] * (len(head) - 4)])
+            continue
+        sizes = f"{r['states']:,}, {r['classes']}, {r['kinds']}"
+        two = [", ".join(figure(r[key][q]) for q in ("p50", "p99")) for key in ("early_ms", "commit_ms")]
+        made = f"{figure(r['tables_s'])}; {figure(r['read_ms'])}"
+        rows.append([r["constraint"], sizes, made, str(r["slots"]), figure(r["first_ms"]), *two])
+    note = "Masks of all slots where nesting has no bound, random tokens of the masks put in random slots:"
+    return f"{note}\n\n" + table(head, rows)
+
+
+def fills(records: list[dict[str, Any]]) -> str:
+    """What the diffusion model and models that fill holes write."""
+    settings = next(r for r in records if r["part"] == "settings")
+    flags = f"--count {settings['count']} --holes {settings['holes']}"
+    rows = []
+    for r in (r for r in records if r["part"] == "diffusion"):
+        shares = [f"{r[f'{way}_{what}']}/{r['texts']}" for what in ("valid", "right") for way in WAYS]
+        rows.append([r["sort"], str(r["steps"]), *shares])
+    head = ["texts", "steps", "valid, plain", "valid, constrained", "right, plain", "right, constrained"]
+    drawn = table(head, rows)
+    rows = []
+    for r in (r for r in records if r["part"] == "holes"):
+        shares = [f"{r[f'{way}_valid']}/{r['files']}" for way in WAYS]
+        rows.append([r["model"], r["kind"], *shares, *(figure(r[f"{way}_s"]) for way in WAYS)])
+    head = ["model", "files", "valid, plain", "valid, constrained", "s a hole, plain", "s a hole, constrained"]
+    return (
+        f"`python -m benchmarks fills {flags} --models smollm2,DIR`, DIR by `python -m structgen.nano.train_fim`.\n\n"
+        "The bundled diffusion model on held-out facts, in a canvas of 40 slots. plain: each step keeps the surest "
+        "tokens. constrained: those of the likeliest valid fill.\n\n" + drawn + "\n\nA hole of 8 to 40 characters in "
+        "files that a script writes, 24 tokens at most. plain: the same rules end a hole. A model without tokens to "
+        "fill in the middle sees what stands before the hole alone. Every constrained file is a text of its grammar; "
+        "ast refuses some, since that grammar of Python does not pair else with if.\n\n" + table(head, rows)
+    )
 
 
 def _fits(records: list[dict[str, Any]]) -> str:
@@ -78,6 +122,14 @@ def _valid(records: list[dict[str, Any]]) -> str:
         "committed together drawn by itself. joint: exact draws of whole fills."
     )
     return f"{note}\n\n" + table(["denoiser", "method", "n steps", "8 steps", "1 step"], rows)
+
+
+def _adapters(records: list[dict[str, Any]]) -> str:
+    told = [
+        f"{r['adapter']} {r['valid']:,} of {r['texts']:,} (without the adapter {r['plain_valid']:,} of {r['plain']:,})"
+        for r in records
+    ]
+    return f"Valid texts of the libraries' own classes with random weights, in 1 to 4 steps: {', '.join(told)}."
 
 
 def _overhead(record: dict[str, Any]) -> str:

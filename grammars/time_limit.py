@@ -1,7 +1,7 @@
 """The processor time that a compilation may take: set where it begins, looked at wherever it goes on for long.
 
 It is the thread's own time: what other processes take from the machine refuses no schema. Cost: 0.15 us a look, by the
-clock on the wall, which cannot be behind the thread's; that one is asked, for some microseconds, when the other is over.
+clock on the wall, which cannot be behind the thread's; that one is asked, for more, when the other is over.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
-"""From a recursive grammar to one without recursion, exact up to a depth of nesting.
+"""From a recursive grammar to some without recursion: one that is exact up to a depth of nesting, or parts that call
+each other.
 
 In every set of rules that call each other in circles some are *heads*: those to which a depth-first search comes back,
 so that each circle passes one. A call of a head from inside its set goes one level deeper, below level 0 it is the
-empty language; a call from outside begins at the top. Rules whose recursion is all at their ends (`list = item list`)
+empty language; a call from outside begins at the top. Or each head is a part of its own, and a call of it is written
+as one byte that no text has. Rules whose recursion is all at their ends (`list = item list`)
 stay as they are: an automaton with finitely many states reads them.
 Cost: a copy of each recursive rule per level; expressions that call none of them stay the same objects.
 """
@@ -14,8 +16,11 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
+from structgen.errors import LimitExceeded
 from structgen.grammars.ir import (
     NOTHING,
+    SPECIAL,
+    SPECIAL_END,
     Alt,
     ByteSet,
     Expr,
@@ -32,7 +37,7 @@ from structgen.grammars.ir import (
     walk,
 )
 
-__all__ = ["Unrolled", "only_reached", "reachable_counts", "unrolled"]
+__all__ = ["Parts", "Unrolled", "only_reached", "parted", "reachable_counts", "unrolled"]
 
 _SMALL = 16  # repetitions that are not worth the asking
 
@@ -45,12 +50,45 @@ class Unrolled(NamedTuple):
     heads: tuple[int, ...]
 
 
-def unrolled(grammar: Grammar, depth: int) -> Unrolled:
-    """The texts of a grammar in which no head stands inside itself more than `depth` times."""
-    calls = list(map(_calls, grammar.rules))
-    group, heads = _groups(calls, grammar.start)
+class Parts(NamedTuple):
+    """A recursive grammar, cut at its heads: what it starts with, then each head. marks[i] is the byte that stands for
+    a text of grammars[i + 1]."""
+
+    grammars: tuple[Grammar, ...]
+    marks: bytes
+
+
+def _nesting(grammar: Grammar) -> tuple[dict[int, int], set[int], set[int]]:
+    """The set of each rule that is reached, the heads, and the sets that no finite automaton reads."""
+    group, heads = _groups(list(map(_calls, grammar.rules)), grammar.start)
     nesting = {group[rule] for rule in group if rule in heads}
     nesting -= {each for each in nesting if _ends_only(grammar, {r for r in group if group[r] == each})}
+    return group, {rule for rule in heads if group[rule] in nesting}, nesting
+
+
+def parted(grammar: Grammar) -> Parts:
+    """The parts of a grammar; a single one, without marks, where it does not nest. Raises LimitExceeded where it has
+    more heads than there are bytes that it does not use."""
+    _, heads, _ = _nesting(grammar)
+    reached = only_reached(grammar).rules if heads else ()
+    used = 1 << SPECIAL | 1 << SPECIAL_END
+    for part in (part for rule in reached for part in walk(rule.body)):
+        used |= part.mask if isinstance(part, ByteSet) else 0
+        used |= ByteSet.of(part.value).mask if isinstance(part, Literal) else 0
+    free = bytes(byte for byte in range(255, -1, -1) if not used >> byte & 1)
+    if len(heads) > len(free):
+        raise LimitExceeded("many rules of the grammar are recursive", limit="recursive_rules", allowed=len(free))
+    mark = {head: Literal(free[i : i + 1]) for i, head in enumerate(sorted(heads))}
+    bodies = [_with_calls(rule.body, lambda called: mark.get(called) or Ref(called)) for rule in grammar.rules]
+    rules = tuple(Rule(rule.name, body) for rule, body in zip(grammar.rules, bodies, strict=True))
+    first = Grammar((Rule("start", mark[grammar.start]),)) if grammar.start in mark else Grammar(rules, grammar.start)
+    parts = (first, *(Grammar(rules, head) for head in mark))
+    return Parts(tuple(map(only_reached, parts)), free[: len(mark)])
+
+
+def unrolled(grammar: Grammar, depth: int) -> Unrolled:
+    """The texts of a grammar in which no head stands inside itself more than `depth` times."""
+    group, heads, nesting = _nesting(grammar)
     if not nesting:
         return Unrolled(grammar, ())
     rules: list[Rule] = []
@@ -76,7 +114,7 @@ def unrolled(grammar: Grammar, depth: int) -> Unrolled:
     for rule, level in waiting:  # grows meanwhile
         old = grammar.rules[rule]
         rules.append(Rule(old.name, _with_calls(old.body, partial(called, group[rule], level))))
-    made = [n for (rule, _), n in number.items() if rule in heads and group[rule] in nesting]
+    made = [n for (rule, _), n in number.items() if rule in heads]
     return Unrolled(Grammar(tuple(rules)), tuple(_callees_first(rules, made)))
 
 

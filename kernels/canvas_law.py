@@ -14,45 +14,55 @@ from typing import Any
 import numpy as np
 
 from structgen.kernels._jit import CANVAS, inner
-from structgen.kernels.layout import F32_2D, F64_1D, F64_2D, I32_1D, I32_2D, I64_1D, I64_2D, U8_2D
+from structgen.kernels.layout import F32_1D, F32_2D, F64_1D, F64_2D, I32_1D, I32_2D, I64_1D, I64_2D, U8_2D
 
 IMPOSSIBLE = -1.0e6  # log-probability of a token that the model gives none: worse than any that it gives some
 SMALL = 1.0e-250  # a sum of products above it has lost nothing that counts to underflow
+LOST = 1.0e-25  # a sum of float32 exponentials above it has lost nothing that counts
 NEGLIGIBLE = -50.0  # terms of a log-sum below its largest: 128k of them are less than rounding
 
 
-@CANVAS.entry(variants=({"scores": F32_2D}, {"scores": F64_2D}))
+@CANVAS.entry(variants=({"scores": F32_2D, "weights": F32_1D}, {"scores": F64_2D, "weights": F64_1D}))
 def class_scores(
     scores: F32_2D,
-    slots: I32_1D,
+    weights: F32_1D,
+    i: int,
+    highest: float,
+    low: float,
     cls: I32_1D,
+    token_first: I64_1D,
+    tokens: I32_1D,
     useful: U8_2D,
-    floor: F64_1D,
     top: F64_2D,
     likeliest: I64_2D,
     total: F64_2D,
 ) -> Any:
-    """Write, for each of `slots` and each class that is useful there, what its tokens score, f64 (n, G): `top` the
-    largest, `likeliest` which that is, `total` the log-sum; -inf for all other classes. scores (n, >= V); those below
-    `floor` f64 (n,) count as that."""
-    for at in range(slots.shape[0]):
-        i = slots[at]
-        for g in range(useful.shape[1]):
-            top[i, g], total[i, g], likeliest[i, g] = -np.inf, 0.0, -1
-        for t in range(cls.shape[0]):
-            g = cls[t]
-            if useful[i, g]:
-                x = max(np.float64(scores[i, t]), floor[i])
-                if x > top[i, g]:
-                    top[i, g], likeliest[i, g] = x, t
-        for t in range(cls.shape[0]):
-            g = cls[t]
-            if useful[i, g]:
-                x = max(np.float64(scores[i, t]), floor[i]) - top[i, g]
+    """Write, for slot `i` and each class that is useful there, what its tokens score, f64 (n, G): `top` the largest,
+    `likeliest` which that is, `total` the log-sum; -inf for all other classes. scores (n, >= V); those below `low`
+    count as that. weights (V,): the exponentials of the scores over `highest`; classes of which they lost something
+    are summed by themselves. Tokens by class as in `mask_rows`."""
+    for g in range(useful.shape[1]):
+        top[i, g], total[i, g], likeliest[i, g] = -np.inf, 0.0, -1
+    for t in range(cls.shape[0]):
+        g = cls[t]
+        if useful[i, g]:
+            given = np.float64(scores[i, t])
+            x = given if given > low else low
+            if x > top[i, g]:
+                top[i, g], likeliest[i, g] = x, t
+            total[i, g] += np.float64(weights[t])
+    for g in range(useful.shape[1]):
+        if not useful[i, g]:
+            total[i, g] = -np.inf
+        elif total[i, g] > LOST:
+            total[i, g] = highest + np.log(total[i, g])
+        else:
+            whole = 0.0
+            for k in range(token_first[g], token_first[g + 1]):
+                x = max(np.float64(scores[i, tokens[k]]), low) - top[i, g]
                 if x > NEGLIGIBLE:
-                    total[i, g] += np.exp(x)
-        for g in range(useful.shape[1]):
-            total[i, g] = top[i, g] + np.log(total[i, g]) if useful[i, g] else -np.inf
+                    whole += np.exp(x)
+            total[i, g] = top[i, g] + np.log(whole)
 
 
 @CANVAS.entry
@@ -172,5 +182,7 @@ def spread_shifts(scores: F32_2D, slots: I32_1D, cls: I32_1D, shift: F64_2D, flo
     class, f64 (n, G): -inf for classes whose shift is. In float64 until it is stored."""
     for at in range(slots.shape[0]):
         i = slots[at]
+        low = floor[i]
         for t in range(cls.shape[0]):
-            out[i, t] = max(np.float64(scores[i, t]), floor[i]) + shift[i, cls[t]]
+            x = np.float64(scores[i, t])
+            out[i, t] = (x if x > low else low) + shift[i, cls[t]]

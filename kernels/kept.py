@@ -1,4 +1,4 @@
-"""From a mask row to the place of an equal one, in a table by hash of which each place remembers the row that came last.
+"""From a mask row to the place of an equal one, in a table by hash whose places remember the row that came last.
 
 Cost: two passes over the words, of which the compiler makes vector code: 1 us for 128k tokens. Equal is compared word
 by word, so the hash may be a weak one: it is multilinear (Lemire, Kaser 2014) with multipliers made from the place.

@@ -33,6 +33,7 @@ U32_2D: TypeAlias = Annotated[NDArray[np.uint32], 2]
 U8_2D: TypeAlias = Annotated[NDArray[np.uint8], 2]
 F64_1D: TypeAlias = Annotated[NDArray[np.float64], 1]
 F64_2D: TypeAlias = Annotated[NDArray[np.float64], 2]
+F32_1D: TypeAlias = Annotated[NDArray[np.float32], 1]
 F32_2D: TypeAlias = Annotated[NDArray[np.float32], 2]
 BOOL_1D: TypeAlias = Annotated[NDArray[np.bool_], 1]
 A = TypeVar("A")

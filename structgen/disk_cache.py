@@ -1,5 +1,5 @@
-"""What structgen keeps on disk: token tries and terminal rows by vocabulary fingerprint, written atomically and
-validated on load.
+"""What structgen keeps on disk: token tries and terminal rows by vocabulary fingerprint, tables of canvases by that of
+their constraint, written atomically and validated on load.
 
 A file that cannot be read, has another version or breaks an invariant is dropped and rebuilt, with a logged warning.
 """
@@ -12,8 +12,9 @@ import logging
 import os
 import tempfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +25,20 @@ from structgen.errors import InvariantError
 from structgen.kernels._disk import cache_root
 from structgen.kernels.layout import Trie
 
-__all__ = ["cache_root", "load_rows", "load_trie", "save_rows", "save_trie", "write_whole"]
+__all__ = [
+    "cache_root",
+    "load_arrays",
+    "load_rows",
+    "load_trie",
+    "save_arrays",
+    "save_rows",
+    "save_trie",
+    "write_whole",
+]
 
 _VERSION = 2  # 2: stop tokens are symbols, too
 _log = logging.getLogger("structgen")
+T = TypeVar("T")
 
 
 def load_trie(fingerprint: str) -> TokenTrie | None:
@@ -108,3 +119,37 @@ def save_rows(fingerprint: str, rows: dict[str, Stored]) -> None:
         write_whole(cache_root() / "rows" / f"{fingerprint}.npz", content.getvalue())
     except OSError as error:
         _log.warning("could not save the row cache (%s)", error)
+
+
+def load_arrays(folder: str, name: str, version: int, read: Callable[[dict[str, NDArray[Any]]], T]) -> T | None:
+    """What `read` makes of the arrays that `save_arrays` left, or None."""
+    path = cache_root() / folder / f"{name}.npz"
+    if not path.exists():
+        return None
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
+            if int(stored["version"]) != version:
+                return None
+            found = read({key: stored[key] for key in stored.files if key != "version"})
+        os.utime(path)  # see save_arrays
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError, InvariantError) as error:
+        _log.warning("dropped the damaged file %s of %s (%s)", path.name, folder, error)
+        return None
+    return found
+
+
+def save_arrays(folder: str, name: str, version: int, arrays: dict[str, NDArray[Any]], most_bytes: int) -> None:
+    """Save atomically, as save_trie does; of the files that take more than `most_bytes` together those that were not
+    read for longest are removed."""
+    content = io.BytesIO()
+    np.savez(content, version=np.array(version), **arrays)  # type: ignore[arg-type]
+    try:
+        write_whole(cache_root() / folder / f"{name}.npz", content.getvalue())
+        files = [(path.stat(), path) for path in (cache_root() / folder).glob("*.npz")]
+        kept = 0
+        for stat, path in sorted(files, key=lambda file: -file[0].st_mtime):
+            kept += stat.st_size
+            if kept > most_bytes:
+                path.unlink(missing_ok=True)
+    except OSError as error:
+        _log.warning("could not save to %s (%s)", folder, error)

@@ -19,7 +19,6 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from structgen.errors import LimitExceeded, UnsupportedSchema
-from structgen.grammars.time_limit import check_time
 from structgen.grammars.json_schema import array, number, object, string
 from structgen.grammars.json_schema.conditions import conditional, is_plain
 from structgen.grammars.json_schema.exclusive import exactly_one
@@ -62,6 +61,7 @@ from structgen.grammars.json_schema.terms import (
     ValuesTerm,
 )
 from structgen.grammars.json_schema.unions import complement_all, meet_all
+from structgen.grammars.time_limit import check_time
 from structgen.options import Limits
 
 if TYPE_CHECKING:

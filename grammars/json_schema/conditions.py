@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from structgen.errors import LimitExceeded
-from structgen.grammars.time_limit import check_time
 from structgen.grammars.json_schema.protocols import Sets
 from structgen.grammars.json_schema.shapes import Conditional, Edge, ObjectShape
 from structgen.grammars.json_schema.terms import TRUE, Term, implies
+from structgen.grammars.time_limit import check_time
 
 __all__ = ["conditional", "is_plain", "reaching"]
 

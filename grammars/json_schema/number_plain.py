@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from functools import cache
 
 from structgen.errors import LimitExceeded
-from structgen.grammars.time_limit import check_time
 from structgen.grammars.ir import NOTHING, ByteSet, Expr, Graph, Repeat
 from structgen.grammars.json_schema.number import Cell, Number
+from structgen.grammars.time_limit import check_time
 
 __all__ = ["SIGNIFICANT", "classes", "digit_multiple", "digits_of", "plain"]
 

@@ -19,11 +19,11 @@ from typing import Any as Anything
 from typing import Final, Protocol, TypeAlias, TypeVar
 
 from structgen.errors import LimitExceeded
-from structgen.grammars.time_limit import check_time
 from structgen.grammars.regular.alphabet import Alphabet
 from structgen.grammars.regular.charset import CharSet
 from structgen.grammars.regular.minimise import Row
 from structgen.grammars.regular.syntax import Cat, Char, Choice, Loop, Node
+from structgen.grammars.time_limit import check_time
 from structgen.options import Limits
 
 State: TypeAlias = Hashable

@@ -176,6 +176,7 @@ def run(arguments: argparse.Namespace) -> int:
             _show(number, example, name)
         _show_candidates(len(EXAMPLES) + len(CHAT_EXAMPLES) + 1, name)
     print(f"\nEvery value is of its type. {time.perf_counter() - started:.1f} s, with loading the models.")
+    print("A diffusion model that fills a canvas, step by step: structgen demo --diffusion")
     return 0
 
 

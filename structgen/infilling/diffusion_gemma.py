@@ -25,11 +25,11 @@ __all__ = ["CanvasLogitsProcessor", "lifted"]
 
 
 def lifted(log_marginals: torch.Tensor, fill: torch.Tensor) -> torch.Tensor:
-    """(n, V) log-marginals in which the token `fill` (n,) of each row is its maximum, by as little as the dtype still
-    tells apart when later processors divide by a temperature."""
+    """Make the token `fill` (n,) of each row of log-marginals (n, V) its maximum, in place, by as little as the dtype
+    still tells apart when later processors divide by a temperature."""
     highest = log_marginals.amax(dim=1)
     least = 8 * torch.finfo(log_marginals.dtype).eps * highest.abs().clamp(min=1.0)
-    return log_marginals.scatter(1, fill[:, None], (highest + least)[:, None])
+    return log_marginals.scatter_(1, fill[:, None], (highest + least)[:, None])
 
 
 class CanvasLogitsProcessor:
@@ -49,7 +49,8 @@ class CanvasLogitsProcessor:
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, cur_step: Any) -> torch.Tensor:
         """Replace logits (B, n, >= V) by log-marginals; -inf for what no valid text has."""
-        out = torch.full_like(scores, -torch.inf)
+        out = torch.empty_like(scores)
+        out[..., self.constraint.vocabulary.size :] = -torch.inf
         for row, tokens in enumerate(input_ids[:, self.prompt_length :].tolist()):
             law = self._canvas(tuple(tokens), scores.shape[1]).law(scores[row].float().cpu().numpy())
             marginals = torch.from_numpy(law.log_marginals()).to(out)

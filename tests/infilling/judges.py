@@ -34,7 +34,7 @@ def random_scores(chance: random.Random, slots: int, size: int) -> NDArray[np.fl
 
 def check_law(seed: int) -> bool:
     """log Z, the likeliest fill, marginals and every draw are those of the enumerated fills; whether there were any."""
-    case, chance = random_case(seed), random.Random(seed + 1)
+    case, chance = random_case(seed, nested=False), random.Random(seed + 1)
     size = case.canvas.constraint.vocabulary.size
     fills = [case.fills, *random_changes(case, chance, chance.randint(0, 4))][-1]
     scores = random_scores(chance, case.canvas.slots, size)

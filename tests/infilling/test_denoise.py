@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import structgen as sg
+from benchmarks.denoisers import DENOISERS, MASK, PAD, STOP, constraint, is_valid
 from structgen.errors import ModelError, OptionError, Unsatisfiable
 from structgen.infilling.canvas import Canvas
 from structgen.infilling.denoise import denoise
-from tests.infilling.denoisers import DENOISERS, MASK, PAD, STOP, constraint, is_valid
 from tests.infilling.test_canvas import LETTERS
 
 

@@ -8,35 +8,18 @@ import pytest
 import torch
 from transformers import LogitsProcessorList
 
+from benchmarks.canvas_adapters import BLOCK, PROMPT, diffusion_gemma
+from benchmarks.denoisers import PAD, STOP, TOKENS, constraint, is_valid
 from structgen.errors import OptionError, Unsatisfiable
 from structgen.infilling.diffusion_gemma import CanvasLogitsProcessor, lifted
-from tests.infilling.denoisers import PAD, STOP, TOKENS, constraint, is_valid
 
-BLOCK, PROMPT = 20, 5
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script_method:DeprecationWarning")  # torch's own, of itself
 
 
 @pytest.fixture(scope="module")
 def model() -> Any:
-    diffusion = pytest.importorskip("transformers.models.diffusion_gemma")
-    vision = pytest.importorskip("transformers.models.gemma4.configuration_gemma4")
-    heads = {"num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 16}
-    text = diffusion.DiffusionGemmaTextConfig(
-        vocab_size=len(TOKENS),
-        hidden_size=32,
-        intermediate_size=32,
-        num_hidden_layers=1,
-        layer_types=["full_attention"],
-        global_head_dim=16,
-        num_experts=2,
-        top_k_experts=1,
-        moe_intermediate_size=16,
-        **heads,
-    )
-    pictures = vision.Gemma4VisionConfig(hidden_size=32, intermediate_size=16, num_hidden_layers=1, **heads)
-    torch.manual_seed(0)
-    config = diffusion.DiffusionGemmaConfig(text_config=text, vision_config=pictures, canvas_length=BLOCK)
-    return diffusion.DiffusionGemmaForBlockDiffusion(config).eval()
+    pytest.importorskip("transformers.models.diffusion_gemma")
+    return diffusion_gemma()
 
 
 def check(model: Any, dtype: torch.dtype, blocks: int, steps: int) -> None:

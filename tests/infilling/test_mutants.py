@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from structgen.automata import minimal
+from structgen.automata import minimal, pushdown
 from structgen.grammars import unroll
 from structgen.grammars.combine import quotient
-from structgen.infilling import canvas, law, tables
-from tests.infilling import test_canvas, test_classes, test_infill, test_law
+from structgen.infilling import flat, law, nested, tables
+from tests.infilling import test_canvas, test_classes, test_infill, test_law, test_nested
 from tests.infilling.judges import check_law, check_masks
 
 Patch = Callable[[pytest.MonkeyPatch], None]
@@ -30,23 +31,23 @@ def laws() -> None:
 
 def stops_at_the_first_row_that_stays(patch: pytest.MonkeyPatch) -> None:
     """Several slots changed, and the pass ends behind the first of them."""
-    real = canvas.reach_forward
-    patch.setattr(canvas, "reach_forward", lambda *a: real(*a[:-1], a[-2]))
+    real = flat.reach_forward
+    patch.setattr(flat, "reach_forward", lambda *a: real(*a[:-1], a[-2]))
 
 
 def looks_forward_only(patch: pytest.MonkeyPatch) -> None:
-    real = canvas.find_useful
-    patch.setattr(canvas, "find_useful", lambda *a: real(*a[:5], np.ones_like(a[5]), *a[6:]))
+    real = flat.find_useful
+    patch.setattr(flat, "find_useful", lambda *a: real(*a[:5], np.ones_like(a[5]), *a[6:]))
 
 
 def looks_backward_only(patch: pytest.MonkeyPatch) -> None:
-    real = canvas.find_useful
-    patch.setattr(canvas, "find_useful", lambda *a: real(*a[:4], np.ones_like(a[4]), *a[5:]))
+    real = flat.find_useful
+    patch.setattr(flat, "find_useful", lambda *a: real(*a[:4], np.ones_like(a[4]), *a[5:]))
 
 
 def updates_changed_slots_alone(patch: pytest.MonkeyPatch) -> None:
-    real = canvas.find_useful
-    patch.setattr(canvas, "find_useful", lambda *a: real(*a[:-2], max(a[-2], a[-1] - 1), a[-1]))
+    real = flat.find_useful
+    patch.setattr(flat, "find_useful", lambda *a: real(*a[:-2], max(a[-2], a[-1] - 1), a[-1]))
 
 
 def forgets_what_may_stand_behind_the_end(patch: pytest.MonkeyPatch) -> None:
@@ -107,6 +108,30 @@ def nests_a_level_deeper(patch: pytest.MonkeyPatch) -> None:
     tables._tables.clear()
 
 
+def tells_frames_by_what_they_return_to_alone(patch: pytest.MonkeyPatch) -> None:
+    """Two texts that begin in one slot and return to one state become one, though only one of them may end there."""
+    real = tables.token_effects
+
+    def merged(*a: Any) -> Any:
+        found, first = real(*a), dict[int, int]()
+        same = [first.setdefault(back, kind) for kind, back in enumerate(found.returns.tolist())]
+        return replace(found, kinds_of=np.array(same, np.int32)[found.kinds_of])
+
+    patch.setattr(tables, "token_effects", merged)
+    tables._tables.clear()
+
+
+def computes_a_slot_too_few(patch: pytest.MonkeyPatch) -> None:
+    real = nested.nest_forward
+    patch.setattr(nested, "nest_forward", lambda *a: real(*a[:-2], min(a[-2] + (a[-2] > 0), len(a[9]) - 1), a[-1]))
+
+
+def ends_with_an_empty_stack_alone(patch: pytest.MonkeyPatch) -> None:
+    real = pushdown.Pushdown.ends
+    patch.setattr(pushdown.Pushdown, "ends", lambda self, state: real(self, state)[:1])
+    tables._tables.clear()
+
+
 def drops_counts_in_reach(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(tables, "_most_bytes", lambda vocabulary, slots, mask: 5)
     tables._tables.clear()
@@ -121,7 +146,7 @@ def keeps_rules_that_may_leave_the_hole(patch: pytest.MonkeyPatch) -> None:
 
 
 CAUGHT: list[tuple[Patch, Callable[[], object]]] = [
-    (stops_at_the_first_row_that_stays, masks),
+    (stops_at_the_first_row_that_stays, lambda: check_masks(range(36, 48), steps=12)),
     (looks_forward_only, masks),
     (looks_backward_only, masks),
     (updates_changed_slots_alone, masks),
@@ -131,6 +156,9 @@ CAUGHT: list[tuple[Patch, Callable[[], object]]] = [
     (sums_paths_that_do_not_end, test_law.test_ways_that_lead_to_no_end_do_not_count),
     (draws_classes_without_the_mass_behind_them, laws),
     (nests_a_level_deeper, test_canvas.test_depth_bounds_nesting_and_says_so),
+    (tells_frames_by_what_they_return_to_alone, masks),
+    (computes_a_slot_too_few, masks),
+    (ends_with_an_empty_stack_alone, test_nested.test_a_text_may_go_on_behind_what_nests),
     (drops_counts_in_reach, test_classes.test_a_long_count_is_exact_on_a_canvas_that_reaches_it),
     (erases_nothing_behind_the_hole, test_infill.test_every_text_between_fixed_ones_is_reached),
     (keeps_rules_that_may_leave_the_hole, test_infill.test_every_text_between_fixed_ones_is_reached),

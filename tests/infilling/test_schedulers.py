@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
 import torch
 
+from benchmarks.canvas_adapters import RandomNetwork
+from benchmarks.denoisers import MASK, STOP, TOKENS, constraint, is_valid
 from structgen.errors import OptionError, Unsatisfiable
-from tests.infilling.denoisers import MASK, STOP, TOKENS, constraint, is_valid
 
 diffusers = pytest.importorskip("diffusers")
-
-
-class Net(torch.nn.Module):
-    """Random logits that depend on all tokens."""
-
-    device, dtype = torch.device("cpu"), torch.float32
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.embedding = torch.nn.Embedding(len(TOKENS), 16)
-        self.places = torch.nn.Parameter(torch.randn(256, 16))
-        self.head = torch.nn.Linear(16, len(TOKENS))
-
-    def forward(self, ids: torch.Tensor, attention_mask: Any = None, position_ids: Any = None) -> Any:
-        hidden = self.embedding(ids) + self.places[position_ids]
-        return SimpleNamespace(logits=4 * self.head(hidden + hidden.mean(1, keepdim=True)))
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.7, 1.0])
@@ -38,7 +20,7 @@ def test_every_text_of_the_masked_pipeline_is_valid(
     from structgen.infilling.schedulers import canvas_scheduler
 
     torch.manual_seed(0)
-    net = Net()
+    net = RandomNetwork()
     scheduler = canvas_scheduler(constraint(), slots=36)
     pipeline = diffusers.LLaDA2Pipeline(model=net, scheduler=scheduler, tokenizer=None)
     pipeline.set_progress_bar_config(disable=True)
