@@ -12,8 +12,8 @@ two ways:
                 its own path (`attention`): a prompt that rows share is held, copied and read once for all of them
     by rows     each row with a copy of its path: where paths share little, and for models that take no such mask
 
-The first tree of a model is read by rows as well; a model for which the two differ is read by rows from then on. When
-the pool is full the slots least recently used are given up; whatever is asked again is read again.
+Two rows of the first tree are read both ways, and a model for which they differ is read by rows from then on. When the
+pool is full the slots least recently used are given up; whatever is asked again is read again.
 """
 
 from __future__ import annotations
@@ -139,19 +139,15 @@ class PrefixModel:
         return path
 
     def _forward(self, prefixes: list[Tokens], paths: list[list[int]], asked: int) -> NDArray[np.floating]:
-        """(n, asked, V) after the last tokens of prefixes whose unread parts are equally long: one call, but for the
-        first tree."""
+        """(n, asked, V) after the last tokens of prefixes whose unread parts are equally long: one call."""
         new = len(prefixes[0]) - len(paths[0])
         self.engine.check_length(max(map(len, prefixes)))
         ids = torch.tensor([prefix[-new:] for prefix in prefixes], device=self.engine.device)
-        slots = np.unique(np.concatenate([np.array(path, np.int64) for path in paths]))
+        slots = _union(paths)
         fits = len(prefixes) > 1 and new == asked and 0 < slots.size <= _TREE * max(map(len, paths))
-        if self._trees and fits:
-            logits, states = self._as_tree(ids, paths, slots)
-        else:
-            logits, states = self._by_rows(ids, paths, asked)
-            if self._trees is None and fits:
-                self._trees = self._same_as_tree(logits, ids, paths, slots)
+        if fits and self._trees is None:
+            self._trees = self._same_as_tree(ids[:2], paths[:2])
+        logits, states = self._as_tree(ids, paths, slots) if fits and self._trees else self._by_rows(ids, paths, asked)
         self.tokens_forwarded += ids.numel()
         self._keep(states, prefixes, paths)
         host = logits if logits.dtype in (torch.float32, torch.float64) else logits.float()
@@ -191,15 +187,14 @@ class PrefixModel:
             return logits, None
         return logits, [tuple(t[0].unflatten(1, (rows, new)).transpose(0, 1) for t in pair) for pair in states]
 
-    def _same_as_tree(
-        self, logits: torch.Tensor, ids: torch.Tensor, paths: list[list[int]], slots: NDArray[np.int64]
-    ) -> bool:
-        """Whether a tree gives these logits: a model whose attention is of another kind does not."""
+    def _same_as_tree(self, ids: torch.Tensor, paths: list[list[int]]) -> bool:
+        """Whether a tree has the logits of the rows: a model whose attention is of another kind has not."""
+        plain = self._by_rows(ids, paths, ids.shape[1])[0]
         try:
-            others = self._as_tree(ids, paths, slots)[0]
+            tree = self._as_tree(ids, paths, _union(paths))[0]
         except (RuntimeError, ValueError, TypeError, IndexError, KeyError, NotImplementedError):
             return False  # it takes no such mask
-        pairs = zip(logits.flatten(0, 1), others.flatten(0, 1), strict=True)
+        pairs = zip(tree.flatten(0, 1), plain.flatten(0, 1), strict=True)
         return max(difference(one, other) for one, other in pairs) <= tolerance(self.engine.model)
 
     def _gathered(self, slots: torch.Tensor) -> DynamicCache:
@@ -291,6 +286,11 @@ class PrefillModel:
 def prefix_model(engine: Any) -> PrefixModel | PrefillModel:
     """What samplers need of an engine, with shared prefixes where the engine is a transformers model."""
     return PrefixModel(engine) if isinstance(engine, TransformersEngine) else PrefillModel(engine)
+
+
+def _union(paths: list[list[int]]) -> NDArray[np.int64]:
+    """The slots of all paths, ascending."""
+    return np.unique(np.concatenate([np.array(path, np.int64) for path in paths]))
 
 
 def _new_states(cache: DynamicCache, past: int, new: int) -> States | None:

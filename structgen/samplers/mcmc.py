@@ -58,7 +58,6 @@ __all__ = ["CUTS", "RESTARTS", "Chain", "Chains", "Trace", "certificate", "mcmc"
 CUTS = ("restart", "uniform", "priority")
 RESTARTS = 0.01  # of the steps of "priority": pos(0) > 0 whatever the first row looks like
 _SEEN = 10_000  # outputs remembered for M
-_AHEAD = 4  # batches of restarts that are written side by side: many begin alike
 _HOPELESS = 1_000  # first draws that all died, after which no more are made
 
 Walk: TypeAlias = "Generator[Prefix, Row, Any]"  # says after which prefix it needs the row, and is sent it
@@ -166,8 +165,8 @@ class Chains:
 
     A chain whose rows are known runs ahead of the others, so a call reads for all that wait, wherever they are. No
     chain knows of another, each has its own stream, and so it goes the way it would go alone. Restarts know nothing of
-    the chain either: those of its next steps are written side by side, each from a stream of its own, and then the
-    chain goes through them.
+    the chain either, and each has a stream of its own: where chains are fewer than a batch has rows, those of the next
+    steps are written side by side.
     """
 
     def __init__(self, run: Run, count: int, cut: str, batch: int, memory: int) -> None:
@@ -190,14 +189,14 @@ class Chains:
 
     def advance(self, steps: int) -> bool:
         """So many proposals for every chain, each accepted or not; False once the budget is spent."""
-        if self.cut != "restart":
+        together, whole = self.batch // len(self.chains) if self.cut == "restart" else 1, True
+        if together < 2:
             return self._drive([self._steps(chain, steps) for chain in self.chains])
-        together, whole = max(1, _AHEAD * self.batch // len(self.chains)), True
         while steps and whole:
             size = min(steps, together)
             drawn = [[Trace([self.run.problem.root()]) for _ in range(size)] for _ in self.chains]
             whole = self._drive(
-                self._finish(self.run.chooser(self.count * (chain.made + 1 + ahead) + chain.index), trace)
+                self._finish(self._chooser(chain, "restart", ahead), trace)
                 for chain, traces in zip(self.chains, drawn, strict=True)
                 for ahead, trace in enumerate(traces)
             )
@@ -269,7 +268,13 @@ class Chains:
         """Proposals one after the other."""
         for _ in range(steps):
             cut, kept = self._cut(chain)
-            self._move(chain, cut, (yield from self._finish(chain.chooser, kept)))
+            self._move(chain, cut, (yield from self._finish(self._chooser(chain, cut), kept)))
+
+    def _chooser(self, chain: Chain, cut: str, ahead: int = 0) -> Chooser:
+        """The stream of a proposal so many steps ahead."""
+        if cut != "restart":
+            return chain.chooser
+        return self.run.chooser(self.count * (chain.made + 1 + ahead) + chain.index)
 
     def _move(self, chain: Chain, cut: str, proposal: Trace) -> None:
         """One step: to the proposal, or nowhere."""
@@ -285,7 +290,8 @@ class Chains:
     def _cut(self, chain: Chain) -> tuple[str, Trace]:
         """The kind of this step, and what it keeps."""
         assert chain.state is not None
-        if self.cut == "priority" and chain.chooser.accept(float(np.log(RESTARTS))):
+        restart = self.cut == "restart" or (self.cut == "priority" and chain.chooser.accept(float(np.log(RESTARTS))))
+        if restart:
             return "restart", chain.state.kept(0)
         with np.errstate(divide="ignore"):
             log_law = np.log(cut_weights(self.cut, chain.state))

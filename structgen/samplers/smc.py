@@ -55,6 +55,7 @@ def smc(
     awrs: AWRS | None = None,
     twist: Twist | None = None,
     rounds: int = 1,
+    scouts: int | None = None,
     explore: float = 0.1,
     memory: int = 64 << 20,
 ) -> SampleSet:
@@ -65,14 +66,17 @@ def smc(
     output can still be reached; the problem's potentials if not given. A budget that runs out leaves no particle: an
     unfinished run has no weights that mean anything.
 
-    `rounds`: of n particles each, the later ones guided by values of states (`values`, with its `explore`); then the
-    proposal is "auto". The last finished round is returned, what came of each stands in `SampleSet.rounds`. Rows are
-    read once, so far as `memory` bytes hold them.
+    `rounds`: the later ones are guided by values of states (`values`, with its `explore`); then the proposal is
+    "auto". All but the last have `scouts` particles, n if not given. The last finished round is returned, what came of
+    each stands in `SampleSet.rounds`. Rows are read once, so far as `memory` bytes hold them.
     """
     if not 0 <= ess_threshold < np.inf:
         raise OptionError(f"ess_threshold is a share of n, not {ess_threshold}", option="ess_threshold")
     if isinstance(rounds, bool) or not isinstance(rounds, int) or rounds < 1:
         raise OptionError(f"rounds must be at least 1, not {rounds!r}", option="rounds")
+    sizes = [*[n if scouts is None else scouts] * (rounds - 1), n]
+    if min(sizes) < 1:
+        raise OptionError(f"scouts must be at least 1, not {scouts}", option="scouts")
     check_scheme(resampling)
     psi, step, values = twist or _potentials, proposal_of(proposal, run.problem, awrs or AWRS()), None
     if rounds > 1:
@@ -81,14 +85,14 @@ def smc(
         values = Values(run.problem, explore)
         step = Guided(values, RowMemory(run, memory), awrs or AWRS() if run.problem.has_predicates else None)
         psi = _times(psi, values)
-    if run.budget.attempts is not None and run.budget.attempts < n * rounds:
-        note = f"{n * rounds} particles are more than the budget of attempts"
+    if run.budget.attempts is not None and run.budget.attempts < sum(sizes):
+        note = f"{sum(sizes)} particles are more than the budget of attempts"
         return run.result("smc", [], status="budget", note=note)
     history: list[Round] = []
     before: Particles | None = None
-    for number in range(rounds):
-        particles, scored = Particles(run, n, psi, number * (n + 1)), run.stats.prefixes_scored
-        run.stats.attempts += n
+    for number, size in enumerate(sizes):
+        particles, scored = Particles(run, size, psi, sum(sizes[:number]) + number), run.stats.prefixes_scored
+        run.stats.attempts += size
         run.finished = partial(_finished, particles, before)
         if not particles.finish(step, ess_threshold, resampling):
             return _cut(run, before, history, rounds)

@@ -43,7 +43,7 @@ from structgen.samplers.weights import Row
 __all__ = ["HEAD", "Values"]
 
 HEAD = 512  # events of a row that are told apart
-_BOTTOM, _TAIL = -1, -2  # where an event leads that leads to no state: to the end, or nobody has looked
+_BOTTOM, _TAIL = -2, -3  # where an event leads that leads to no state: to the end, or nobody has looked
 _SWEEPS, _SETTLED = 100, 1e-3  # an update ends after so many passes, or when no value changes by more nats
 
 
@@ -195,10 +195,9 @@ class _Graph:
         log_v = np.zeros(everything + 1)
         for _ in range(_SWEEPS):
             before, edges = log_v[:read].copy(), self.log_mass + log_v[self.to]
-            with np.errstate(divide="ignore"):
-                share = np.log(explore / (1 - explore)) + self._sums(np.where(unread, -np.inf, edges))
-            with np.errstate(invalid="ignore"):
-                level = np.fmin(share - self._sums(np.where(unread, self.log_mass, -np.inf)), 0.0)
+            known, new = self._sums(np.where(unread, -np.inf, edges)), np.where(unread, self.log_mass, -np.inf)
+            with np.errstate(divide="ignore", invalid="ignore"):  # explore 0; a state without unread successors
+                level = np.fmin(np.log(explore / (1 - explore)) + known - self._sums(new), 0.0)
             guess = np.zeros(everything - read)
             np.minimum.at(guess, self.to[unread] - read, level[self.source[unread]])
             horizon = _Horizon.of_values(distances[:read], log_v[:read])

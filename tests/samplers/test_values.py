@@ -75,6 +75,10 @@ def rounds() -> None:
     check_weighted(three_outputs(), "smc", 2, rounds=2, ess_threshold=0.9)
 
 
+def a_scout() -> None:
+    check_weighted(three_outputs(), "smc", 2, rounds=2, scouts=1)
+
+
 def rounds_with_a_twist() -> None:
     check_weighted(three_outputs(), "smc", 1, rounds=2, twist=skewed)
 
@@ -88,7 +92,7 @@ def three_rounds() -> None:
 
 
 @pytest.mark.parametrize(
-    "judge", [rounds, rounds_with_a_twist, rounds_under_functions, three_rounds], ids=lambda f: f.__name__
+    "judge", [rounds, a_scout, rounds_with_a_twist, rounds_under_functions, three_rounds], ids=lambda f: f.__name__
 )
 def test_the_last_round_is_unbiased_over_every_outcome(judge: Callable[[], None]) -> None:
     judge()
@@ -189,6 +193,8 @@ def test_budgets_leave_the_last_whole_round() -> None:
     none = sample(problem, 20, "smc", rounds=3, budget=Budget(prefixes_scored=2))
     assert (none.status, len(none), none.rounds) == ("budget", 0, ())
     assert sample(problem, 20, "smc", rounds=3, budget=Budget(attempts=59)).note.startswith("60 particles")
+    scouted = sample(problem, 20, "smc", rounds=3, scouts=7, budget=Budget(attempts=34))
+    assert (len(scouted), scouted.stats.attempts, scouted.status) == (20, 34, "complete")
 
 
 def test_predicates_and_the_tokenizers_spelling_have_states_too() -> None:
@@ -208,6 +214,7 @@ def test_wrong_options() -> None:
     wrong: list[tuple[str, dict[str, Any]]] = [
         ("rounds", {"rounds": 0}),
         ("rounds", {"rounds": 1.5}),
+        ("scouts", {"rounds": 2, "scouts": 0}),
         ("explore", {"rounds": 2, "explore": 1.0}),
         ("proposal", {"rounds": 2, "proposal": "mask"}),
         ("memory", {"rounds": 2, "memory": -1}),
