@@ -159,7 +159,7 @@ class Guided:
     Reads every row once in all rounds of a run, and learns from it.
     """
 
-    def __init__(self, values: Values, memory: RowMemory, estimator: AWRS | None) -> None:
+    def __init__(self, values: Values, memory: RowMemory, estimator: AWRS) -> None:
         self.values, self.memory, self.estimator = values, memory, estimator
         self._after: dict[Tokens, Floats] = {}
 
@@ -180,7 +180,7 @@ class Guided:
             return
         log_v = self._after[path.prefix.tokens]
         scores = row.log_probs + log_v
-        if self.estimator is None:
+        if not run.problem.has_predicates:
             place, total = chooser.choice(scores), log_sum(scores)
             path.take(row, place, total - float(log_v[place]), float(scores[place]) - total)
             return

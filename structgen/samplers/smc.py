@@ -78,13 +78,13 @@ def smc(
     if min(sizes) < 1:
         raise OptionError(f"scouts must be at least 1, not {scouts}", option="scouts")
     check_scheme(resampling)
-    psi, step, values = twist or _potentials, proposal_of(proposal, run.problem, awrs or AWRS()), None
+    psi, awrs, values = twist or _potentials, awrs or AWRS(), None
+    step = proposal_of(proposal, run.problem, awrs)
     if rounds > 1:
         if proposal != "auto":
             raise OptionError("rounds have a proposal of their own: leave it 'auto'", option="proposal")
         values = Values(run.problem, explore)
-        step = Guided(values, RowMemory(run, memory), awrs or AWRS() if run.problem.has_predicates else None)
-        psi = _times(psi, values)
+        step, psi = Guided(values, RowMemory(run, memory), awrs), _times(psi, values)
     if run.budget.attempts is not None and run.budget.attempts < sum(sizes):
         note = f"{sum(sizes)} particles are more than the budget of attempts"
         return run.result("smc", [], status="budget", note=note)
