@@ -411,6 +411,8 @@ SECTIONS = [
     ("kernel_compile", "First use", _kernel_compile),
     ("nano", "The bundled model", _nano),
     ("samplers", "Samplers: distance from the target, evidence, costs", report_samplers.samplers),
+    ("rounds", "Particles that learn in rounds", report_samplers.rounds),
+    ("prefixes", "Rows behind a long prompt", report_samplers.prefixes),
     ("predicates", "Predicates: trial and error against checking everything", report_predicates.predicates),
     ("genlm", "Weighted rejection and particles beside genlm-control", report_predicates.genlm),
     ("canvas", "Canvases", report_canvas.canvases),

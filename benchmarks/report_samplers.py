@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.tables import figure, table
 
-__all__ = ["samplers"]
+__all__ = ["prefixes", "rounds", "samplers"]
 
 
 def samplers(records: list[dict[str, Any]]) -> str:
@@ -55,8 +55,45 @@ def _samplers_nano(records: list[dict[str, Any]]) -> str:
         figures += [f"{bounds[0]} to {bounds[1]}" if bounds else "-", f"{r['ess']:.1f}"]
         figures += [f"{r[name]:,}" for name in ("prefixes_scored", "masks", "checks")]
         rows.append([r["grammar"], r["method"], *figures, f"{r['seconds']:.2f}", r["status"]])
-    note = f"The bundled model, {records[0]['draws']} draws each. Where masked draws miss what matters, their estimate "
-    note += "of log Z is far too low and their own error does not know it; the bounds of the trie are certain."
+    note = f"{records[0]['draws']} draws each, of the bundled model where none is named. Where masked draws miss what "
+    note += "matters, their estimate of log Z is far too low and their own error does not know it; the bounds of the "
+    note += "trie are certain."
+    return f"{note}\n\n{table(head, rows)}"
+
+
+def rounds(records: list[dict[str, Any]]) -> str:
+    """What came of each round."""
+    head = [
+        "model",
+        "problem",
+        "round",
+        "particles",
+        "log Z",
+        "mean of the runs",
+        "furthest from it",
+        "error of Z",
+        "ESS",
+    ]
+    head += ["prefixes read so far", "at most"]
+    rows = []
+    for r in records:
+        figures = [_decimals(r["log_z"]), _decimals(r["mean_log_z"]), figure(r["furthest"]), figure(r["variation"])]
+        figures += [f"{r['ess']:.1f}", f"{r['prefixes']:,.0f}", f"{r['most_prefixes']:,}"]
+        rows.append([r["model"], r["problem"], str(r["round"]), str(r["particles"]), *figures])
+    note = "`python -m benchmarks rounds`\n\nThe first round is plain `smc`. "
+    note += "The error is the root mean square of Z-hat / Z - 1 over the runs, log Z that of long ones."
+    return f"{note}\n\n{table(head, rows)}"
+
+
+def prefixes(records: list[dict[str, Any]]) -> str:
+    """A step behind a long prompt."""
+    head = ["model", "prompt", "rows", "ms a row", "batched", "ratio", "MiB more", "batched", "difference"]
+    rows = []
+    for r in records:
+        figures = [figure(r[name]) for name in ("row_ms", "batched_row_ms", "ratio", "mib", "batched_mib")]
+        rows.append([r["model"], f"{r['prompt']:,}", str(r["rows"]), *figures, f"{r['difference']:.0e}"])
+    note = "`python -m benchmarks prefixes`\n\nA step of all rows, one more token each, beside transformers' `forward` "
+    note += "over one cache of the batch. Difference: the largest between probabilities of the two."
     return f"{note}\n\n{table(head, rows)}"
 
 

@@ -1,6 +1,8 @@
-"""Every registered sampler: exact divergence against prefixes read, and the bundled model under three grammars.
+"""Every registered sampler: exact divergence against prefixes read, and two models under four constraints.
 
 python -m benchmarks samplers [--runs 400] [--seconds 60] [--methods smc mcmc]
+
+The bundled model under a schema and two grammars, SmolLM2 under the schema of `person`.
 
 On the fixtures the law of one output of a method is the mean, over many runs, of the weights its set puts on each
 output (what `draw()` would pick), so its KL to the enumerated target has little noise; of asap the proposal's exact KL
@@ -19,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.data import RESULTS, write_results
+from benchmarks.person import person_problem
 from structgen.api.models import engine_of
 from structgen.engines.prefixes import PrefixModel
 from structgen.nano.prompts import prompt_text
@@ -68,14 +71,14 @@ def main() -> None:
     """Measure, print, write benchmarks/results/samplers.jsonl."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks samplers")
     parser.add_argument("--runs", type=int, default=400, help="runs per point on the fixtures")
-    parser.add_argument("--seconds", type=float, default=60, help="most time per method and grammar on nano")
-    parser.add_argument("--draws", type=int, default=100, help="outputs per method on nano")
+    parser.add_argument("--seconds", type=float, default=60, help="most time per method and grammar with a model")
+    parser.add_argument("--draws", type=int, default=100, help="outputs per method with a model")
     parser.add_argument(
         "--methods", nargs="+", choices=list(METHODS), help="these alone; the others keep their figures"
     )
     options = parser.parse_args()
     methods = options.methods or list(METHODS)
-    records = [*fixtures(options.runs, methods), *nano(options.draws, options.seconds, methods)]
+    records = [*fixtures(options.runs, methods), *with_models(options.draws, options.seconds, methods)]
     write_results("samplers", [*_kept(methods), *records] if options.methods else records)
 
 
@@ -184,10 +187,10 @@ def nano_problems() -> dict[str, Problem]:
     }
 
 
-def nano(draws: int, seconds: float, methods: Sequence[str]) -> list[dict[str, Any]]:
-    """The methods on the bundled model: evidence, effective size, costs, and masked decoding's divergence."""
+def with_models(draws: int, seconds: float, methods: Sequence[str]) -> list[dict[str, Any]]:
+    """The methods on both models: evidence, effective size, costs, and masked decoding's divergence."""
     records = []
-    for name, problem in nano_problems().items():
+    for name, problem in {**nano_problems(), "person, SmolLM2": person_problem()}.items():
         for method in methods:
             if method == "enumeration":
                 continue  # these languages are not enumerable

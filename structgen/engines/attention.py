@@ -1,9 +1,10 @@
 """Attention masks that a caller makes itself, for every kind of layer of a transformers model.
 
-Whoever reads several sequences of unequal progress in one call (engines/slots.py), or a tree of drafts in one sequence
-(speculation/forward.py), says which token looks at which: (B, T, S) booleans. A model takes them as (B, 1, T, S), one
-mask or one for each kind of layer; layers with a sliding window see what is near alone. Whether a model does what it
-is told is then measured: `difference` compares logits with those of plain decoding. Cost: the masks.
+Whoever reads several sequences of unequal progress in one call (engines/slots.py), or a tree of drafts or of prefixes
+in one sequence (speculation/forward.py, engines/prefixes.py), says which token looks at which: (B, T, S) booleans. A
+model takes them as (B, 1, T, S), one mask or one for each kind of layer; layers with a sliding window see what is near
+alone. Whether a model does what it is told is then measured: `difference` compares logits with those of plain decoding.
+Cost: the masks.
 """
 
 from __future__ import annotations

@@ -5,8 +5,15 @@ in a radix tree, and a batch gathers its paths. Particles, attempts and chains t
 one forward call reads what is new in all of them. Paged attention (Kwon et al. 2023) with pages of one token, on any
 device, without kernels of its own.
 
-Cost of a call: one forward per length of what is new (nearly always one token), plus copying the gathered pairs. When
-the pool is full the slots least recently used are given up; whatever is asked again is read again.
+Cost of a call: one forward per length of what is new (nearly always one token), and the pairs it looks at, in one of
+two ways:
+
+    as a tree   all new tokens as one sequence, which looks at the slots of all paths together, each token at those of
+                its own path (`attention`): a prompt that rows share is held, copied and read once for all of them
+    by rows     each row with a copy of its path: where paths share little, and for models that take no such mask
+
+Two rows of the first tree are read both ways, and a model for which they differ is read by rows from then on. When the
+pool is full the slots least recently used are given up; whatever is asked again is read again.
 """
 
 from __future__ import annotations
@@ -16,21 +23,24 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from transformers import DynamicCache
 
-from structgen.engines.transformers import Context, TransformersEngine
+from structgen.engines.attention import LayerMasks, difference, tolerance
+from structgen.engines.transformers import TransformersEngine
 from structgen.errors import OptionError
 from structgen.protocols import Encoder, Tokens
 
 __all__ = ["PrefillModel", "PrefixModel", "prefix_model"]
 
+States: TypeAlias = list[tuple[torch.Tensor, torch.Tensor]]  # keys and values by layer
 _ROOT = -1
 POOL_BYTES = 1 << 30
+_TREE = 4  # times the longest path that a tree may look at: what a token does not look at costs it as much
 
 
 @dataclass(slots=True)
@@ -67,6 +77,8 @@ class PrefixModel:
         self.engine, self.vocabulary = engine, engine.vocabulary
         self.cache_tokens, self.batch, self.tokens_forwarded = cache_tokens or 0, batch, 0
         self._shares = True
+        self._masks = LayerMasks(engine)
+        self._trees: bool | None = False if self._masks.why_not else None  # None: not tried yet
         self.clear()
 
     def clear(self) -> None:
@@ -127,24 +139,63 @@ class PrefixModel:
         return path
 
     def _forward(self, prefixes: list[Tokens], paths: list[list[int]], asked: int) -> NDArray[np.floating]:
-        """(n, asked, V) after the last tokens of prefixes whose unread parts are equally long: one call, their read
-        parts padded on the left."""
-        device, rows = self.engine.device, len(prefixes)
-        past, new = max(map(len, paths)), len(prefixes[0]) - len(paths[0])
-        lengths = torch.tensor([len(path) for path in paths])
-        slots = torch.tensor([[0] * (past - len(path)) + path for path in paths], dtype=torch.long)
-        ids = torch.tensor([prefix[-new:] for prefix in prefixes], device=device)
-        real = torch.arange(past) >= past - lengths.unsqueeze(1)
-        attention = torch.cat([real, torch.ones(rows, new, dtype=torch.bool)], dim=1).long().to(device)
-        positions = (lengths.unsqueeze(1) + torch.arange(new)).to(device)
-        context = Context(self._gathered(slots.to(device)) if past else DynamicCache(), attention)
+        """(n, asked, V) after the last tokens of prefixes whose unread parts are equally long: one call."""
+        new = len(prefixes[0]) - len(paths[0])
         self.engine.check_length(max(map(len, prefixes)))
-        logits = self.engine.call(ids, positions, context.attention, context.cache, last=asked == 1)[:, -asked:]
-        self.tokens_forwarded += rows * new
-        self._keep(context.cache, prefixes, paths, past, new)
+        ids = torch.tensor([prefix[-new:] for prefix in prefixes], device=self.engine.device)
+        slots = _union(paths)
+        fits = len(prefixes) > 1 and new == asked and 0 < slots.size <= _TREE * max(map(len, paths))
+        if fits and self._trees is None:
+            self._trees = self._same_as_tree(ids[:2], paths[:2])
+        logits, states = self._as_tree(ids, paths, slots) if fits and self._trees else self._by_rows(ids, paths, asked)
+        self.tokens_forwarded += ids.numel()
+        self._keep(states, prefixes, paths)
         host = logits if logits.dtype in (torch.float32, torch.float64) else logits.float()
         result: NDArray[np.floating] = host.cpu().numpy()
         return result
+
+    def _by_rows(self, ids: torch.Tensor, paths: list[list[int]], asked: int) -> tuple[torch.Tensor, States | None]:
+        """(n, asked, V) and what was read, the paths padded on the left."""
+        device, (rows, new) = self.engine.device, ids.shape
+        past, lengths = max(map(len, paths)), torch.tensor([len(path) for path in paths])
+        slots = torch.tensor([[0] * (past - len(path)) + path for path in paths], dtype=torch.long)
+        real = torch.arange(past) >= past - lengths.unsqueeze(1)
+        attention = torch.cat([real, torch.ones(rows, new, dtype=torch.bool)], dim=1).long().to(device)
+        positions = (lengths.unsqueeze(1) + torch.arange(new)).to(device)
+        cache = self._gathered(slots.to(device)) if past else DynamicCache()
+        logits = self.engine.call(ids, positions, attention, cache, last=asked == 1)[:, -asked:]
+        return logits, _new_states(cache, past, new)
+
+    def _as_tree(
+        self, ids: torch.Tensor, paths: list[list[int]], slots: NDArray[np.int64]
+    ) -> tuple[torch.Tensor, States | None]:
+        """(n, new, V) and what was read, (n, new) tokens as one sequence behind the slots of all paths."""
+        device, (rows, new), past = self.engine.device, ids.shape, slots.size
+        seen = np.zeros((rows, new, past + rows * new), np.bool_)
+        for row, path in enumerate(paths):
+            seen[row, :, np.searchsorted(slots, path)] = True
+            within = past + row * new
+            seen[row, :, within : within + new] = np.tri(new, dtype=np.bool_)
+        depths = np.array([len(path) for path in paths])[:, None] + np.arange(new)
+        positions = torch.from_numpy(depths.reshape(1, -1)).to(device)
+        at = torch.cat([torch.from_numpy(self._depth[slots])[None].to(device), positions], dim=1)
+        mask = self._masks.of(torch.from_numpy(seen.reshape(1, rows * new, -1)).to(device), positions, at)
+        cache = self._gathered(torch.from_numpy(slots)[None].to(device))
+        logits = self.engine.call(ids.reshape(1, -1), positions, mask, cache)[0].unflatten(0, (rows, new))
+        states = _new_states(cache, past, rows * new)
+        if states is None:
+            return logits, None
+        return logits, [tuple(t[0].unflatten(1, (rows, new)).transpose(0, 1) for t in pair) for pair in states]
+
+    def _same_as_tree(self, ids: torch.Tensor, paths: list[list[int]]) -> bool:
+        """Whether a tree has the logits of the rows: a model whose attention is of another kind has not."""
+        plain = self._by_rows(ids, paths, ids.shape[1])[0]
+        try:
+            tree = self._as_tree(ids, paths, _union(paths))[0]
+        except (RuntimeError, ValueError, TypeError, IndexError, KeyError, NotImplementedError):
+            return False  # it takes no such mask
+        pairs = zip(tree.flatten(0, 1), plain.flatten(0, 1), strict=True)
+        return max(difference(one, other) for one, other in pairs) <= tolerance(self.engine.model)
 
     def _gathered(self, slots: torch.Tensor) -> DynamicCache:
         """The cache of a batch from its slots (rows, past)."""
@@ -152,13 +203,10 @@ class PrefixModel:
         layers = zip(self._pool.keys, self._pool.values, strict=True)
         return DynamicCache([(k[slots].transpose(1, 2), v[slots].transpose(1, 2)) for k, v in layers])
 
-    def _keep(self, cache: DynamicCache, prefixes: list[Tokens], paths: list[list[int]], past: int, new: int) -> None:
+    def _keep(self, states: States | None, prefixes: list[Tokens], paths: list[list[int]]) -> None:
         """Put what was read into the pool, so far as it has room."""
-        if not self._shares:
-            return
-        states = _plain_states(cache, past + new)
-        if states is None:
-            self._shares = False
+        self._shares = self._shares and states is not None
+        if states is None or not self._shares:
             return
         if self._pool is None:
             keys, values = ([_no_slots(pair[which]) for pair in states] for which in (0, 1))
@@ -176,8 +224,7 @@ class PrefixModel:
                     places.append((row, step, known))
                 slot = known
         if places:
-            at = torch.tensor(places, device=self.engine.device)
-            rows, steps, slots = at[:, 0], past + at[:, 1], at[:, 2]
+            rows, steps, slots = torch.tensor(places, device=self.engine.device).T
             for layer, (new_keys, new_values) in enumerate(states):
                 self._pool.keys[layer][slots] = new_keys[rows, :, steps]
                 self._pool.values[layer][slots] = new_values[rows, :, steps]
@@ -241,11 +288,17 @@ def prefix_model(engine: Any) -> PrefixModel | PrefillModel:
     return PrefixModel(engine) if isinstance(engine, TransformersEngine) else PrefillModel(engine)
 
 
-def _plain_states(cache: DynamicCache, length: int) -> list[tuple[torch.Tensor, torch.Tensor]] | None:
-    """(keys, values) of every layer, (rows, heads, length, width) each; None where a layer keeps something else."""
+def _union(paths: list[list[int]]) -> NDArray[np.int64]:
+    """The slots of all paths, ascending."""
+    return np.unique(np.concatenate([np.array(path, np.int64) for path in paths]))
+
+
+def _new_states(cache: DynamicCache, past: int, new: int) -> States | None:
+    """(keys, values) of the new tokens in every layer, (rows, heads, new, width) each; None where a layer keeps
+    something else than keys and values of every token."""
     states: list[Any] = [(getattr(layer, "keys", None), getattr(layer, "values", None)) for layer in cache.layers]
-    plain = all(t is not None and t.ndim == 4 and t.shape[2] == length for pair in states for t in pair)
-    return states if plain and states else None
+    plain = all(t is not None and t.ndim == 4 and t.shape[2] == past + new for pair in states for t in pair)
+    return [(keys[:, :, past:], values[:, :, past:]) for keys, values in states] if plain and states else None
 
 
 def _no_slots(states: torch.Tensor) -> torch.Tensor:

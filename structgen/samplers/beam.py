@@ -25,7 +25,7 @@ import numpy as np
 
 from structgen.errors import OptionError
 from structgen.protocols import Tokens
-from structgen.samplers.result import Sample, SampleSet, Status
+from structgen.samplers.result import SampleSet, Status
 from structgen.samplers.run import Run
 from structgen.samplers.weights import Path, Row
 
@@ -108,7 +108,7 @@ def beam(run: Run, n: int, *, width: int | None = None, groups: int = 1, diversi
         raise OptionError(what, option="groups" if width % groups else "diversity")
     parts = [Group(width // groups, n, [run.root()]) for _ in range(groups)]
     cut = False
-    run.finished = lambda: _samples(run, _in_turn(parts, n))
+    run.finished = lambda: run.found(_in_turn(parts, n))
     while any(part.live for part in parts):
         if run.spent():
             cut = True
@@ -136,7 +136,7 @@ def _result(run: Run, parts: list[Group], n: int, *, cut: bool) -> SampleSet:
     elif cut:
         status = "budget"
     run.stats.attempts = run.stats.accepted = len(found)
-    return run.result("beam", _samples(run, found), target="argmax", status=status, note=note, log_rest=log_rest)
+    return run.result("beam", run.found(found), target="argmax", status=status, note=note, log_rest=log_rest)
 
 
 def _in_turn(parts: Sequence[Group], n: int) -> list[Path]:
@@ -151,7 +151,3 @@ def _in_turn(parts: Sequence[Group], n: int) -> list[Path]:
                 best = done.pop(0)
                 found[best.prefix.tokens] = best
     return list(found.values())
-
-
-def _samples(run: Run, found: Sequence[Path]) -> list[Sample]:
-    return [path.sample(run.problem.vocabulary, log_q=None, log_weight=0.0) for path in found]

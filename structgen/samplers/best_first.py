@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from structgen.errors import OptionError
 from structgen.protocols import Floats
-from structgen.samplers.result import Sample, SampleSet, Status
+from structgen.samplers.result import SampleSet, Status
 from structgen.samplers.run import Run
 from structgen.samplers.weights import Path, Row
 
@@ -120,7 +120,7 @@ def best_first(run: Run, n: int, *, limit: int = 100_000, batch: int = 1) -> Sam
             raise OptionError(f"{name} must be at least 1, not {value}", option=name)
     queue, waiting, met = Queue(), [(run.root(), 0)], _Best(n)
     proven, visited, cut = 0, 0, False
-    run.finished = lambda: _samples(run, met.paths)
+    run.finished = lambda: run.found(met.paths)
     while proven < n and (waiting or len(queue)) and not cut:
         while proven < n and not waiting and queue.next_is_output():
             queue.pop()
@@ -169,8 +169,4 @@ def _result(run: Run, paths: Sequence[Path], n: int, log_rest: float, *, cut: bo
     elif len(paths) < n:
         note = f"there are only {len(paths)} outputs"
     run.stats.attempts = run.stats.accepted = len(paths)
-    return run.result("best_first", _samples(run, paths), target="argmax", status=status, note=note, log_rest=log_rest)
-
-
-def _samples(run: Run, paths: Sequence[Path]) -> list[Sample]:
-    return [path.sample(run.problem.vocabulary, log_q=None, log_weight=0.0) for path in paths]
+    return run.result("best_first", run.found(paths), target="argmax", status=status, note=note, log_rest=log_rest)

@@ -37,18 +37,20 @@ class CanonicalConstraint:
     """A constraint over `constraint.vocabulary` that accepts what it accepts in canonical spelling only."""
 
     def __init__(self, constraint: SequenceConstraint, encode: Encode, *, by_prefix: bool = False) -> None:
-        self.inner, self.encode, self.by_prefix = constraint, encode, by_prefix
+        self.constraint, self.encode, self.by_prefix = constraint, encode, by_prefix
         self.vocabulary: Vocabulary = constraint.vocabulary
 
     @property
     def fingerprint(self) -> str:
         """Of the constraint, of how prefixes are judged, and of how the tokenizer spells the texts of its tokens."""
         spelling = [int(token) for token in self.encode(self.vocabulary.data[:_PROBE].decode("utf-8", "ignore"))]
-        return hashlib.sha256(f"canonical|{self.by_prefix}|{spelling}|{self.inner.fingerprint}".encode()).hexdigest()
+        return hashlib.sha256(
+            f"canonical|{self.by_prefix}|{spelling}|{self.constraint.fingerprint}".encode()
+        ).hexdigest()
 
     def matcher(self) -> CanonicalMatcher:
         """A matcher before the first byte."""
-        return CanonicalMatcher(self, self.inner.matcher(), ())
+        return CanonicalMatcher(self, self.constraint.matcher(), ())
 
     def spells(self, tokens: Tokens, *, complete: bool) -> bool:
         """Whether these tokens are canonical. Before the end, a text that breaks off inside a character may be."""
@@ -66,38 +68,38 @@ class CanonicalConstraint:
 
 
 class CanonicalMatcher:
-    """A place in a canonical constraint: the matcher of the constraint, and the tokens it has read."""
+    """A place in a canonical constraint: `under`, the matcher of the constraint, and the tokens it has read."""
 
-    def __init__(self, constraint: CanonicalConstraint, inner: SequenceMatcher, tokens: Tokens) -> None:
-        self.constraint, self.inner, self.tokens = constraint, inner, tokens
+    def __init__(self, constraint: CanonicalConstraint, under: SequenceMatcher, tokens: Tokens) -> None:
+        self.constraint, self.under, self.tokens = constraint, under, tokens
 
     def mask(self) -> NDArray[np.uint32]:
         """The constraint's, without the stop ids where the tokens are not canonical; nothing once they cannot be."""
-        row = self.inner.mask()
+        row = self.under.mask()
         if self.constraint.by_prefix and not self.constraint.spells(self.tokens, complete=False):
             return np.zeros_like(row)
-        if self.inner.is_accepting() and not self.is_accepting():
+        if self.under.is_accepting() and not self.is_accepting():
             return with_bits(row, self.constraint.vocabulary.stop_ids, False)
         return row
 
     def accept(self, token: int) -> bool:
         """What the constraint accepts; prefixes that are not canonical die at the next mask."""
-        if not self.inner.accept(token):
+        if not self.under.accept(token):
             return False
         self.tokens = (*self.tokens, token)
         return True
 
     def fork(self) -> CanonicalMatcher:
         """An independent matcher at the same place."""
-        return CanonicalMatcher(self.constraint, self.inner.fork(), self.tokens)
+        return CanonicalMatcher(self.constraint, self.under.fork(), self.tokens)
 
     def is_accepting(self) -> bool:
         """The text is complete and spelled as the tokenizer spells it."""
-        return self.inner.is_accepting() and self.constraint.spells(self.tokens, complete=True)
+        return self.under.is_accepting() and self.constraint.spells(self.tokens, complete=True)
 
     def bytes_to_accept(self) -> int:
         """The constraint's lower bound."""
-        return self.inner.bytes_to_accept()
+        return self.under.bytes_to_accept()
 
 
 def encoder_of(model: TokenModel) -> Encode:

@@ -38,7 +38,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -58,8 +58,9 @@ __all__ = ["CUTS", "RESTARTS", "Chain", "Chains", "Trace", "certificate", "mcmc"
 CUTS = ("restart", "uniform", "priority")
 RESTARTS = 0.01  # of the steps of "priority": pos(0) > 0 whatever the first row looks like
 _SEEN = 10_000  # outputs remembered for M
+_HOPELESS = 1_000  # first draws that all died, after which no more are made
 
-Walk: TypeAlias = "Generator[Prefix, Row, None]"  # says after which prefix it needs the row, and is sent it
+Walk: TypeAlias = "Generator[Prefix, Row, Any]"  # says after which prefix it needs the row, and is sent it
 
 
 @dataclass(slots=True)
@@ -147,11 +148,12 @@ def certificate(cut: str, max_tokens: int, steps: int, log_lower: float) -> floa
 
 @dataclass(slots=True)
 class Chain:
-    """One chain: its stream, where it stands after `made` steps (None before its first output), where it stood.
+    """One chain: number, stream, where it stands after `made` steps (None before its first output), where it stood.
 
     `past` are the states since the chain that is furthest behind was as far, the last of them `state`.
     """
 
+    index: int
     chooser: Chooser
     state: Trace | None = None
     made: int = 0
@@ -162,19 +164,23 @@ class Chains:
     """Chains side by side: each goes on until it needs a row that nobody has read; these are read in one call.
 
     A chain whose rows are known runs ahead of the others, so a call reads for all that wait, wherever they are. No
-    chain knows of another, each has its own stream, and so it goes the way it would go alone.
+    chain knows of another, each has its own stream, and so it goes the way it would go alone. Restarts know nothing of
+    the chain either, and each has a stream of its own: where chains are fewer than a batch has rows, those of the next
+    steps are written side by side.
     """
 
     def __init__(self, run: Run, count: int, cut: str, batch: int, memory: int) -> None:
         self.run, self.cut, self.batch, self.rows = run, cut, batch, RowMemory(run, memory)
-        self.chains = [Chain(run.chooser(index)) for index in range(count)]
+        self.chains, self.count = [Chain(index, run.chooser(index)) for index in range(count)], count
         self.seen: dict[Tokens, float] = {}
         self.log_weights: list[float] = []  # of all proposals since the start
 
-    def start(self, limit: int) -> bool:
-        """A first output for every chain from at most `limit` masked draws; False once the budget is spent."""
+    def start(self, limit: int, patience: int) -> bool:
+        """A first output for every chain from at most `limit` masked draws, `patience` if all of them die; False once
+        the budget is spent."""
         while waiting := [chain for chain in self.chains if chain.state is None]:
-            if self.run.stats.attempts + len(waiting) > limit:
+            most = patience if len(waiting) == len(self.chains) else limit
+            if self.run.stats.attempts + len(waiting) > most:
                 break
             if not self._drive([self._begin(chain) for chain in waiting]):
                 return False
@@ -183,7 +189,23 @@ class Chains:
 
     def advance(self, steps: int) -> bool:
         """So many proposals for every chain, each accepted or not; False once the budget is spent."""
-        return self._drive([self._steps(chain, steps) for chain in self.chains])
+        together, whole = self.batch // len(self.chains) if self.cut == "restart" else 1, True
+        if together < 2:
+            return self._drive([self._steps(chain, steps) for chain in self.chains])
+        while steps and whole:
+            size = min(steps, together)
+            drawn = [[Trace([self.run.problem.root()]) for _ in range(size)] for _ in self.chains]
+            whole = self._drive(
+                self._finish(self._chooser(chain, "restart", ahead), trace)
+                for chain, traces in zip(self.chains, drawn, strict=True)
+                for ahead, trace in enumerate(traces)
+            )
+            for chain, traces in zip(self.chains, drawn, strict=True):
+                for trace in takewhile(lambda trace: trace.finish is not None, traces):
+                    self._move(chain, "restart", trace)
+            self._forget()
+            steps -= size
+        return whole
 
     @property
     def made(self) -> int:
@@ -237,7 +259,7 @@ class Chains:
 
     def _begin(self, chain: Chain) -> Walk:
         """A masked draw; where it did not die, the chain stands on it."""
-        trace = yield from self._finish(chain, Trace([self.run.problem.root()]))
+        trace = yield from self._finish(chain.chooser, Trace([self.run.problem.root()]))
         if trace.log_weight > -np.inf:
             chain.state = trace
             chain.past.append(trace)
@@ -246,15 +268,24 @@ class Chains:
         """Proposals one after the other."""
         for _ in range(steps):
             cut, kept = self._cut(chain)
-            proposal = yield from self._finish(chain, kept)
-            assert chain.state is not None
-            self.log_weights.append(proposal.log_weight)
-            chance = log_acceptance(cut, chain.state, proposal)
-            if chance > -np.inf and (chance == 0 or chain.chooser.accept(chance)):
-                chain.state = proposal
-                self.run.stats.accepted += 1
-            chain.made += 1
-            chain.past.append(chain.state)
+            self._move(chain, cut, (yield from self._finish(self._chooser(chain, cut), kept)))
+
+    def _chooser(self, chain: Chain, cut: str, ahead: int = 0) -> Chooser:
+        """The stream of a proposal so many steps ahead."""
+        if cut != "restart":
+            return chain.chooser
+        return self.run.chooser(self.count * (chain.made + 1 + ahead) + chain.index)
+
+    def _move(self, chain: Chain, cut: str, proposal: Trace) -> None:
+        """One step: to the proposal, or nowhere."""
+        assert chain.state is not None
+        self.log_weights.append(proposal.log_weight)
+        chance = log_acceptance(cut, chain.state, proposal)
+        if chance > -np.inf and (chance == 0 or chain.chooser.accept(chance)):
+            chain.state = proposal
+            self.run.stats.accepted += 1
+        chain.made += 1
+        chain.past.append(chain.state)
 
     def _cut(self, chain: Chain) -> tuple[str, Trace]:
         """The kind of this step, and what it keeps."""
@@ -266,14 +297,14 @@ class Chains:
             log_law = np.log(cut_weights(self.cut, chain.state))
         return self.cut, chain.state.kept(chain.chooser.choice(log_law))
 
-    def _finish(self, chain: Chain, trace: Trace) -> Generator[Prefix, Row, Trace]:
+    def _finish(self, chooser: Chooser, trace: Trace) -> Generator[Prefix, Row, Trace]:
         """Masked decoding of the rest of a trace."""
         while trace.finish is None:
             row = yield trace.prefixes[-1]
             if row.dead:
                 trace.finish = "dead"
             else:
-                trace.take(row, chain.chooser.choice(row.log_probs))
+                trace.take(row, chooser.choice(row.log_probs))
         self.run.stats.attempts += 1
         if trace.finish == "stop" and len(self.seen) < _SEEN:
             self.seen[trace.tokens] = trace.log_prob + trace.log_score
@@ -306,7 +337,8 @@ def mcmc(
     walk = Chains(run, count, cut, batch, memory)
     outputs: list[Trace] = []
     run.finished = lambda: [trace.sample(run.problem.vocabulary) for trace in (*outputs, *walk.moved())][:n]
-    started = walk.start(run.attempt_limit(n))
+    limit = run.attempt_limit(n)
+    started = walk.start(limit, max(count, _HOPELESS) if run.budget.attempts is None else limit)
     if not started or not walk.chains:
         return _no_start(run, walk, cut_off=not started)
     while len(outputs) < n:
@@ -326,7 +358,9 @@ def _no_start(run: Run, walk: Chains, *, cut_off: bool) -> SampleSet:
         return run.result("mcmc", [], status="budget", note="the budget was spent before the first outputs")
     if walk.rows.rows([run.problem.root()])[0].dead:
         return run.result("mcmc", [], status="empty", log_evidence=-np.inf)
-    return run.result("mcmc", [], status="degenerate", note=f"all {run.stats.attempts} first draws died")
+    told = f"within max_tokens = {run.problem.max_tokens} none met an end that is allowed"
+    note = f"all {run.stats.attempts:,} first draws died: {told}"
+    return run.result("mcmc", [], status="degenerate", note=note)
 
 
 def _result(run: Run, walk: Chains, outputs: Sequence[Trace], n: int, done: int, steps: int) -> SampleSet:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from structgen.errors import InvariantError
+from structgen.matcher import Matcher
 from structgen.protocols import SequenceMatcher, Tokens
 
 __all__ = ["NO_GUARD", "Guard", "NoGuard", "Prefix"]
@@ -84,6 +85,14 @@ class Prefix:
         """One token further, None where the constraint forbids it."""
         matcher = self.matcher.fork()
         return Prefix((*self.tokens, token), matcher, self.stop, self.guard) if matcher.accept(token) else None
+
+    @property
+    def state(self) -> int:
+        """The state of the compiled constraint, which must be there (`Problem.automaton`)."""
+        matcher: Any = self.matcher
+        while not isinstance(matcher, Matcher):
+            matcher = matcher.under
+        return matcher.state
 
     @property
     def unguarded(self) -> Prefix:

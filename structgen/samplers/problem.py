@@ -41,7 +41,8 @@ class Problem:
     prefixes canonical, which spares dead ends (`samplers.canonical`).
     Raises VocabularyError when model and constraint do not belong together, BudgetTooSmall when no output fits T for
     sure, OptionError for temperature 0 (a point mass: that is decoding or search, not sampling) and for `canonical`
-    where the model has no tokenizer that keeps texts as they are.
+    where the model has no tokenizer that keeps texts as they are. `automaton` is the compiled constraint under the
+    user's functions, None where it is another's.
     """
 
     def __init__(
@@ -62,7 +63,8 @@ class Problem:
         if max_tokens < 1:
             raise OptionError(f"max_tokens must be at least 1, not {max_tokens}", option="max_tokens")
         check_same_tokens(constraint.vocabulary, model.vocabulary)
-        if names := stop_symbols(constraint):
+        automaton = _automaton(constraint)
+        if names := () if automaton is None else automaton.stop_symbols:
             reason = "samplers count all stop tokens as one event, and the constraint asks for one by name: "
             raise OptionError(reason + ", ".join(names), option="method")
         if canonical not in (False, True, "prefixes"):
@@ -70,6 +72,7 @@ class Problem:
         if canonical:
             constraint = _canonical(constraint, encoder_of(model), by_prefix=canonical == "prefixes")
         self.model, self.constraint, self.prompt = model, constraint, tuple(int(token) for token in prompt)
+        self.automaton = automaton
         guarded = constraint if isinstance(constraint, Guarded) else None
         self.guard: Guard = guarded or NO_GUARD
         self.has_predicates = guarded is not None and bool(guarded.predicates)
@@ -137,14 +140,14 @@ class Problem:
         return -(-prefix.matcher.bytes_to_accept() // self._longest) + 1
 
 
-def stop_symbols(constraint: SequenceConstraint) -> tuple[str, ...]:
-    """Constraint.stop_symbols, whatever is wrapped around it."""
+def _automaton(constraint: SequenceConstraint) -> Constraint | None:
+    """The compiled constraint, whatever is wrapped around it; None where there is none."""
     while not isinstance(constraint, Constraint):
         inner = getattr(constraint, "constraint", None)
         if inner is None:
-            return ()
+            return None
         constraint = inner
-    return constraint.stop_symbols
+    return constraint
 
 
 def _canonical(constraint: SequenceConstraint, encode: Encode, *, by_prefix: bool) -> SequenceConstraint:

@@ -9,7 +9,8 @@
 f says whether predicates and constraint allow an event; every row of the table is properly weighted, so it changes the
 variance and the cost and never the target. awrs tries the events of the mask where there are predicates (whose checks
 are slow and whose mask nobody knows), else all events of the model, each checked by the constraint without a mask.
-`Other` draws from another model's law on A. At T - 1 tokens all but `mask` and `Other` ask only about bottom.
+`Other` draws from another model's law on A, `Guided` by learnt values of where events lead. At T - 1 tokens all but
+these two and `mask` ask only about bottom.
 """
 
 from __future__ import annotations
@@ -21,17 +22,19 @@ from typing import Protocol
 import numpy as np
 
 from structgen.errors import ModelError, OptionError
-from structgen.protocols import Chooser, TokenModel
+from structgen.protocols import Chooser, Floats, TokenModel, Tokens
 from structgen.samplers.awrs import AWRS
 from structgen.samplers.law import log_law
 from structgen.samplers.logspace import log_sum
 from structgen.samplers.prefix import Prefix
 from structgen.samplers.problem import Problem
+from structgen.samplers.row_memory import RowMemory
 from structgen.samplers.run import Run
+from structgen.samplers.values import Values
 from structgen.samplers.weights import Path, Row
 from structgen.vocabulary import check_same_tokens
 
-__all__ = ["PROPOSALS", "Other", "Proposal", "proposal_of"]
+__all__ = ["PROPOSALS", "Guided", "Other", "Proposal", "proposal_of"]
 
 
 class Proposal(Protocol):
@@ -148,6 +151,44 @@ class Other:
         place, total = chooser.choice(law), log_sum(law)
         log_q = float(law[place]) - total
         path.take(row, place, float(row.log_probs[place]) - log_q, log_q)
+
+
+class Guided:
+    """By the values of where events lead (`values`): t ~ p V / sum, trial and error on p V under predicates.
+
+    Reads every row once in all rounds of a run, and learns from it.
+    """
+
+    def __init__(self, values: Values, memory: RowMemory, estimator: AWRS) -> None:
+        self.values, self.memory, self.estimator = values, memory, estimator
+        self._after: dict[Tokens, Floats] = {}
+
+    def rows(self, run: Run, prefixes: Sequence[Prefix]) -> Sequence[Row]:
+        """Of the masks without the predicates."""
+        prefixes = [prefix.unguarded for prefix in prefixes]
+        rows = self.memory.rows(prefixes)
+        places = {prefix.tokens: (prefix, row) for prefix, row in zip(prefixes, rows, strict=True)}
+        self._after = {tokens: self.values.log_values_after(prefix, row) for tokens, (prefix, row) in places.items()}
+        for prefix, row in places.values():
+            self.values.learn(prefix, row)
+        return rows
+
+    def step(self, run: Run, path: Path, row: Row, chooser: Chooser) -> None:
+        """The weight is sum p V / V, V of where t leads; under predicates the sum is over what passes, estimated."""
+        if row.dead:
+            path.die()
+            return
+        log_v = self._after[path.prefix.tokens]
+        scores = row.log_probs + log_v
+        if not run.problem.has_predicates:
+            place, total = chooser.choice(scores), log_sum(scores)
+            path.take(row, place, total - float(log_v[place]), float(scores[place]) - total)
+            return
+        drawn = self.estimator.draw(scores, _check(run, path, row), chooser)
+        if drawn.place is None:
+            path.die(row.log_mass)
+        else:
+            path.take(row, drawn.place, drawn.log_estimate - float(log_v[drawn.place]), None)
 
 
 PROPOSALS: dict[str, Callable[[AWRS], Proposal]] = {

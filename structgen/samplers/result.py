@@ -20,7 +20,7 @@ from structgen.samplers.law import TargetLaw
 from structgen.samplers.logspace import effective_size
 from structgen.samplers.resampling import resample
 
-__all__ = ["Distortion", "Sample", "SampleSet", "Stats", "Status"]
+__all__ = ["Distortion", "Round", "Sample", "SampleSet", "Stats", "Status"]
 
 Status = Literal["complete", "budget", "degenerate", "empty", "interrupted"]
 
@@ -110,6 +110,25 @@ class Distortion:
 
 
 @dataclass(frozen=True, slots=True)
+class Round:
+    """One round of particles (`smc`).
+
+    field            meaning
+    log_evidence     its own estimate of log Z, as unbiased as any
+    evidence_error   relative standard error of it
+    ess              effective number of its particles
+    prefixes_scored  prefixes it had to read, which no earlier round had
+    states           states of the constraint whose values are known after it
+    """
+
+    log_evidence: float
+    evidence_error: float | None
+    ess: float
+    prefixes_scored: int
+    states: int
+
+
+@dataclass(frozen=True, slots=True)
 class SampleSet:
     """The outputs of one call of `sample`.
 
@@ -125,6 +144,7 @@ class SampleSet:
     evidence_bounds  (log M, log U), certain: M <= Z <= U
     tv_bound         certain bound on the total variation between the target and the proposal reached, or a chain's law
     log_rest         of searches: no output that is not here has a higher log p; -inf: there are no others
+    rounds           of `smc` in rounds: what came of each, the last of them being this set
     note             advice or the reason of the status, "" for none
     """
 
@@ -140,6 +160,7 @@ class SampleSet:
     evidence_bounds: tuple[float, float] | None = None
     tv_bound: float | None = None
     log_rest: float | None = None
+    rounds: tuple[Round, ...] = ()
     note: str = ""
 
     def __len__(self) -> int:

@@ -175,6 +175,10 @@ class Run:
         result = self.result(method, found, status="interrupted", target=target, note=note)
         return SamplingInterrupted(found=len(found), wanted=n, result=result)
 
+    def found(self, paths: Sequence[Path]) -> list[Sample]:
+        """What a search has found, as outputs of equal weight without a proposal."""
+        return [path.sample(self.problem.vocabulary, log_q=None, log_weight=0.0) for path in paths]
+
     def result(self, method: str, samples: Sequence[Sample], **known: Any) -> SampleSet:
         """The set, with law, costs and status (from the weights, unless it is among `known`)."""
         self._count()

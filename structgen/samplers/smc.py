@@ -12,26 +12,32 @@ Z-hat = mean of W is unbiased for every N, tau, scheme, proposal and twist: zero
 died must be averaged too (status "degenerate"). Estimates by normalised weights have a bias of O(1/N). N = 1, or
 tau = 0 without twist, is masked decoding with its weights (under the proposal "mask").
 
+With `rounds` all of this is done several times, and what one round reads is proposal and twist of the next (`values`).
+The set is that of the last round: as unbiased as a single one, whatever the earlier ones have taught.
+
 Particles that share a prefix share one model call. Sources: Del Moral, Doucet, Jasra 2006; Loula et al. 2025; error of
-the evidence by lineages: Lee and Whiteley 2018.
+the evidence by lineages: Lee and Whiteley 2018; rounds: Guarniero, Johansen, Lee 2017.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from structgen.errors import OptionError, PredicateError
-from structgen.protocols import Chooser
 from structgen.samplers.awrs import AWRS
 from structgen.samplers.logspace import effective_size, log_sum
 from structgen.samplers.prefix import Prefix
-from structgen.samplers.proposals import Proposal, proposal_of
+from structgen.samplers.proposals import Guided, Proposal, proposal_of
 from structgen.samplers.resampling import check_scheme, resample
-from structgen.samplers.result import Sample, SampleSet
+from structgen.samplers.result import Round, Sample, SampleSet
+from structgen.samplers.row_memory import RowMemory
 from structgen.samplers.run import Run
+from structgen.samplers.values import Values
 from structgen.samplers.weights import Path
 
 __all__ = ["Particles", "smc"]
@@ -48,6 +54,10 @@ def smc(
     proposal: str | Proposal = "auto",
     awrs: AWRS | None = None,
     twist: Twist | None = None,
+    rounds: int = 1,
+    scouts: int | None = None,
+    explore: float = 0.1,
+    memory: int = 64 << 20,
 ) -> SampleSet:
     """n weighted particles, all of one run; not exact, better the larger n.
 
@@ -55,31 +65,71 @@ def smc(
     `proposals`, "auto" is "awrs" under predicates and "mask" without. `twist`: log psi of a prefix, finite wherever an
     output can still be reached; the problem's potentials if not given. A budget that runs out leaves no particle: an
     unfinished run has no weights that mean anything.
+
+    `rounds`: the later ones are guided by values of states (`values`, with its `explore`); then the proposal is
+    "auto". All but the last have `scouts` particles, n if not given. The last finished round is returned, what came of
+    each stands in `SampleSet.rounds`. Rows are read once, so far as `memory` bytes hold them.
     """
     if not 0 <= ess_threshold < np.inf:
         raise OptionError(f"ess_threshold is a share of n, not {ess_threshold}", option="ess_threshold")
+    if isinstance(rounds, bool) or not isinstance(rounds, int) or rounds < 1:
+        raise OptionError(f"rounds must be at least 1, not {rounds!r}", option="rounds")
+    sizes = [*[n if scouts is None else scouts] * (rounds - 1), n]
+    if min(sizes) < 1:
+        raise OptionError(f"scouts must be at least 1, not {scouts}", option="scouts")
     check_scheme(resampling)
-    step = proposal_of(proposal, run.problem, awrs or AWRS())
-    if run.budget.attempts is not None and run.budget.attempts < n:
-        return run.result("smc", [], status="budget", note=f"{n} particles are more than the budget of attempts")
-    particles, resampler = Particles(run, n, twist or _potentials), run.chooser(n)
-    run.stats.attempts, run.finished = n, lambda: particles.finished
-    while particles.live:
-        if run.spent():
-            return run.result("smc", [], status="budget", note="the run was not finished: it has no samples")
-        particles.advance(step)
-        if particles.live and -np.inf < particles.log_mean and particles.ess < ess_threshold * n:
-            particles.resample(resampling, resampler)
-    return particles.result()
+    psi, awrs, values = twist or _potentials, awrs or AWRS(), None
+    step = proposal_of(proposal, run.problem, awrs)
+    if rounds > 1:
+        if proposal != "auto":
+            raise OptionError("rounds have a proposal of their own: leave it 'auto'", option="proposal")
+        values = Values(run.problem, explore)
+        step, psi = Guided(values, RowMemory(run, memory), awrs), _times(psi, values)
+    if run.budget.attempts is not None and run.budget.attempts < sum(sizes):
+        note = f"{sum(sizes)} particles are more than the budget of attempts"
+        return run.result("smc", [], status="budget", note=note)
+    history: list[Round] = []
+    before: Particles | None = None
+    for number, size in enumerate(sizes):
+        particles, scored = Particles(run, size, psi, sum(sizes[:number]) + number), run.stats.prefixes_scored
+        run.stats.attempts += size
+        run.finished = partial(_finished, particles, before)
+        if not particles.finish(step, ess_threshold, resampling):
+            return _cut(run, before, history, rounds)
+        if values is not None:
+            values.update()
+            scored = run.stats.prefixes_scored - scored
+            history.append(Round(particles.log_mean, particles.evidence_error, particles.ess, scored, len(values)))
+        before = particles
+    return particles.result(rounds=tuple(history))
+
+
+def _finished(particles: Particles, before: Particles | None) -> list[Sample]:
+    """What is finished in a round, else in the one before it."""
+    return particles.finished or (before.finished if before else [])
+
+
+def _cut(run: Run, before: Particles | None, history: list[Round], rounds: int) -> SampleSet:
+    """The budget ended a round: the one before it, if there is one."""
+    if before is None:
+        return run.result("smc", [], status="budget", note="the run was not finished: it has no samples")
+    note = f"{len(history)} of {rounds} rounds were finished before the budget was spent"
+    return before.result(status="budget", note=note, rounds=tuple(history))
+
+
+def _times(twist: Twist, values: Values) -> Twist:
+    """A twist times the value of the state."""
+    return lambda prefix: twist(prefix) + values.log_value(prefix)
 
 
 class Particles:
     """The N particles of one run."""
 
-    def __init__(self, run: Run, n: int, twist: Twist) -> None:
-        self.run, self.twist = run, twist
+    def __init__(self, run: Run, n: int, twist: Twist, first: int = 0) -> None:
+        """`first`: the number of the first of n + 1 streams of choices, the last of which is for resampling."""
+        self.run, self.twist, self.resamples = run, twist, 0
         self.paths = [run.root() for _ in range(n)]
-        self.choosers = [run.chooser(slot) for slot in range(n)]
+        self.choosers, self.resampler = [run.chooser(first + slot) for slot in range(n)], run.chooser(first + n)
         self.ancestors: NDArray[np.int64] = np.arange(n)
         start = _log_psi(twist, self.paths[0].prefix)
         self.log_psi = np.full(n, start)
@@ -106,6 +156,16 @@ class Particles:
     def ess(self) -> float:
         """Effective number of particles."""
         return effective_size(self.log_weights)
+
+    def finish(self, step: Proposal, ess_threshold: float, resampling: str) -> bool:
+        """Until every particle is finished or dead; False, with some unfinished, once the budget is spent."""
+        while self.live:
+            if self.run.spent():
+                return False
+            self.advance(step)
+            if self.live and -np.inf < self.log_mean and self.ess < ess_threshold * len(self.paths):
+                self.resample(resampling)
+        return True
 
     def advance(self, step: Proposal) -> None:
         """One event for every particle that goes on; a weight of zero ends it."""
@@ -134,22 +194,24 @@ class Particles:
         self._settled = [path for path in self.paths if path.finish == "stop"]
         self.run.stats.accepted = len(self._settled)
 
-    def resample(self, scheme: str, chooser: Chooser) -> None:
+    def resample(self, scheme: str) -> None:
         """All N from all N, by weight; all then have the mean weight."""
-        chosen, log_mean = resample(self.log_weights, len(self.paths), chooser, scheme), self.log_mean
+        chosen, log_mean = resample(self.log_weights, len(self.paths), self.resampler, scheme), self.log_mean
         self.paths = [self.paths[slot].copy() for slot in chosen.tolist()]
         self.log_psi, self.ancestors = self.log_psi[chosen], self.ancestors[chosen]
         for path in self.paths:
             path.log_weight, path.log_q = log_mean, None
+        self.resamples += 1
         self.run.stats.resamples += 1
         self._settle()
 
-    def result(self) -> SampleSet:
-        """The set of finished particles, dead ones included."""
+    def result(self, **known: Any) -> SampleSet:
+        """The set of finished particles, dead ones included; `known` are further facts of it."""
         run = self.run
-        run.stats.unique_ancestors = len(set(self.ancestors.tolist())) if run.stats.resamples else None
+        run.stats.unique_ancestors = len(set(self.ancestors.tolist())) if self.resamples else None
         samples = [path.sample(run.problem.vocabulary) for path in self.paths]
-        return run.result("smc", samples, log_evidence=self.log_mean, evidence_error=self.evidence_error)
+        facts = {"log_evidence": self.log_mean, "evidence_error": self.evidence_error}
+        return run.result("smc", samples, **(facts | known))
 
     @property
     def evidence_error(self) -> float | None:
@@ -165,7 +227,7 @@ class Particles:
         shares = np.exp(self.log_weights - log_mean) / n
         lines = np.bincount(self.ancestors, shares, n)
         ratio = n / (n - 1)
-        by_lines = 1 - ratio ** (self.run.stats.resamples + 1) * (1 - float((lines**2).sum()))
+        by_lines = 1 - ratio ** (self.resamples + 1) * (1 - float((lines**2).sum()))
         as_they_are = 1 - ratio * (1 - float((shares**2).sum()))
         return float(np.sqrt(max(by_lines, as_they_are, 0.0)))
 

@@ -61,6 +61,49 @@ def test_gathered_rows_are_those_of_whole_forwards(make_engine: Make, family: st
         assert parent == -1 or parent in model._edge
 
 
+def test_rows_that_share_a_prompt_are_read_as_a_tree(make_engine: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once two of them were read both ways, and where paths share enough; the prompt is held once."""
+    engine = make_engine("gemma", double=True)
+    model, looked = PrefixModel(engine), list[tuple[int, int]]()
+    gathered = model._gathered
+    monkeypatch.setattr(model, "_gathered", lambda slots: looked.append(tuple(slots.shape)) or gathered(slots))
+    prompt = tuple(range(10, 60))
+    model.logits([prompt])
+    assert model._trees is None
+    for depth in range(1, 5):
+        batch = [(*prompt, *(7 + row,) * depth) for row in range(3)]
+        for prefix, row in zip(batch, model.logits(batch), strict=True):
+            np.testing.assert_allclose(log_softmax(row), log_softmax(whole(engine, prefix)), atol=1e-9)
+    assert model._trees
+    assert looked == [(2, 50), (1, 50), (1, 50), (1, 53), (1, 56), (1, 59)]
+    apart = [(first, *prompt) for first in range(4, 10)]  # six paths that share nothing
+    model.logits(apart)
+    model.logits([(*prefix, 5) for prefix in apart])
+    assert looked[-1] == (6, 51)
+
+
+def test_a_model_that_takes_no_tree_is_read_by_rows(make_engine: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One whose layers look at what they like, and one that refuses the mask."""
+
+    def blind(self: Any, seen: torch.Tensor, positions: torch.Tensor, at: torch.Tensor) -> torch.Tensor:
+        return torch.ones_like(seen).unsqueeze(1)
+
+    def refused(self: Any, *_: torch.Tensor) -> torch.Tensor:
+        raise ValueError("no mask")
+
+    engine = make_engine("llama", double=True)
+    for mutant in (blind, refused):
+        monkeypatch.setattr("structgen.engines.attention.LayerMasks.of", mutant)
+        model = PrefixModel(engine)
+        model.logits([(5, 6, 7)])
+        for last in (8, 9):
+            batch = [(5, 6, 7, *(last + row,) * 2) for row in range(2)]
+            model.logits([prefix[:-1] for prefix in batch])
+            for prefix, row in zip(batch, model.logits(batch), strict=True):
+                np.testing.assert_allclose(log_softmax(row), log_softmax(whole(engine, prefix)), atol=1e-9)
+        assert model._trees is False
+
+
 def test_float32_stays_within_a_ten_thousandth(make_engine: Make) -> None:
     engine = make_engine("llama")
     model = PrefixModel(engine)
@@ -90,7 +133,7 @@ def test_shared_parts_are_read_once(make_engine: Make) -> None:
 def test_a_model_without_keys_and_values_is_read_from_the_start(
     make_engine: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("structgen.engines.prefixes._plain_states", lambda cache, length: None)
+    monkeypatch.setattr("structgen.engines.prefixes._new_states", lambda cache, past, new: None)
     engine = make_engine(double=True)
     model = PrefixModel(engine)
     for prefix in [(5, 6, 7), (5, 6, 7, 8)]:

@@ -217,6 +217,19 @@ def test_chains_wait_for_the_model_together() -> None:
         assert (drawn.stats.attempts, drawn.stats.accepted) == (alone.stats.attempts, alone.stats.accepted)
 
 
+def test_restarts_of_one_chain_are_written_side_by_side() -> None:
+    """Sixty steps in as many calls as one output has tokens, and the same chain whatever the batch."""
+    problem, _ = fixture("T2")
+    counted = Counted(problem.model)
+    together = Problem(counted, problem.constraint, problem.max_tokens)
+    drawn = sample(together, 1, "mcmc", steps=60, seed=7)
+    assert len(counted.calls) <= 2 * problem.max_tokens
+    for batch in (1, 3):
+        alone = sample(problem, 1, "mcmc", steps=60, seed=7, batch=batch)
+        assert alone.samples == drawn.samples
+        assert alone.log_evidence == pytest.approx(drawn.log_evidence)
+
+
 def test_a_budget_leaves_all_chains_after_as_many_steps() -> None:
     check_cut_chains()
 
@@ -246,7 +259,7 @@ def test_how_a_run_ends() -> None:
     assert (len(none), none.status) == (0, "budget")
     few = sample(problem, 5, "mcmc", steps=1000, budget=Budget(prefixes_scored=60), memory=0)
     assert (few.status, few.log_evidence) == ("budget", None)
-    assert few.stats.prefixes_scored < 60 + 5
+    assert few.stats.prefixes_scored < 60 + 64  # the batch that spent it
     for name, value in (("steps", 0), ("chains", 0), ("thin", 0), ("batch", 0), ("memory", -1), ("cut", "middle")):
         with pytest.raises(OptionError, match=name):
             sample(problem, 5, "mcmc", **{name: value})
@@ -261,8 +274,12 @@ def test_draws_that_die() -> None:
     with np.errstate(divide="ignore"):
         row = np.log(np.array([0.5, 0.0, 0.5]))
     model = TableModel(vocabulary, lambda u: row)
-    stuck = sample(Problem(model, finite_language(vocabulary, ["ab"]), 4), 3, "mcmc", budget=Budget(attempts=30))
-    assert (stuck.status, len(stuck)) == ("degenerate", 0)
-    assert stuck.note == "all 30 first draws died"
+    hopeless = Problem(model, finite_language(vocabulary, ["ab"]), 4)
+    for budget, most in ((Budget(attempts=30), 30), (None, 1000)):
+        stuck = sample(hopeless, 3, "mcmc", budget=budget)
+        assert (stuck.status, len(stuck)) == ("degenerate", 0)
+        assert most - 3 < stuck.stats.attempts <= most
+        told = f"all {stuck.stats.attempts} first draws died: within max_tokens = 4 none met an end that is allowed"
+        assert stuck.note == told
     empty = sample(Problem(model, finite_language(vocabulary, ["bb"]), 4), 3, "mcmc")
     assert (empty.status, empty.log_evidence) == ("empty", -np.inf)

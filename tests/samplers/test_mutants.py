@@ -555,7 +555,7 @@ def judge_prefixes(patch: pytest.MonkeyPatch) -> None:
 
 
 def end_in_any_spelling(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(canonical.CanonicalMatcher, "is_accepting", lambda self: self.inner.is_accepting())
+    patch.setattr(canonical.CanonicalMatcher, "is_accepting", lambda self: self.under.is_accepting())
 
 
 def order_of_the_tail() -> None:

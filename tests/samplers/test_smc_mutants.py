@@ -95,8 +95,8 @@ def start_from_nothing(patch: pytest.MonkeyPatch) -> None:
     """After resampling weights are one, not their mean."""
     resample = smc.Particles.resample
 
-    def mutant(self: Any, scheme: str, chooser: Any) -> None:
-        resample(self, scheme, chooser)
+    def mutant(self: Any, scheme: str) -> None:
+        resample(self, scheme)
         for path in self.paths:
             path.log_weight = 0.0
 
@@ -107,8 +107,8 @@ def keep_the_weights(patch: pytest.MonkeyPatch) -> None:
     """Particles are picked by weight and keep it."""
     copy = resampling.resample
 
-    def mutant(self: Any, scheme: str, chooser: Any) -> None:
-        chosen = copy(self.log_weights, len(self.paths), chooser, scheme)
+    def mutant(self: Any, scheme: str) -> None:
+        chosen = copy(self.log_weights, len(self.paths), self.resampler, scheme)
         self.paths = [self.paths[slot].copy() for slot in chosen.tolist()]
         self.log_psi, self.ancestors = self.log_psi[chosen], self.ancestors[chosen]
 
@@ -118,10 +118,10 @@ def keep_the_weights(patch: pytest.MonkeyPatch) -> None:
 def resample_the_unfinished(patch: pytest.MonkeyPatch) -> None:
     """Finished particles stay out of the resampling, and weights become the mean of all."""
 
-    def mutant(self: Any, scheme: str, chooser: Any) -> None:
+    def mutant(self: Any, scheme: str) -> None:
         live, log_mean = self.live, self.log_mean
         weights = np.array([self.paths[slot].log_weight for slot in live])
-        chosen = resampling.resample(weights, len(live), chooser, scheme)
+        chosen = resampling.resample(weights, len(live), self.resampler, scheme)
         paths = [self.paths[live[i]].copy() for i in chosen.tolist()]
         for slot, path in zip(live, paths, strict=True):
             path.log_weight = log_mean
@@ -171,9 +171,9 @@ def drop_dead_runs(patch: pytest.MonkeyPatch) -> None:
     """A run without survivors is begun again."""
     result = smc.Particles.result
 
-    def mutant(self: Any) -> Any:
+    def mutant(self: Any, **known: Any) -> Any:
         if self.log_mean > -np.inf:
-            return result(self)
+            return result(self, **known)
         return smc.smc(self.run, len(self.paths), proposal="full")
 
     patch.setattr(smc.Particles, "result", mutant)
