@@ -30,6 +30,7 @@ NAMES = {
     "kernel_compile": "processor seconds to compile each kernel, beside an older checkout",
     "nano": "what the bundled model gets right, with and without the constraint",
     "samplers": "every sampler: divergence against prefixes read, and the bundled model under three grammars",
+    "search": "unit tests passed with and without a search, by the bundled model and SmolLM2",
     "law": "what a row costs a sampler beside the model: the law, the allowed part, a draw",
     "describe": "facts a real model extracts rightly, by the form of its prompt",
     "tools": "tools: from definitions to a constraint and its first mask; masks of arguments beside the schema alone",

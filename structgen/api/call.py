@@ -11,18 +11,21 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from structgen.api.compile import compile_source
 from structgen.api.models import engine_of
 from structgen.api.options import Settings
 from structgen.api.prompts import framed, read_prompts
+from structgen.api.sampled import prefix_model_of
 from structgen.api.sources import Source, source_of
+from structgen.engines.contrastive import Contrastive
 from structgen.errors import OptionError
 from structgen.matcher import Constraint
 from structgen.options import SamplingOptions
 from structgen.samplers.predicates import Guarded
+from structgen.vocabulary import check_same_tokens
 
 if TYPE_CHECKING:
     from structgen.engines.decode import Request
@@ -107,12 +110,24 @@ class Call:
         salt = f"{row.prompt}|{self.sampling.seed}|{index}"  # the same seed gives the same ids, other prompts do not
         return ReplyReader(row.layout, self.engine.vocabulary, salt=salt)
 
+    @property
+    def rule(self) -> Any:
+        """What chooses by the path so far (engines/path_rules.py), with its amateur as samplers want a model."""
+        rule = self.settings.rule
+        if not isinstance(rule, Contrastive):
+            return rule
+        amateur = rule.amateur
+        if not hasattr(amateur, "logits"):
+            amateur = prefix_model_of(engine_of(amateur))
+        check_same_tokens(amateur.vocabulary, self.engine.vocabulary)
+        return replace(rule, amateur=amateur)
+
     def requests(self) -> list[Request]:
         """What the decode loop is asked: n rows per prompt, each with its own random stream."""
         from structgen.engines.decode import Request
         from structgen.engines.steering import check_budget
 
-        settings, requests = self.settings, list[Request]()
+        settings, requests, rule = self.settings, list[Request](), self.rule
         stops = tuple(text.encode() for text in settings.stops)
         for row in self.rows:
             if not isinstance(row.constraint, Constraint):
@@ -130,6 +145,7 @@ class Call:
                         is_json=row.is_json,
                         stops=stops,
                         processors=settings.processors,
+                        rule=rule,
                     )
                 )
         return requests
@@ -199,7 +215,8 @@ def _source(settings: Settings, schema: Any, constraint: Any) -> Source | Constr
 def _sampling(settings: Settings) -> SamplingOptions:
     temperature = settings.temperature
     if temperature is None:
-        temperature = 0.0 if settings.n == 1 and settings.method == "masked" else 1.0
+        drawn = settings.rule is not None and settings.rule.draws
+        temperature = 0.0 if settings.n == 1 and settings.method == "masked" and not drawn else 1.0
     return SamplingOptions(
         temperature=temperature,
         top_k=settings.top_k,
