@@ -14,6 +14,7 @@ from benchmarks import (
     report_canvas,
     report_predicates,
     report_samplers,
+    report_search,
     report_serving,
     report_vllm,
 )
@@ -412,6 +413,7 @@ SECTIONS = [
     ("kernel_compile", "First use", _kernel_compile),
     ("nano", "The bundled model", _nano),
     ("samplers", "Samplers: distance from the target, evidence, costs", report_samplers.samplers),
+    ("search", "Searches: unit tests passed with and without", report_search.search),
     ("predicates", "Predicates: trial and error against checking everything", report_predicates.predicates),
     ("genlm", "Weighted rejection and particles beside genlm-control", report_predicates.genlm),
     ("canvas", "Canvases", report_canvas.canvases),
