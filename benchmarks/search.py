@@ -29,9 +29,11 @@ from structgen.samplers.run import Budget, sample
 Score = Callable[[Sequence[str]], list[float]]
 
 EXPRESSIONS = """root ::= sum "\\n"
-sum ::= term ((" + " | " - ") term)*
-term ::= factor (" * " factor)*
-factor ::= "x" | "y" | [0-9] | "(" sum ")" | ("max" | "min") "(" sum ", " sum ")"
+sum ::= term ((" + " | " - ") term)? ((" + " | " - ") term)?
+term ::= factor (" * " factor)?
+factor ::= atom | "(" inner ")" | ("max" | "min") "(" inner ", " inner ")"
+inner ::= atom ((" + " | " - " | " * ") atom)?
+atom ::= "x" | "y" | [0-9]
 """
 WORDS = {
     "the sum of x and y": "x + y",
@@ -108,7 +110,7 @@ def _problem(model: PrefixModel, task: Task) -> Problem:
     import structgen as sg
 
     constraint = sg.compile(gbnf=task.grammar, vocabulary=model.vocabulary)
-    return Problem(model, constraint, 48, prompt=model.engine.encode(task.prompt))
+    return Problem(model, constraint, 40, prompt=model.engine.encode(task.prompt))
 
 
 def measured(

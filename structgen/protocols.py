@@ -274,7 +274,7 @@ class Scorer(Protocol):
     finished outputs, but whoever looks a few tokens ahead gives it beginnings too.
 
     A scorer may have `bound(texts)` besides: a number for each beginning that no output which begins so exceeds. It is
-    what proves an output to be the best; that of the empty text ends a search once an output has reached it.
+    what proves an output to be the best: an output that reaches the bound of the empty text cannot be improved.
 
     >>> def letters_a(texts):
     ...     return [text.count("a") for text in texts]

@@ -87,6 +87,8 @@ def _shown(result: Any) -> str:
 
 def _sampler_figures(samples: Any) -> str:
     stats = samples.stats
+    if samples.target == "argmax":
+        return f"{samples.method}: {samples.note or samples.status}, {stats.prefixes_scored} prefixes scored"
     evidence = "unknown" if samples.log_evidence is None else f"{samples.log_evidence:.3f}"
     if samples.evidence_error is not None:
         evidence += f" (relative error {samples.evidence_error:.1%})"

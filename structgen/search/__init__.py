@@ -12,6 +12,6 @@ All are methods of `structgen.samplers.run.sample`, written as `structgen.sample
     value(w) = scorer(w) + likelihood * log p(w bottom)         of equal values the likelier one
 
 over the outputs w of the constraint, p the model's own law. None is a sampler: `target` is "argmax". They agree on the
-end: a spent budget leaves the best outputs met so far (status "budget"), and what a scorer's bound says of the empty
-text ends a search once an output has reached it.
+end: a spent budget leaves the best outputs met so far (status "budget"), unless they have reached what the scorer's
+bound says of the empty text; that ends all but `astar`, which looks for the likeliest of them.
 """

@@ -12,7 +12,8 @@ for all the others goes back on the queue, under the prefix's own bound: nothing
 
 Source: Hart, Nilsson and Raphael 1968; Chatziveroglou 2025, "A*-Decoding: Token-Efficient Inference Scaling", whose
 process reward is the scorer here. Cost: a prefix read for each that comes off, `limit` at most; a loose bound means
-very many, and a budget then leaves the best outputs met and `score_rest`, which is certain.
+very many, and a budget then leaves the best outputs met and `score_rest`, which is certain. It does not end where the
+best possible score is reached: it looks for the likeliest output that reaches it.
 """
 
 from __future__ import annotations
@@ -122,7 +123,7 @@ def astar(
         if cut:
             break
         taken = [heapq.heappop(queue.heap)]
-        while len(taken) < batch and queue.heap and queue.heap[0].path.finish is None:
+        while len(taken) < min(batch, limit - opened) and queue.heap and queue.heap[0].path.finish is None:
             taken.append(heapq.heappop(queue.heap))
         opened += len(taken)
         rows, ways = search.rows.rows([place.path.prefix for place in taken]), list[tuple[Path, float]]()

@@ -67,8 +67,14 @@ class Search:
         return values
 
     def roll_out(self, paths: Sequence[Path], picks: Sequence[Pick] | None = None, most: int | None = None) -> bool:
-        """Continue paths in place, by the likeliest token if nothing else picks; False once the budget is spent."""
-        return extend_paths(self.rows, paths, picks or [likeliest] * len(paths), most)
+        """Continue paths in place, by the likeliest token if nothing else picks; False once the budget is spent.
+
+        Those that have ended before that are outputs met.
+        """
+        if extend_paths(self.rows, paths, picks or [likeliest] * len(paths), most):
+            return True
+        self.values([path for path in paths if path.finish == "stop"])
+        return False
 
     def _offer(self, path: Path, value: float) -> None:
         if path.prefix.tokens in self._seen:
@@ -88,7 +94,7 @@ class Search:
         """The best outputs met. `score_rest`: what no other exceeds, where that is known; -inf: there is no other."""
         if self.satisfied and score_rest is None:
             score_rest = self.ceiling
-        status: Status = "budget" if cut else "complete"
+        status: Status = "budget" if cut and not self.satisfied else "complete"
         if not cut and len(self.best) < self.n:
             exhausted = score_rest == -math.inf
             status = ("complete" if self.best else "empty") if exhausted else "degenerate"

@@ -8,8 +8,9 @@
     back up   visits and the best value, to the root
 
 Values are put on [0, 1] by the least and the greatest found so far, so `c` means the same for every scorer. A place
-below which everything is known is not visited again: on a small language the search ends with all of it. `batch`
-rollouts are made together, and visits count from the choice on, so that they spread.
+below which everything is known is not visited again: on a small language the search ends with all of it. Places with
+one way on, of which a mask makes many, are passed without a rollout. `batch` rollouts are made together, and visits
+count from the choice on, so that they spread.
 
 Source: Zhang et al. 2023, "Planning with Large Language Models for Code Generation": P-UCB, the maximum for Q, both
 caches. Theirs of sequences is the rows that are remembered and the texts that were scored; theirs of the model's keys
@@ -85,11 +86,15 @@ class Tree:
             return 0.0
         return (value - self.least) / (self.greatest - self.least)
 
-    def expand(self, node: Node, row: Row, candidates: int) -> None:
-        """Give a place its children."""
+    def expand(self, trail: list[Node], row: Row, candidates: int) -> None:
+        """Give the last place of a trail its children; where there is one way on the trail goes on."""
+        node = trail[-1]
         self.pruned = self.pruned or row.ids.size > candidates
         ways = ways_on(node.path, row, candidates)
         node.children = [Node(way, math.exp(way.log_prob - node.path.log_prob - row.log_mass)) for way in ways]
+        if row.ids.size == 1:
+            trail.append(node.children[0])
+            trail[-1].visits += 1
 
     def back_up(self, trail: list[Node], value: float) -> None:
         """A value found from the last place of a trail."""
@@ -139,11 +144,12 @@ def _round(search: Search, tree: Tree, size: int, candidates: int, *, sampled: b
         if id(trail[-1]) in trails:
             break
         trails[id(trail[-1])] = trail
-    leaves = [trail[-1] for trail in trails.values()]
-    fresh = [leaf for leaf in leaves if leaf.path.finish is None]
-    for leaf, row in zip(fresh, search.rows.rows([leaf.path.prefix for leaf in fresh]), strict=True):
-        tree.expand(leaf, row, candidates)
-    paths = [leaf.path.copy() for leaf in leaves]
+    fresh = [trail for trail in trails.values() if trail[-1].path.finish is None]
+    while fresh and not run.spent():
+        for trail, row in zip(fresh, search.rows.rows([trail[-1].path.prefix for trail in fresh]), strict=True):
+            tree.expand(trail, row, candidates)
+        fresh = [trail for trail in fresh if trail[-1].children is None and trail[-1].path.finish is None]
+    paths = [trail[-1].path.copy() for trail in trails.values()]
     first = run.stats.attempts
     picks = [run.chooser(first + at).choice for at in range(len(paths))] if sampled else None
     if not search.roll_out(paths, picks):

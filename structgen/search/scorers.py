@@ -89,8 +89,8 @@ class _Answers:
         try:
             answer = self.ask(list(texts))
         except Exception as error:
-            if len(texts) > 1:  # which of them is it?
-                return [self._asked([text])[0] for text in texts]
+            for text in texts if len(texts) > 1 else ():  # which of them is it?
+                self._asked([text])
             raise ScorerError(f"{type(error).__name__}: {error}", scorer=self.name, text=texts[0]) from error
         try:
             found = list(answer)

@@ -66,6 +66,15 @@ def test_a_wrong_scorer_ends_the_run(method: str, scorer: Score, said: str) -> N
     assert isinstance(error.__cause__, KeyError) == (scorer is raises)
 
 
+def test_a_scorer_that_fails_on_lists_alone_fails() -> None:
+    def one_by_one(texts: Sequence[str]) -> list[float]:
+        (text,) = texts
+        return [float(len(text))]
+
+    with pytest.raises(ScorerError, match="too many values to unpack"):
+        sample(small_problem(), 4, "astar", scorer=one_by_one)
+
+
 def test_a_bound_that_is_exceeded_is_none() -> None:
     def score(texts: Sequence[str]) -> list[float]:
         return [float(text.count("b")) for text in texts]

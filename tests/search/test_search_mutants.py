@@ -144,8 +144,9 @@ def prior_without_the_mask(patch: pytest.MonkeyPatch) -> None:
     """P as the model has it, not among what is allowed."""
     expand = mcts.Tree.expand
 
-    def mutant(self: Any, node: Any, row: Any, candidates: int) -> None:
-        expand(self, node, row, candidates)
+    def mutant(self: Any, trail: Any, row: Any, candidates: int) -> None:
+        node = trail[-1]
+        expand(self, trail, row, candidates)
         for child in node.children:
             child.prior *= math.exp(row.log_mass)
 
@@ -155,8 +156,8 @@ def prior_without_the_mask(patch: pytest.MonkeyPatch) -> None:
 def claims_what_it_pruned(patch: pytest.MonkeyPatch) -> None:
     expand = mcts.Tree.expand
 
-    def mutant(self: Any, node: Any, row: Any, candidates: int) -> None:
-        expand(self, node, row, candidates)
+    def mutant(self: Any, trail: Any, row: Any, candidates: int) -> None:
+        expand(self, trail, row, candidates)
         self.pruned = False
 
     patch.setattr(mcts.Tree, "expand", mutant)

@@ -124,8 +124,7 @@ def met_by_mcts(problem: Problem, score: Score, rollouts: int, c: float, base: f
             open_ways = [way for way in here.ways or [] if not known(way)]
             trail.append(max(open_ways, key=lambda way: quality(way) + bonus[id(way)]))
         leaf = trail[-1]
-        tokens = leaf.tokens
-        if not leaf.ended:
+        while not leaf.ended and leaf.ways is None:
             ways = steps(problem, leaf.tokens)
             mass = sum(math.exp(log_p) for log_p, _ in ways)
             leaf.ways = [
@@ -137,7 +136,10 @@ def met_by_mcts(problem: Problem, score: Score, rollouts: int, c: float, base: f
                 )
                 for log_p, event in ways
             ]
-            tokens, _, _ = greedy(problem, leaf.tokens, 0.0, 99)
+            if len(ways) == 1:
+                leaf = leaf.ways[0]
+                trail.append(leaf)
+        tokens = leaf.tokens if leaf.ended else greedy(problem, leaf.tokens, 0.0, 99)[0]
         met.append(tokens)
         value = float(score([text_of(problem, tokens)])[0])
         every.append(value)
