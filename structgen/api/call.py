@@ -11,21 +11,19 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from structgen.api.compile import compile_source
 from structgen.api.models import engine_of
 from structgen.api.options import Settings
 from structgen.api.prompts import framed, read_prompts
-from structgen.api.sampled import prefix_model_of
+from structgen.api.rules import ready_rule
 from structgen.api.sources import Source, source_of
-from structgen.engines.contrastive import Contrastive
 from structgen.errors import OptionError
 from structgen.matcher import Constraint
 from structgen.options import SamplingOptions
 from structgen.samplers.predicates import Guarded
-from structgen.vocabulary import check_same_tokens
 
 if TYPE_CHECKING:
     from structgen.engines.decode import Request
@@ -110,24 +108,13 @@ class Call:
         salt = f"{row.prompt}|{self.sampling.seed}|{index}"  # the same seed gives the same ids, other prompts do not
         return ReplyReader(row.layout, self.engine.vocabulary, salt=salt)
 
-    @property
-    def rule(self) -> Any:
-        """What chooses by the path so far (engines/path_rules.py), with its amateur as samplers want a model."""
-        rule = self.settings.rule
-        if not isinstance(rule, Contrastive):
-            return rule
-        amateur = rule.amateur
-        if not hasattr(amateur, "logits"):
-            amateur = prefix_model_of(engine_of(amateur))
-        check_same_tokens(amateur.vocabulary, self.engine.vocabulary)
-        return replace(rule, amateur=amateur)
-
     def requests(self) -> list[Request]:
         """What the decode loop is asked: n rows per prompt, each with its own random stream."""
         from structgen.engines.decode import Request
         from structgen.engines.steering import check_budget
 
-        settings, requests, rule = self.settings, list[Request](), self.rule
+        settings, requests = self.settings, list[Request]()
+        rule = ready_rule(settings.rule, self.engine.vocabulary)
         stops = tuple(text.encode() for text in settings.stops)
         for row in self.rows:
             if not isinstance(row.constraint, Constraint):

@@ -13,6 +13,7 @@ from typing_extensions import TypedDict
 
 from structgen.api.language import Language
 from structgen.api.peers import answer
+from structgen.api.rules import RULES, checked_rule
 from structgen.engines.contrastive import Contrastive
 from structgen.engines.mirostat import Mirostat
 from structgen.engines.momentum import Momentum
@@ -269,36 +270,13 @@ class Settings:
         if self.n > 1 and self.temperature == 0:
             raise OptionError("n > 1 at temperature 0 gives the same output n times", option="temperature")
         self._check_method()
-        self._check_rule()
+        checked_rule(self)
         self._check_tools()
-
-    def _check_rule(self) -> None:
-        """One rule at most, with nothing beside it that it does itself."""
-        if self.rule is None:
-            return
-        name = next(name for name in _RULES if getattr(self, name) is not None)
-        others = [each for each in (*_RULES, "top_k", "top_p", "min_p") if getattr(self, each) is not None]
-        if others != [name]:
-            other = next(each for each in others if each != name)
-            raise OptionError(f"{name} and {other} are given: each decides which tokens are left", option=name)
-        if self.rule.draws and self.temperature == 0:
-            raise OptionError(f"{name} is for drawing, and temperature 0 draws nothing", option=name)
-        if self.rule.draws is False and (self.temperature or self.n > 1):
-            raise OptionError(f"{name} takes one token, and draws none: temperature 0, n=1", option=name)
 
     @property
     def rule(self) -> Any:
-        """What chooses by the path so far, None for nothing. Raises OptionError for what is no rule."""
-        for name, kind in _RULES.items():
-            value = getattr(self, name)
-            if value is None:
-                continue
-            if isinstance(value, numbers.Real) and not isinstance(value, bool) and kind is not Contrastive:
-                return kind(float(value))
-            if not isinstance(value, kind):
-                raise OptionError(f"{name} is a structgen.{kind.__name__}, not {shown(value)}", option=name)
-            return value
-        return None
+        """What chooses by the path so far (engines/path_rules.py); None for nothing. Raises OptionError."""
+        return checked_rule(self)
 
     def _check_tools(self) -> None:
         """What only means something beside tools, and what does not."""
@@ -375,8 +353,7 @@ class Settings:
 _BESIDE_TOOLS = {"tool_choice": "auto", "parallel_tool_calls": True, "thinking": None, "tool_format": None}
 _INTEGERS = {"n": 1, "max_tokens": 1, "top_k": 1, "seed": 0, "batch_size": 1}  # and the least each may be
 _NUMBERS = ("temperature", "top_p", "min_p", "repetition_penalty")  # SamplingOptions has their ranges
-_RULES: dict[str, Any] = {"mirostat": Mirostat, "momentum": Momentum, "contrastive": Contrastive}
-_DECODING = ("min_p", "repetition_penalty", "logits_processor", *_RULES, "stop", "batch_size")
+_DECODING = ("min_p", "repetition_penalty", "logits_processor", *RULES, "stop", "batch_size")
 _KINDS: dict[str, tuple[Any, str]] = {
     "system": (str, "a text"),
     "chat": (bool, "True or False"),

@@ -74,7 +74,7 @@ def adaptive(
         raise OptionError(f"style is 'cautious' or 'rerank', not {style!r}", option="style")
     if style == "rerank" and n > 1:
         raise OptionError('style="rerank" draws nothing: n outputs would be one n times', option="n")
-    check_least(trials=(trials, 1), length=(length, 0))
+    check_least(trials=(trials, 1), length=(length, 0 if style == "rerank" else 1))
     given: dict[str, Any] = {"low": low, "high": high, "trials": trials, "length": length}
     chosen = replace(STYLES[style], **{name: value for name, value in given.items() if value is not None})
     if not 0 <= chosen.low <= chosen.high:

@@ -45,34 +45,32 @@ def lookahead(
     search, width = Search(run, n, scorer, likelihood, memory), width or n
     live, ended, steps, cut = [run.root()], 0, 0, False
     while live and not search.satisfied:
+        if cut := run.spent():
+            break
         ways = _ways(search, live, candidates)
-        ahead = [way.copy() for way in ways or ()]
-        cut = ways is None or not search.roll_out(ahead, most=length)
-        if cut:
+        ahead = [way.copy() for way in ways]
+        if cut := not search.roll_out(ahead, most=length):
             break
         run.stats.attempts += len(ahead)
-        chosen = _best(search, ways or [], ahead, width - ended)
+        chosen = _best(search, ways, ahead, width - ended)
         ended += sum(way.finish is not None for way in chosen)
         live, steps = [way for way in chosen if way.finish is None], steps + 1
-    note = f"{steps} steps, {run.stats.attempts} rollouts"
-    return search.result("lookahead", note, cut=cut)
+    return search.result("lookahead", f"{steps} steps, {run.stats.attempts} rollouts", cut=cut)
 
 
-def _ways(search: Search, live: list[Path], candidates: int) -> list[Path] | None:
-    """Every way on from every live path; None where the budget is spent."""
-    if search.run.spent():
-        return None
+def _ways(search: Search, live: list[Path], candidates: int) -> list[Path]:
+    """Every way on from every live path."""
     rows = search.rows.rows([path.prefix for path in live])
     return [way for path, row in zip(live, rows, strict=True) for way in ways_on(path, row, candidates)]
 
 
 def _best(search: Search, ways: list[Path], ahead: list[Path], room: int) -> list[Path]:
     """The ways with the best rollouts; none whose rollout is forbidden."""
-    search.values(ahead)
+    search.values(ahead)  # what ended is an output met
     scores = search.given.scores(ahead)
-    judged = [
-        (score + search.likelihood * way.log_prob, way.log_prob, -at)
-        for at, (way, score) in enumerate(zip(ways, scores, strict=True))
-        if score > -math.inf
-    ]
-    return [ways[-at] for _, _, at in sorted(judged, reverse=True)[:room]]
+
+    def judged(at: int) -> tuple[float, float]:
+        return scores[at] + search.likelihood * ways[at].log_prob, ways[at].log_prob
+
+    allowed = [at for at, score in enumerate(scores) if score > -math.inf]
+    return [ways[at] for at in sorted(allowed, key=judged, reverse=True)[:room]]

@@ -242,6 +242,7 @@ def test_scorers_belong_to_searches() -> None:
         ("adaptive", {"style": "bold"}, "style"),
         ("adaptive", {"low": 2.0}, "low"),
         ("adaptive", {"trials": 0}, "trials"),
+        ("adaptive", {"length": 0}, "length"),
         ("adaptive", {"style": "rerank"}, "n outputs"),
     ],
 )
