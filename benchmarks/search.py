@@ -1,6 +1,6 @@
 """Unit tests passed with and without a search, by the bundled model and by SmolLM2, model calls counted.
 
-    python -m benchmarks search [--models nano smollm2] [--budget 120] [--every 2]
+    python -m benchmarks search [--models nano smollm2] [--budget 80] [--every 3]
 
 Two tasks of ours. *Expressions*: a grammar of arithmetic over x and y, a description in words; the search is given
 three tests, and an output is right if it passes six others. *SQL*: a grammar of queries over one table, a question; the
@@ -91,8 +91,8 @@ def main() -> None:
     """Measure, print, write benchmarks/results/search.jsonl."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks search")
     parser.add_argument("--models", nargs="+", default=["nano", "smollm2"])
-    parser.add_argument("--budget", type=int, default=120, help="prefixes scored for each question")
-    parser.add_argument("--every", type=int, default=2, help="ask every k-th question")
+    parser.add_argument("--budget", type=int, default=80, help="prefixes scored for each question")
+    parser.add_argument("--every", type=int, default=3, help="ask every k-th question")
     options = parser.parse_args()
     records = []
     for name in options.models:
