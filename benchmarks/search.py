@@ -105,7 +105,7 @@ def main() -> None:
                 record |= measured(model, tasks, problems, method, options.budget)
                 records.append(record)
                 print({k: round(v, 2) if isinstance(v, float) else v for k, v in record.items()}, flush=True)
-    write_results("search", records)
+            write_results("search", records)  # a run that is cut off keeps what it has
 
 
 def _problem(model: PrefixModel, task: Task) -> Problem:
