@@ -34,6 +34,7 @@ NAMES = {
     "rounds": "rounds of smc: how near each comes, and what it reads, over many seeds",
     "person": "outputs about a person that have the city right, masked and exact: a picture",
     "prefixes": "a step of many rows behind one long prompt, beside transformers' batched decoding",
+    "search": "unit tests passed with and without a search, by the bundled model and SmolLM2",
     "law": "what a row costs a sampler beside the model: the law, the allowed part, a draw",
     "describe": "facts a real model extracts rightly, by the form of its prompt",
     "tools": "tools: from definitions to a constraint and its first mask; masks of arguments beside the schema alone",

@@ -14,6 +14,7 @@ from benchmarks import (
     report_canvas,
     report_predicates,
     report_samplers,
+    report_search,
     report_serving,
     report_vllm,
 )
@@ -413,6 +414,7 @@ SECTIONS = [
     ("samplers", "Samplers: distance from the target, evidence, costs", report_samplers.samplers),
     ("rounds", "Particles that learn in rounds", report_samplers.rounds),
     ("prefixes", "Rows behind a long prompt", report_samplers.prefixes),
+    ("search", "Searches: unit tests passed with and without", report_search.search),
     ("predicates", "Predicates: trial and error against checking everything", report_predicates.predicates),
     ("genlm", "Weighted rejection and particles beside genlm-control", report_predicates.genlm),
     ("canvas", "Canvases", report_canvas.canvases),

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from structgen.api.result import Result
     from structgen.batch import fill_masks
     from structgen.constraint_files import load_constraint, save_constraint
+    from structgen.engines.contrastive import Contrastive
+    from structgen.engines.mirostat import Mirostat
+    from structgen.engines.momentum import Momentum
     from structgen.errors import (
         BudgetTooSmall,
         CompletedWarning,
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
         SamplingInterrupted,
         SchemaError,
         SchemaWarning,
+        ScorerError,
         ServerError,
         SourceError,
         StaleState,
@@ -72,6 +76,7 @@ if TYPE_CHECKING:
     from structgen.matcher import Constraint, Lease, Matcher
     from structgen.memory import Cache, caches, clear_caches
     from structgen.options import Limits
+    from structgen.protocols import Scorer
     from structgen.python_types.types import json_schema
     from structgen.samplers.predicates import Potential, Predicate
     from structgen.samplers.problem import Problem
@@ -92,6 +97,7 @@ __all__ = [
     "Canvas",
     "CompletedWarning",
     "Constraint",
+    "Contrastive",
     "Denoised",
     "Filled",
     "GrammarError",
@@ -105,7 +111,9 @@ __all__ = [
     "Limits",
     "LogitsProcessor",
     "Matcher",
+    "Mirostat",
     "ModelError",
+    "Momentum",
     "OptionError",
     "Potential",
     "Predicate",
@@ -118,6 +126,8 @@ __all__ = [
     "SamplingInterrupted",
     "SchemaError",
     "SchemaWarning",
+    "Scorer",
+    "ScorerError",
     "ServerError",
     "SourceError",
     "Special",
@@ -197,6 +207,9 @@ _HOMES = {
     "structgen.tools.tool": ("Tool",),
     "structgen.python_types.types": ("json_schema",),
     "structgen.batch": ("fill_masks",),
+    "structgen.engines.contrastive": ("Contrastive",),
+    "structgen.engines.mirostat": ("Mirostat",),
+    "structgen.engines.momentum": ("Momentum",),
     "structgen.infilling.canvas": ("Canvas",),
     "structgen.infilling.denoise": ("Denoised", "denoise"),
     "structgen.integrations.transformers": ("LogitsProcessor",),
@@ -205,6 +218,7 @@ _HOMES = {
     "structgen.matcher": ("Constraint", "Lease", "Matcher"),
     "structgen.memory": ("Cache", "caches", "clear_caches"),
     "structgen.options": ("Limits",),
+    "structgen.protocols": ("Scorer",),
     "structgen.constraint_files": ("load_constraint", "save_constraint"),
     "structgen.samplers.predicates": ("Potential", "Predicate"),
     "structgen.samplers.problem": ("Problem",),

@@ -18,6 +18,7 @@ StructgenError
 ├── ValueRejected              .text .reason                  the schema accepts the text, the type's validators do not
 ├── SamplingIncomplete         .status .found .wanted .result .results  a sampler ended before it had all it should
 ├── PredicateError             .function .text .complete .reason  a user's predicate or potential failed on a text
+├── ScorerError                .scorer .text .reason         a user's scorer failed, or its answers are no scores
 ├── ModelError                 .reason                        the model returned something unusable (NaN, wrong shape)
 ├── ToolFailed                 .tool .reason                  whoever runs a tool for us says that the call failed
 ├── OptionError                .option .reason                an unknown or contradictory option
@@ -47,6 +48,7 @@ __all__ = [
     "SamplingIncomplete",
     "SamplingInterrupted",
     "SchemaError",
+    "ScorerError",
     "SourceError",
     "StaleState",
     "StorageError",
@@ -270,6 +272,15 @@ class PredicateError(StructgenError):
         state = "complete" if complete else "unfinished"
         super().__init__(f"{function} failed on the {state} text {'...' if end != text else ''}{end!r}: {reason}")
         self.function, self.text, self.complete, self.reason = function, text, complete, reason
+
+
+class ScorerError(StructgenError):
+    """`scorer`, a user's, raised, or gave something that is no score, when asked about `text`."""
+
+    def __init__(self, reason: str, *, scorer: str, text: str) -> None:
+        end = text[-200:]
+        super().__init__(f"{scorer} failed on the text {'...' if end != text else ''}{end!r}: {reason}")
+        self.scorer, self.text, self.reason = scorer, text, reason
 
 
 class ModelError(StructgenError):

@@ -7,6 +7,7 @@
     TokenModel          logits after prefixes
     TreeModel           logits at the nodes of a token tree
     Encoder             how a tokenizer spells a text
+    Scorer              how good texts are
     Chooser             the source of every random number
 
 Any object with these attributes will do: nothing has to be derived from here. Most protocols show one that does;
@@ -30,6 +31,7 @@ __all__ = [
     "Floats",
     "LazyAutomaton",
     "MaskSource",
+    "Scorer",
     "SequenceConstraint",
     "SequenceMatcher",
     "TokenModel",
@@ -262,6 +264,25 @@ class Encoder(Protocol):
 
     def tokens_of(self, text: str) -> Sequence[int]:
         """The tokenizer's own spelling of a text by itself: no token that begins or ends a prompt."""
+        ...
+
+
+class Scorer(Protocol):
+    """How good texts are: a number each, the more the better; -inf forbids, NaN and +inf are errors.
+
+    Any function will do. Searches (`structgen.search`) give it many texts at once, each text once; most of them are
+    finished outputs, but whoever looks a few tokens ahead gives it beginnings too.
+
+    A scorer may have `bound(texts)` besides: a number for each beginning that no output which begins so exceeds. It is
+    what proves an output to be the best: an output that reaches the bound of the empty text cannot be improved.
+
+    >>> def letters_a(texts):
+    ...     return [text.count("a") for text in texts]
+    >>> letters_a.bound = lambda texts: [text.count("a") + 10 - len(text) for text in texts]  # of at most ten letters
+    """
+
+    def __call__(self, texts: Sequence[str], /) -> Sequence[float]:
+        """A score for each text, in their order."""
         ...
 
 

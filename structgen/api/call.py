@@ -18,6 +18,7 @@ from structgen.api.compile import compile_source
 from structgen.api.models import engine_of
 from structgen.api.options import Settings
 from structgen.api.prompts import framed, read_prompts
+from structgen.api.rules import ready_rule
 from structgen.api.sources import Source, source_of
 from structgen.errors import OptionError
 from structgen.matcher import Constraint
@@ -113,6 +114,7 @@ class Call:
         from structgen.engines.steering import check_budget
 
         settings, requests = self.settings, list[Request]()
+        rule = ready_rule(settings.rule, self.engine.vocabulary)
         stops = tuple(text.encode() for text in settings.stops)
         for row in self.rows:
             if not isinstance(row.constraint, Constraint):
@@ -131,6 +133,7 @@ class Call:
                         stops=stops,
                         processors=settings.processors,
                         ahead=settings.ahead,
+                        rule=rule,
                     )
                 )
         return requests
@@ -200,7 +203,8 @@ def _source(settings: Settings, schema: Any, constraint: Any) -> Source | Constr
 def _sampling(settings: Settings) -> SamplingOptions:
     temperature = settings.temperature
     if temperature is None:
-        temperature = 0.0 if settings.n == 1 and settings.method == "masked" else 1.0
+        drawn = settings.rule is not None and settings.rule.draws
+        temperature = 0.0 if settings.n == 1 and settings.method == "masked" and not drawn else 1.0
     return SamplingOptions(
         temperature=temperature,
         top_k=settings.top_k,

@@ -13,11 +13,16 @@ from typing_extensions import TypedDict
 
 from structgen.api.language import Language
 from structgen.api.peers import answer
+from structgen.api.rules import RULES, checked_rule
+from structgen.engines.contrastive import Contrastive
+from structgen.engines.mirostat import Mirostat
+from structgen.engines.momentum import Momentum
 from structgen.errors import OptionError, suggest
 from structgen.grammars.ir import Grammar
 from structgen.grammars.json_schema.style import JsonStyle
 from structgen.grammars.lark import LarkGrammar
 from structgen.options import Limits
+from structgen.protocols import Scorer
 from structgen.samplers.predicates import Function
 from structgen.samplers.run import METHODS, Budget
 from structgen.speculation.options import Speculation
@@ -36,7 +41,21 @@ __all__ = [
 
 OnTruncate = Literal["raise", "complete", "return"]
 MethodName = Literal[
-    "masked", "asap", "cars", "rejection", "importance", "smc", "enumeration", "mcmc", "beam", "best_first", "auto"
+    "masked",
+    "asap",
+    "cars",
+    "rejection",
+    "importance",
+    "smc",
+    "enumeration",
+    "mcmc",
+    "beam",
+    "best_first",
+    "auto",
+    "lookahead",
+    "astar",
+    "mcts",
+    "adaptive",
 ]
 Processor = Callable[[Any, Any], Any]
 Progress = Callable[[int, float], object]
@@ -89,6 +108,7 @@ class GenerateOptions(SourceOptions, total=False):
     monitors: Any
     tokenizer: Any
     method: MethodName
+    scorer: Scorer | None
     method_options: Mapping[str, Any] | None
     budget: Budget | None
     max_tokens: int | None
@@ -98,6 +118,9 @@ class GenerateOptions(SourceOptions, total=False):
     min_p: float | None
     repetition_penalty: float | None
     logits_processor: Processor | Sequence[Processor] | None
+    mirostat: Mirostat | float | None
+    momentum: Momentum | float | None
+    contrastive: Contrastive | None
     stop: str | Sequence[str] | None
     seed: int | None
     batch_size: int | None
@@ -138,7 +161,9 @@ class Settings:
     n            outputs per prompt
     method       "masked": the model's law restricted to allowed tokens at every step; or a sampler of
                  `structgen.samplers` that draws from the model conditioned on the constraint ("cars", "asap", ...);
-                 "auto": "cars" where its exact outputs are cheap, else "smc"
+                 "auto": "cars" where its exact outputs are cheap, else "smc"; or a search for the outputs that `scorer`
+                 finds best: "lookahead", "astar", "mcts", "adaptive" (docs/search.md)
+    scorer       of searches: how good texts are, a function of a list of texts (`structgen.Scorer`)
     method_options  the sampler's own options; of weighted ones `draws` too, among which n outputs are picked by weight;
                  of all of them `canonical` (`structgen.samplers.problem.Problem`)
     budget       when the sampler gives up (`structgen.samplers.run.Budget`); SamplingIncomplete is raised then
@@ -151,6 +176,9 @@ class Settings:
     repetition_penalty  divides the positive logits of tokens that have been, multiplies the negative ones; 1 is none
     logits_processor  functions (token ids so far (1, t), logits (1, V)) -> logits, as transformers has them, called in
                  their order before the mask
+    mirostat     keeps the surprise of what is drawn near a target, in bits: the target, or a `structgen.Mirostat`
+    momentum     the likeliest token, unless it repeats the text: the price of that, or a `structgen.Momentum`
+    contrastive  what the model says more than a smaller one: `structgen.Contrastive(amateur=...)`
     stop         strings that end an output: behind the first token that finishes one of them where the text is complete
     seed         makes sampling repeatable; a fresh one when not given
     batch_size   most outputs decoded at once; as many as fit the memory when not given
@@ -188,6 +216,7 @@ class Settings:
     tokenizer: Any = None
     n: int = 1
     method: str = "masked"
+    scorer: Any = None
     method_options: Mapping[str, Any] | None = None
     budget: Budget | None = None
     max_tokens: int | None = None
@@ -197,6 +226,9 @@ class Settings:
     min_p: float | None = None
     repetition_penalty: float | None = None
     logits_processor: Any = None
+    mirostat: Any = None
+    momentum: Any = None
+    contrastive: Any = None
     stop: Any = None
     seed: int | None = None
     batch_size: int | None = None
@@ -241,7 +273,13 @@ class Settings:
         if self.n > 1 and self.temperature == 0:
             raise OptionError("n > 1 at temperature 0 gives the same output n times", option="temperature")
         self._check_method()
+        checked_rule(self)
         self._check_tools()
+
+    @property
+    def rule(self) -> Any:
+        """What chooses by the path so far (engines/path_rules.py); None for nothing. Raises OptionError."""
+        return checked_rule(self)
 
     def _check_tools(self) -> None:
         """What only means something beside tools, and what does not."""
@@ -265,12 +303,12 @@ class Settings:
 
     def _check_method(self) -> None:
         """What only samplers take, and what only the decode loop does."""
-        sampler = ("method_options", "budget", "where")
+        sampler = ("method_options", "budget", "where", "scorer")
         decoding = list(_DECODING)
         decoding += ["on_truncate"] if self.on_truncate != "raise" else []
         for name in sampler if self.method == "masked" else decoding:
             if getattr(self, name) is not None:
-                other = "; a sampler is needed" if name == "where" else ""
+                other = {"where": "; a sampler is needed", "scorer": "; a search is needed"}.get(name, "")
                 raise OptionError(f"{name} means nothing with method={self.method!r}{other}", option=name)
 
     @property
@@ -318,7 +356,7 @@ class Settings:
 _BESIDE_TOOLS = {"tool_choice": "auto", "parallel_tool_calls": True, "thinking": None, "tool_format": None}
 _INTEGERS = {"n": 1, "max_tokens": 1, "top_k": 1, "seed": 0, "batch_size": 1}  # and the least each may be
 _NUMBERS = ("temperature", "top_p", "min_p", "repetition_penalty")  # SamplingOptions has their ranges
-_DECODING = ("min_p", "repetition_penalty", "logits_processor", "stop", "batch_size")
+_DECODING = ("min_p", "repetition_penalty", "logits_processor", *RULES, "stop", "batch_size")
 _KINDS: dict[str, tuple[Any, str]] = {
     "system": (str, "a text"),
     "ahead": (bool, "True or False"),

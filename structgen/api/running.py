@@ -20,7 +20,7 @@ from structgen.python_types.partial import partial_value
 from structgen.speculation.options import Speculation
 
 if TYPE_CHECKING:
-    from structgen.api.options import Progress
+    from structgen.api.options import Progress, Settings
     from structgen.engines.decode import Output, Request, Step
     from structgen.samplers.result import Stats as SamplerStats
 
@@ -93,6 +93,8 @@ def _model(call: Call, batch: list[Request], weigh: bool) -> tuple[Any, Any]:
     asked = call.settings.speculation
     if asked is None:
         return call.engine, None
+    if call.settings.rule is not None:
+        return call.engine, "off: what comes next depends on more than the text"
     from structgen.speculation.read_ahead import read_ahead
 
     options = None if asked == "auto" else asked
@@ -197,6 +199,12 @@ class _Scored:
         self.progress(self.before + stats.prefixes_scored, time.perf_counter() - self.started)
 
 
+def _method_options(settings: Settings) -> dict[str, Any]:
+    """The sampler's own options; the scorer of a search is one of them."""
+    given = dict(settings.method_options or {})
+    return given if settings.scorer is None else {**given, "scorer": settings.scorer}
+
+
 def _sampled_row(call: Call, stream: int, scored: _Scored) -> list[Result[Any]]:
     """The n results of one prompt."""
     row, settings = call.rows[stream], call.settings
@@ -210,7 +218,7 @@ def _sampled_row(call: Call, stream: int, scored: _Scored) -> list[Result[Any]]:
         settings.method,
         stream,
         budget=settings.budget,
-        options=settings.method_options,
+        options=_method_options(settings),
         ahead=isinstance(settings.speculation, Speculation),
         progress=None if settings.progress is None else scored,
     )

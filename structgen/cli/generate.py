@@ -9,7 +9,7 @@ import warnings
 from typing import Any
 
 from structgen.cli.codes import ENDED_BY_BUDGET
-from structgen.cli.reading import drawing_options, json_file, source_options, text_argument
+from structgen.cli.reading import drawing_options, json_file, object_argument, source_options, text_argument
 from structgen.errors import CompletedWarning
 
 __all__ = ["run"]
@@ -47,7 +47,11 @@ def run(arguments: argparse.Namespace) -> int:
 def _options(arguments: argparse.Namespace) -> dict[str, Any]:
     """The options that were given, by the names `generate` has for them."""
     given = drawing_options(arguments)
-    given |= {name: value for name in ("n", "seed") if (value := getattr(arguments, name)) is not None}
+    given |= {
+        name: value for name in ("n", "seed", "mirostat", "momentum") if (value := getattr(arguments, name)) is not None
+    }
+    if arguments.scorer is not None:
+        given["scorer"] = object_argument(arguments.scorer, "scorer")
     if arguments.speculation is not None:
         given["speculation"] = None if arguments.speculation == "off" else arguments.speculation
     return given
@@ -83,6 +87,8 @@ def _shown(result: Any) -> str:
 
 def _sampler_figures(samples: Any) -> str:
     stats = samples.stats
+    if samples.target == "argmax":
+        return f"{samples.method}: {samples.note or samples.status}, {stats.prefixes_scored} prefixes scored"
     evidence = "unknown" if samples.log_evidence is None else f"{samples.log_evidence:.3f}"
     if samples.evidence_error is not None:
         evidence += f" (relative error {samples.evidence_error:.1%})"

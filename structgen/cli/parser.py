@@ -151,7 +151,8 @@ def _drawing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--method",
         metavar="NAME",
-        help="masked (default), or a sampler: cars is exact, auto takes it where it is cheap (docs/sampling.md)",
+        help="masked (default), or a sampler: cars is exact, auto takes it where it is cheap (docs/sampling.md); or a "
+        "search: lookahead, astar, mcts, adaptive (docs/search.md)",
     )
     parser.add_argument("--top-k", type=int, metavar="K", help="sample from the K likeliest tokens")
     parser.add_argument(
@@ -193,6 +194,9 @@ def _add_generate(commands: Commands, shared: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--n", type=int, default=1, metavar="N", help="how many values (default 1)")
     parser.add_argument("--seed", type=int, metavar="N", help="makes sampling repeatable")
+    parser.add_argument("--scorer", metavar="MODULE:NAME", help="of a search: a function of a list of texts")
+    parser.add_argument("--mirostat", type=float, metavar="BITS", help="keep the surprise of what is drawn near this")
+    parser.add_argument("--momentum", type=float, metavar="P", help="the likeliest token, less this for repeating")
     _drawing(parser)
     parser.add_argument(
         "--json", action="store_true", help="a line of JSON per output: value, text, tokens, probabilities"

@@ -21,6 +21,7 @@ __all__ = [
     "drawing_options",
     "file_argument",
     "json_file",
+    "object_argument",
     "schema_argument",
     "source_argument",
     "source_options",
@@ -78,7 +79,7 @@ def schema_argument(value: str) -> Any:
     if value.lstrip().startswith("{") or value in ("true", "false"):
         return _schema(value, "--schema")
     if _TYPE.fullmatch(value) and not Path(value).exists():
-        return _imported(value)
+        return object_argument(value, "schema")
     return _schema(file_argument(value, "schema"), f"--schema {value}")
 
 
@@ -90,9 +91,11 @@ def _schema(text: str, where: str) -> dict[str, Any] | bool:
     return found
 
 
-def _imported(value: str) -> Any:
+def object_argument(value: str, option: str) -> Any:
     """What package.module:Name names; modules beside the caller are found, as `python -m` finds them."""
     module, _, name = value.partition(":")
+    if not _TYPE.fullmatch(value):
+        raise OptionError(f"--{option} is package.module:Name, not {value!r}", option=option)
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
@@ -100,7 +103,7 @@ def _imported(value: str) -> Any:
         for part in name.split("."):
             found = getattr(found, part)
     except (ImportError, AttributeError) as error:
-        raise OptionError(f"--schema {value}: {error}", option="schema") from error
+        raise OptionError(f"--{option} {value}: {error}", option=option) from error
     return found
 
 

@@ -24,6 +24,7 @@ from structgen.ahead import AHEAD
 from structgen.bits import has_bit, row_of
 from structgen.engines.allowed import allowed_ids
 from structgen.engines.masking import MaskRow, apply_masks
+from structgen.engines.path_rules import PathRule
 from structgen.engines.sampling import DrawLaw, Proposal, check_logits, draw, draw_alone, law, row_generator
 from structgen.engines.shaping import Processor, shape_logits
 from structgen.engines.steering import Completion, check_budget, complete, leaves_room, tokens_to_end
@@ -63,7 +64,8 @@ class Request:
     text. `is_json` says that the constraint's texts are JSON, whose values have boundaries (engines/steering.py).
     The row ends behind the first token that finishes one of `stops` where its text is complete. `processors` change its
     row's logits (engines/shaping.py). `options`: how its tokens are drawn; None: as those of the batch are. `ahead`:
-    its masks are made while the model computes.
+    its masks are made while the model computes. `rule`: chooses among what the mask leaves by the path so far
+    (engines/path_rules.py); it takes no drafts.
     """
 
     prompt: Sequence[int]
@@ -76,6 +78,7 @@ class Request:
     processors: tuple[Processor, ...] = ()
     options: SamplingOptions | None = None
     ahead: bool = True
+    rule: PathRule | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +176,8 @@ def open_row(
     matcher = _open_matcher(request, vocabulary)
     own = vocabulary if matcher is None else matcher.constraint.vocabulary
     generator = row_generator(options.seed, stream)
-    return Row(request, options, generator, own, known_ids(vocabulary), matcher, {} if distances is None else distances)
+    known, state = known_ids(vocabulary), None if request.rule is None else request.rule.start()
+    return Row(request, options, generator, own, known, matcher, {} if distances is None else distances, state=state)
 
 
 def _run(model: BatchModel, rows: list[Row], weigh: bool) -> Iterator[Step]:
@@ -209,14 +213,14 @@ def take_tokens(
     """Draw a token for every row from its (rows, V) logits, and let the row take it. `weigh`: see `decode_steps`;
     `proposals`: tokens that were drawn beforehand, by row (sampling.Proposal). `failed`: where errors of single rows
     go, by place, while the others go on; None: they are raised."""
-    groups: dict[tuple[SamplingOptions, tuple[int, ...]], list[int]] = {}
+    groups: dict[tuple[SamplingOptions, tuple[int, ...], int], list[int]] = {}
     for place, row in enumerate(rows):
         if failed is not None and not _succeeds(row.mask, place, failed):
             continue
-        key = dataclasses.replace(row.options, seed=0), tuple(map(id, row.request.processors))
+        key = dataclasses.replace(row.options, seed=0), tuple(map(id, row.request.processors)), id(row.request.rule)
         groups.setdefault(key, []).append(place)
     taken = [0] * len(rows)
-    for (options, _), places in groups.items():
+    for (options, _, _), places in groups.items():
         some = logits if len(places) == len(rows) else logits[places]
         given = [proposals[at] for at in places] if proposals else ()
         drawn = _draw_alike([rows[at] for at in places], some, options, weigh, given)
@@ -253,6 +257,8 @@ def _draw_alike(
     if options.repetition_penalty != 1 or processors:
         texts = [[*row.request.prompt, *row.tokens] for row in rows]
         logits = shape_logits(logits.double(), texts, options.repetition_penalty, processors)
+    if rows[0].request.rule is not None:
+        return _weighed(rows, logits.double(), options, (), rows[0].request.rule)
     if weigh:
         return _weighed(rows, logits.double(), options, proposals)
     unknown = [math.nan] * len(rows)
@@ -260,14 +266,26 @@ def _draw_alike(
 
 
 def _weighed(
-    rows: list[Row], logits: torch.Tensor, options: SamplingOptions, proposals: Sequence[Proposal | None]
+    rows: list[Row],
+    logits: torch.Tensor,
+    options: SamplingOptions,
+    proposals: Sequence[Proposal | None],
+    rule: PathRule | None = None,
 ) -> tuple[list[int], list[float], list[float]]:
-    """A token for each row, and its log-probabilities under the law without and with the mask."""
-    free = law(logits, options)
-    sampled = law(apply_masks(logits, [row.mask() for row in rows]), options)
+    """A token for each row, and its log-probabilities under the law without and with the mask, and the rule."""
+    free, masked = law(logits, options), apply_masks(logits, [row.mask() for row in rows])
+    if rule is not None:
+        texts = [[*row.request.prompt, *row.tokens] for row in rows]
+        masked = rule.shape(masked, texts, [row.state for row in rows], options.temperature)
+    sampled = law(masked, options)
     drawn = draw(sampled, [row.generator for row in rows], options, proposals)
+    if rule is not None:
+        for row, token in zip(rows, drawn, strict=True):
+            rule.took(row.state, token)
     complete = [row.matcher is None or row.matcher.is_accepting() for row in rows]
-    return drawn, _event(free, drawn, rows, complete), _event(sampled, drawn, rows, complete)
+    undrawn = rule is not None and not options.temperature  # by scores that are no law
+    log_q = [math.nan] * len(rows) if undrawn else _event(sampled, drawn, rows, complete)
+    return drawn, _event(free, drawn, rows, complete), log_q
 
 
 def _unweighed(
@@ -324,6 +342,7 @@ class Row:
     log_probs   of each token (to stop behind a complete text is one event) under the model's law, unmasked
     log_q       of all of them under the law that was sampled
     seen        bytes of the text that somebody has read already: a completion leaves them as they are
+    state       of the request's rule
     """
 
     request: Request
@@ -338,6 +357,7 @@ class Row:
     log_probs: list[float] = field(default_factory=list)
     log_q: float = 0.0
     seen: int = 0
+    state: Any = None
 
     @property
     def log_prob(self) -> float:

@@ -40,5 +40,6 @@ pi(w) = p(w bottom) 1[w in L] / Z the target, Z the evidence, T the most tokens 
 - Keyword-only parameters are the method's options; `sample` passes them on and refuses unknown names.
 - `run.finished` is set to a function that says what is finished at any moment: what an interrupt leaves.
 - `run.result(samples, ...)` adds the law, the costs and the status. A dead path is a sample of weight zero and counts.
+- A search for what a user's scorer finds best is a method, too; those stand in `structgen/search/`.
 - Register it in `tests/samplers/` against `exact.enumerate_outputs`: expectations over ExhaustiveChooser, then counts.
 """

@@ -9,14 +9,18 @@ scored once, however many draws pass it.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from structgen.errors import OptionError
-from structgen.protocols import Chooser
+from structgen.protocols import Floats
 from structgen.samplers.result import SampleSet
 from structgen.samplers.row_memory import RowMemory
 from structgen.samplers.run import Run
 from structgen.samplers.weights import Path
 
-__all__ = ["masked", "masked_paths"]
+__all__ = ["Pick", "extend_paths", "masked", "masked_paths"]
+
+Pick = Callable[[Floats], int]  # log-probabilities of what may follow -> the place of what does
 
 
 def masked(run: Run, n: int, *, batch: int = 64, memory: int = 64 << 20) -> SampleSet:
@@ -37,7 +41,7 @@ def masked_paths(run: Run, n: int, batch: int, memory: int) -> list[Path]:
     run.finished = lambda: [path.sample(run.problem.vocabulary) for path in (*done, *wave) if path.finish]
     for first in range(0, n, batch):
         wave = [run.root() for _ in range(first, min(first + batch, n))]
-        if not _finish(rows, wave, [run.chooser(first + i) for i in range(len(wave))]):
+        if not extend_paths(rows, wave, [run.chooser(first + i).choice for i in range(len(wave))]):
             break
         done, wave = done + wave, []
         run.stats.attempts = len(done)
@@ -45,16 +49,27 @@ def masked_paths(run: Run, n: int, batch: int, memory: int) -> list[Path]:
     return done
 
 
-def _finish(rows: RowMemory, paths: list[Path], choosers: list[Chooser]) -> bool:
-    """Continue paths by masked decoding, each with its own stream; False once the budget is spent."""
-    live = [(path, chooser) for path, chooser in zip(paths, choosers, strict=True) if path.finish is None]
-    while live:
+def extend_paths(
+    rows: RowMemory,
+    paths: Sequence[Path],
+    picks: Sequence[Pick],
+    most: int | None = None,
+    ends: Callable[[Path], bool] = lambda path: False,
+) -> bool:
+    """Continue paths together under the mask, each by its own picks, in place; False once the budget is spent.
+
+    A path goes on to its end, for at most `most` events, or up to where `ends` says that it is far enough.
+    """
+    live = [(path, pick) for path, pick in zip(paths, picks, strict=True) if path.finish is None]
+    taken = 0
+    while live and (most is None or taken < most):
         if rows.run.spent():
             return False
-        for (path, chooser), row in zip(live, rows.rows([path.prefix for path, _ in live]), strict=True):
+        for (path, pick), row in zip(live, rows.rows([path.prefix for path, _ in live]), strict=True):
             if row.dead:
                 path.die()
             else:
-                path.take(row, chooser.choice(row.log_probs))
-        live = [pair for pair in live if pair[0].finish is None]
+                path.take(row, pick(row.log_probs))
+        live = [pair for pair in live if pair[0].finish is None and not ends(pair[0])]
+        taken += 1
     return True

@@ -32,7 +32,7 @@ from structgen.protocols import SequenceConstraint, SequenceMatcher
 from structgen.samplers.deadline import Late, Timed
 from structgen.vocabulary import Vocabulary
 
-__all__ = ["Function", "Guarded", "GuardedMatcher", "Potential", "Predicate"]
+__all__ = ["Function", "Guarded", "GuardedMatcher", "Potential", "Predicate", "whole_characters"]
 
 _REMEMBERED = 1 << 16  # answers of one function
 
@@ -93,7 +93,7 @@ class Function(ABC):
         return known
 
     def _ask(self, data: bytes, complete: bool) -> float:
-        text = data if self.on == "bytes" else _whole_characters(data)
+        text = data if self.on == "bytes" else whole_characters(data)
         try:
             value = self._timed(text, complete)
         except Late as late:
@@ -224,6 +224,6 @@ class GuardedMatcher:
         return self.under.bytes_to_accept()
 
 
-def _whole_characters(data: bytes) -> str:
+def whole_characters(data: bytes) -> str:
     """As UTF-8, without the start of a character at the end; what is no UTF-8 becomes U+FFFD."""
     return codecs.getincrementaldecoder("utf-8")(errors="replace").decode(data)

@@ -38,6 +38,7 @@ class Sample:
                    samples, chains and searches
     finish         "stop"; "dead": nothing could follow, weight zero
     step_log_mass  log m(u) at every step: their sum is the weight plain masking would have had to give this output
+    score          of searches with a scorer: its answer, and `likelihood` times log_prob; else None
     """
 
     token_ids: tuple[int, ...]
@@ -47,6 +48,7 @@ class Sample:
     log_weight: float
     finish: str
     step_log_mass: tuple[float, ...] = field(default=(), repr=False)
+    score: float | None = None
 
     @property
     def text(self) -> str:
@@ -70,6 +72,7 @@ class Stats:
     masks_filled        allowed sets read
     constraint_checks   single tokens checked
     function_calls      texts given to the user's predicates and potentials; equal ones are given once
+    texts_scored        texts given to a search's scorer and to its bound; equal ones are given once
     attempts, accepted  draws begun, and how many became samples
     resamples           resampling steps
     unique_ancestors    distinct particles of the start that have descendants at the end; None without resampling
@@ -82,6 +85,7 @@ class Stats:
     masks_filled: int = 0
     constraint_checks: int = 0
     function_calls: int = 0
+    texts_scored: int = 0
     attempts: int = 0
     accepted: int = 0
     resamples: int = 0
@@ -145,6 +149,7 @@ class SampleSet:
     tv_bound         certain bound on the total variation between the target and the proposal reached, or a chain's law
     log_rest         of searches: no output that is not here has a higher log p; -inf: there are no others
     rounds           of `smc` in rounds: what came of each, the last of them being this set
+    score_rest       of searches with a scorer: no output that is not here has a higher score; -inf: there are no others
     note             advice or the reason of the status, "" for none
     """
 
@@ -161,6 +166,7 @@ class SampleSet:
     tv_bound: float | None = None
     log_rest: float | None = None
     rounds: tuple[Round, ...] = ()
+    score_rest: float | None = None
     note: str = ""
 
     def __len__(self) -> int:
@@ -178,10 +184,13 @@ class SampleSet:
 
     @property
     def proven(self) -> int:
-        """How many of the samples, from the first on, are proven to be the likeliest outputs; 0 but for searches."""
-        if self.log_rest is None:
+        """How many of the samples, from the first on, are proven to be the likeliest outputs, or those of the highest
+        scores where there is a scorer; 0 but for searches."""
+        rest = self.log_rest if self.score_rest is None else self.score_rest
+        if rest is None:
             return 0
-        return next((i for i, s in enumerate(self.samples) if s.log_prob < self.log_rest), len(self.samples))
+        reached = (s.log_prob if s.score is None else s.score for s in self.samples)
+        return next((i for i, best in enumerate(reached) if best < rest), len(self.samples))
 
     @property
     def distortion(self) -> Distortion:

@@ -34,6 +34,7 @@ __all__ = [
     "accepted_evidence",
     "method_of",
     "options_of",
+    "required_of",
     "sample",
 ]
 
@@ -51,6 +52,10 @@ METHODS = {
     "beam": "structgen.samplers.beam",
     "best_first": "structgen.samplers.best_first",
     "auto": "structgen.samplers.auto",
+    "lookahead": "structgen.search.lookahead",
+    "astar": "structgen.search.astar",
+    "mcts": "structgen.search.mcts",
+    "adaptive": "structgen.search.adaptive",
 }
 
 # Whose draws have weights of their own: who wants n outputs draws more and picks among them by weight. ("auto" is none
@@ -61,7 +66,7 @@ WEIGHTED = frozenset({"masked", "asap", "smc"})
 SCORED = frozenset({"masked", "importance", "smc", "enumeration", "mcmc", "auto"})
 
 # Whose outputs are no sample of anything.
-_SEARCHES = frozenset({"beam", "best_first"})
+_SEARCHES = frozenset({"beam", "best_first", "lookahead", "astar", "mcts", "adaptive"})
 
 
 class Method(Protocol):
@@ -266,6 +271,12 @@ def options_of(name: str) -> tuple[str, ...]:
     return tuple(p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY)
 
 
+def required_of(name: str) -> tuple[str, ...]:
+    """Names of the options a method cannot do without."""
+    parameters = inspect.signature(method_of(name)).parameters.values()
+    return tuple(p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY and p.default is p.empty)
+
+
 def sample(
     problem: Problem,
     n: int,
@@ -292,6 +303,9 @@ def sample(
     for name in options:
         if name not in known:
             raise OptionError(f"{method} has no option {name!r}; it has {', '.join(known) or 'none'}", option=name)
+    for name in required_of(method):
+        if options.get(name) is None:
+            raise OptionError(f"{method} needs {name}", option=name)
     if problem.law.potentials and method not in SCORED:
         able = ", ".join(sorted(SCORED))
         raise OptionError(f"{method} knows no potentials; {able} do", option="method")

@@ -29,6 +29,23 @@ def test_generate_prints_the_value(capsys: pytest.CaptureFixture[str]) -> None:
     assert "\x1b" not in printed.err  # no progress line where stderr is no terminal
 
 
+def test_generate_searches_for_what_a_scorer_likes(capsys: pytest.CaptureFixture[str]) -> None:
+    ask = ["generate", "--choice", "red", "--choice", "green", "--max-tokens", "12"]
+    search = [*ask, "--method", "lookahead", "--scorer"]
+    assert main([*search, "tests.samplers.judges:longest", "--stats"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == "green\n"
+    assert printed.err.splitlines()[-1].startswith("lookahead: ")
+    for scorer, said in (
+        ("judges", "package.module:Name"),
+        ("tests.samplers.judges:shortest", "no attribute 'shortest'"),
+    ):
+        assert main([*search, scorer]) == 2
+        assert said in capsys.readouterr().err
+    assert main([*ask, "--momentum", "0.5"]) == main([*ask, "--mirostat", "2"]) == 0
+    assert set(capsys.readouterr().out.split()) <= {"red", "green"}
+
+
 def test_generate_prints_records(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["generate", "--choice", "yes", "--choice", "no", "--n", "3", "--seed", "1", "--json"]
     assert main([*arguments, "--temperature", "2", "--max-tokens", "20", "--top-p", "0.9", "--top-k", "5"]) == 0

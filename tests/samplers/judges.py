@@ -25,7 +25,7 @@ from structgen.samplers.models import TableModel
 from structgen.samplers.problem import Problem
 from structgen.samplers.result import Sample, SampleSet
 from structgen.samplers.row_memory import RowMemory
-from structgen.samplers.run import Budget, Run, sample
+from structgen.samplers.run import Budget, Run, required_of, sample
 from structgen.samplers.trie import Trie
 
 ALPHA = 1e-9 if settings.get_current_profile_name() == "fresh" else 1e-6
@@ -38,6 +38,16 @@ def fixture(name: str) -> tuple[Problem, Exact]:
     if full not in _known:
         _known[full] = enumerate_outputs(FIXTURES[full]())
     return FIXTURES[full](), _known[full]
+
+
+def needs(method: str) -> dict[str, Any]:
+    """The options a method cannot do without: of searches, a scorer."""
+    return {name: {"scorer": longest}[name] for name in required_of(method)}
+
+
+def longest(texts: Sequence[str]) -> list[float]:
+    """A scorer."""
+    return [float(len(text)) for text in texts]
 
 
 def small_problem(max_tokens: int = 4) -> Problem:

@@ -15,7 +15,7 @@ from structgen.samplers.problem import Problem
 from structgen.samplers.run import METHODS, Budget, sample
 from structgen.samplers.trie import Trie
 from structgen.vocabulary import Vocabulary
-from tests.samplers.judges import check_accepts, check_fit, check_kernel, check_trie_weights, check_weighted
+from tests.samplers.judges import check_accepts, check_fit, check_kernel, check_trie_weights, check_weighted, needs
 
 VOCABULARY = vocabulary_of("a", "b", "ab", "ba", "aa")
 IDS = {"a": 0, "b": 1, "ab": 2, "ba": 3, "aa": 4}
@@ -107,7 +107,7 @@ def test_frequencies() -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_no_method_returns_another_spelling(method: str) -> None:
     problem = problem_of(greedy, True)
-    result = sample(problem, 3, method, seed=2, budget=Budget(attempts=5000))
+    result = sample(problem, 3, method, seed=2, budget=Budget(attempts=5000), **needs(method))
     alive = [s for s in result.samples if s.log_weight > -np.inf]
     assert alive
     assert all(greedy(s.text) == list(s.token_ids) for s in alive)

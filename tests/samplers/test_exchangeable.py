@@ -13,7 +13,7 @@ from structgen.samplers.resampling import SCHEMES
 from structgen.samplers.run import METHODS, Budget, Run, sample
 from tests.samplers.judges import check_places, fixture, three_outputs, unequal_weights
 
-SEARCHES = {"beam", "best_first"}  # their outputs are in order
+SEARCHES = {"beam", "best_first", "lookahead", "astar", "mcts", "adaptive"}  # no draws of anything
 CASES: list[tuple[str, int, dict[str, Any]]] = [
     ("masked", 3, {}),
     ("enumeration", 3, {}),

@@ -24,7 +24,7 @@ from structgen.samplers.result import SampleSet, Stats
 from structgen.samplers.run import METHODS, sample
 from tests.api.engines import HashEngine
 from tests.samplers.guards import guarded_problem
-from tests.samplers.judges import fixture, small_problem
+from tests.samplers.judges import fixture, needs, small_problem
 
 
 class After:
@@ -54,13 +54,13 @@ def interrupted(problem: Problem, n: int, method: str, k: int, **options: Any) -
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_says_how_far_it_is(method: str) -> None:
     told: list[Stats] = []
-    result = sample(fixture("T2")[0], 12, method, progress=told.append, seed=3)
+    result = sample(fixture("T2")[0], 12, method, progress=told.append, seed=3, **needs(method))
     assert told[-1].prefixes_scored == result.stats.prefixes_scored > 0
     for earlier, later in pairwise(told):
         assert earlier.prefixes_scored <= later.prefixes_scored
         assert earlier.seconds <= later.seconds
     assert len({id(stats) for stats in told}) == len(told)  # what was told stays as it was
-    assert result.samples == sample(fixture("T2")[0], 12, method, seed=3).samples
+    assert result.samples == sample(fixture("T2")[0], 12, method, seed=3, **needs(method)).samples
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -69,7 +69,7 @@ def test_an_interrupt_anywhere_leaves_whole_outputs(method: str) -> None:
     account = dict(zip(exact.outputs, zip(exact.log_prob, exact.log_mass, strict=True), strict=True))
     most = Counter[str]()
     k, weighted = 0, method in ("masked", "importance")
-    while (found := interrupted(problem, 12, method, k, seed=5)).status == "interrupted":
+    while (found := interrupted(problem, 12, method, k, seed=5, **needs(method))).status == "interrupted":
         most[method] = max(most[method], len(found))
         assert not found.exact
         assert len(found) <= (120 if method == "importance" else 12)

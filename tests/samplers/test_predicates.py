@@ -24,6 +24,7 @@ from tests.samplers.judges import (
     check_trie_weights,
     check_weighted,
     fixture,
+    needs,
     small_problem,
 )
 
@@ -74,7 +75,7 @@ def test_what_a_no_on_the_way_means() -> None:
     problem = guarded_problem(stops)
     assert enumerate_outputs(problem).outputs == ((0,),)
     for method in METHODS:
-        result = sample(problem, 5, method, seed=1)
+        result = sample(problem, 5, method, seed=1, **needs(method))
         assert {s.token_ids for s in result.samples if s.log_weight > -np.inf} == {(0,)}
 
 
@@ -118,7 +119,7 @@ def test_a_function_that_raises_ends_the_run(method: str) -> None:
         return True
 
     with pytest.raises(PredicateError, match=r"fragile failed on the unfinished text 'b': KeyError") as caught:
-        sample(guarded_problem(Predicate(fragile)), 50, method, seed=1)
+        sample(guarded_problem(Predicate(fragile)), 50, method, seed=1, **needs(method))
     error = caught.value
     assert (error.text, error.complete, error.function) == ("b", False, "fragile")
     assert isinstance(error.__cause__, KeyError)
@@ -184,7 +185,7 @@ def test_methods_that_know_no_potentials_say_so() -> None:
             assert sample(problem, 2, method, seed=1).law.potentials == ("favours_b",)
         else:
             with pytest.raises(OptionError, match="knows no potentials"):
-                sample(problem, 2, method, seed=1)
+                sample(problem, 2, method, seed=1, **needs(method))
 
 
 def test_a_trie_belongs_to_its_predicate(tmp_path: Any) -> None:

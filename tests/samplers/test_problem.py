@@ -16,7 +16,7 @@ from structgen.samplers.models import TableModel
 from structgen.samplers.problem import Problem
 from structgen.samplers.run import METHODS, Budget, method_of, options_of, sample
 from structgen.vocabulary import Vocabulary
-from tests.samplers.judges import fixture, small_problem
+from tests.samplers.judges import fixture, needs, small_problem
 
 
 def test_a_wide_row_sums_to_one_whatever_the_float() -> None:
@@ -71,7 +71,7 @@ def test_unusable_logits_are_a_model_error(bad: float) -> None:
     problem = Problem(TableModel(vocabulary, lambda u: np.array([bad, 0.0])), finite_language(vocabulary, ["a"]), 3)
     for method in METHODS:
         with pytest.raises(ModelError):
-            sample(problem, 1, method)
+            sample(problem, 1, method, **needs(method))
 
 
 def test_the_output_ends_within_t() -> None:
@@ -124,7 +124,7 @@ def test_no_possible_output_is_a_status_never_a_sample(name: str) -> None:
     vocabulary = vocabulary_of("a", "b")
     model = TableModel(vocabulary, lambda u: np.log(np.array([0.7, 0.2, 0.1])))
     problem = Problem(model, finite_language(vocabulary, ["ab", "bb"]), 4, top_k=1)
-    result = sample(problem, 4, name, budget=Budget(attempts=500, seconds=20))
+    result = sample(problem, 4, name, budget=Budget(attempts=500, seconds=20), **needs(name))
     assert result.status in ("empty", "degenerate", "budget")
     assert not any(s.log_weight > -np.inf for s in result.samples)
     assert not result.exact or not result.samples
