@@ -1,13 +1,11 @@
-"""Masks under a monitor: are they those of reading every token, and what do they cost beside the constraint's own?
+"""What masks under a monitor cost beside the constraint's own (whether they are right: bits.py).
 
-Texts are lines of the standard library, read as if a model wrote them. `bits`: at places along them the mask is
-compared with reading tokens one by one: all that hold a dot, all that the mask allows up to 2,000, and as many others.
-`masks`: microseconds a token, the monitor's masks less those of the constraint below, for texts that were not met
-before (the tables of the vocabulary and of lexical states have been): exact ones (`mask_us`), and loose ones with what
-settles the token that comes (`loose_us`), as decoding has them. The analysis is a table that answers every
-question with forty names, the right one among them. `asked`: with a language server questions a token and milliseconds
-waited, exact rows. `triggers`: the share of accesses whose last byte ends no token, where a monitor that fires at the
-ends of tokens alone says nothing.
+Texts are lines of the standard library, read as if a model wrote them. `masks`: microseconds a token, the monitor's
+masks less those of the constraint below, for texts that were not met before (the tables of the vocabulary and of
+lexical states have been): exact ones (`mask_us`), and loose ones with what settles the token that comes (`loose_us`),
+as decoding has them. The analysis is a table that answers every question with forty names, the right one among them.
+`asked`: with a language server questions a token and milliseconds waited, exact rows. `triggers`: the share of accesses
+whose last byte ends no token, where a monitor that fires at the ends of tokens alone says nothing.
 """
 
 from __future__ import annotations
@@ -23,8 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import structgen as sg
-from structgen.bits import ids_of
-from structgen.kernels.layout import DEAD
 from structgen.monitors import Members, Question, Report, server
 from structgen.monitors.lexical.python import Python
 
@@ -57,34 +53,6 @@ def texts(count: int, seed: int) -> Iterator[tuple[str, list[bytes]]]:
         lines = rng.choice(sources).splitlines(keepends=True)
         first = rng.randrange(len(lines) - 12)
         yield "".join(lines[first : first + 12]), pool
-
-
-def compared(constraint: Any, state: int, vocabulary: sg.Vocabulary, dotted: list[int], rng: random.Random) -> int:
-    """Bits of a mask that differ from reading the token."""
-    row = constraint.row(state)
-    allowed = ids_of(row).tolist()
-    some = {*dotted, *rng.sample(allowed, min(len(allowed), 2000)), *rng.sample(range(vocabulary.size), 2000)}
-    bits = set(allowed)
-    return sum((token in bits) != (constraint.step(state, token) != DEAD) for token in some)
-
-
-def bits(tokenizer: Any, states: int) -> dict[str, int]:
-    """Wrong bits at places along texts."""
-    vocabulary, rng = tokenizer.vocabulary, random.Random(1)
-    dotted = [token for token in range(vocabulary.size) if b"." in vocabulary.token_bytes(token)[:-1]]
-    below = sg.compile(regex=r"(?s).*", vocabulary=vocabulary)
-    wrong = met = 0
-    for text, pool in texts(max(states // 10, 1), 2):
-        constraint = below & Members(Forty(text.encode(), pool), "work.py", after="more")
-        matcher, tokens = constraint.matcher(), tokenizer.encode(text)
-        chosen = set(rng.sample(range(len(tokens)), min(10, len(tokens))))
-        for at, token in enumerate(tokens):
-            if at in chosen:
-                wrong += compared(constraint, matcher.state, vocabulary, dotted, rng)
-                met += 1
-            if not matcher.accept(token):
-                break
-    return {"states": met, "wrong": wrong}
 
 
 def masks(tokenizer: Any, count: int) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 question.py   what an analysis is asked, and answers;  monitor.py  what a monitor is, and its report
 lexical/      where in a program a text stands, byte by byte
 members.py    the monitor of member names;  imports.py  of imported ones
+region.py     where a monitor looks: fences, tags, arguments of tool calls
 typestate.py  which methods may be called next;  forbidden.py  names that must not be used: both without a server
 names.py      a set of names as what may be written next
 monitored.py  Monitored: a constraint with a monitor, states of both as one int
@@ -18,6 +19,7 @@ from structgen.monitors.members import Members
 from structgen.monitors.monitor import Monitor, Report
 from structgen.monitors.monitored import Monitored, monitored
 from structgen.monitors.question import Analysis, Question, Silent
+from structgen.monitors.region import Region
 from structgen.monitors.typestate import Typestate
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "Monitor",
     "Monitored",
     "Question",
+    "Region",
     "Report",
     "Session",
     "Silent",

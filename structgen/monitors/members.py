@@ -44,7 +44,7 @@ class Members:
     and behind any `self.` if nothing stands behind the cursor, since what is defined there is unknown.
     """
 
-    name = "members"
+    name: str = "members"
 
     def __init__(
         self, analysis: Analysis, path: str, *, before: str = "", after: str = "", language: str = "python"

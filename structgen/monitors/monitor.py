@@ -10,7 +10,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from structgen.monitors.lexical import Lexer
+from structgen.monitors.lexical import Scanner
 from structgen.monitors.question import Answer
 
 __all__ = ["Monitor", "Report"]
@@ -43,8 +43,15 @@ class Monitor(Protocol):
     cursor, `due` is the state before the byte that said so; else None.
     """
 
-    name: str
-    lexer: Lexer
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        ...
+
+    @property
+    def lexer(self) -> Scanner:
+        """What reads the text."""
+        ...
 
     @property
     def fingerprint(self) -> str:
