@@ -30,7 +30,7 @@ from benchmarks.monitors.projects import LANGUAGES, WORK, sites_of, sources
 from structgen.bits import has_bit, ids_of, row_of
 from structgen.kernels.layout import START
 from structgen.monitors import Imports, Members, Question, Region, Silent
-from structgen.monitors.states import NOWHERE
+from structgen.monitors.watched import NOWHERE
 
 Row = NDArray[np.uint32]
 PLACES = 40  # along a text

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from structgen.monitors.lexical.letters import PLAIN_LETTERS
 
-__all__ = ["Python", "Spot"]
+__all__ = ["Python", "Spot", "ends_expression"]
 
 CODE, STRING, COMMENT = range(3)
 KEYWORDS = frozenset(word.encode() for word in keyword.kwlist)
@@ -78,7 +78,7 @@ class Python:
 
     def is_access(self, state: Spot, byte: int) -> bool:
         """Whether the byte is the dot of an access."""
-        return byte == 0x2E and _ends_expression(state) and state.first not in IMPORTS
+        return byte == 0x2E and ends_expression(state) and state.first not in IMPORTS
 
     def others(self, state: Spot) -> bytes:
         """None: a name comes."""
@@ -120,7 +120,7 @@ class Python:
         return state.starts and not state.open
 
 
-def _ends_expression(spot: Spot) -> bool:
+def ends_expression(spot: Spot) -> bool:
     """Of code, and of a string of which nothing but a second quote, that closes it, is there."""
     if spot.mode == STRING:
         return spot.quotes == 0 and spot.run == 2  # an empty string
