@@ -149,6 +149,39 @@ def test_masks_of_imports_are_those_of_reading_every_token() -> None:
     assert at_cursor.read(START, b"c") == DEAD
 
 
+def test_a_name_is_due_nowhere_but_where_tokens_are_looked_at() -> None:
+    """Of random texts, behind every byte where a name is due: all that a token may have before it."""
+    monitor, rng, found = Imports(Modules(), "work.py"), random.Random(1), 0
+    parts = [
+        "from m import ",
+        "import ",
+        "from",
+        "import",
+        " ",
+        "\t",
+        "a",
+        ".",
+        ",",
+        "(",
+        ")",
+        "\n",
+        "}",
+        "\\",
+        "#",
+        "'",
+        "1",
+    ]
+    for _ in range(1500):
+        text = "".join(rng.choice(parts) for _ in range(rng.randrange(1, 9))).encode()
+        state = monitor.lexer.start()
+        for at, byte in enumerate(text):
+            if monitor.is_due(state, byte):
+                assert all(monitor.may_end(text[start : at + 1]) for start in range(at + 1)), text[: at + 1]
+                found += 1
+            state = monitor.lexer.after(state, byte)
+    assert found > 100
+
+
 LOCK = Typestate("lock", {"free": {"acquire": "held"}, "held": {"release": "free"}, "gone": {}}, start="free")
 
 

@@ -159,7 +159,7 @@ def _in_code(spot: Spot, byte: int) -> Spot:
     if byte in b"\"'":
         prefix = spot.word.lower() in PREFIXES
         ahead = spot if prefix or not spot.word else _word_over(spot)
-        return ahead._replace(mode=STRING, quote=byte, quotes=0, run=1, word=b"", escaped=False)
+        return ahead._replace(mode=STRING, quote=byte, quotes=0, run=1, word=b"", last=b"", escaped=False)
     spot = _word_over(spot)
     if byte in BLANKS:
         return spot
