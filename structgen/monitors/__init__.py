@@ -3,6 +3,7 @@
 question.py   what an analysis is asked, and answers;  monitor.py  what a monitor is, and its report
 lexical/      where in a program a text stands, byte by byte
 cursor.py     a file and a place in it;  members.py  the monitor of member names;  imports.py  of imported ones
+cases.py      of enum constants
 arguments.py  the monitor of calls: how many arguments, which keywords;  signatures.py  what functions take
 region.py     where a monitor looks: fences, tags, arguments of tool calls
 typestate.py  which methods may be called next;  forbidden.py  names that must not be used: both without a server
@@ -16,6 +17,7 @@ analyses/     a table, Jedi, language servers
 from structgen.monitors.analyses.in_process import Jedi
 from structgen.monitors.analyses.session import Session, server
 from structgen.monitors.arguments import Arguments
+from structgen.monitors.cases import Cases
 from structgen.monitors.forbidden import Forbidden
 from structgen.monitors.imports import Imports
 from structgen.monitors.members import Members
@@ -29,6 +31,7 @@ from structgen.monitors.typestate import Typestate
 __all__ = [
     "Analysis",
     "Arguments",
+    "Cases",
     "Forbidden",
     "Imports",
     "Jedi",

@@ -52,7 +52,7 @@ class Cursor:
             state = self.lexer.after(state, byte)
         return state
 
-    def question(self, before: bytes, due: bytes, about: str = "members") -> Question:
+    def question(self, before: bytes, due: bytes, about: str) -> Question:
         """About the end of a text of the file; `due`: the closing brackets that are due there."""
         return Question(self.path, before, due[: max(len(due) - self._closed_behind, 0)], self.after, about)
 

@@ -44,6 +44,7 @@ class Members(Cursor):
     """
 
     name: str = "members"
+    about = "members"
     lexer: Lexer
 
     def __init__(
@@ -101,4 +102,4 @@ class Members(Cursor):
         return self.lexer.is_own(state) and (self.lexer.begins(state) or not self.after.strip())
 
     def _question(self, text: bytes, state: Any) -> Question:
-        return self.question(self.before + text, self.lexer.closers(state))
+        return self.question(self.before + text, self.lexer.closers(state), self.about)

@@ -17,7 +17,8 @@ class Question:
     before   its text up to the place
     closers  the closing brackets that are due there, but for those that `after` closes
     after    the rest of the file behind the cursor, as it was
-    about    what is asked: the "members" that may come, or the "signatures" of the call whose bracket `before` ends in
+    about    what is asked: the "members" that may come, the constants of "cases", or the "signatures" of the call whose
+             bracket `before` ends in
     """
 
     path: str
@@ -53,5 +54,5 @@ class Analysis(Protocol):
     fingerprint: str
 
     def members(self, question: Question) -> Answer:
-        """The members of the expression that `question.before` ends in, a dot behind it."""
+        """The members of the expression that `question.before` ends in, a dot behind it; or what else it is about."""
         ...

@@ -40,17 +40,20 @@ LATE, GONE = "the server was late", "the server is gone"
 HANDSHAKE, READY = 30.0, 60.0  # seconds
 _VERSION = re.compile(r"\d+(?:\.\d+)+")
 _NAME = re.compile(r"(?!\d)[\w$]+")
-SIGNATURES = "textDocument/signatureHelp"
-METHODS = {"members": "textDocument/completion", "signatures": SIGNATURES}
+METHODS = {
+    "members": "textDocument/completion",
+    "cases": "textDocument/completion",
+    "signatures": "textDocument/signatureHelp",
+}
 
 
 class Asked(NamedTuple):
-    """A question on its way: the number and address of the document it is asked in, by which method, the place in it,
-    the text up to there and all of it, the number of the request, and since when."""
+    """A question on its way: the number and address of the document it is asked in, what about, the place in it, the
+    text up to there and all of it, the number of the request, and since when."""
 
     place: int
     uri: str
-    method: str
+    about: str
     where: dict[str, Any]
     before: str
     text: str
@@ -234,9 +237,9 @@ class Session:
         """A question on its way, in a document of its own."""
         before, text = text_of(question)
         place = self._free.popleft()
-        uri, method = self._show(question.path, place, text), METHODS[question.about]
+        uri, about = self._show(question.path, place, text), question.about
         where = {"textDocument": {"uri": uri}, "position": end_of(before, self.encoding)}
-        return Asked(place, uri, method, where, before, text, self._wire.ask(method, where), time.monotonic())
+        return Asked(place, uri, about, where, before, text, self._wire.ask(METHODS[about], where), time.monotonic())
 
     def _received(self, asked: Asked, seconds: float) -> Any:
         """The answer to a question, and its document free again."""
@@ -246,7 +249,7 @@ class Session:
                 found = self._wire.result(number, max(deadline - time.monotonic(), 0.001))
             except RemoteError as error:
                 if error.code in AGAIN:
-                    number = self._wire.ask(asked.method, asked.where)
+                    number = self._wire.ask(METHODS[asked.about], asked.where)
                     continue
                 self._free.append(asked.place)
                 return Silent("the server answered with an error")
@@ -254,7 +257,7 @@ class Session:
                 self._drop(asked)  # its answer may come when another is waited for
                 return Silent(LATE)
             self._free.append(asked.place)
-            return _signatures(found) if asked.method == SIGNATURES else self._names(found, asked.before, asked.text)
+            return _signatures(found) if asked.about == "signatures" else self._names(found, asked)
         self._wire.drop(number)
         self._drop(asked)
         return Silent(LATE)
@@ -279,17 +282,17 @@ class Session:
         del self._opened[asked.uri]
         self._wire.notify("textDocument/didClose", {"textDocument": {"uri": asked.uri}})
 
-    def _names(self, found: Any, before: str, text: str) -> Answer:
+    def _names(self, found: Any, asked: Asked) -> Answer:
         """The names of a completion list: what stands behind the cursor once an item's edit is made."""
         items = found.get("items") if isinstance(found, dict) else found
         names = set[bytes]()
         for item in items or ():
             if item.get("kind") in (KEYWORD, SNIPPET, TEXT) or item.get("additionalTextEdits"):
                 continue
-            name = self._name(item, before, text)
+            name = self._name(item, asked.before, asked.text)
             if name is not None:
                 names.add(name.encode())
-        return answer_of(names, self.server.hidden)
+        return answer_of(names, self.server.hidden if asked.about == "members" else frozenset())
 
     def _name(self, item: dict[str, Any], before: str, text: str) -> str | None:
         edit = item.get("textEdit")
