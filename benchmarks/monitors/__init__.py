@@ -4,11 +4,12 @@
     python -m benchmarks monitors masks [--tokenizer llama3] [--server ty]
     python -m benchmarks monitors sites [--servers ty,tsc] [--tokenizer smollm2]
     python -m benchmarks monitors model [--server ty] [--model smollm2] [--temperature 0.8]
+    python -m benchmarks monitors calls [--server ty] [--model smollm2]
     python -m benchmarks monitors ratio [--server ty] [--model smollm2] [--rounds 2]
     python -m benchmarks monitors triggers
 
-Each part says in its module what it measures (bits.py, masks.py, sites.py, model.py, ratio.py), and writes
-benchmarks/results/monitors-*.
+Each part says in its module what it measures (bits.py, masks.py, sites.py, model.py, calls.py, ratio.py), and
+writes benchmarks/results/monitors-*.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 
 from benchmarks import tokenizers
 from benchmarks.data import write_results
-from benchmarks.monitors import bits, masks, model, ratio, sites
+from benchmarks.monitors import bits, calls, masks, model, ratio, sites
 from structgen.api.models import vocabulary_at
 from structgen.errors import ServerError
 from structgen.monitors.analyses.catalogue import SERVERS
@@ -69,6 +70,13 @@ def _model(options: argparse.Namespace) -> Rows:
     return rows
 
 
+def _calls(options: argparse.Namespace) -> Rows:
+    rows = [calls.working(options.server or "ty"), *calls.written(options.server or "ty", options.model)]
+    for row in rows:
+        print(row)
+    return rows
+
+
 def _ratio(options: argparse.Namespace) -> Rows:
     rows = [ratio.measure(options.server or "ty", options.model, options.rounds)]
     print(
@@ -87,7 +95,15 @@ def _triggers(options: argparse.Namespace) -> Rows:
 
 def main() -> None:
     """Measure, print, write."""
-    parts = {"bits": _bits, "masks": _masks, "sites": _sites, "model": _model, "ratio": _ratio, "triggers": _triggers}
+    parts = {
+        "bits": _bits,
+        "masks": _masks,
+        "sites": _sites,
+        "model": _model,
+        "calls": _calls,
+        "ratio": _ratio,
+        "triggers": _triggers,
+    }
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", choices=parts, nargs="?", default="masks")
     parser.add_argument("--tokenizer", choices=tokenizers.NAMES, default="llama3")
