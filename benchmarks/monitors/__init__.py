@@ -40,7 +40,7 @@ def _bits(options: argparse.Namespace) -> Rows:
 def _masks(options: argparse.Namespace) -> Rows:
     tokenizer = tokenizers.load(options.tokenizer)
     rows = [{"tokenizer": options.tokenizer}, masks.masks(tokenizer, options.texts)]
-    for name in ("mask_us", "loose_us", "accept_us"):
+    for name in ("mask_us", "loose_us", "arguments_mask_us", "arguments_loose_us", "accept_us"):
         print(f"{name}: " + ", ".join(f"{key} {value:,.0f}" for key, value in rows[-1][name].items()))
     if options.server:
         rows.append(masks.asked(tokenizer, options.server, options.texts))

@@ -1,9 +1,9 @@
 """Wrong bits of masks under monitors, at many places: every token against reading it byte by byte.
 
 Places lie along programs that are written in tokens at random (any that goes on with the program, now and then one that
-goes elsewhere), in four languages, with members or imports watched, all over the text or in regions of it, on anything
-and on a narrow grammar. The analysis
-answers by whim: names of the program and others, some beyond ASCII, some that others begin with, none, or silence.
+goes elsewhere, or ends where a name may be due), in four languages, with members or imports watched, all over the text
+or in regions of it, on anything and on a narrow grammar. The analysis answers by whim: names of the program and others,
+some beyond ASCII, some that others begin with, none, or silence.
 
 At a place all tokens are read in the order of the alphabet, so that what begins alike is read once. Where nothing is
 due, that is done for those that hold a byte behind which a name may be due; of the others a monitor says nothing, so
@@ -34,7 +34,7 @@ from structgen.monitors.watched import NOWHERE
 
 Row = NDArray[np.uint32]
 PLACES = 40  # along a text
-EVERY = 50
+EVERY = 100
 DRAWN = 20
 BASES = (r"(?s).*", r"[a-z_]{1,12}((\.|->|::)[A-Za-z_]{1,12}|\([a-z, ]{0,8}\)|\[[0-9]\]| = [a-z]{1,8}|;\n)*")
 STRANGE = (b"caf\xc3\xa9", "größe".encode(), b"x", b"xy", b"xyz", b"_", b"__init__", b"a1")
@@ -87,7 +87,7 @@ def watched(vocabulary: sg.Vocabulary, seed: int) -> tuple[Any, bytes]:
 
 
 class Tokens:
-    """The texts of a vocabulary in the order of the alphabet, and its tokens by their text."""
+    """The texts of a vocabulary in the order of the alphabet, and its tokens by their text and by its last byte."""
 
     def __init__(self, vocabulary: sg.Vocabulary) -> None:
         ids = np.flatnonzero(vocabulary.spans[:, 0] >= 0).tolist()
@@ -95,6 +95,9 @@ class Tokens:
         self.by_text: dict[bytes, list[int]] = {}
         for text, token in self.texts:
             self.by_text.setdefault(text, []).append(token)
+        self.by_last: list[list[int]] = [[] for _ in range(256)]
+        for text, token in self.texts:
+            self.by_last[text[-1]].append(token)
         self._holding: dict[bytes, list[tuple[bytes, int]]] = {}
 
     def holding(self, triggers: bytes) -> list[tuple[bytes, int]]:
@@ -134,6 +137,8 @@ def states(constraint: Any, text: bytes, tokens: Tokens, rng: random.Random) -> 
         yield state, plain
         row = constraint.masks.row(state) & ~tokens.row(tokens.vocabulary.stop_ids)
         fits = [t for size in range(1, 17) for t in tokens.by_text.get(text[:size], ()) if has_bit(row, t)]
+        if rng.random() < 0.25:
+            fits = [t for byte in constraint.monitor.triggers for t in tokens.by_last[byte] if has_bit(row, t)] or fits
         fits = ids_of(row).tolist() if not fits or rng.random() < 0.2 else fits
         if not fits:
             return

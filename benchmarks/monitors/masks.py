@@ -3,9 +3,10 @@
 Texts are lines of the standard library, read as if a model wrote them. `masks`: microseconds a token, the monitor's
 masks less those of the constraint below, for texts that were not met before (the tables of the vocabulary and of
 lexical states have been): exact ones (`mask_us`), and loose ones with what settles the token that comes (`loose_us`),
-as decoding has them. The analysis is a table that answers every question with forty names, the right one among them.
-`asked`: with a language server questions a token and milliseconds waited, exact rows. `triggers`: the share of accesses
-whose last byte ends no token, where a monitor that fires at the ends of tokens alone says nothing.
+as decoding has them; the same for arguments, of which any may come. The analysis is a table that answers every question
+with forty names, the right one among them. `asked`: with a language server questions a token and milliseconds waited,
+exact rows. `triggers`: the share of accesses whose last byte ends no token, where a monitor that fires at the ends of
+tokens alone says nothing.
 """
 
 from __future__ import annotations
@@ -21,11 +22,21 @@ from pathlib import Path
 from typing import Any
 
 import structgen as sg
-from structgen.monitors import Members, Question, Report, server
+from structgen.monitors import Arguments, Members, Parameter, Question, Report, Signature, server
 from structgen.monitors.lexical.python import Python
 
 FILES = ("argparse.py", "dataclasses.py", "inspect.py", "typing.py", "shutil.py", "textwrap.py", "zipfile.py")
 NAMES = 40
+
+
+class AnyArguments:
+    """Every function takes any arguments."""
+
+    fingerprint = "any arguments"
+
+    def signatures(self, question: Question) -> tuple[Signature, ...]:
+        """The same for all."""
+        return (Signature((Parameter(b"first", True, False, False),), more=True, any_name=True),)
 
 
 class Forty:
@@ -56,13 +67,15 @@ def texts(count: int, seed: int) -> Iterator[tuple[str, list[bytes]]]:
 
 
 def masks(tokenizer: Any, count: int) -> dict[str, Any]:
-    """Microseconds of the monitor's masks beyond those below, along texts not met before."""
+    """Microseconds of the monitors' masks beyond those below, along texts not met before."""
     below = sg.compile(regex=r"(?s).*", vocabulary=tokenizer.vocabulary)
-    found: dict[str, list[float]] = {"mask_us": [], "loose_us": [], "accept_us": []}
+    ways = ("mask_us", "loose_us", "arguments_mask_us", "arguments_loose_us")
+    found: dict[str, list[float]] = {way: [] for way in (*ways, "accept_us")}
     for number, (text, pool) in enumerate(texts(count + 5, 3)):
-        for way in ("mask_us", "loose_us"):
-            constraint = below & Members(Forty(text.encode(), pool), "work.py", after="more")
-            beyond, steps = _walked(constraint, below, tokenizer.encode(text), way == "loose_us")
+        for way in ways:
+            names = Members(Forty(text.encode(), pool), "work.py", after="more")
+            constraint = below & (Arguments(AnyArguments(), "work.py") if way.startswith("arguments") else names)
+            beyond, steps = _walked(constraint, below, tokenizer.encode(text), "loose" in way)
             if number >= 5:  # the first ones make the tables
                 found[way] += beyond
                 found["accept_us"] += steps

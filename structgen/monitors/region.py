@@ -118,11 +118,13 @@ class Region:
     end      what stands behind it; None: it is a JSON string, whose opening quote `begin` ends with
 
     In a JSON string names are spelled without escapes, and behind an escape that follows a dot it is silent.
-    Raises OptionError for an empty begin or end, and for an end that could go on with a name.
+    Raises OptionError for an empty begin or end, for an end that could go on with a name, and for a Gatekeeper.
     """
 
     def __init__(self, monitor: Monitor, begin: str, end: str | None = None) -> None:
         self.monitor, self.begin_mark, self.end_mark = monitor, begin.encode(), None if end is None else end.encode()
+        if not hasattr(monitor, "is_due"):
+            raise OptionError(f"{monitor!r} refuses bytes: a region holds a monitor of names", option="monitor")
         if not begin or end == "":
             raise OptionError("a region begins and ends with a text", option="begin")
         if self.end_mark is not None and self.end_mark[0] in monitor.lexer.letters.all:

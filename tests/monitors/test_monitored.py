@@ -12,6 +12,8 @@ import pytest
 import torch
 
 import structgen as sg
+from benchmarks.monitors import bits
+from structgen import nano
 from structgen.bits import has_bit, ids_of
 from structgen.constraint_files import to_bytes
 from structgen.engines.decode import Request, decode
@@ -311,3 +313,11 @@ def test_a_decode_asks_about_drawn_names_alone(temperature: float) -> None:
     accesses = sum(output.data.count(b".") for output in weighed)
     assert 0 < shared.report.questions <= accesses + 40
     assert exact.report.questions > shared.report.questions
+
+
+def test_no_wrong_bits_along_programs() -> None:
+    """A small run of `python -m benchmarks monitors bits`: four languages, regions, imports, on nano's vocabulary."""
+    found = bits.measure("nano", nano.vocabulary(), 250)
+    assert found["wrong"] == found["wrong_loose"] == 0
+    assert found["due"] > 5
+    assert found["narrowed"] > 20

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -114,3 +115,5 @@ def test_other_monitors_and_wrong_marks() -> None:
     for begin, end in (("", None), ("x", ""), ("x", "end")):
         with pytest.raises(OptionError):
             Region(members(), begin, end)
+    with pytest.raises(OptionError, match="monitor of names"):
+        Region(SimpleNamespace(is_gated=None), "<a>", "</a>")  # type: ignore[arg-type]
