@@ -60,8 +60,8 @@ class Members(Cursor):
         return self.lexer.triggers
 
     @cached_property
-    def due(self) -> Hashable | None:
-        """The state before the dot that `before` ends in, if it is one of an access."""
+    def _at_cursor(self) -> tuple[Hashable, Hashable | None]:
+        """The lexical state at the cursor, and `due`."""
         state, due = self.lexer.start(), None
         for byte in self.before:
             if self.is_due(state, byte):
@@ -69,7 +69,17 @@ class Members(Cursor):
             elif byte not in self.lexer.blanks(state):
                 due = None
             state = self.lexer.after(state, byte)
-        return due
+        return state, due
+
+    @property
+    def start(self) -> Hashable:
+        """The lexical state at the cursor."""
+        return self._at_cursor[0]
+
+    @property
+    def due(self) -> Hashable | None:
+        """The state before the dot that `before` ends in, if it is one of an access."""
+        return self._at_cursor[1]
 
     def is_due(self, state: Any, byte: int) -> bool:
         """Behind the dot of an access."""

@@ -53,14 +53,14 @@ def test_texts_mean_what_the_monitor_says_of_their_parts(seed: int, end: str | N
     fence = ["```x\n", "```x\n", "`", "```", "# ", "\n", "größe"]
     string = ['"code": "', '{"code": "', '"', r"\n", r"\"", r"\\", r"# \n", r"\u0071", "größe"]
     parts = ["p", "q", ".", ".", ".", "id", "gr", " ", "x", "(", "p.id", "q.p.id", *(string if end is None else fence)]
-    for _ in range(900):
+    for _ in range(500):
         text = rng.choice(["", parts[12], parts[12]]) + "".join(rng.choice(parts) for _ in range(rng.randrange(1, 9)))
         if end is None and re.search(r"\.\\|\.[a-z]*\\u", text):
             continue  # escapes behind a dot: below
         alive = constraint.read(START, text.encode()) != DEAD
         assert alive == allowed(text, end), text
         seen[alive] += 1
-    assert min(seen.values()) > 40
+    assert min(seen.values()) > 25
 
 
 @pytest.mark.parametrize("end", ["```", None])
