@@ -62,7 +62,7 @@ class Arguments(Cursor):
     def is_gated(self, state: CallSpot, byte: int) -> bool:
         """Commas and the end of a call, where an argument begins, names that may have to be keywords."""
         call = call_of(state, byte)
-        if call is None or byte == 0x5D or byte == 0x7D:
+        if call is None:
             return False
         if call.phase == EMPTY:
             return byte == CLOSE or begins_argument(byte)
