@@ -1,6 +1,6 @@
 """Monitors: what their masks cost, what servers know, what a model writes under them.
 
-    python -m benchmarks monitors bits [--places 3334]
+    python -m benchmarks monitors bits [--places 10000]
     python -m benchmarks monitors masks [--tokenizer llama3] [--server ty]
     python -m benchmarks monitors sites [--servers ty,tsc] [--tokenizer smollm2]
     python -m benchmarks monitors model [--server ty] [--model smollm2] [--temperature 0.8]
@@ -30,9 +30,9 @@ Rows = list[dict[str, Any]]
 
 def _bits(options: argparse.Namespace) -> Rows:
     rows = []
-    for name in (*tokenizers.NAMES, options.model):
-        vocabulary = tokenizers.load(name).vocabulary if name in tokenizers.NAMES else vocabulary_at(name)
-        rows.append(bits.measure(name, vocabulary, options.places))
+    for name, share in bits.SHARES.items():
+        vocabulary = tokenizers.load(name).vocabulary if name in tokenizers.NAMES else vocabulary_at(name or None)
+        rows.append(bits.measure(name or "nano", vocabulary, share * options.places // 100))
         print("{vocabulary}: {wrong} wrong bits at {places} places, {wrong_loose} of loose rows".format(**rows[-1]))
     return rows
 
@@ -107,7 +107,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", choices=parts, nargs="?", default="masks")
     parser.add_argument("--tokenizer", choices=tokenizers.NAMES, default="llama3")
-    parser.add_argument("--places", type=int, default=3334, help="at which bits are compared, of each vocabulary")
+    parser.add_argument("--places", type=int, default=10_000, help="at which bits are compared")
     parser.add_argument("--texts", type=int, default=20)
     parser.add_argument("--server")
     parser.add_argument("--servers", help="names with commas; default: all that are installed")

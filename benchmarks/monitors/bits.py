@@ -35,6 +35,7 @@ from structgen.monitors.watched import NOWHERE
 Row = NDArray[np.uint32]
 PLACES = 40  # along a text
 EVERY = 100
+SHARES = {"llama3": 5, "mistral-v3": 10, "smollm2": 10, "": 75}  # hundredths of the places by vocabulary; "" is nano's
 DRAWN = 20
 BASES = (r"(?s).*", r"[a-z_]{1,12}((\.|->|::)[A-Za-z_]{1,12}|\([a-z, ]{0,8}\)|\[[0-9]\]| = [a-z]{1,8}|;\n)*")
 STRANGE = (b"caf\xc3\xa9", "größe".encode(), b"x", b"xy", b"xyz", b"_", b"__init__", b"a1")

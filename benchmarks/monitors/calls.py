@@ -8,9 +8,12 @@ is due at every Python site, with members watched, and with arguments besides, g
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
+import shutil
 import subprocess
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -18,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import structgen as sg
-from benchmarks.monitors.projects import WORK, sites_of
+from benchmarks.monitors.projects import WORK, sites_of, sources
 from benchmarks.monitors.sites import opened
 from structgen.api.models import engine_of
 from structgen.engines.decode import Request, decode
@@ -27,7 +30,7 @@ from structgen.monitors import Arguments, Members, server
 from structgen.options import SamplingOptions
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 90  # of reading
+SECONDS = 60  # of reading
 MOST_TOKENS = 20
 BYTES = sg.Vocabulary.from_bytes([b"", *(bytes([byte]) for byte in range(256))], eos=[0])
 
@@ -70,31 +73,36 @@ def written(name: str, model: str) -> list[dict[str, Any]]:
     base, rows = sg.compile(regex=r"[^\n]*\n?", vocabulary=engine.vocabulary), list[dict[str, Any]]()
     with opened(name) as analysis:
         for watched in (False, True):
-            wrong = Counter[str]()
-            for site in sites_of("python"):
-                for temperature in (0.0, 0.8):
-                    before = site.head + site.begins + site.name + "("
-                    after = "\n" + site.ends.partition("\n")[2] + "\n"
-                    place = {"before": before, "after": after}
-                    constraint = base & Members(analysis, WORK["python"], **place)
-                    if watched:
-                        constraint &= Arguments(analysis, WORK["python"], **place)
-                    request = Request(engine.encode(before), constraint, max_tokens=MOST_TOKENS, steer=False)
-                    options = SamplingOptions(temperature=temperature, seed=site.number)
-                    text = decode(engine, [request], options, weigh=False)[0].text.partition("\n")[0]
-                    wrong += said(analysis.root, before, text, after)
-                    wrong["calls"] += 1
-            rows.append({"server": name, "model": model, "arguments watched": watched, **wrong})
+            texts = []
+            for site, temperature in itertools.product(sites_of("python"), (0.0, 0.8)):
+                before = site.head + site.begins + site.name + "("
+                after = "\n" + site.ends.partition("\n")[2] + "\n"
+                constraint = base & Members(analysis, WORK["python"], before=before, after=after)
+                if watched:
+                    constraint &= Arguments(analysis, WORK["python"], before=before, after=after)
+                request = Request(engine.encode(before), constraint, max_tokens=MOST_TOKENS, steer=False)
+                options = SamplingOptions(temperature=temperature, seed=site.number)
+                text = decode(engine, [request], options, weigh=False)[0].text.partition("\n")[0]
+                texts.append((before, text, after))
+            rows.append(
+                {"server": name, "model": model, "arguments watched": watched, "calls": len(texts), **said(texts)}
+            )
     return rows
 
 
-def said(folder: Path, before: str, text: str, after: str) -> Counter[str]:
-    """What another checker says of the calls in a line."""
-    Path(folder, WORK["python"]).write_text(before + text + after)
-    command = ["basedpyright", "--outputjson", WORK["python"]]
-    all_of = json.loads(subprocess.run(command, cwd=folder, capture_output=True, text=True).stdout)
+def said(texts: list[tuple[str, str, str]]) -> Counter[str]:
+    """What another checker says of the calls in these lines, each with what stands before and behind it."""
     found, kinds = Counter[str](), {"No parameter": "no keyword", "Expected": "too many", "Argument missing": "too few"}
-    for each in all_of["generalDiagnostics"]:
-        if each["range"]["start"]["line"] == before.count("\n") and each.get("rule") == "reportCallIssue":
-            found.update(kind for begins, kind in kinds.items() if each["message"].startswith(begins))
+    with tempfile.TemporaryDirectory() as folder:
+        for path in sources("python"):
+            shutil.copy(path, folder)
+        for number, (before, text, after) in enumerate(texts):
+            Path(folder, f"line_{number}.py").write_text(before + text + after)
+        command = ["basedpyright", "--outputjson", folder]
+        all_of = json.loads(subprocess.run(command, capture_output=True, text=True).stdout)
+        for each in all_of["generalDiagnostics"]:
+            number = Path(each["file"]).stem.removeprefix("line_")
+            is_ours = number.isdigit() and each["range"]["start"]["line"] == texts[int(number)][0].count("\n")
+            if is_ours and each.get("rule") == "reportCallIssue":
+                found.update(kind for begins, kind in kinds.items() if each["message"].startswith(begins))
     return found

@@ -48,7 +48,9 @@ class Forty:
         self._text, self._pool = text, pool
 
     def members(self, question: Question) -> frozenset[bytes]:
-        """The name that stands there in the text, and others."""
+        """The name that stands there in the text, and others; all of what is no place of it."""
+        if not self._text.startswith(question.before):
+            return frozenset(self._pool)
         rng = random.Random(question.before)
         names = set(rng.sample(self._pool, NAMES - 1))
         found = re.match(rb"\s*(\w+)", self._text[len(question.before) :])

@@ -52,7 +52,7 @@ class Members(Cursor):
     ) -> None:
         super().__init__(analysis, path, before, after)
         self.lexer = lexer_of(language)
-        self._answers: Bounded[bytes, Answer] = Bounded(MOST_ANSWERS)
+        self._answers: Bounded[Question, Answer] = Bounded(MOST_ANSWERS)
 
     @property
     def triggers(self) -> bytes:
@@ -95,21 +95,32 @@ class Members(Cursor):
 
     def begin(self, text: bytes, state: Any) -> None:
         """Tell the analysis what it will be asked."""
-        if text not in self._answers and not self._may_be_made(state):
-            self.ask_ahead(self._question(text, state))
+        question = self._question(text, state)
+        if question not in self._answers and not self._may_be_made(state):
+            self.ask_ahead(question)
 
     def names(self, text: bytes, state: Any, report: Report) -> Answer:
         """The members that the analysis knows."""
         if self._may_be_made(state):
             return Silent("an attribute may be made here")
-        known = self._answers.get(text)
+        question = self._question(text, state)
+        known = self._answers.get(question)
         if known is None:
             with self.asking(report):
-                known = self._answers.remember(text, self.analysis.members(self._question(text, state)))
+                known = self._answers.remember(question, self.analysis.members(question))
         return known
 
     def _may_be_made(self, state: Any) -> bool:
         return self.lexer.is_own(state) and (self.lexer.begins(state) or not self.after.strip())
 
     def _question(self, text: bytes, state: Any) -> Question:
-        return self.question(self.before + text, self.lexer.closers(state), self.about)
+        """What is asked: blanks before a dot, and what stands in a string and before it, make no other question."""
+        whole = self.before + text
+        if whole.endswith(b"."):
+            behind = whole[:-1].rstrip(b" \t\f")
+            if behind and not behind[-1:].isdigit():  # `1 .real` is no `1.real`
+                whole = behind + b"."
+            literal = self.lexer.literal(state, behind[-1]) if behind else b""
+            if literal:
+                return Question(self.path, literal + b".", about=self.about)
+        return self.question(whole, self.lexer.closers(state), self.about)

@@ -75,6 +75,11 @@ class Lexer(Scanner, Protocol):
         """What is due, the innermost first: the end of a string, brackets."""
         ...
 
+    def literal(self, state: Any, last: int) -> bytes:
+        """Of a text that ends in a string, whose last byte this is: a short one that has the same members, whatever
+        stands before; nothing where there is none."""
+        ...
+
     def is_own(self, state: Any) -> bool:
         """Whether what ends here is the object that a method belongs to, whose members may be defined elsewhere."""
         ...
