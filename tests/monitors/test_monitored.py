@@ -170,6 +170,23 @@ def test_a_question_is_asked_once_per_text() -> None:
     assert constraint.report.questions == len(asked) == len(set(asked))
 
 
+def test_what_makes_no_difference_is_asked_once() -> None:
+    asked: list[Question] = []
+
+    class Strings(Table):
+        def members(self, question: Question) -> frozenset[bytes] | Silent:
+            asked.append(question)
+            return frozenset((b"join",)) if question.before.endswith(b'"".') else super().members(question)
+
+    constraint = anything() & Members(Strings({"p": ["id"]}), "work.py", before="p = q\n", after="tail")
+    for text in (b"p.id", b"p .id", b"p  . id", b"('a'.join", b'x = "b" .join', b"''.join", b"x1 .a", b"1 .real"):
+        assert constraint.read(START, text) != DEAD, text
+    assert constraint.read(START, b"'a'.id") == DEAD
+    assert [each.before for each in asked] == [b"p = q\np.", b'"".', b"p = q\nx1 .", b"p = q\n1 ."]
+    assert constraint.read(START, b"b'a'.join") != DEAD
+    assert asked[-1] == Question("work.py", b'b"".')
+
+
 def test_two_monitors_on_one_constraint() -> None:
     first, second = Table({"p": ["a", "id"]}), Table({"p": ["id", "z"], "q": ["z"]})
     constraint = anything() & Members(first, "w.py", after="x") & Members(second, "w.py", after="x")
