@@ -40,7 +40,7 @@ def blocks(text: str) -> Iterator[tuple[str, str, str]]:
     lines, start = text.splitlines(keepends=True), 0
     for end in range(1, len(lines) + 1):
         if end == len(lines) or (lines[end].strip() and lines[end][0] not in " \t)]}#"):
-            yield "".join(lines[:start]), "".join(lines[start:end]), "".join(lines[end:])
+            yield "".join(lines[:start]), "".join(lines[start:end]), "\n" + "".join(lines[end:])
             start = end
 
 
