@@ -7,8 +7,8 @@ Masks: the row below, without the tokens that hold a refused byte. These are fou
 all where any byte may be refused, in the order of the alphabet, so that what begins alike is read once. A loose row is
 the one below; when a token is drawn that may not come, all go that begin with the same bytes up to the refused one.
 
-Cost: some microseconds a gated byte, a question a call. A decode reads the tokens that are drawn, 0.06 ms each with what
-they begin like; an exact row reads all with a mark: with 128,256 tokens 70 to 110 ms, 290 where only keywords may come.
+Cost: some microseconds a gated byte, a question a call. A decode reads the tokens that are drawn, 0.06 ms each with
+what they begin like; an exact row reads all with a mark: of 128,256 tokens 70 to 110 ms, 290 where only keywords come.
 """
 
 from __future__ import annotations
