@@ -1,13 +1,12 @@
-"""Masks under a monitor: are they those of reading every token, and what do they cost beside the constraint's own?
+"""What masks under a monitor cost beside the constraint's own (whether they are right: bits.py).
 
-Texts are lines of the standard library, read as if a model wrote them. `bits`: at places along them the mask is
-compared with reading tokens one by one: all that hold a dot, all that the mask allows up to 2,000, and as many others.
-`masks`: microseconds a token, the monitor's masks less those of the constraint below, for texts that were not met
-before (the tables of the vocabulary and of lexical states have been): exact ones (`mask_us`), and loose ones with what
-settles the token that comes (`loose_us`), as decoding has them. The analysis is a table that answers every
-question with forty names, the right one among them. `asked`: with a language server questions a token and milliseconds
-waited, exact rows. `triggers`: the share of accesses whose last byte ends no token, where a monitor that fires at the
-ends of tokens alone says nothing.
+Texts are lines of the standard library, read as if a model wrote them. `masks`: microseconds a token, the monitor's
+masks less those of the constraint below, for texts that were not met before (the tables of the vocabulary and of
+lexical states have been): exact ones (`mask_us`), and loose ones with what settles the token that comes (`loose_us`),
+as decoding has them; the same for arguments, of which any may come. The analysis is a table that answers every question
+with forty names, the right one among them. `asked`: with a language server questions a token and milliseconds waited,
+exact rows. `triggers`: the share of accesses whose last byte ends no token, where a monitor that fires at the ends of
+tokens alone says nothing.
 """
 
 from __future__ import annotations
@@ -23,13 +22,21 @@ from pathlib import Path
 from typing import Any
 
 import structgen as sg
-from structgen.bits import ids_of
-from structgen.kernels.layout import DEAD
-from structgen.monitors import Members, Question, Report, server
+from structgen.monitors import Arguments, Members, Parameter, Question, Report, Signature, server
 from structgen.monitors.lexical.python import Python
 
 FILES = ("argparse.py", "dataclasses.py", "inspect.py", "typing.py", "shutil.py", "textwrap.py", "zipfile.py")
 NAMES = 40
+
+
+class AnyArguments:
+    """Every function takes any arguments."""
+
+    fingerprint = "any arguments"
+
+    def signatures(self, question: Question) -> tuple[Signature, ...]:
+        """The same for all."""
+        return (Signature((Parameter(b"first", True, False, False),), more=True, any_name=True),)
 
 
 class Forty:
@@ -41,7 +48,9 @@ class Forty:
         self._text, self._pool = text, pool
 
     def members(self, question: Question) -> frozenset[bytes]:
-        """The name that stands there in the text, and others."""
+        """The name that stands there in the text, and others; all of what is no place of it."""
+        if not self._text.startswith(question.before):
+            return frozenset(self._pool)
         rng = random.Random(question.before)
         names = set(rng.sample(self._pool, NAMES - 1))
         found = re.match(rb"\s*(\w+)", self._text[len(question.before) :])
@@ -59,42 +68,16 @@ def texts(count: int, seed: int) -> Iterator[tuple[str, list[bytes]]]:
         yield "".join(lines[first : first + 12]), pool
 
 
-def compared(constraint: Any, state: int, vocabulary: sg.Vocabulary, dotted: list[int], rng: random.Random) -> int:
-    """Bits of a mask that differ from reading the token."""
-    row = constraint.row(state)
-    allowed = ids_of(row).tolist()
-    some = {*dotted, *rng.sample(allowed, min(len(allowed), 2000)), *rng.sample(range(vocabulary.size), 2000)}
-    bits = set(allowed)
-    return sum((token in bits) != (constraint.step(state, token) != DEAD) for token in some)
-
-
-def bits(tokenizer: Any, states: int) -> dict[str, int]:
-    """Wrong bits at places along texts."""
-    vocabulary, rng = tokenizer.vocabulary, random.Random(1)
-    dotted = [token for token in range(vocabulary.size) if b"." in vocabulary.token_bytes(token)[:-1]]
-    below = sg.compile(regex=r"(?s).*", vocabulary=vocabulary)
-    wrong = met = 0
-    for text, pool in texts(max(states // 10, 1), 2):
-        constraint = below & Members(Forty(text.encode(), pool), "work.py", after="more")
-        matcher, tokens = constraint.matcher(), tokenizer.encode(text)
-        chosen = set(rng.sample(range(len(tokens)), min(10, len(tokens))))
-        for at, token in enumerate(tokens):
-            if at in chosen:
-                wrong += compared(constraint, matcher.state, vocabulary, dotted, rng)
-                met += 1
-            if not matcher.accept(token):
-                break
-    return {"states": met, "wrong": wrong}
-
-
 def masks(tokenizer: Any, count: int) -> dict[str, Any]:
-    """Microseconds of the monitor's masks beyond those below, along texts not met before."""
+    """Microseconds of the monitors' masks beyond those below, along texts not met before."""
     below = sg.compile(regex=r"(?s).*", vocabulary=tokenizer.vocabulary)
-    found: dict[str, list[float]] = {"mask_us": [], "loose_us": [], "accept_us": []}
+    ways = ("mask_us", "loose_us", "arguments_mask_us", "arguments_loose_us")
+    found: dict[str, list[float]] = {way: [] for way in (*ways, "accept_us")}
     for number, (text, pool) in enumerate(texts(count + 5, 3)):
-        for way in ("mask_us", "loose_us"):
-            constraint = below & Members(Forty(text.encode(), pool), "work.py", after="more")
-            beyond, steps = _walked(constraint, below, tokenizer.encode(text), way == "loose_us")
+        for way in ways:
+            names = Members(Forty(text.encode(), pool), "work.py", after="more")
+            constraint = below & (Arguments(AnyArguments(), "work.py") if way.startswith("arguments") else names)
+            beyond, steps = _walked(constraint, below, tokenizer.encode(text), "loose" in way)
             if number >= 5:  # the first ones make the tables
                 found[way] += beyond
                 found["accept_us"] += steps

@@ -44,8 +44,8 @@ def complete(model: Any, file: str | os.PathLike[str], *, at: tuple[int, int], *
 
     at           line and column of the cursor, from 1; the column counts characters
     root         folder of the project (default: the file's)
-    monitors     "auto": members, by the first language server of the language that is installed; a server's name, or
-                 "jedi"; an analysis (monitors.Analysis); None: no monitor
+    monitors     "auto": members, and of Python arguments, by the first language server of the language that is
+                 installed; a server's name, or "jedi" (members alone); an analysis (monitors.Analysis); None: none
     lines        lines to write at most (default 1)
     constraint   what the text must be besides (default: anything of so many lines)
     tokenizer, max_tokens, temperature, seed: as for `generate`
@@ -114,6 +114,7 @@ def _monitored(
 ) -> Any:
     if given is None:
         return constraint
+    from structgen.monitors.arguments import Arguments
     from structgen.monitors.members import Members
 
     language = LANGUAGES.get(path.suffix)
@@ -125,6 +126,8 @@ def _monitored(
         analysis = analyses.of(each, language, root)
         where = os.path.relpath(path.resolve(), root.resolve())
         constraint = constraint & Members(analysis, where, before=before, after=after, language=language)
+        if language == "python" and hasattr(analysis, "signatures"):
+            constraint = constraint & Arguments(analysis, where, before=before, after=after)
     return constraint
 
 

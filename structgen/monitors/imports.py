@@ -15,7 +15,7 @@ from structgen.monitors.question import Analysis
 
 __all__ = ["Imports"]
 
-_HEAD = re.compile(rb"[\w. \t\x80-\xf4]*\.|(?:.*\bimport|\s*)[ \t]|[\w, \t\r\n(#\x80-\xf4]*[,(]", re.DOTALL)
+_HEAD = re.compile(rb"(?:.*[\w\x80-\xf4])?\.|(?:.*t)?[ \t]|(?:.*t)?[ \t]*\(|(?:.*[\w\x80-\xf4])?[ \t]*,", re.DOTALL)
 
 
 class Imports(Members):
@@ -41,13 +41,14 @@ class Imports(Members):
         if not self.lexer.in_code(state):
             return False
         if byte == 0x2E:
-            return state.first in (b"import", b"from") and state.word not in (b"", b"import")
+            is_name = state.word not in (b"", b"import") and not state.word[:1].isdigit()
+            return is_name and state.first in (b"import", b"from")
         if byte in b" \t":
             return state.first == b"from" and state.word == b"import"
         if byte == 0x28:
             is_over = state.first == NAMES_OF and state.last == b"import"
             return is_over or (state.first == b"from" and state.word == b"import")
-        return byte == 0x2C and state.first == NAMES_OF
+        return byte == 0x2C and state.first == NAMES_OF and bool(state.word or state.last)
 
     def others(self, state: Spot) -> bytes:
         """What may stand in place of a name: a bracket, a star, the end of a list, a comment, a line's continuation."""

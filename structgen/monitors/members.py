@@ -6,14 +6,13 @@ Monitors". That paper's monitor fires when the dot ends a token; this one wherev
 
 from __future__ import annotations
 
-import hashlib
-import time
 from collections.abc import Hashable
 from functools import cached_property
 from typing import Any
 
 from structgen.errors import OptionError
 from structgen.memory import Bounded
+from structgen.monitors.cursor import Cursor
 from structgen.monitors.lexical import Lexer
 from structgen.monitors.lexical.c_like import CPP, JAVA, TYPESCRIPT
 from structgen.monitors.lexical.python import Python
@@ -33,7 +32,7 @@ def lexer_of(language: str) -> Lexer:
     return LEXERS[language]
 
 
-class Members:
+class Members(Cursor):
     """A monitor (monitors.Monitor) of member names.
 
     path      the file, as the analysis knows it
@@ -44,32 +43,24 @@ class Members:
     and behind any `self.` if nothing stands behind the cursor, since what is defined there is unknown.
     """
 
-    name = "members"
+    name: str = "members"
+    about = "members"
+    lexer: Lexer
 
     def __init__(
         self, analysis: Analysis, path: str, *, before: str = "", after: str = "", language: str = "python"
     ) -> None:
-        self.analysis, self.path, self.lexer = analysis, path, lexer_of(language)
-        self.before, self.after = before.encode(), after.encode()
-        self._answers: Bounded[bytes, Answer] = Bounded(MOST_ANSWERS)
+        super().__init__(analysis, path, before, after)
+        self.lexer = lexer_of(language)
+        self._answers: Bounded[Question, Answer] = Bounded(MOST_ANSWERS)
 
-    def __repr__(self) -> str:
-        return f"Members({self.path})"
-
-    def __rand__(self, constraint: Any) -> Any:
-        """`constraint & monitor`: the constraint, narrowed."""
-        from structgen.monitors.monitored import monitored
-
-        return monitored(constraint, self)
+    @property
+    def triggers(self) -> bytes:
+        """What the language's accesses end in."""
+        return self.lexer.triggers
 
     @cached_property
-    def fingerprint(self) -> str:
-        """Of the analysis, the file and the text around the cursor."""
-        parts = (self.name, self.analysis.fingerprint, self.path, self.before, self.after, self.lexer.name)
-        return hashlib.sha256(repr(parts).encode()).hexdigest()
-
-    @cached_property
-    def _read(self) -> tuple[Hashable, Hashable | None]:
+    def _at_cursor(self) -> tuple[Hashable, Hashable | None]:
         """The lexical state at the cursor, and `due`."""
         state, due = self.lexer.start(), None
         for byte in self.before:
@@ -81,19 +72,14 @@ class Members:
         return state, due
 
     @property
-    def triggers(self) -> bytes:
-        """What the language's accesses end in."""
-        return self.lexer.triggers
-
-    @property
     def start(self) -> Hashable:
         """The lexical state at the cursor."""
-        return self._read[0]
+        return self._at_cursor[0]
 
     @property
     def due(self) -> Hashable | None:
         """The state before the dot that `before` ends in, if it is one of an access."""
-        return self._read[1]
+        return self._at_cursor[1]
 
     def is_due(self, state: Any, byte: int) -> bool:
         """Behind the dot of an access."""
@@ -108,36 +94,33 @@ class Members:
         return self.lexer.others(state)
 
     def begin(self, text: bytes, state: Any) -> None:
-        """Tell the analysis, if it has a `begin`, what it will be asked."""
-        begin = getattr(self.analysis, "begin", None)
-        if begin is not None and text not in self._answers and not self._may_be_made(state):
-            begin(self._question(text, state))
+        """Tell the analysis what it will be asked."""
+        question = self._question(text, state)
+        if question not in self._answers and not self._may_be_made(state):
+            self.ask_ahead(question)
 
     def names(self, text: bytes, state: Any, report: Report) -> Answer:
         """The members that the analysis knows."""
         if self._may_be_made(state):
             return Silent("an attribute may be made here")
-        known = self._answers.get(text)
+        question = self._question(text, state)
+        known = self._answers.get(question)
         if known is None:
-            report.questions += 1
-            started = time.perf_counter()
-            known = self._answers.remember(text, self.analysis.members(self._question(text, state)))
-            report.seconds += time.perf_counter() - started
+            with self.asking(report):
+                known = self._answers.remember(question, self.analysis.members(question))
         return known
 
     def _may_be_made(self, state: Any) -> bool:
         return self.lexer.is_own(state) and (self.lexer.begins(state) or not self.after.strip())
 
     def _question(self, text: bytes, state: Any) -> Question:
-        due = self.lexer.closers(state)
-        return Question(self.path, self.before + text, due[: max(len(due) - self._closed_behind, 0)], self.after)
-
-    @cached_property
-    def _closed_behind(self) -> int:
-        """How much of what is due is not ours to close: all that is open at the cursor, if `after` closes any of it."""
-        state, at_cursor = self.start, len(self.lexer.closers(self.start))
-        for byte in self.after:
-            state = self.lexer.after(state, byte)
-            if len(self.lexer.closers(state)) < at_cursor:
-                return at_cursor
-        return 0
+        """What is asked: blanks before a dot, and what stands in a string and before it, make no other question."""
+        whole = self.before + text
+        if whole.endswith(b"."):
+            behind = whole[:-1].rstrip(b" \t\f")
+            if behind and not behind[-1:].isdigit():  # `1 .real` is no `1.real`
+                whole = behind + b"."
+            literal = self.lexer.literal(state, behind[-1]) if behind else b""
+            if literal:
+                return Question(self.path, literal + b".", about=self.about)
+        return self.question(whole, self.lexer.closers(state), self.about)

@@ -1,6 +1,7 @@
-"""What a monitor is: where names are due in a text, and which. `Monitored` makes it part of a constraint.
+"""What a monitor is: where names are due in a text, and which; or which bytes may come where. `Monitored` makes it part
+of a constraint.
 
-Adding one takes a class like members.Members; it knows no tokens, no grammar and no model.
+Adding one takes a class like members.Members or arguments.Arguments; it knows no tokens, no grammar and no model.
 """
 
 from __future__ import annotations
@@ -8,12 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
-from structgen.monitors.lexical import Lexer
+from structgen.monitors.lexical import Scanner
 from structgen.monitors.question import Answer
 
-__all__ = ["Monitor", "Report"]
+__all__ = ["Gatekeeper", "Monitor", "Report"]
 
 
 @dataclass(slots=True)
@@ -35,16 +36,18 @@ class Report:
     seconds: float = 0.0
 
 
-class Monitor(Protocol):
-    """Where names are due, and which.
+class Watching(Protocol):
+    """What all monitors have."""
 
-    Monitors of one `name` and one lexer find the same names due. `lexer` says where a text stands; `start` is its state
-    at the cursor. Behind a byte for which `is_due` a name comes, as soon as blanks are over. If one is due at the
-    cursor, `due` is the state before the byte that said so; else None.
-    """
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        ...
 
-    name: str
-    lexer: Lexer
+    @property
+    def lexer(self) -> Scanner:
+        """What reads the text."""
+        ...
 
     @property
     def fingerprint(self) -> str:
@@ -55,6 +58,15 @@ class Monitor(Protocol):
     def start(self) -> Hashable:
         """The lexical state at the cursor."""
         ...
+
+
+class Monitor(Watching, Protocol):
+    """Where names are due, and which.
+
+    Monitors of one `name` and one lexer find the same names due. `lexer` says where a text stands; `start` is its state
+    at the cursor. Behind a byte for which `is_due` a name comes, as soon as blanks are over. If one is due at the
+    cursor, `due` is the state before the byte that said so; else None.
+    """
 
     @property
     def due(self) -> Hashable | None:
@@ -84,4 +96,41 @@ class Monitor(Protocol):
 
     def names(self, text: bytes, state: Any, report: Report) -> Answer:
         """The names that may come behind such a byte: `text` ends with it, `state` is the lexical state before it."""
+        ...
+
+
+@runtime_checkable
+class Gatekeeper(Watching, Protocol):
+    """Which bytes may come, by what is known of a place before them, such as the bracket that opened a call."""
+
+    def marks(self, state: Any) -> bytes:
+        """The bytes of which a token must hold one to be refused here, unless `minds`."""
+        ...
+
+    def is_gated(self, state: Any, byte: int) -> bool:
+        """Whether this byte may have to be refused; only then what follows is asked."""
+        ...
+
+    def back(self, state: Any) -> int:
+        """How many bytes ago the place is that is asked about; it may lie before the cursor."""
+        ...
+
+    def opens(self, state: Any) -> bool:
+        """Whether such a place has just come, so that it may be asked about soon."""
+        ...
+
+    def begin(self, text: bytes, state: Any) -> None:
+        """`known` will be asked for: work on the answer may begin, and nobody waits for it."""
+        ...
+
+    def known(self, text: bytes, state: Any, report: Report) -> Any:
+        """What is known of the place; `text` ends there, or at the cursor where it lies before that. Or Silent."""
+        ...
+
+    def minds(self, known: Any, state: Any) -> bool:
+        """Whether tokens without a mark may be refused."""
+        ...
+
+    def instead(self, known: Any, state: Any, byte: int) -> tuple[bytes, ...]:
+        """Nothing if a gated byte may come; else texts that may: it is refused where one of them can be read."""
         ...

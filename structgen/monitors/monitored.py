@@ -18,9 +18,11 @@ from structgen.bits import ids_of, row_of
 from structgen.errors import OptionError, StorageError
 from structgen.kernels.layout import START
 from structgen.matcher import BEGUN, Constraint
-from structgen.monitors.monitor import Monitor, Report
-from structgen.monitors.rows import MonitoredMasks
+from structgen.monitors.gates import GatedConfigurations, GatedMasks
+from structgen.monitors.monitor import Gatekeeper, Monitor, Report
+from structgen.monitors.rows import AskingMasks, MonitoredMasks
 from structgen.monitors.states import MonitoredConfigurations
+from structgen.monitors.watched import Watched
 from structgen.protocols import LazyAutomaton, MaskSource
 
 __all__ = ["Monitored", "monitored", "reports_of"]
@@ -35,13 +37,16 @@ class Monitored(Constraint):
 
     asks = True
 
-    def __init__(self, base: Constraint, monitor: Monitor) -> None:
+    def __init__(self, base: Constraint, monitor: Monitor | Gatekeeper) -> None:
         self.base, self.monitor = base, monitor
         super().__init__(base.grammar, base.vocabulary, base.trie, base.target)
 
     def parts(self) -> tuple[LazyAutomaton, MaskSource]:
         """The automaton of the base with the monitor on top, and its masks."""
         below, masks = self.base.parts()
+        if isinstance(self.monitor, Gatekeeper):
+            gated = GatedConfigurations(below, self.monitor)
+            return gated, GatedMasks(gated, masks, self.vocabulary)
         automaton = MonitoredConfigurations(below, self.monitor)
         return automaton, MonitoredMasks(automaton, masks, self.vocabulary)
 
@@ -65,28 +70,29 @@ class Monitored(Constraint):
         """Those of some tokens with which a text may begin. Where no name is due there, the base knows that of all that
         hold no byte behind which one is."""
         below = self.base.row(START) & row_of(tokens, self.vocabulary.size)
-        doubtful = below if self.monitor.due is not None else below & self._asking.holding
+        is_due = getattr(self.monitor, "due", None) is not None
+        doubtful = below if is_due else below & self._asking.holding
         return [*ids_of(below ^ doubtful).tolist(), *super().may_begin(ids_of(doubtful).tolist())]
 
     def room(self, state: int) -> int:
         """Bytes that hold an end; where a name is due that was not asked for yet, about so many."""
         automaton = self.automaton
-        assert isinstance(automaton, MonitoredConfigurations)
+        assert isinstance(automaton, Watched)
         with automaton.lock:
             own = self._own(state)
             return automaton.room(START if own == BEGUN else own)
 
     @property
-    def _asking(self) -> MonitoredMasks:
+    def _asking(self) -> AskingMasks:
         masks = self.masks
-        assert isinstance(masks, MonitoredMasks)
+        assert isinstance(masks, AskingMasks)
         return masks
 
     @property
     def report(self) -> Report:
         """What the monitor did so far."""
         automaton = self.automaton
-        assert isinstance(automaton, MonitoredConfigurations)
+        assert isinstance(automaton, Watched)
         return automaton.report
 
     @cached_property
@@ -102,7 +108,7 @@ class Monitored(Constraint):
         raise StorageError("what it allows is asked for while it runs", source=repr(self.monitor))
 
 
-def monitored(constraint: Any, monitor: Monitor) -> Monitored:
+def monitored(constraint: Any, monitor: Any) -> Monitored:
     """`constraint & monitor`. Raises OptionError for anything but a constraint without functions on top."""
     if not isinstance(constraint, Constraint):
         raise OptionError(
@@ -114,7 +120,7 @@ def monitored(constraint: Any, monitor: Monitor) -> Monitored:
 def reports_of(constraint: Any) -> dict[str, Report]:
     """What the monitors of a constraint did, by their names, a number behind the second of a name."""
     automaton, found = constraint.automaton, list[tuple[str, Report]]()
-    while isinstance(automaton, MonitoredConfigurations):
+    while isinstance(automaton, Watched):
         found.insert(0, (automaton.monitor.name, automaton.report))
         automaton = automaton.below
     names = [name for name, _ in found]

@@ -1,4 +1,4 @@
-"""What a monitor asks an analysis, and what it may hear: names, or silence with its reason."""
+"""What a monitor asks an analysis, and what it may hear: names, signatures, or silence with its reason."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ class Question:
     before   its text up to the place
     closers  the closing brackets that are due there, but for those that `after` closes
     after    the rest of the file behind the cursor, as it was
+    about    what is asked: the "members" that may come, the constants of "cases", or the "signatures" of the call whose
+             bracket `before` ends in
     """
 
     path: str
     before: bytes
     closers: bytes = b""
     after: bytes = b""
+    about: str = "members"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,8 @@ class Analysis(Protocol):
     """Something that knows a program: a language server, a type checker, a table.
 
     What is known of a text must not depend on what was asked before. `fingerprint`: equal only for analyses that answer
-    alike. An analysis may have `begin(question)` besides: it will be asked that soon, and nobody waits.
+    alike. An analysis may have `begin(question)` besides: it will be asked that soon, and nobody waits; and
+    `signatures(question)`, of the call whose bracket `question.before` ends in: a tuple of Signature, or Silent.
 
     >>> class Fixed:
     ...     fingerprint = "only x and y"
@@ -50,5 +54,5 @@ class Analysis(Protocol):
     fingerprint: str
 
     def members(self, question: Question) -> Answer:
-        """The members of the expression that `question.before` ends in, a dot behind it."""
+        """The members of the expression that `question.before` ends in, a dot behind it; or what else it is about."""
         ...

@@ -15,6 +15,7 @@ row without a site is the one below.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from functools import cached_property
 from typing import NamedTuple
 
@@ -26,11 +27,12 @@ from structgen.kernels.layout import FINISHED
 from structgen.memory import Bounded
 from structgen.monitors.crossings import Crossings, Group, crossings_of
 from structgen.monitors.shelves import Shelf, Shelves, shelves_of
-from structgen.monitors.states import ASK, NOWHERE, MonitoredConfigurations, Site, Spot
+from structgen.monitors.states import MonitoredConfigurations
+from structgen.monitors.watched import ASK, NOWHERE, Site, Spot, Watched
 from structgen.protocols import MaskSource
 from structgen.vocabulary import Vocabulary
 
-__all__ = ["MonitoredMasks"]
+__all__ = ["AskingMasks", "MonitoredMasks", "Row"]
 
 Row = NDArray[np.uint32]
 MOST_ROWS = 4_000
@@ -51,14 +53,80 @@ class Doubt(NamedTuple):
     skip: int
 
 
-class MonitoredMasks:
+class AskingMasks(ABC):
     """Mask rows of a constraint with a monitor. Thread-safe through the automaton's lock."""
 
+    def __init__(self, automaton: Watched, below: MaskSource, vocabulary: Vocabulary) -> None:
+        self._watched, self._below, self._vocabulary = automaton, below, vocabulary
+        self._rows: Bounded[int, Row] = Bounded(MOST_ROWS)
+
+    @property
+    @abstractmethod
+    def holding(self) -> Row:
+        """Bits of all tokens that the monitor may forbid where nothing is due."""
+
+    def row(self, state: int) -> Row:
+        """The mask of a state; stop tokens' bits are set exactly when it is accepting."""
+        row = self._rows.get(state)
+        if row is None:
+            with self._watched.lock:
+                spot = self._watched.spots[state]
+                below = self._below.row(spot.below)
+                row = self._rows.remember(state, below.copy() if state == FINISHED else self._exact(spot, below))
+                row.flags.writeable = False
+        return row
+
+    @abstractmethod
+    def _exact(self, spot: Spot, below: Row) -> Row:
+        """The row of a spot, given that of the constraint below."""
+
+    def loose_row(self, state: int) -> Row:
+        """As `row`, but with all tokens that only what would have to be asked for could forbid."""
+        row = self._rows.get(state)
+        if row is None:
+            with self._watched.lock:
+                row = self._loosely(state, self._watched.spots[state])
+                row.flags.writeable = False
+        return row
+
+    def _loosely(self, state: int, spot: Spot) -> Row:
+        return (
+            self._below.loose_row(spot.below) if isinstance(self._below, AskingMasks) else self._below.row(spot.below)
+        )
+
+    def tightened(self, state: int, row: Row, token: int) -> Row:
+        """A loose row, exact for a token of it."""
+        with self._watched.lock:
+            spot = self._watched.spots[state]
+            if isinstance(self._below, AskingMasks):
+                row = self._below.tightened(spot.below, row, token)
+            is_text = self._vocabulary.spans[token, 0] >= 0
+            if not is_text or not has_bit(row, token) or self._may_come(spot, token, 0):
+                return row
+            return self._without(spot, row, token)
+
+    @abstractmethod
+    def _without(self, spot: Spot, row: Row, token: int) -> Row:
+        """A loose row without a token that may not come, and those that fall with it."""
+
+    def drop_rows(self) -> None:
+        """Forget all rows; whoever asks for one has it computed again."""
+        self._below.drop_rows()
+        self._rows.clear()
+
+    def _may_come(self, spot: Spot, token: int, skip: int) -> bool:
+        """Whether a token may come at a spot, its first bytes left out."""
+        return self._watched.read(spot, self._vocabulary.token_bytes(token)[skip:]) != NOWHERE
+
+
+class MonitoredMasks(AskingMasks):
+    """The rows under a monitor of names."""
+
     def __init__(self, automaton: MonitoredConfigurations, below: MaskSource, vocabulary: Vocabulary) -> None:
-        self._automaton, self._below, self._vocabulary = automaton, below, vocabulary
+        super().__init__(automaton, below, vocabulary)
+        self._automaton = automaton
         self._triggers = frozenset(automaton.monitor.triggers)
         self._stops = row_of(vocabulary.stop_ids, vocabulary.size)
-        self._rows: Bounded[int, Row] = Bounded(MOST_ROWS)
         self._loose: Bounded[int, Row] = Bounded(MOST_ROWS)
         self._fits: Bounded[tuple[Shelf, int, bytes], Fit] = Bounded(MOST_ROWS)
 
@@ -79,59 +147,29 @@ class MonitoredMasks:
         """Bits of all tokens that hold a byte behind which a name may be due."""
         return self._crossings.holding
 
-    def row(self, state: int) -> Row:
-        """The mask of a state; stop tokens' bits are set exactly when it is accepting."""
-        row = self._rows.get(state)
+    def _loosely(self, state: int, spot: Spot) -> Row:
+        row = self._loose.get(state)
         if row is None:
-            with self._automaton.lock:
-                row = self._rows.remember(state, self._exact(state))
-                row.flags.writeable = False
+            below = super()._loosely(state, spot)
+            row = below if spot.site is None else self._loose.remember(state, self._begun(spot, below)[0])
         return row
 
-    def loose_row(self, state: int) -> Row:
-        """As `row`, but with all tokens that only the names of a place further on could forbid."""
-        row = self._rows.get(state)
-        if row is None:
-            row = self._loose.get(state)
-        if row is None:
-            with self._automaton.lock:
-                spot = self._automaton.spots[state]
-                below = self._loose_below(spot.below)
-                row = below if spot.site is None else self._loose.remember(state, self._begun(spot, below)[0])
-                row.flags.writeable = False
+    def _without(self, spot: Spot, row: Row, token: int) -> Row:
+        row = with_bits(row, [token], on=False)
+        if spot.site is None or has_bit(self._shelves.ending, token):
+            outside = spot._replace(site=None)
+            for group in self._crossings.groups(self._automaton.monitor, spot.lexical):
+                if has_bit(group.row, token):
+                    row, _ = self._of_group(group, outside, row)
         return row
-
-    def _loose_below(self, state: int) -> Row:
-        return self._below.loose_row(state) if isinstance(self._below, MonitoredMasks) else self._below.row(state)
-
-    def tightened(self, state: int, row: Row, token: int) -> Row:
-        """A loose row, exact for a token of it."""
-        with self._automaton.lock:
-            spot = self._automaton.spots[state]
-            if isinstance(self._below, MonitoredMasks):
-                row = self._below.tightened(spot.below, row, token)
-            is_text = self._vocabulary.spans[token, 0] >= 0
-            if not is_text or not has_bit(row, token) or self._may_come(spot, token, 0):
-                return row
-            row = with_bits(row, [token], on=False)
-            if spot.site is None or has_bit(self._shelves.ending, token):
-                outside = spot._replace(site=None)
-                for group in self._crossings.groups(self._automaton.monitor, spot.lexical):
-                    if has_bit(group.row, token):
-                        row, _ = self._of_group(group, outside, row)
-            return row
 
     def drop_rows(self) -> None:
         """Forget all rows; whoever asks for one has it computed again."""
-        self._below.drop_rows()
-        for memory in (self._rows, self._loose, self._fits):
-            memory.clear()
+        super().drop_rows()
+        self._loose.clear()
+        self._fits.clear()
 
-    def _exact(self, state: int) -> Row:
-        spot = self._automaton.spots[state]
-        below = self._below.row(spot.below)
-        if state == FINISHED:
-            return below.copy()
+    def _exact(self, spot: Spot, below: Row) -> Row:
         row, doubts = self._begun(spot, below)
         if spot.site is None:
             row = self._crossed(spot, row, doubts)
@@ -142,10 +180,6 @@ class MonitoredMasks:
             dead = [t for t in doubt.tokens if has_bit(row, t) and not self._may_come(doubt.spot, t, doubt.skip)]
             row = with_bits(row, dead, on=False)
         return row
-
-    def _may_come(self, spot: Spot, token: int, skip: int) -> bool:
-        """Whether a token may come at a spot, its first bytes left out."""
-        return self._automaton.read(spot, self._vocabulary.token_bytes(token)[skip:]) != NOWHERE
 
     def _begun(self, spot: Spot, below: Row) -> tuple[Row, list[Doubt]]:
         """The loose row of a spot, and what it leaves open but for crossings."""

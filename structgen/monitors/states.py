@@ -1,12 +1,9 @@
-"""The automaton of a constraint and a monitor: states of both, numbered.
+"""The automaton of a constraint and a monitor of names (watched.py): where they are due, and which may come.
 
-    state -> (state of the constraint, text, lexical state, site)
-
-`site` is None where the monitor says nothing; else a name is due or being written there. Texts are a trie of their own
-(`Texts`), so that a question can be asked of any state, and forks, rollbacks, beams and batches need no code: equal
-texts are equal states. Byte by byte: behind a byte that says so a name is due; blanks may come first; a byte that may
-begin a name asks for the names, once per text; of others those may come that the language has there. Within a name only
-names go on, and a byte of another kind ends one that is whole.
+`Spot.site` is None where the monitor says nothing; else a name is due or being written there. Byte by byte: behind a
+byte that says so a name is due; blanks may come first; a byte that may begin a name asks for the names, once per text;
+of others those may come that the language has there. Within a name only names go on, and a byte of another kind ends
+one that is whole.
 
 *A monitor narrows and never ends a text*: of the names those are kept that the constraint can read, and go on behind;
 if none is, or the analysis is silent, the site is left as if there were no monitor, and the report counts why.
@@ -17,126 +14,42 @@ Source: MONITORS in docs/monitors.md; Agrawal et al. 2023.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Hashable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
-from structgen.automata.interned import Interned
-from structgen.errors import LimitExceeded
-from structgen.grammars.ir import SPECIAL
-from structgen.kernels.layout import DEAD, FINISHED, START
+from structgen.kernels.layout import DEAD, START
 from structgen.memory import Bounded
-from structgen.monitors.monitor import Monitor, Report
+from structgen.monitors.monitor import Monitor
 from structgen.monitors.names import Names
 from structgen.monitors.question import Silent
+from structgen.monitors.watched import ASK, LONGEST_NAME, MOST_REMEMBERED, NOWHERE, Site, Spot, Watched
 from structgen.protocols import LazyAutomaton
 
-__all__ = ["ASK", "NOWHERE", "MonitoredConfigurations", "Site", "Spot"]
+__all__ = ["MonitoredConfigurations"]
 
-MOST_STATES = 1 << 20
-MOST_REMEMBERED = 50_000
-LONGEST_NAME = 256  # bytes; longer ones are not kept
 MOST_BLANKS = 32  # states looked at for a name behind blanks
-MOST_SEARCHED = 20_000  # states looked at for a completion
 
 
-class Site(NamedTuple):
-    """A name that is due or begun.
+class MonitoredConfigurations(Watched):
+    """The automaton of a constraint with a monitor of names."""
 
-    field    meaning
-    text     the text up to the byte behind which it is due, a node of Texts
-    lexical  the lexical state before that byte
-    names    which names may come, a number; ASK until a byte of a name comes
-    part     what is written of it
-    """
-
-    text: int
-    lexical: Hashable
-    names: int
-    part: bytes = b""
-
-
-ASK = -1
-
-
-class Spot(NamedTuple):
-    """A state: of the constraint below, the text, the lexer's state, the site if there is one."""
-
-    below: int
-    text: int
-    lexical: Hashable
-    site: Site | None
-
-
-NOWHERE = Spot(DEAD, 0, None, None)
-
-
-class Texts:
-    """Texts as nodes of a trie, byte by byte; 0 is the empty one."""
-
-    def __init__(self) -> None:
-        self._parents, self._bytes = [0], bytearray(1)
-        self._known: dict[tuple[int, int], int] = {}
-
-    def __len__(self) -> int:
-        return len(self._parents)
-
-    def after(self, node: int, byte: int) -> int:
-        """The text with one byte more."""
-        found = self._known.get((node, byte))
-        if found is None:
-            found = self._known[node, byte] = len(self._parents)
-            self._parents.append(node)
-            self._bytes.append(byte)
-        return found
-
-    def add(self, text: bytes) -> int:
-        """The node of a text."""
-        node = 0
-        for byte in text:
-            node = self.after(node, byte)
-        return node
-
-    def __getitem__(self, node: int) -> bytes:
-        out = bytearray()
-        while node:
-            out.append(self._bytes[node])
-            node = self._parents[node]
-        return bytes(out[::-1])
-
-
-class MonitoredConfigurations:
-    """The automaton of a constraint with a monitor; see the module. Thread-safe through the lock of the one below."""
+    monitor: Monitor
 
     def __init__(self, below: LazyAutomaton, monitor: Monitor) -> None:
-        self.below, self.monitor, self.lock = below, monitor, below.lock
         self._starts, self._letters = monitor.lexer.letters
-        self.report = Report()
-        self._begin()
+        super().__init__(below, monitor)
 
     def _begin(self) -> None:
-        self.texts, self._names = Texts(), list[Names]()
+        self._names = list[Names]()
         self._numbers: dict[tuple[bytes, ...], int] = {}
         self._kept: Bounded[tuple[int, int], int | None] = Bounded(MOST_REMEMBERED)
         self._named: Bounded[tuple[int, frozenset[int]], bool] = Bounded(MOST_REMEMBERED)
-        self._shortest: Bounded[int, bytes] = Bounded(MOST_REMEMBERED)
+        super()._begin()
+
+    def _site_at_cursor(self) -> Site | None:
         due = self.monitor.due
-        site = None if due is None else Site(0, due, ASK)
-        start = Spot(
-            START, 0, self.monitor.start, site if site and self._name_may_come(START, self.monitor.start) else None
-        )
-        fixed = NOWHERE, Spot(FINISHED, 0, None, None), start
-        self.spots = Interned(fixed, most=MOST_STATES, limit="monitored_states")
-
-    def __len__(self) -> int:
-        return len(self.spots)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes held, about: those of the automaton below, and what a state and a node of the texts take."""
-        return self.below.nbytes + 600 * len(self.spots) + 150 * len(self.texts)
-
-    # ------------------------------------------------------------------------------------------------------- reading
+        is_due = due is not None and self._name_may_come(START, self.monitor.start)
+        return Site(0, due, ASK) if is_due else None
 
     def names(self, number: int) -> Names:
         """The names of this number (Site.names)."""
@@ -231,65 +144,14 @@ class MonitoredConfigurations:
             return Site(text, spot.lexical, ASK)
         return None
 
-    def read(self, spot: Spot, data: bytes) -> Spot:
-        """The state behind several bytes; NOWHERE if they are not allowed."""
-        for byte in data:
-            spot = self.after(spot, byte)
-            if spot == NOWHERE:
-                break
-        return spot
-
-    # ----------------------------------------------------------------------------------------------------- questions
-
-    def advance(self, state: int, data: bytes) -> int:
-        """The state after `data`, or DEAD. Raises LimitExceeded when memory runs out."""
-        if not data or state == DEAD:
-            return state
-        if state == FINISHED:
-            return DEAD
-        with self.lock:
-            spot = self.spots[state]
-            spot = self._past_symbol(spot, data) if data[0] == SPECIAL else self.read(spot, data)
-            site = spot.site
-            if site is not None and site.names == ASK and (site.text, spot.below) not in self._kept:
-                self.monitor.begin(self.texts[site.text], site.lexical)
-            return DEAD if spot == NOWHERE else self.spots.number(spot)
-
-    def _past_symbol(self, spot: Spot, symbol: bytes) -> Spot:
-        """The state behind a special token, which is no text: neither lexer nor analysis sees it."""
-        below = self.below.advance(spot.below, symbol)
-        if below == DEAD or not self._may_end(spot.site):
-            return NOWHERE
-        return spot._replace(below=below, site=None)
-
-    def reader(self, words: Any) -> None:
-        """Tokens are read by their bytes."""
-        return None
-
-    @property
-    def has_specials(self) -> bool:
-        """Whether some text holds a special token."""
-        return self.below.has_specials
-
-    def is_accepting(self, state: int) -> bool:
-        """Whether the text so far is complete: not inside a name that is none."""
-        spot = self.spots[state]
-        return self.below.is_accepting(spot.below) and self._may_end(spot.site)
+    def _ask_ahead(self, spot: Spot) -> None:
+        """Tell the monitor of what will be asked for certain."""
+        site = spot.site
+        if site is not None and site.names == ASK and (site.text, spot.below) not in self._kept:
+            self.monitor.begin(self.texts[site.text], site.lexical)
 
     def _may_end(self, site: Site | None) -> bool:
         return site is None or (site.names != ASK and self._names[site.names].has(site.part))
-
-    def live_bytes(self, state: int) -> list[int]:
-        """The bytes that may come next, ascending."""
-        spot = self.spots[state]
-        if state in (DEAD, FINISHED):
-            return []
-        with self.lock:
-            return [byte for byte in self.below.live_bytes(spot.below) if self.after(spot, byte) != NOWHERE]
-
-    def distance(self, state: int) -> int:
-        """Length of `shortest`."""
-        return len(self.shortest(state))
 
     def room(self, state: int) -> int:
         """Bytes that hold an end: `distance`, but where a name is due that was not asked for, which one may come is not
@@ -298,38 +160,6 @@ class MonitoredConfigurations:
         if spot.site is not None and spot.site.names == ASK:
             return self.below.distance(spot.below) + LONGEST_NAME
         return self.distance(state)
-
-    def shortest(self, state: int, limit: int = 1 << 20) -> bytes:
-        """A completion: a shortest one where what the constraint would write asks for no name. Raises LimitExceeded
-        beyond `limit` bytes or where none is found within reason."""
-        if state == FINISHED:
-            return b""
-        known = self._shortest.get(state)
-        if known is None:
-            with self.lock:
-                known = self._shortest.remember(state, self._complete(self.spots[state], limit))
-        return known
-
-    def _complete(self, start: Spot, limit: int) -> bytes:
-        """Best first, by what is written and what the constraint needs at least; whole names in one step."""
-        count, seen = 0, {start}
-        heap = [(self.below.distance(start.below), 0, b"", start)]
-        while heap and count < MOST_SEARCHED:
-            _, _, written, spot = heapq.heappop(heap)
-            if self.below.is_accepting(spot.below) and self._may_end(spot.site):
-                return written
-            rest = self.below.shortest(spot.below, limit)
-            direct = self.read(spot, rest)
-            if spot.site is None and direct != NOWHERE and self._may_end(direct.site):
-                return written + rest
-            for step in self._steps(spot, rest):
-                after = self.read(spot, step)
-                if after != NOWHERE and after not in seen:
-                    seen.add(after)
-                    count += 1
-                    text = written + step
-                    heapq.heappush(heap, (len(text) + self.below.distance(after.below), count, text, after))
-        raise LimitExceeded("no completion was found", limit="monitored_completion", allowed=MOST_SEARCHED)
 
     def _steps(self, spot: Spot, rest: bytes) -> Iterable[bytes]:
         site = self.asked(spot).site
@@ -344,44 +174,24 @@ class MonitoredConfigurations:
         """What may come next, in words: the names where some are due."""
         spot = self.asked(self.spots[state])
         if spot.site is None:
-            return self.below.expected(spot.below)
+            return super().expected(state)
         names = self._names[spot.site.names]
         found = [spot.site.part + rest for rest in names.rests(spot.site.part)]
         shown = tuple(repr(name.decode("utf-8", "replace")) for name in found[:12])
         return (*shown, "...") if len(found) > 12 else shown
 
-    def rules(self, state: int) -> tuple[str, ...]:
-        """The names of the rules at work below."""
-        return self.below.rules(self.spots[state].below)
+    def _taken_out(self, site: Site | None) -> Any:
+        """A site with its text and names instead of their numbers."""
+        if site is None:
+            return None
+        return site, self.texts[site.text], None if site.names == ASK else self._names[site.names].sorted
 
-    def sizes(self) -> dict[str, int]:
-        """How large the automaton below is, and how many monitors there are."""
-        below = self.below.sizes()
-        return {**below, "monitors": below.get("monitors", 0) + 1}
-
-    def validate(self) -> None:
-        """Raise InvariantError where the compiled arrays break their contract."""
-        self.below.validate()
-
-    def compact(self, live: Iterable[int]) -> dict[int, int] | None:
-        """Forget all states but `live`, all texts but theirs, and what the automaton below can forget."""
-        with self.lock:
-            kept = sorted({*live, START})
-            spots = [self.spots[state] for state in kept]
-            new = self.below.compact({spot.below for spot in spots})
-            if new is None:
-                return None
-            texts = [(self.texts[spot.text], self.texts[spot.site.text] if spot.site else b"") for spot in spots]
-            names = [self._names[s.site.names].sorted if s.site and s.site.names != ASK else None for s in spots]
-            self._begin()
-            found = {DEAD: DEAD, FINISHED: FINISHED}
-            for state, spot, (text, at), known in zip(kept, spots, texts, names, strict=True):
-                site = spot.site and spot.site._replace(
-                    text=self.texts.add(at), names=ASK if known is None else self._number_of(known)
-                )
-                moved = Spot(new[spot.below], self.texts.add(text), spot.lexical, site)
-                found[state] = self.spots.number(moved)
-            return found
+    def _put_in(self, site: Any) -> Site | None:
+        if site is None:
+            return None
+        old, text, names = site
+        number = ASK if names is None else self._number_of(names)
+        return old._replace(text=self.texts.add(text), names=number)  # type: ignore[no-any-return]
 
     def _number_of(self, names: tuple[bytes, ...]) -> int:
         """The number of sorted names, a new one if they have none."""

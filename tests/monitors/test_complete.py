@@ -12,7 +12,7 @@ from structgen import nano
 from structgen.api.complete import completed
 from structgen.cli import main
 from structgen.errors import OptionError, ServerError
-from structgen.monitors import Members
+from structgen.monitors import Members, Question, Signature, Silent
 from structgen.monitors.analyses import catalogue
 from structgen.monitors.analyses.table import Table
 
@@ -38,6 +38,18 @@ def test_members_exist(seed: int, file: Path) -> None:
     assert any(each == name[1] or (not whole and each.startswith(name[1])) for each in NAMES), found.text
     assert found.reports["members"].active >= 1
     assert found.text.count("\n") <= 1
+
+
+def test_arguments_of_python_are_watched_where_signatures_are_known(file: Path) -> None:
+    class Known(Table):
+        def signatures(self, question: Question) -> tuple[Signature, ...] | Silent:
+            return (Signature(()),) if question.before.endswith(b"parcel.grams(") else Silent("another call")
+
+    file.write_text("x = parcel.grams(\n")
+    found = completed(None, file, at=(1, 18), monitors=Known({"parcel": NAMES}), max_tokens=4)
+    assert found.text.lstrip(" ")[:1] in (")", "#", "\\", "*", "\n", "")
+    assert set(found.reports) == {"members", "arguments"}
+    assert found.reports["arguments"].active == 1
 
 
 def test_without_monitors_anything_may_come(file: Path) -> None:

@@ -12,6 +12,8 @@ import pytest
 import torch
 
 import structgen as sg
+from benchmarks.monitors import bits
+from structgen import nano
 from structgen.bits import has_bit, ids_of
 from structgen.constraint_files import to_bytes
 from structgen.engines.decode import Request, decode
@@ -168,6 +170,23 @@ def test_a_question_is_asked_once_per_text() -> None:
     assert constraint.report.questions == len(asked) == len(set(asked))
 
 
+def test_what_makes_no_difference_is_asked_once() -> None:
+    asked: list[Question] = []
+
+    class Strings(Table):
+        def members(self, question: Question) -> frozenset[bytes] | Silent:
+            asked.append(question)
+            return frozenset((b"join",)) if question.before.endswith(b'"".') else super().members(question)
+
+    constraint = anything() & Members(Strings({"p": ["id"]}), "work.py", before="p = q\n", after="tail")
+    for text in (b"p.id", b"p .id", b"p  . id", b"('a'.join", b'x = "b" .join', b"''.join", b"x1 .a", b"1 .real"):
+        assert constraint.read(START, text) != DEAD, text
+    assert constraint.read(START, b"'a'.id") == DEAD
+    assert [each.before for each in asked] == [b"p = q\np.", b'"".', b"p = q\nx1 .", b"p = q\n1 ."]
+    assert constraint.read(START, b"b'a'.join") != DEAD
+    assert asked[-1] == Question("work.py", b'b"".')
+
+
 def test_two_monitors_on_one_constraint() -> None:
     first, second = Table({"p": ["a", "id"]}), Table({"p": ["id", "z"], "q": ["z"]})
     constraint = anything() & Members(first, "w.py", after="x") & Members(second, "w.py", after="x")
@@ -311,3 +330,11 @@ def test_a_decode_asks_about_drawn_names_alone(temperature: float) -> None:
     accesses = sum(output.data.count(b".") for output in weighed)
     assert 0 < shared.report.questions <= accesses + 40
     assert exact.report.questions > shared.report.questions
+
+
+def test_no_wrong_bits_along_programs() -> None:
+    """A small run of `python -m benchmarks monitors bits`: four languages, regions, imports, on nano's vocabulary."""
+    found = bits.measure("nano", nano.vocabulary(), 250)
+    assert found["wrong"] == found["wrong_loose"] == 0
+    assert found["due"] > 5
+    assert found["narrowed"] > 20

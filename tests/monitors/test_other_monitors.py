@@ -12,7 +12,7 @@ import pytest
 import structgen as sg
 from structgen.errors import OptionError, Unsatisfiable
 from structgen.kernels.layout import DEAD, START
-from structgen.monitors import Forbidden, Imports, Members, Question, Silent, Typestate
+from structgen.monitors import Cases, Forbidden, Imports, Members, Question, Silent, Typestate
 from structgen.monitors.analyses.table import Table
 from structgen.testing import check_mask_laws, check_matcher_laws
 from structgen.vocabulary import Vocabulary
@@ -147,6 +147,110 @@ def test_masks_of_imports_are_those_of_reading_every_token() -> None:
     at_cursor = anything() & Imports(Modules(), "work.py", before="from m import ")
     assert at_cursor.read(START, b"a") != DEAD
     assert at_cursor.read(START, b"c") == DEAD
+
+
+def test_a_name_is_due_nowhere_but_where_tokens_are_looked_at() -> None:
+    """Of random texts, behind every byte where a name is due: all that a token may have before it."""
+    monitor, rng, found = Imports(Modules(), "work.py"), random.Random(1), 0
+    parts = [
+        "from m import ",
+        "import ",
+        "from",
+        "import",
+        " ",
+        "\t",
+        "a",
+        ".",
+        ",",
+        "(",
+        ")",
+        "\n",
+        "}",
+        "\\",
+        "#",
+        "'",
+        "1",
+    ]
+    for _ in range(1500):
+        text = "".join(rng.choice(parts) for _ in range(rng.randrange(1, 9))).encode()
+        state = monitor.lexer.start()
+        for at, byte in enumerate(text):
+            if monitor.is_due(state, byte):
+                assert all(monitor.may_end(text[start : at + 1]) for start in range(at + 1)), text[: at + 1]
+                found += 1
+            state = monitor.lexer.after(state, byte)
+    assert found > 100
+
+
+class Enums:
+    """The constants of what is switched on, by its name."""
+
+    fingerprint = "enums"
+
+    def members(self, question: Question) -> frozenset[bytes] | Silent:
+        assert question.about == "cases"
+        switched = re.findall(rb"switch \((\w+)\)", question.before)
+        return frozenset((b"SMALL", b"LARGE")) if switched and switched[-1] == b"size" else Silent("no enum")
+
+
+@pytest.mark.parametrize(
+    ("text", "goes_on"),
+    [
+        ("switch (size) { case SMALL ->", True),
+        ("switch (size) { case SMALL: case\n  LARGE:", True),
+        ("switch (size) { case HUGE", False),
+        ("switch (size) { case SMALLER", False),
+        ("switch (size) { case null, default ->", True),
+        ("switch (size) { case SMALL, HUGE ->", True),
+        ("switch (size) { default -> { switch (other) { case HUGE", True),
+        ("switch (number) { case 1: case -1: case ONE:", True),
+        ("switch (size) { case /* what */ SMALL", True),
+        ('switch (size) { case "', True),
+        ("switch (size) { // case HUGE", True),
+        ("size.upper_case HUGE", True),
+        ("showcase HUGE", True),
+    ],
+)
+def test_cases_by_hand(text: str, goes_on: bool) -> None:
+    constraint = anything() & Cases(Enums(), "Work.java")
+    assert (constraint.read(START, text.encode()) != DEAD) == goes_on
+
+
+def test_masks_of_cases_are_those_of_reading_every_token() -> None:
+    pieces = [
+        b"case ",
+        b"se S",
+        b"case SM",
+        b"ALL",
+        b"case H",
+        b"\ncase\n",
+        b" case LARGE",
+        b"case 1",
+        b"e\tL",
+        b"c",
+        b"ca",
+    ]
+    vocabulary = Vocabulary.from_bytes([b"", *(bytes([byte]) for byte in range(256)), *pieces], eos=[0])
+    constraint = sg.compile(regex=r"(?s).*", vocabulary=vocabulary) & Cases(
+        Enums(), "Work.java", before="switch (size) {"
+    )
+    texts = [
+        b"",
+        b"c",
+        b"ca",
+        b"cas",
+        b"case",
+        b"case ",
+        b"case S",
+        b"case SMALL",
+        b"case SMALL: ",
+        b"x",
+        b"x.case",
+        b"case  ",
+    ]
+    states = sorted({constraint.automaton.advance(START, text) for text in texts} - {DEAD})
+    check_mask_laws(constraint.automaton, constraint.masks, vocabulary, states)
+    check_matcher_laws(constraint, seed=6)
 
 
 LOCK = Typestate("lock", {"free": {"acquire": "held"}, "held": {"release": "free"}, "gone": {}}, start="free")

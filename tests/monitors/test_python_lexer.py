@@ -67,6 +67,9 @@ def test_accesses_of_real_files(name: str) -> None:
         ("x = 1; import a.b", ""), ("if x: import a.b", ""), ("# x.a", ""), ("'x.a'", ""), (r"'\'.a'.b", "      ."),
         ("r'\\'.a'.b", "       ."), ("(x\n .a)", "    ."), ("x\n .a", ""), ("x \\\n .a", "     ."), ("match.a", "."),
         ("None.a", ""), ("x. a", "."), ("'open\nx.a", "       ."), ("größe.a", "       ."), ("...a", ""),
+        ("x].a", ""), ("(x].a", ""), ("(x%).a", ""), ("x”.a", ""), ("x” .a", ""), ("(x”).a", ""), ("x]; y.a", "."),
+        ("x]\ny.a", "."), ("(x[1:]).a", "."), ("f(-x).a", "."), ("(...).a", "."), ("f(a,).a", "."), ("{}.a", "."),
+        ("(x %\n y).a", "."),
     ],
 )  # fmt: skip
 def test_accesses_by_hand(text: str, marked: str) -> None:

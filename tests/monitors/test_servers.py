@@ -13,7 +13,7 @@ import pytest
 import structgen as sg
 from structgen.errors import OptionError, ServerError
 from structgen.kernels.layout import DEAD, START
-from structgen.monitors import Jedi, Members, Question, Session, Silent, server
+from structgen.monitors import Jedi, Members, Parameter, Question, Session, Signature, Silent, server
 from structgen.monitors.analyses import session as sessions
 from structgen.monitors.analyses.catalogue import SERVERS, Server, find
 from structgen.monitors.analyses.positions import end_of, offset_of
@@ -48,6 +48,21 @@ def test_questions_are_answered_from_their_own_text(tmp_path: Path) -> None:
         assert session.version == "1"
         assert asked(session, "f(1 +") == Silent("nothing is known here")
     assert not session._wire.alive
+
+
+def test_signatures_are_read(tmp_path: Path) -> None:
+    def signatures(session: Session, text: str) -> object:
+        return session.signatures(Question("work.py", text.encode(), b")", b"\nrest\n", "signatures"))
+
+    with fake("well", tmp_path) as session:
+        a, b = Parameter(b"a", True, True, True), Parameter(b"b", True, True, False)
+        session.begin(Question("work.py", b"price(", b")", b"\nrest\n", "signatures"))
+        assert signatures(session, "price(") == (Signature((a, b)), Signature((a,), any_name=True))
+        assert signatures(session, "x = strange(") == Silent("a signature with unknown parameters")
+        assert signatures(session, "x = (") == Silent("nothing is known here")
+        assert asked(session, "price.") == {b"price", b"ecirp_"}
+    with fake("errors", tmp_path) as session:
+        assert signatures(session, "price(") == Silent("the server answered with an error")
 
 
 @pytest.mark.parametrize("after", ["update(1)", " update(1)", "\nrest\n", "\n\n  x", "()", "\n)", "", "= 1", " for x"])
@@ -237,6 +252,50 @@ def test_real_servers_know_a_project(name: str, tmp_path: Path) -> None:
         process = session._wire._process
     assert process.poll() is not None
     assert os.listdir(tmp_path) == [file]
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("name", ["ty", "pyrefly", "basedpyright"])
+def test_real_servers_know_signatures(name: str, tmp_path: Path) -> None:
+    if SERVERS[name].found() is None:
+        pytest.skip(f"{name} is not installed")
+    (tmp_path / "shop.py").write_text(
+        "class Parcel:\n    def __init__(self, grams: int, *, name: str = '') -> None: ...\n\n"
+        "    def price(self, rate: float, /, tax: float = 0.1, *more: int, **rest: int) -> float: ...\n"
+    )
+    self_, grams = Parameter(b"self", True, True, True), Parameter(b"grams", True, True, True)
+    named, rate, tax = (Parameter(b"name", False, True, False), Parameter(b"rate", True, False, True),
+                        Parameter(b"tax", True, True, False))  # fmt: skip
+    with server(name, tmp_path, deadline=20) as session:
+        for text, known in (
+            ("Parcel(", Signature((grams, named))),
+            ("p.price(", Signature((rate, tax), more=True, any_name=True)),
+            ("Parcel.price(", Signature((self_._replace(by_name=False), rate, tax), more=True, any_name=True)),
+        ):
+            before = f"from shop import Parcel\n\ndef f(p: Parcel):\n    x = {text}".encode()
+            found = session.signatures(Question("work.py", before, b")", b"\n", "signatures"))
+            assert not isinstance(found, Silent)
+            assert known in found
+        unknown = session.signatures(Question("work.py", b"x = unknown_name(", b")", b"\n", "signatures"))
+        assert isinstance(unknown, Silent)
+
+
+@pytest.mark.servers
+def test_the_java_server_knows_the_constants_of_a_switch(tmp_path: Path) -> None:
+    if shutil.which("javac") is None:
+        pytest.skip("there is no JDK")
+    (tmp_path / "Size.java").write_text("enum Size { SMALL, LARGE; static final int MOST = 3; }\n")
+    with server("javac", tmp_path, deadline=20) as session:
+        for text, known in (
+            ("switch (s) { case ", {b"SMALL", b"LARGE"}),
+            ("switch (s) { case SMALL: return 1; case\n ", {b"SMALL", b"LARGE"}),
+            ("return switch (s) { case SMALL -> 1; case ", {b"SMALL", b"LARGE"}),
+            ("switch (s.MOST) { case ", None),
+            ("switch (unknown) { case ", None),
+        ):
+            question = Question("Work.java", f"class Work {{ int f(Size s) {{ {text}".encode(), b"}}}", b"\n", "cases")
+            found = session.members(question)
+            assert isinstance(found, Silent) if known is None else found in (known, known | {b"Size"})
 
 
 def test_jedi_knows_a_project(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ def text_of(question: Question) -> tuple[str, str]:
     """The text up to the place, and all of the document: with the closing brackets that are due, and the rest of the
     file behind them."""
     before = question.before.decode("utf-8", "replace")
-    rest = question.closers.decode() + question.after.decode("utf-8", "replace")
+    due, after = question.closers.decode(), question.after.decode("utf-8", "replace")
+    rest = due + ("\n" if due and re.match(r"\w", after) else "") + after  # `f()def g` would be read as anything
     return before, before + (";" if _is_taken_for_it(rest) else "") + rest
 
 

@@ -28,6 +28,7 @@ from structgen.monitors.analyses.document import answer_of, fingerprint_of, text
 from structgen.monitors.analyses.positions import end_of, offset_of
 from structgen.monitors.analyses.wire import RemoteError, ServerLate, Wire
 from structgen.monitors.question import Answer, Question, Silent
+from structgen.monitors.signatures import Signature, Signatures, signature_of
 
 __all__ = ["Session", "server"]
 
@@ -39,15 +40,20 @@ LATE, GONE = "the server was late", "the server is gone"
 HANDSHAKE, READY = 30.0, 60.0  # seconds
 _VERSION = re.compile(r"\d+(?:\.\d+)+")
 _NAME = re.compile(r"(?!\d)[\w$]+")
-COMPLETION = "textDocument/completion"
+METHODS = {
+    "members": "textDocument/completion",
+    "cases": "textDocument/completion",
+    "signatures": "textDocument/signatureHelp",
+}
 
 
 class Asked(NamedTuple):
-    """A question on its way: the number and address of the document it is asked in, the place in it, the text up to
-    there and all of it, the number of the request, and since when."""
+    """A question on its way: the number and address of the document it is asked in, what about, the place in it, the
+    text up to there and all of it, the number of the request, and since when."""
 
     place: int
     uri: str
+    about: str
     where: dict[str, Any]
     before: str
     text: str
@@ -74,7 +80,7 @@ class Session:
         self.deadline = server.deadline if deadline is None else deadline
         self._documents = documents or server.documents
         self._lock = threading.RLock()
-        self._answers: Bounded[bytes, Answer] = Bounded(MOST_ANSWERS)
+        self._answers: Bounded[bytes, Any] = Bounded(MOST_ANSWERS)  # Answer, or Signatures
         self._start()
 
     def __enter__(self) -> Session:
@@ -127,7 +133,11 @@ class Session:
         items = {"snippetSupport": False, "insertReplaceSupport": True}
         capabilities = {
             "general": {"positionEncodings": ["utf-8", "utf-16"]},
-            "textDocument": {"completion": {"completionItem": items}, "synchronization": {"didSave": False}},
+            "textDocument": {
+                "completion": {"completionItem": items},
+                "signatureHelp": {"signatureInformation": {"parameterInformation": {"labelOffsetSupport": False}}},
+                "synchronization": {"didSave": False},
+            },
             "workspace": {"configuration": True, "workspaceFolders": True},
         }
         given = {
@@ -164,6 +174,15 @@ class Session:
 
     def members(self, question: Question) -> Answer:
         """The members at the place of a question; Silent where the server is late, gone, or says nothing of use."""
+        found: Answer = self._answer(question)
+        return found
+
+    def signatures(self, question: Question) -> Signatures | Silent:
+        """The signatures of the call that a question is about; Silent as for `members`."""
+        found: Signatures | Silent = self._answer(question)
+        return found
+
+    def _answer(self, question: Question) -> Any:
         key = _key(question)
         with self._lock:
             known = self._answers.get(key)
@@ -191,11 +210,11 @@ class Session:
                 self._wire.drop(asked.number)
                 self._drop(self._begun.pop(key))
 
-    def _remembered(self, key: bytes, answer: Answer) -> Answer:
+    def _remembered(self, key: bytes, answer: Any) -> Any:
         lost = isinstance(answer, Silent) and answer.reason in (LATE, GONE)
         return answer if lost else self._answers.remember(key, answer)
 
-    def _asked_once_more(self, key: bytes, question: Question) -> Answer:
+    def _asked_once_more(self, key: bytes, question: Question) -> Any:
         """Ask; if the server is gone, start it once more and ask again."""
         try:
             begun = self._begun.pop(key, None)
@@ -211,18 +230,18 @@ class Session:
         except ServerError:
             return Silent(GONE)
 
-    def _ask(self, question: Question, seconds: float) -> Answer:
+    def _ask(self, question: Question, seconds: float) -> Any:
         return self._received(self._sent(question), seconds)
 
     def _sent(self, question: Question) -> Asked:
         """A question on its way, in a document of its own."""
         before, text = text_of(question)
         place = self._free.popleft()
-        uri = self._show(question.path, place, text)
+        uri, about = self._show(question.path, place, text), question.about
         where = {"textDocument": {"uri": uri}, "position": end_of(before, self.encoding)}
-        return Asked(place, uri, where, before, text, self._wire.ask(COMPLETION, where), time.monotonic())
+        return Asked(place, uri, about, where, before, text, self._wire.ask(METHODS[about], where), time.monotonic())
 
-    def _received(self, asked: Asked, seconds: float) -> Answer:
+    def _received(self, asked: Asked, seconds: float) -> Any:
         """The answer to a question, and its document free again."""
         deadline, number = time.monotonic() + seconds, asked.number
         for _ in range(TRIES):
@@ -230,7 +249,7 @@ class Session:
                 found = self._wire.result(number, max(deadline - time.monotonic(), 0.001))
             except RemoteError as error:
                 if error.code in AGAIN:
-                    number = self._wire.ask(COMPLETION, asked.where)
+                    number = self._wire.ask(METHODS[asked.about], asked.where)
                     continue
                 self._free.append(asked.place)
                 return Silent("the server answered with an error")
@@ -238,7 +257,7 @@ class Session:
                 self._drop(asked)  # its answer may come when another is waited for
                 return Silent(LATE)
             self._free.append(asked.place)
-            return self._names(found, asked.before, asked.text)
+            return _signatures(found) if asked.about == "signatures" else self._names(found, asked)
         self._wire.drop(number)
         self._drop(asked)
         return Silent(LATE)
@@ -263,17 +282,17 @@ class Session:
         del self._opened[asked.uri]
         self._wire.notify("textDocument/didClose", {"textDocument": {"uri": asked.uri}})
 
-    def _names(self, found: Any, before: str, text: str) -> Answer:
+    def _names(self, found: Any, asked: Asked) -> Answer:
         """The names of a completion list: what stands behind the cursor once an item's edit is made."""
         items = found.get("items") if isinstance(found, dict) else found
         names = set[bytes]()
         for item in items or ():
             if item.get("kind") in (KEYWORD, SNIPPET, TEXT) or item.get("additionalTextEdits"):
                 continue
-            name = self._name(item, before, text)
+            name = self._name(item, asked.before, asked.text)
             if name is not None:
                 names.add(name.encode())
-        return answer_of(names, self.server.hidden)
+        return answer_of(names, self.server.hidden if asked.about == "members" else frozenset())
 
     def _name(self, item: dict[str, Any], before: str, text: str) -> str | None:
         edit = item.get("textEdit")
@@ -287,6 +306,20 @@ class Session:
             written = edit["newText"][len(before) - start :]
         name = written.removesuffix("()").removesuffix("(")
         return name if _NAME.fullmatch(name) else None
+
+
+def _signatures(found: Any) -> Signatures | Silent:
+    """The signatures of signature help; of one that is not understood nothing is known of any."""
+    read = list[Signature]()
+    for each in (found or {}).get("signatures") or ():
+        shown = [one["label"] for one in each.get("parameters") or ()]  # or places in the signature's own
+        one = signature_of(
+            each["label"], [name if isinstance(name, str) else each["label"][slice(*name)] for name in shown]
+        )
+        if not one:
+            return Silent("a signature with unknown parameters")
+        read += one
+    return tuple(read) or Silent("nothing is known here")
 
 
 def _key(question: Question) -> bytes:

@@ -5,7 +5,8 @@
     letters.py  what names are made of
 
 A language is a `Lexer`: a start state and functions over hashable states. Nothing is looked up ahead, so a state is
-known of every prefix of every text, also in the middle of a token or of a character.
+known of every prefix of every text, also in the middle of a token or of a character. What monitors need of one, also of
+what reads more than a language (region.py), is a `Scanner`.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from typing import Any, Protocol
 
 from structgen.monitors.lexical.letters import Letters
 
-__all__ = ["Letters", "Lexer"]
+__all__ = ["Letters", "Lexer", "Scanner"]
 
 
-class Lexer(Protocol):
-    """One language. States are hashable and equal where everything behind them is read alike."""
+class Scanner(Protocol):
+    """What a monitor reads texts with. States are hashable and equal where everything behind them is read alike."""
 
     @property
     def name(self) -> str:
@@ -31,6 +32,23 @@ class Lexer(Protocol):
         """What names are made of."""
         ...
 
+    def after(self, state: Any, byte: int) -> Hashable:
+        """The state behind a byte."""
+        ...
+
+    def blanks(self, state: Any) -> frozenset[int]:
+        """The bytes that may stand between such a byte as a dot and the name."""
+        ...
+
+    def outlook(self, state: Any, depth: int) -> Hashable:
+        """A state from which every text that closes at most `depth` brackets is read like from this one, as far as
+        accesses and what may stand before a name go: of many states the same."""
+        ...
+
+
+class Lexer(Scanner, Protocol):
+    """One language."""
+
     @property
     def triggers(self) -> bytes:
         """The bytes for which `is_access` may hold."""
@@ -38,10 +56,6 @@ class Lexer(Protocol):
 
     def start(self) -> Hashable:
         """Before the first byte."""
-        ...
-
-    def after(self, state: Any, byte: int) -> Hashable:
-        """The state behind a byte."""
         ...
 
     def in_code(self, state: Any) -> bool:
@@ -57,17 +71,13 @@ class Lexer(Protocol):
         """The bytes that may stand in place of a name behind an access; `state` is the one before its last byte."""
         ...
 
-    def blanks(self, state: Any) -> frozenset[int]:
-        """The bytes that may stand between such a dot and the name."""
-        ...
-
     def closers(self, state: Any) -> bytes:
         """What is due, the innermost first: the end of a string, brackets."""
         ...
 
-    def outlook(self, state: Any, depth: int) -> Hashable:
-        """A state from which every text that closes at most `depth` brackets is read like from this one, as far as
-        accesses and what may stand before a name go: of many states the same."""
+    def literal(self, state: Any, last: int) -> bytes:
+        """Of a text that ends in a string, whose last byte this is: a short one that has the same members, whatever
+        stands before; nothing where there is none."""
         ...
 
     def is_own(self, state: Any) -> bool:

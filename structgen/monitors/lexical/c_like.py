@@ -135,6 +135,10 @@ class CLike:
             first = min(self.unmonitored) if first in self.unmonitored else b""
         return state._replace(word=word, last=b"", first=first, open=state.open[-depth - 1 :])
 
+    def literal(self, state: Spot, last: int) -> bytes:
+        """Nothing: a string's type is asked for where it stands."""
+        return b""
+
     def is_own(self, state: Spot) -> bool:
         """Whether the text ends in `this`."""
         return (state.word or state.last) in self.own

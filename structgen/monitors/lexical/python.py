@@ -11,14 +11,17 @@ from typing import NamedTuple
 
 from structgen.monitors.lexical.letters import PLAIN_LETTERS
 
-__all__ = ["Python", "Spot"]
+__all__ = ["Python", "Spot", "ends_expression"]
 
 CODE, STRING, COMMENT = range(3)
 KEYWORDS = frozenset(word.encode() for word in keyword.kwlist)
 PREFIXES = frozenset((b"r", b"u", b"b", b"f", b"t", b"br", b"rb", b"fr", b"rf", b"tr", b"rt"))
 KEYWORD_BEGINNINGS = frozenset(word[:size] for word in KEYWORDS for size in range(1, len(word) + 1))
 NAMES_OF = b"from import"  # in Spot.first, in place of `from`, once `import` stands behind it
+NO_PROGRAM = b"?"  # in Spot.first: something stands in the statement that cannot
 IMPORTS = frozenset((b"import", b"from", NAMES_OF))
+UNWATCHED = IMPORTS | {NO_PROGRAM}
+OPERATORS, OPERATOR = frozenset(b"%!+-/&|^~<>@="), b"="  # in Spot.last: behind one, no bracket is closed
 OWN = frozenset((b"self", b"cls"))
 BLANKS, LINE_ENDS = frozenset(b" \t\f"), frozenset(b"\r\n")
 BLANKS_AND_LINES = BLANKS | LINE_ENDS
@@ -35,10 +38,11 @@ class Spot(NamedTuple):
     run      quotes in a row so far, where they count
     escaped  the next byte stands for itself: behind a backslash
     word     the name, keyword or number that the text ends in
-    last     the word that the text ends in, if blanks stand behind it
+    last     the word that the text ends in, if blanks stand behind it; of a string, and behind it: its prefix; behind
+             an operator OPERATOR
     ends     an expression ends here, blanks aside
     open     closing brackets that are due, the innermost last
-    first    the first word of the statement, once it is whole (or NAMES_OF); None before
+    first    the first word of the statement, once it is whole (or NAMES_OF, NO_PROGRAM); None before
     starts   nothing but that word stands in the statement so far
     """
 
@@ -78,7 +82,7 @@ class Python:
 
     def is_access(self, state: Spot, byte: int) -> bool:
         """Whether the byte is the dot of an access."""
-        return byte == 0x2E and _ends_expression(state) and state.first not in IMPORTS
+        return byte == 0x2E and ends_expression(state) and state.first not in UNWATCHED
 
     def others(self, state: Spot) -> bytes:
         """None: a name comes."""
@@ -95,14 +99,16 @@ class Python:
 
     def outlook(self, state: Spot, depth: int) -> Spot:
         """Words that can become neither keywords nor the beginning of a string are one, deep brackets are left out."""
-        word, first = state.word, state.first
+        word, first, last = state.word, state.first, state.last
+        if last not in (b"", b"import", OPERATOR):
+            last = b"~~~"
         if word[:1].isdigit():
             word = b"0"
-        elif len(word) > 2 and word not in KEYWORD_BEGINNINGS:
+        elif len(word) > 2 and word not in KEYWORD_BEGINNINGS and word.isascii():
             word = b"~~~"
         if first is not None:
-            first = first if first in IMPORTS else b""
-        return state._replace(word=word, last=b"", first=first, open=state.open[-depth - 1 :], starts=False)
+            first = first if first in UNWATCHED else b""
+        return state._replace(word=word, last=last, first=first, open=state.open[-depth - 1 :], starts=False)
 
     def shallow(self, state: Spot) -> Spot:
         """One of some hundred states, from which strings, comments and names are told apart as from this one."""
@@ -110,6 +116,10 @@ class Python:
         if word.lower() not in (b"", b"0", *PREFIXES):
             word = b"~~~"
         return Spot(state.mode, state.quote, state.quotes, state.run, state.escaped, word)
+
+    def literal(self, state: Spot, last: int) -> bytes:
+        """Of a text that ends in a string, whose last byte this is: a short one of its type; nothing of others."""
+        return state.last + b'""' if last in b"\"'" else b""
 
     def is_own(self, state: Spot) -> bool:
         """Whether the text ends in `self` or `cls`."""
@@ -120,15 +130,20 @@ class Python:
         return state.starts and not state.open
 
 
-def _ends_expression(spot: Spot) -> bool:
+def ends_expression(spot: Spot) -> bool:
     """Of code, and of a string of which nothing but a second quote, that closes it, is there."""
     if spot.mode == STRING:
         return spot.quotes == 0 and spot.run == 2  # an empty string
     if spot.mode == COMMENT:
         return False
     if spot.word:
-        return spot.word not in KEYWORDS and not spot.word[:1].isdigit()
+        return spot.word not in KEYWORDS and not spot.word[:1].isdigit() and _is_name(spot.word)
     return spot.ends
+
+
+def _is_name(word: bytes) -> bool:
+    """Whether these letters are a name: of characters beyond ASCII some are none."""
+    return word.isascii() or word.decode("utf-8", "replace").isidentifier()
 
 
 def _in_string(spot: Spot, byte: int) -> Spot:
@@ -159,11 +174,12 @@ def _in_code(spot: Spot, byte: int) -> Spot:
     if byte in b"\"'":
         prefix = spot.word.lower() in PREFIXES
         ahead = spot if prefix or not spot.word else _word_over(spot)
-        return ahead._replace(mode=STRING, quote=byte, quotes=0, run=1, word=b"", escaped=False)
+        last = spot.word if prefix else b""
+        return ahead._replace(mode=STRING, quote=byte, quotes=0, run=1, word=b"", last=last, escaped=False)
     spot = _word_over(spot)
     if byte in BLANKS:
         return spot
-    spot = spot._replace(last=b"")
+    before, spot = spot.last, spot._replace(last=b"")
     if byte in LINE_ENDS:
         return spot._replace(escaped=False) if spot.escaped or spot.open else _line_end(spot)
     if byte == 0x5C:
@@ -173,10 +189,12 @@ def _in_code(spot: Spot, byte: int) -> Spot:
     if byte in OPENS:
         return spot._replace(open=spot.open + bytes((OPENS[byte],)), ends=False, starts=False)
     if byte in CLOSES:
+        if before == OPERATOR or not spot.open.endswith(bytes((byte,))):
+            spot = spot._replace(first=NO_PROGRAM)
         return spot._replace(open=spot.open[:-1], ends=True, starts=False)
     if byte == 0x3B or (byte == 0x3A and not spot.open):
         return spot._replace(ends=False, first=None, starts=True)
-    return spot._replace(ends=False, starts=False)
+    return spot._replace(ends=False, starts=False, last=OPERATOR if byte in OPERATORS else b"")
 
 
 def _word_over(spot: Spot) -> Spot:
@@ -186,6 +204,8 @@ def _word_over(spot: Spot) -> Spot:
     first = spot.word if spot.first is None else spot.first
     if first == b"from" and spot.word == b"import":
         first = NAMES_OF
+    if not _is_name(spot.word):
+        first = NO_PROGRAM
     ends = spot.word not in KEYWORDS
     return spot._replace(word=b"", last=spot.word, ends=ends, first=first, starts=spot.starts and spot.first is None)
 

@@ -1,9 +1,9 @@
 // A language server that knows members, over the compiler of a JDK (com.sun.source): `java MemberServer.java ROOT`.
 //
-// What it speaks of the Language Server Protocol: initialize, whole texts of documents, completion behind an access,
-// shutdown. A document is parsed and attributed with a name of our own in the place that is asked about; the members of
-// the expression before it are those that the compiler lets that place see. Cost: one attribution a question, some
-// milliseconds once warm. Source: Language Server Protocol 3.17; JEP 199 (com.sun.source).
+// What it speaks of the Language Server Protocol: initialize, whole texts of documents, completion behind an access and
+// behind `case`, shutdown. A document is parsed and attributed with a name of our own in the place that is asked about;
+// the members of the expression before it are those that the compiler lets that place see, the constants those of the
+// enum that is switched on. Cost: one attribution a question, some milliseconds once warm. Source: Language Server Protocol 3.17; JEP 199 (com.sun.source).
 
 import com.sun.source.tree.*;
 import com.sun.source.util.*;
@@ -142,7 +142,10 @@ public class MemberServer {
             boolean lone = carriage >= 0 && (feed < 0 || carriage < feed - 1);
             at = (lone ? carriage : feed) + 1;
         }
-        String asked = text.substring(0, at + column) + HERE + text.substring(at + column);
+        String before = text.substring(0, at + column);
+        boolean isCase = before.stripTrailing().endsWith("case");
+        String asked = before + HERE + (isCase ? (before.lastIndexOf("->") > before.lastIndexOf("switch") ? " -> {}" : ":") : "")
+            + text.substring(at + column);
         JavaFileObject file = new SimpleJavaFileObject(URI.create(uri.replaceFirst("_ahead_\\d+", "")), JavaFileObject.Kind.SOURCE) {
             @Override public CharSequence getCharContent(boolean ignore) { return asked; }
         };
@@ -176,6 +179,24 @@ public class MemberServer {
         @Override public Void visitMemberSelect(MemberSelectTree tree, Void nothing) {
             if (tree.getIdentifier().contentEquals(HERE)) add(tree.getExpression(), false);
             return super.visitMemberSelect(tree, nothing);
+        }
+
+        @Override public Void visitCase(CaseTree tree, Void nothing) {
+            for (ExpressionTree each : tree.getExpressions()) {
+                if (each instanceof IdentifierTree name && name.getName().contentEquals(HERE)) addConstants(getCurrentPath().getParentPath());
+            }
+            return super.visitCase(tree, nothing);
+        }
+
+        void addConstants(TreePath path) {
+            ExpressionTree on = path.getLeaf() instanceof SwitchTree tree ? tree.getExpression()
+                : path.getLeaf() instanceof SwitchExpressionTree tree ? tree.getExpression() : null;
+            TypeMirror type = on == null ? null : trees.getTypeMirror(new TreePath(path, on));
+            if (!(type instanceof DeclaredType declared) || declared.asElement().getKind() != ElementKind.ENUM) return;
+            for (Element each : declared.asElement().getEnclosedElements()) {
+                if (each.getKind() == ElementKind.ENUM_CONSTANT) found.add(each.getSimpleName().toString());
+            }
+            if (Runtime.version().feature() > 20) found.add(declared.asElement().getSimpleName().toString());  // qualified
         }
 
         @Override public Void visitMemberReference(MemberReferenceTree tree, Void nothing) {
