@@ -109,6 +109,11 @@ class Ahead:
             atexit.unregister(self.close)
         self._process = 0
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether its thread is there."""
+        return self._thread is not None and self._thread.is_alive()
+
     def __enter__(self) -> Ahead:
         return self
 

@@ -128,7 +128,7 @@ def test_a_thread_makes_the_rows_of_the_places_it_hears_of(constraint: sg.Constr
         made.discard(threading.get_ident())  # a busy machine may have been late
         assert made
     assert met == walked(other, TEXTS[0])
-    assert not [thread for thread in threading.enumerate() if thread.name == "structgen-ahead"]
+    assert not ahead.is_alive
 
 
 def test_threads_and_their_helper_agree() -> None:

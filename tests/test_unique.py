@@ -325,6 +325,9 @@ OPEN_ENDED: dict[str, Any] = {
     ),
     "flags": unique(items={"type": "object", "properties": {name: {"type": "boolean"} for name in "xyuv"},
                            "additionalProperties": False}),
+    "the only value may be taken": unique(prefixItems=[{}, {"enum": [""]}], items=STRING),
+    "the last of two may be taken": unique(prefixItems=[STRING, {"enum": ["a", "ab"]}, {"enum": ["a", "ab"]}]),
+    "a list may be taken": unique(prefixItems=[{"type": "array", "items": STRING}, {"enum": [["a"]]}]),
     "strings beside names that run out": {
         "type": "object", "patternProperties": {"^[xyu]$": {"type": "array", "items": STRING}},
         "additionalProperties": False, "minProperties": 3,

@@ -281,6 +281,8 @@ class DistinctMasks:
             found = found | classes.openers
         if trace.lex != OUTSIDE:
             found = classes.beyond if trace.lex == INSIDE else found & classes.with_quote
+        if any(frame.may_run_out_next for frame in trace.frames):  # what ends an element asks for another
+            found = found | (classes.separators if trace.lex == OUTSIDE else classes.separators & classes.with_quote)
         comparing = trace.comparing
         if not comparing:
             return found

@@ -77,7 +77,15 @@ class Frame(NamedTuple):
     @property
     def may_run_out(self) -> bool:
         """Whether there may be too few values left for the elements to come."""
-        return self.is_watched and self.safe != NEVER and len(self.parts) >= self.safe
+        return self._scarce(len(self.parts))
+
+    @property
+    def may_run_out_next(self) -> bool:
+        """Whether there may be once the element that is begun has ended."""
+        return self._scarce(len(self.parts) + 1)
+
+    def _scarce(self, written: int) -> bool:
+        return self.is_watched and self.safe != NEVER and written >= self.safe
 
     @property
     def seen(self) -> tuple[Hashable, ...]:
