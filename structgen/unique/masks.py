@@ -18,6 +18,7 @@ from string import ascii_lowercase
 import numpy as np
 from numpy.typing import NDArray
 
+from structgen.automata.budget import ROWS, RowBudget
 from structgen.automata.masks import MaskTable
 from structgen.bits import ids_of, row_of
 from structgen.gc_pause import collector_paused
@@ -40,7 +41,6 @@ from structgen.vocabulary import Vocabulary
 
 __all__ = ["DistinctMasks"]
 
-MOST_ROWS = 256
 Row = NDArray[np.uint32]
 NUMBER = re.compile(rb"[ \t\r\n]*[-+.eE0-9]+[ \t\r\n]*\Z")
 NUMERIC = tuple(bytes((byte,)) for byte in b"-0123456789")
@@ -220,8 +220,16 @@ def _by_first_byte(vocabulary: Vocabulary, tokens: NDArray[np.int64]) -> dict[in
 class DistinctMasks:
     """Mask rows of pairs; see the module."""
 
-    def __init__(self, configurations: DistinctConfigurations, masks: MaskTable, vocabulary: Vocabulary) -> None:
+    def __init__(
+        self,
+        configurations: DistinctConfigurations,
+        masks: MaskTable,
+        vocabulary: Vocabulary,
+        *,
+        budget: RowBudget = ROWS,
+    ) -> None:
         self._configurations, self._masks, self._classes = configurations, masks, token_classes(vocabulary)
+        self._budget, self._me = budget, budget.owner(self)
         self._rows: dict[int, Row] = {}
 
     def row(self, state: int) -> Row:
@@ -229,10 +237,7 @@ class DistinctMasks:
         row = self._rows.get(state)
         if row is None:
             with self._configurations.lock:
-                row = self._compute(state)
-                if len(self._rows) >= MOST_ROWS:
-                    self._rows.clear()
-                self._rows[state] = row
+                row = self._rows[state] = self._compute(state)
         return row
 
     def drop_rows(self) -> None:
@@ -266,6 +271,7 @@ class DistinctMasks:
             if not goes_on:
                 row[token >> 5] &= ~np.uint32(1 << (token & 31))
         row.flags.writeable = False
+        self._budget.added(self._me, row.nbytes)
         return row
 
     def _doubtful(self, trace: Trace, classes: TokenClasses) -> Row:
