@@ -206,6 +206,18 @@ def _batch(records: list[dict[str, Any]]) -> str:
     return f"`python -m benchmarks batch`\n\n{table(head, rows)}"
 
 
+def _decoding(records: list[dict[str, Any]]) -> str:
+    settings, arms = records[0]["settings"], records[1:]
+    flags = " ".join(f"--{key} {settings[key]}" for key in ("model", "device", "tokens", "batches", "style"))
+    head = ["rows", "", "tokens per second", "mask in the loop, µs mean", "p50", "p99", "max"]
+    rows = []
+    for r in arms:
+        masks = _times(r["mask_us"], "mean", "p50", "p99", "max") if r["mask_us"] else ["-"] * 4
+        rows.append([str(r["rows"]), r["arm"], figure(r["tokens"] / r["seconds"]), *masks])
+    note = "Every row has a schema of its own that is met for the first time. Seconds are processor seconds."
+    return f"`python -m benchmarks decoding {flags}`. {note}\n\n{table(head, rows)}"
+
+
 def _soak(records: list[dict[str, Any]]) -> str:
     head = ["schemas", "tokens", "resident MB", "masks compared", "differences"]
     rows = [[f"{r[k]:,.0f}" for k in ("schemas", "tokens", "mb", "compared", "differences")] for r in records]
@@ -398,6 +410,8 @@ SECTIONS = [
     ("maskbench", "Masks and compile times beside peers", _maskbench),
     ("maskbench-mistral-v3", "The same with the vocabulary of Mistral v3", _maskbench),
     ("maskbench-xgrammar", "A sample with xgrammar", _maskbench),
+    ("maskbench-equal", "A sample of equal languages, beside glrmask", _maskbench),
+    ("decoding-cpu", "Masks ahead in a decode loop", _decoding),
     ("micro", "One mask in named places", _micro),
     ("compile", "Compile times of large schemas", _compile),
     ("memory", "Memory", _memory),

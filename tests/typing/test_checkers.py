@@ -14,6 +14,7 @@ ROOT = HERE.parents[1]
 FILES = [str(HERE / "script.py"), str(HERE / "mistakes.py")]
 
 
+@pytest.mark.slow
 def test_mypy_strict_agrees() -> None:
     pytest.importorskip("mypy")
     # none of this repository's settings, as in a user's project; an ignore that is not needed is an error
