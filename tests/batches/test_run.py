@@ -262,7 +262,7 @@ def killed_runs(source: Path, out: Path, kills: int, seed: int) -> int:
 @pytest.mark.parametrize("kills", [1, pytest.param(5, marks=pytest.mark.slow)])
 def test_kill_9(tmp_path: Path, kills: int) -> None:
     """Killed at places that random numbers choose, gone on with: no answer lost, none twice, all the same."""
-    source = written(tmp_path / "in", lines(10 + 4 * kills))
+    source = written(tmp_path / "in", lines(6 + 4 * kills))
     run_batch(source, tmp_path / "whole", Answerer(rows=4))
     assert killed_runs(source, tmp_path / "out", kills, seed=kills) >= min(kills, 3)
     killed, whole = answers(tmp_path / "out", digits=5), answers(tmp_path / "whole", digits=5)

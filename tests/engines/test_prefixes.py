@@ -200,7 +200,7 @@ def test_particles_on_a_transformers_model(
     for problem, proposal in ((plain, "mask"), (plain, "awrs"), (guarded, "awrs")):
         exact = enumerate_outputs(problem)
         for threshold in (0.5, 0.0):
-            many = sample(problem, 1000, "smc", seed=3, proposal=proposal, ess_threshold=threshold)
+            many = sample(problem, 400, "smc", seed=3, proposal=proposal, ess_threshold=threshold)
             assert many.evidence_error is not None
             gap = np.exp(many.log_evidence - exact.log_evidence) - 1
             assert abs(gap) < 5 * many.evidence_error
