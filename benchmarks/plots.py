@@ -103,16 +103,14 @@ def memory(records: list[dict[str, Any]], path: Path) -> None:
 
 
 def batch(records: list[dict[str, Any]], path: Path) -> None:
-    """Microseconds of a step against the batch: the mean and the slowest of a hundred, one thread and several."""
+    """Microseconds of a step against the batch: the mean and the slowest of a hundred."""
     figure, axes = panels(2)
     chosen = [r for r in records if r["grammars"] == "different grammars"]
     for axis, seen, title in zip(axes, (False, True), ("masks not seen before", "masks seen before"), strict=True):
         part = [r for r in chosen if r["seen_before"] == seen]
         sizes = [r["batch"] for r in part]
-        for key, label, colour in (("us_one_thread", "one thread", "#888888"), ("us_threads", "", "#1f5fbf")):
-            label = label or f"{part[0]['threads']} threads"
-            axis.plot(sizes, [r[key]["mean"] for r in part], color=colour, lw=2, label=f"{label}, mean")
-            axis.plot(sizes, [r[key]["p99"] for r in part], color=colour, ls=(0, (4, 2)), label=f"{label}, slowest")
+        axis.plot(sizes, [r["us"]["mean"] for r in part], color="#1f5fbf", lw=2, label="mean")
+        axis.plot(sizes, [r["us"]["p99"] for r in part], color="#1f5fbf", ls=(0, (4, 2)), label="slowest")
         axis.set(xscale="log", yscale="log", title=title, xlabel="sequences, each with a grammar of its own")
         axis.set_xticks(sizes, [str(s) for s in sizes])
         axis.minorticks_off()
