@@ -23,7 +23,8 @@ def samplers(records: list[dict[str, Any]]) -> str:
     distances = table(head, [[label, *(row.get(name, "-") for name in names)] for label, row in cells.items()])
     runs = max(r.get("runs", 0) for r in small)
     seconds = max((r["seconds_limit"] for r in records if "grammar" in r), default=0)
-    note = f"`python -m benchmarks samplers --runs {runs} --seconds {seconds:g}`\n\nKL of the law of one output to the enumerated target, nats; "
+    note = f"`python -m benchmarks samplers --runs {runs} --seconds {seconds:g}`\n\n"
+    note += "KL of the law of one output to the enumerated target, nats; "
     note += "an exact method's is zero and its calls are those of a whole set of n. Below 0.001 it is noise."
     parts = [note, distances, *([_searches(searches, names)] if searches else [])]
     return "\n\n".join([*parts, _samplers_nano([r for r in records if "grammar" in r])])
