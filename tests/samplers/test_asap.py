@@ -86,7 +86,7 @@ def test_the_first_draw_is_plain_masked_decoding() -> None:
 CONVERGENCE = {"T2": (5.75, 5.46, 1.23, 0.114), "T3": (2.71, 1.07, 0.130, 0.0109)}
 
 
-@pytest.mark.parametrize("name", CONVERGENCE)
+@pytest.mark.parametrize("name", [pytest.param("T2", marks=pytest.mark.slow), "T3"])
 def test_convergence_bounds_and_certificate(name: str) -> None:
     problem, exact = fixture(name)
     kl = np.zeros((20, 4))

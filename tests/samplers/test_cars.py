@@ -73,7 +73,7 @@ def test_rejection(name: str) -> None:
     assert result.stats.masks_filled == 0 < result.stats.constraint_checks
 
 
-@pytest.mark.parametrize("name", ["T1", "T2", "T3"])
+@pytest.mark.parametrize("name", ["T1", pytest.param("T2", marks=pytest.mark.slow), "T3"])
 def test_evidence_of_short_runs_and_its_error(name: str) -> None:
     """Most of the attempts of a short run are launched under bounds that are far too high."""
     problem, exact = fixture(name)
