@@ -183,22 +183,21 @@ class Configurations:
 
     def items(self, state: int) -> list[tuple[int, int, int]]:
         """Closure items with byte edges as (node, origin, attr): what may be read next."""
-        return self._rows("scans", state, SCANS)
+        return _tuples(self._rows("scans", state, SCANS))
 
     def kernel(self, state: int) -> list[tuple[int, int, int]]:
         """The items that identify the configuration, as (node, origin, attr), sorted."""
-        return self._rows("items", state, ITEMS)
+        return _tuples(self.kernel_items(state))
 
     def kernel_items(self, state: int) -> NDArray[np.int64]:
         """As `kernel`, i64 (k, 3)."""
-        with self.lock:
-            first, end = self._memo.configs[state : state + 2, ITEMS].tolist()
-            return self._memo.items[first:end].copy()
+        return self._rows("items", state, ITEMS)
 
-    def _rows(self, name: str, state: int, column: int) -> list[tuple[int, int, int]]:
+    def _rows(self, name: str, state: int, column: int) -> NDArray[np.int64]:
         with self.lock:
             first, end = self._memo.configs[state : state + 2, column].tolist()
-            return [(a, b, c) for a, b, c in getattr(self._memo, name)[first:end].tolist()]
+            found: NDArray[np.int64] = getattr(self._memo, name)[first:end].copy()
+            return found
 
     def gather(self, items: list[tuple[int, int, int]]) -> int:
         """The configuration of exactly these closed items (node, origin, attr)."""
@@ -305,3 +304,7 @@ class Configurations:
             raise LimitExceeded("a configuration holds too many items", limit="items", allowed=MAX_ITEMS)
         self._work = _work(items, len(self._work.predicted))
         self._bind()
+
+
+def _tuples(rows: NDArray[np.int64]) -> list[tuple[int, int, int]]:
+    return [(a, b, c) for a, b, c in rows.tolist()]

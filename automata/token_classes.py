@@ -8,6 +8,7 @@ from every state (tests/infilling/test_classes.py).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -33,7 +34,7 @@ _MOST_PAIRS = 40_000_000
 
 
 @dataclass(frozen=True, eq=False)
-class ClassTokens:
+class ClassTokens(ABC):
     """The tokens of G classes.   Class 0: tokens that are never allowed
 
     cls         i32 (V,)       the class of each token
@@ -72,9 +73,9 @@ class ClassTokens:
         found.check()
         return found
 
+    @abstractmethod
     def check(self) -> None:
         """Raise InvariantError where an array leads outside another."""
-        raise NotImplementedError
 
 
 _OF_CLS = ("token_first", "tokens", "wide", "packed")

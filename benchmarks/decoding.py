@@ -27,6 +27,7 @@ from structgen.grammars.json_schema import compile_schema
 from structgen.matcher import Matcher
 from structgen.options import SamplingOptions
 
+STYLES = {"default": sg.JsonStyle(), "any": sg.JsonStyle.any()}
 ARMS: dict[str, dict[str, Any]] = {
     "free": {},
     "constrained": {"ahead": False},
@@ -70,12 +71,11 @@ def compiles(schema: Any, style: sg.JsonStyle) -> bool:
 
 def run(engine: Any, arm: dict[str, Any], schemas: list[Any], options: argparse.Namespace) -> dict[str, Any]:
     """One batch of an arm: tokens, seconds and the times of its masks."""
-    style = sg.JsonStyle.any() if options.style == "any" else sg.JsonStyle()
     prompts = [f"Write an example in JSON of: {schema.get('title', 'a record')}" for schema in schemas]
     masks: list[float] = []
     clock = time.process_time if options.device == "cpu" else time.perf_counter
     with ExitStack() as stack:
-        constraints = constraints_of(schemas, engine.vocabulary, style) if arm else []
+        constraints = constraints_of(schemas, engine.vocabulary, STYLES[options.style]) if arm else []
         stack.enter_context(timed_masks(masks))
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
@@ -104,12 +104,12 @@ def main() -> None:
     parser.add_argument("--rows", default="1,8")
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--batches", type=int, default=8, help="of each number of rows; the first is not counted")
-    parser.add_argument("--style", choices=("default", "any"), default="any")
+    parser.add_argument("--style", choices=tuple(STYLES), default="any")
     parser.add_argument("--out", help="name of the results; default decoding-DEVICE")
     options = parser.parse_args()
     engine = engine_of(None if options.model == "nano" else options.model)
     engine.model.to(options.device)
-    style = sg.JsonStyle.any() if options.style == "any" else sg.JsonStyle()
+    style = STYLES[options.style]
     schemas = [row["schema"] for row in maskbench(400, 5) if isinstance(row["schema"], dict)]
     fresh = cycle([schema for schema in schemas if compiles(schema, style)])
     records: list[dict[str, Any]] = []
