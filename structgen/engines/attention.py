@@ -15,7 +15,11 @@ import torch
 
 from structgen.engines.transformers import TransformersEngine
 
-__all__ = ["LayerMasks", "difference", "tolerance"]
+__all__ = ["REFUSALS", "LayerMasks", "difference", "tolerance"]
+
+# What a model raises when it is tried with a mask or a cache that it cannot take: code of others, which says it in many
+# ways. Whoever tries goes on without.
+REFUSALS = (RuntimeError, ValueError, TypeError, IndexError, KeyError, NotImplementedError)
 
 _TOLERANCE = {torch.float64: 1e-9, torch.float32: 2e-3}  # of the largest logit; other types below
 _COARSE = 0.06

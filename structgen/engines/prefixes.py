@@ -30,7 +30,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import DynamicCache
 
-from structgen.engines.attention import LayerMasks, difference, tolerance
+from structgen.engines.attention import REFUSALS, LayerMasks, difference, tolerance
 from structgen.engines.transformers import TransformersEngine
 from structgen.errors import OptionError
 from structgen.protocols import Encoder, Tokens
@@ -192,8 +192,8 @@ class PrefixModel:
         plain = self._by_rows(ids, paths, ids.shape[1])[0]
         try:
             tree = self._as_tree(ids, paths, _union(paths))[0]
-        except (RuntimeError, ValueError, TypeError, IndexError, KeyError, NotImplementedError):
-            return False  # it takes no such mask
+        except REFUSALS:
+            return False
         pairs = zip(tree.flatten(0, 1), plain.flatten(0, 1), strict=True)
         return max(difference(one, other) for one, other in pairs) <= tolerance(self.engine.model)
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from transformers import Cache
 from transformers.cache_utils import DynamicLayer
 
-from structgen.engines.attention import LayerMasks, difference, tolerance
+from structgen.engines.attention import REFUSALS, LayerMasks, difference, tolerance
 from structgen.engines.transformers import TransformersEngine
 from structgen.errors import InvariantError, OptionError
 
@@ -340,7 +340,7 @@ def _self_test(engine: TransformersEngine) -> str | None:
         slots.leave(0)
         found = slots.feed(0, [texts[2][-1:], known[:1]])
         plain = engine.prefill([texts[2], [*texts[1], known[0]]], 0)[0]
-    except (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError, NotImplementedError) as error:
+    except (*REFUSALS, AttributeError) as error:
         return f"{type(error).__name__}: {error}".split("\n")[0]
     if shared != 6:
         raise InvariantError("a prefix is shared", f"{shared} tokens of 6")

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from transformers import DynamicCache
 
-from structgen.engines.attention import LayerMasks, difference, tolerance
+from structgen.engines.attention import REFUSALS, LayerMasks, difference, tolerance
 from structgen.engines.transformers import TransformersEngine
 from structgen.speculation.head import Answers, Head
 from structgen.speculation.tree import NO_LABEL, DraftTree
@@ -139,7 +139,7 @@ class TreeForward:
             self._compact(text)
             second = self.forward([DraftTree(texts[3], 2, None) for _ in trees], text)
             return self._difference(prompts, trees, paths, first, second, texts[3])
-        except (RuntimeError, ValueError, TypeError, IndexError, KeyError, NotImplementedError) as error:
+        except REFUSALS as error:
             return f"{type(error).__name__}: {error}".split("\n")[0]
 
     def _difference(
