@@ -18,7 +18,7 @@ from structgen.automata.kept_rows import KeptRows
 from structgen.bits import words_for
 from structgen.errors import InvariantError, VocabularyError
 from structgen.kernels.handles import handle
-from structgen.kernels.layout import BRANCH, THE_END, Radix, Scratch, Trie
+from structgen.kernels.layout import BRANCH, PATH, THE_END, Radix, Scratch, Trie
 from structgen.kernels.self_loops import classes_below
 from structgen.kernels.trie import build_radix, part_longer
 from structgen.kernels.trie import build_trie as fill_trie
@@ -84,7 +84,7 @@ class TokenTrie:
                 groups=np.zeros((MOST_GROUPS, 3), np.int64),
                 root=np.zeros(256, np.int32),
                 seeds=np.zeros((256, 2), np.int64),
-                path=np.zeros((self.longest + 2, 7), np.uint64),
+                path=np.zeros((self.longest + 2, PATH), np.uint64),
                 no_cut=NO_CUT,
                 noted=np.zeros(0, np.int64),
                 awaited=np.full(1, THE_END, np.int64),

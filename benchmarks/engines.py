@@ -30,8 +30,21 @@ class Engine(Protocol):
     def complete(self) -> bool: ...
 
 
+def styles() -> dict[str, Any]:
+    """JsonStyles by name; those of a peer's name spell JSON as it does (benchmarks/spellings.py shows how near)."""
+    from structgen.grammars.json_schema.style import JsonStyle
+
+    return {
+        "default": JsonStyle(),
+        "any": JsonStyle.any(),
+        "llguidance": JsonStyle(whitespace="any", numbers="any"),
+        "glrmask": JsonStyle(whitespace="json_dumps", numbers="any"),
+        "xgrammar": JsonStyle(whitespace="any", numbers="any", escapes="any"),
+    }
+
+
 class Structgen:
-    """This library, in its default style, under the full standard (`style="any"`), or with other blanks."""
+    """This library, in its default style, as a peer spells JSON, or with other blanks."""
 
     def __init__(self, tokenizer: Tokenizer, style: str = "default") -> None:
         from structgen.compiler import compile_grammar, trie_of
@@ -40,8 +53,8 @@ class Structgen:
 
         self.name = "structgen"
         self._vocabulary = tokenizer.vocabulary
-        styles = {"default": JsonStyle(), "any": JsonStyle.any()}
-        self._style = styles[style] if style in styles else JsonStyle(whitespace=style)  # type: ignore[arg-type]
+        known = styles()
+        self._style = known[style] if style in known else JsonStyle(whitespace=style)  # type: ignore[arg-type]
         self._schema, self._grammar = compile_schema, compile_grammar
         self._trie = trie_of(self._vocabulary)
 
@@ -273,3 +286,10 @@ ENGINES = {
     "glrmask": Glrmask,
     "outlines": Outlines,
 }
+
+
+def engine_of(name: str, tokenizer: Tokenizer, style: str = "default") -> Engine:
+    """An engine by its name; structgen's may be followed by @ and its style, which is `style` else."""
+    kind, _, own = name.partition("@")
+    made: Engine = ENGINES[kind](tokenizer, own or style) if kind.startswith("structgen") else ENGINES[kind](tokenizer)
+    return made

@@ -27,6 +27,7 @@ TWINS = {  # entry, or all of a module: its slow, obvious twin and the test that
     "entries": (REFERENCE, AGAINST),
     "entries.compose": ("automata/masks.py", AGAINST),
     "entries.explore": (CLASSES, CLASSES),
+    "entries.read": ("tests/kernels/test_places.py", "tests/kernels/test_places.py"),
     "entries.fill_apart": (REFERENCE, BLUR),
     "entries.nearest": (REFERENCE, BLUR),
     "entries.similar_nodes": (BLUR, BLUR),

@@ -9,6 +9,7 @@ takes an engine longer than the limit, both walks included, is stopped there and
 the figures.
 
     python -m benchmarks maskbench                                    300 schemas, three engines, Llama-3
+    python -m benchmarks maskbench --engines structgen@llguidance,llguidance   equal languages (spellings.py)
     python -m benchmarks maskbench --schemas 6711 --engines structgen,llguidance --tokenizer mistral-v3
 """
 
@@ -25,7 +26,7 @@ import numpy as np
 
 from benchmarks import tokenizers
 from benchmarks.data import Slow, at_most, group, maskbench, summary, write_results
-from benchmarks.engines import ENGINES, Engine
+from benchmarks.engines import Engine, engine_of, styles
 from benchmarks.tokenizers import Tokenizer
 from structgen.errors import LimitExceeded
 
@@ -158,10 +159,12 @@ def records_of(names: list[str], runs: list[list[Run]]) -> list[dict[str, Any]]:
 def main() -> None:
     """Parse options, run, print a table, write benchmarks/results/maskbench*.jsonl."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks maskbench", description=__doc__.split("\n")[0])
-    parser.add_argument("--engines", default="structgen,llguidance,xgrammar")
+    parser.add_argument(
+        "--engines", default="structgen,llguidance,xgrammar", help="structgen@NAME: spelling as NAME does"
+    )
     parser.add_argument("--schemas", type=int, default=300, help="how many of the schemas, a seeded sample")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--style", default="default", choices=("default", "any"), help="JsonStyle of structgen")
+    parser.add_argument("--style", default="default", choices=[*styles()], help="JsonStyle of structgen")
     parser.add_argument("--tokenizer", default="llama3", choices=tokenizers.NAMES)
     parser.add_argument("--seconds", type=int, default=30, help="limit per schema and engine")
     parser.add_argument("--out", help="name of the results; default maskbench, or maskbench-TOKENIZER")
@@ -169,9 +172,7 @@ def main() -> None:
     tokenizer = tokenizers.load(options.tokenizer)
     rows = maskbench(options.schemas, options.seed)
     names = options.engines.split(",")
-    engines = [
-        ENGINES[n](tokenizer, options.style) if n.startswith("structgen") else ENGINES[n](tokenizer) for n in names
-    ]
+    engines = [engine_of(name, tokenizer, options.style) for name in names]
     for engine in engines:  # what a process pays once: loading kernels, opening libraries
         engine.start(engine.compile({"type": "object", "properties": {"a": {"type": "string"}}}))
         engine.mask()
@@ -185,13 +186,13 @@ def main() -> None:
 
 def print_table(records: list[dict[str, Any]]) -> None:
     """The comparison, as text: all schemas each engine compiled, then those that every engine compiled."""
-    print(f"{'':19} {'token us':>38} {'compile ms':>32} {'again':>8}")
-    print(f"{'engine':19} {'mean':>8}{'p50':>8}{'p99':>10}{'max':>12} {'mean':>10}{'p50':>10}{'p99':>12} {'mean':>8}")
+    print(f"{'':35} {'token us':>38} {'compile ms':>32} {'again':>8}")
+    print(f"{'engine':35} {'mean':>8}{'p50':>8}{'p99':>10}{'max':>12} {'mean':>10}{'p50':>10}{'p99':>12} {'mean':>8}")
     for r in records:
         if "group" in r or r.get("part") == "distributions" or not r["token_us"]:
             continue
         t, c, a = r["token_us"], r["compile_ms"], r["again_us"]
-        line = f"{r['engine']:12}{r.get('part', ''):7} {t['mean']:8.1f}{t['p50']:8.1f}{t['p99']:10.1f}{t['max']:12.0f} "
+        line = f"{r['engine']:28}{r.get('part', ''):7} {t['mean']:8.1f}{t['p50']:8.1f}{t['p99']:10.1f}{t['max']:12.0f} "
         line += f"{c['mean']:10.2f}{c['p50']:10.2f}{c['p99']:12.2f} {a.get('mean', 0):8.2f}"
         if "refused" in r:
             line += f"  refused {r['refused']}, over the limit {len(r['over_limit'])}"

@@ -20,6 +20,7 @@ from benchmarks import (
 )
 from benchmarks.data import RESULTS, ROOT
 from benchmarks.samplers_picture import samplers
+from benchmarks.spellings import spellings
 from benchmarks.tables import figure, table
 
 PLOTS = ROOT / "docs" / "plots"
@@ -91,7 +92,7 @@ def _maskbench(records: list[dict[str, Any]]) -> str:
     note += (
         "`json.dumps` does: one whose properties stand in another order than the schema's counts as rejected under\n"
     )
-    note += "structgen's default (declared) order. "
+    note += "structgen's declared order, which is every peer's. "
     note += " ".join(_remark(name, whole[name], settings["seconds"]) for name in names)
     parts = [
         note,
@@ -99,8 +100,7 @@ def _maskbench(records: list[dict[str, Any]]) -> str:
         f"Only the {common[names[0]]['compiled']:,} schemas that every engine compiles:",
     ]
     parts.append(_engines(names, common))
-    if "llguidance" in names and "structgen" in names:
-        parts.append(_ratios(common["structgen"], common["llguidance"]))
+    parts.append(_ratios(_pairs(names), common))
     parts.append(_groups(names, [r for r in rest if "group" in r]))
     return "\n\n".join(parts)
 
@@ -132,16 +132,28 @@ def _engines(names: list[str], by: dict[str, dict[str, Any]]) -> str:
     return table(head, rows)
 
 
-def _ratios(ours: dict[str, Any], theirs: dict[str, Any]) -> str:
-    """structgen as a share of llguidance, figure by figure."""
-    head, row = ["structgen / llguidance"], [""]
-    for title, key, figures in (
-        ("token", "token_us", ("mean", "p50", "p99", "max")),
+def _pairs(names: list[str]) -> list[tuple[str, str]]:
+    """Which figures of ours are divided by whose: those of equal languages where a style is named."""
+    ours = [name for name in names if name.startswith("structgen")]
+    return [(own, peer) for own in ours if (peer := own.partition("@")[2] or "llguidance") in names]
+
+
+def _ratios(pairs: list[tuple[str, str]], by: dict[str, dict[str, Any]]) -> str:
+    """structgen as a share of a peer, figure by figure."""
+    parts = (
+        ("token", "token_us", ("mean", "p50", "p90", "p99", "max")),
+        ("second walk", "again_us", ("mean",)),
         ("compile", "compile_ms", ("mean", "p50", "p99")),
-    ):
-        head += [f"{title} {figure}" for figure in figures]
-        row += [f"{ours[key][figure] / theirs[key][figure]:.2f}" for figure in figures]
-    return table(head, [row])
+    )
+    head = ["share", *(f"{title} {name}" for title, _, figures in parts for name in figures)]
+    rows = [
+        [
+            f"{own} / {peer}",
+            *(f"{by[own][key][name] / by[peer][key][name]:.2f}" for _, key, names in parts for name in names),
+        ]
+        for own, peer in pairs
+    ]
+    return table(head, rows)
 
 
 def _groups(names: list[str], records: list[dict[str, Any]]) -> str:
@@ -410,7 +422,8 @@ SECTIONS = [
     ("maskbench", "Masks and compile times beside peers", _maskbench),
     ("maskbench-mistral-v3", "The same with the vocabulary of Mistral v3", _maskbench),
     ("maskbench-xgrammar", "A sample with xgrammar", _maskbench),
-    ("maskbench-equal", "A sample of equal languages, beside glrmask", _maskbench),
+    ("spellings", "Which spellings each engine takes", spellings),
+    ("maskbench-equal", "Equal languages, beside llguidance and glrmask", _maskbench),
     ("decoding-cpu", "Masks ahead in a decode loop", _decoding),
     ("micro", "One mask in named places", _micro),
     ("compile", "Compile times of large schemas", _compile),

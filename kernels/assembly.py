@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from structgen.kernels._jit import allocating
+from structgen.kernels._jit import allocating, ones
 from structgen.kernels.analysis import measure_network
 from structgen.kernels.arrays import filled_ints, filled_longs, long_rows, zero_bit_rows, zero_long_rows
 from structgen.kernels.draft import (
@@ -34,6 +34,7 @@ from structgen.kernels.draft import (
     G_SORT,
     by_source,
 )
+from structgen.kernels.interning import live_bytes
 from structgen.kernels.layout import (
     ARC_TO,
     ARCS,
@@ -43,6 +44,7 @@ from structgen.kernels.layout import (
     CALLED,
     CALLS,
     CHAIN,
+    CONDUCTS,
     ENDS,
     ENOUGH,
     EXTRA,
@@ -52,6 +54,7 @@ from structgen.kernels.layout import (
     KIND,
     LACKS,
     LEAST,
+    MANY_BYTES,
     MEMBER,
     MEMBERS,
     MINIMUM,
@@ -178,6 +181,17 @@ def _keep(nodes, column, edges, to, dead, dead_rule):  # type: ignore[no-untyped
 
 
 @allocating
+def _conducts(net, node):  # type: ignore[no-untyped-def]
+    """Whether few bytes lead on from a node, and none back."""
+    none = np.uint64(0)
+    s0, s1, s2, s3 = live_bytes(net, node, none, none, none, none)
+    for a in range(net.nodes[node, ARCS], net.nodes[node + 1, ARCS]):
+        if net.arcs[a, ARC_TO] <= node:
+            return False
+    return ones(s0) + ones(s1) + ones(s2) + ones(s3) < MANY_BYTES
+
+
+@allocating
 def prune(net):  # type: ignore[no-untyped-def]
     """Drop every edge to what cannot finish, then mark the kind of each node; (arcs, calls, silent) that are left."""
     nodes, n = net.nodes, net.nodes.shape[0] - 1
@@ -195,4 +209,6 @@ def prune(net):  # type: ignore[no-untyped-def]
             nodes[node, KIND] |= STAYS
         if nodes[node, KIND] == ENDS and nodes[node, SILENT] == after[SILENT] and nodes[node, SEGMENT] < 0:
             nodes[node, KIND] |= TAIL
+        if nodes[node, KIND] == STAYS and nodes[node, CALLS] == after[CALLS] and nodes[node, SILENT] == after[SILENT]:
+            nodes[node, KIND] |= CONDUCTS * _conducts(net, node)
     return arcs, calls, silent

@@ -16,7 +16,6 @@ import numpy as np
 from structgen.kernels._jit import inlined, inner, lowest
 from structgen.kernels.agenda import push
 from structgen.kernels.callers import complete
-from structgen.kernels.codes import NOT_TEXT
 from structgen.kernels.interning import intern, set_bytes, silent
 from structgen.kernels.layout import (
     ARC_TO,
@@ -133,19 +132,6 @@ def step(net, memo, work, config, byte):  # type: ignore[no-untyped-def]
     after = scan(net, memo, work, config, byte, work.clock, np.int64(ALL))
     if after >= 0:
         spread(net, memo, config, byte, work.clock, np.int64(ALL), memo.trans[config], after)
-    return after
-
-
-@inner
-def read(net, memo, work, words, config, token):  # type: ignore[no-untyped-def]
-    """The configuration after a token: DEAD, an id, NOT_TEXT if it is no plain text, or GROW / CROWDED (call again)."""
-    at, end = words.spans[token, 0], words.spans[token, 1]
-    if at < 0:
-        return np.int64(NOT_TEXT)
-    after = np.int64(config)
-    while at < end and after > 0:
-        after = np.int64(step(net, memo, work, after, np.int64(words.data[at])))
-        at += 1
     return after
 
 

@@ -14,6 +14,7 @@ from structgen.kernels import compose as _compose
 from structgen.kernels import distances as _distances
 from structgen.kernels import earley as _earley
 from structgen.kernels import interning as _interning
+from structgen.kernels import places as _places
 from structgen.kernels import registers as _registers
 from structgen.kernels import similar as _similar
 from structgen.kernels import survey as _masks
@@ -35,8 +36,8 @@ from structgen.kernels.layout import (
     Trie,
 )
 
-_arrive, _begin, _gather, _step, _read = _earley.arrive, _earley.begin, _earley.gather, _earley.step, _earley.read
-_explore = _earley.explore
+_arrive, _begin, _gather, _step, _explore = _earley.arrive, _earley.begin, _earley.gather, _earley.step, _earley.explore
+_read = _places.read
 _measure, _shortest = _distances.measure, _distances.shortest
 _rehash, _rehash_sets = _interning.rehash, _registers.rehash_sets
 _fill_row, _fill_below, _survey, _split = _walks.fill_row, _walks.fill_below, _masks.survey, _masks.split

@@ -87,7 +87,8 @@ class Network(NamedTuple):
         CHAIN       the only byte edge of this node: byte -> node + 1; -1 = none
         ARCS        first row in `arcs`, which ends where the next node's begins; CALLS and SILENT likewise
         KIND        bits ENDS end of its rule; STAYS has byte or call edges, so items here identify a configuration;
-                    TAIL end of its rule and nothing else (returning to it is a tail call); FINAL end of the grammar
+                    TAIL end of its rule and nothing else (returning to it is a tail call); FINAL end of the grammar;
+                    CONDUCTS fewer than MANY_BYTES bytes lead on, none back, and nothing else is here
         RULE        the rule it belongs to
         LEAST       fewest bytes from here to the end of the node's segment, or of its rule outside segments
         SEGMENT     segment number or -1
@@ -146,7 +147,8 @@ SPAN_KEY, SPAN_FIRST, SPAN_END, SPAN_AFTER, SPAN_SORT, SPAN_LOW, SPAN_HIGH = ran
 # SPAN_SORT: the same; the same but for the bounds; states that behave like it after a prefix
 EXACT, BOUNDED, EQUIVALENT = range(3)
 
-ENDS, STAYS, TAIL, FINAL = 1, 2, 4, 8  # bits of Network.kind
+ENDS, STAYS, TAIL, FINAL, CONDUCTS = 1, 2, 4, 8, 16  # bits of Network.kind
+MANY_BYTES = 24  # of what is wide
 
 # Slots of Memo.counts
 N_CONFIGS, N_ITEMS, N_SCANS, N_CALLERS, N_SETS, N_MEASURED = range(6)
@@ -277,13 +279,16 @@ class TerminalTables(NamedTuple):
     tables: I64_2D
 
 
+PATH = 11  # columns of a walk's path
+
+
 class Scratch(NamedTuple):
     """Of one mask at a time; P scan items, G groups of them, walks begun at S nodes.
 
     part i64 (P,) group of each scan item;  chosen i64 (P,) record of each, or -1;  groups i64 (G, 3) span, origin and
     number of items of each group;  root i32 (256,) transitions of some of a state's items;  seeds i64 (S, 2) and path
-    u64 (depth + 2, 7): see walks.walk and masks.survey;  no_cut i64 (1, 2): see walks.fill_row;  noted i64, empty or
-    with room for every node and one more, and awaited i64 (1,), a byte or THE_END: see walks.walk
+    u64 (depth + 2, PATH): see walks.walk and survey.survey;  no_cut i64 (1, 2): see walks.fill_row;  noted i64, empty
+    or with room for every node and one more, and awaited i64 (1,), a byte or THE_END: see walks.walk
     """
 
     part: I64_1D

@@ -45,7 +45,7 @@ from structgen.kernels.layout import (
     Strided,
     Trie,
 )
-from structgen.kernels.walks import CONFIG, EXIT_CHILD, EXIT_DUE, EXIT_PARENT, EXIT_UNITS, enter, take
+from structgen.kernels.walks import EXIT_CHILD, EXIT_DUE, EXIT_PARENT, EXIT_UNITS, PLACE, enter, take
 
 ALIVE, LEAVES, MIXED, COUNTING, PAST, BOTH = 1, 2, 4, 8, 16, 32  # what `survey` notes of a configuration
 COUNT, PHASE = 5, 6  # of a survey's path, beside the columns of walks
@@ -197,18 +197,18 @@ def survey(net, memo, work, radix, config, top, need, closed, exits, leaves, kno
     the counted part was left. exits i64 (n, 3): inner trie nodes where the text may end, repetitions there, 1 = inside
     the counted part or after it. leaves u8 (n,): 1 where the text may end. UNCERTAIN if items have counted differently
     (from a byte on that goes on inside the counted part and after it at once, they do), or if there are more
-    configurations than rows of the scratch `known` i16 (., 2), zeros. path u64 (depth + 2, 7).
+    configurations than rows of the scratch `known` i16 (., 2), zeros. path u64 (depth + 2, PATH).
     """
     if config >= known.shape[0]:
         return np.int64(UNCERTAIN)
     _count(net, memo, config, known)
-    enter(radix, memo, path, 0, top, config)
+    enter(net, radix, memo, path, 0, top, config)
     path[0, COUNT], path[0, PHASE] = np.uint64(known[config, 1]), np.uint64(known[config, 0] & COUNTING)
     i, byte, count, phase, d, found = np.int64(-1), np.int64(0), np.int64(0), np.int64(0), 1, np.int64(0)
     while True:
         while i < 0 and d > 0:
-            i, byte = take(radix, memo, path, d - 1)
-            config = np.int64(path[d - 1, CONFIG])
+            i, byte = take(radix, path, d - 1)
+            config = np.int64(path[d - 1, PLACE])
             count, phase = np.int64(path[d - 1, COUNT]), np.int64(path[d - 1, PHASE])
             d -= i < 0
         if i < 0:
@@ -248,7 +248,7 @@ def survey(net, memo, work, radix, config, top, need, closed, exits, leaves, kno
             byte = np.int64(radix.nodes[i, BYTE] & 255)
             continue
         if branch >= 0:
-            enter(radix, memo, path, d, branch, after)
+            enter(net, radix, memo, path, d, branch, after)
             path[d, COUNT], path[d, PHASE] = np.uint64(count), np.uint64(phase)
             d += 1
         i = np.int64(-1)

@@ -15,7 +15,7 @@ import numpy as np
 
 from structgen.kernels._jit import inlined, inner, lowest, ones
 from structgen.kernels.codes import DEAD_END, TOO_LONG, UNKNOWN
-from structgen.kernels.earley import ALL, scan, spread, step
+from structgen.kernels.earley import ALL, spread, step
 from structgen.kernels.interning import live_bytes, set_bytes
 from structgen.kernels.layout import (
     ACCEPTING,
@@ -27,22 +27,24 @@ from structgen.kernels.layout import (
     KIDS,
     LEAF,
     LOOPS,
+    MANY_BYTES,
     SCANS,
     SEVERAL,
     THE_END,
     TOKEN,
     UNSET,
 )
+from structgen.kernels.places import LIGHT, known, live_at, reach, takes
 from structgen.kernels.self_loops import find_loops
 
 ENDLESS = 1 << 60  # no limit
 CONFIGURATION = 40  # what making a configuration costs, in trie nodes
-MANY_BYTES = 24  # of a wide configuration
 SWEPT = 8  # nodes of a subtree from which it is looked at as a whole
 WORTH = 256  # nodes of a subtree from which loops are looked for
 EXIT_CHILD, EXIT_UNITS, EXIT_DUE, EXIT_PARENT = range(4)  # of exits
 SEED_NODE, SEED_AFTER = range(2)  # of seeds
-AT, WORD, BITS, BEFORE, CONFIG = range(5)  # of a walk's path: branch, word of its set, bits left, children before it
+AT, WORD, BITS, BEFORE, PLACE = range(5)  # of a walk's path: branch, word of its set, bits left, children before it
+LIVE = 7  # of a walk's path: four words, the bytes that are alive there
 
 
 @inlined
@@ -57,15 +59,16 @@ def put(radix, i, row):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def enter(radix, memo, path, d, branch, config):  # type: ignore[no-untyped-def]
-    """Begin with the children of a branch that are alive after `config`."""
-    path[d, AT], path[d, CONFIG] = np.uint64(branch), np.uint64(config)
+def enter(net, radix, memo, path, d, branch, place):  # type: ignore[no-untyped-def]
+    """Begin with the children of a branch that are alive after `place`."""
+    path[d, AT], path[d, PLACE] = np.uint64(branch), np.uint64(place)
     path[d, WORD], path[d, BEFORE] = np.uint64(0), radix.branches[branch, KIDS]
-    path[d, BITS] = radix.branches[branch, 0] & memo.live[config, 0]
+    path[d, LIVE], path[d, LIVE + 1], path[d, LIVE + 2], path[d, LIVE + 3] = live_at(net, memo, place)
+    path[d, BITS] = radix.branches[branch, 0] & path[d, LIVE]
 
 
 @inlined
-def take(radix, memo, path, d):  # type: ignore[no-untyped-def]
+def take(radix, path, d):  # type: ignore[no-untyped-def]
     """The next child of the branch at path[d] and its byte; (-1, 0) after the last."""
     branch, word, bits = np.int64(path[d, AT]), np.int64(path[d, WORD]), path[d, BITS]
     while bits == 0:
@@ -74,7 +77,7 @@ def take(radix, memo, path, d):  # type: ignore[no-untyped-def]
         path[d, BEFORE] += ones(radix.branches[branch, word])
         word += 1
         path[d, WORD] = np.uint64(word)
-        bits = radix.branches[branch, word] & memo.live[np.int64(path[d, CONFIG]), word]
+        bits = radix.branches[branch, word] & path[d, LIVE + word]
     bit = lowest(bits)
     below = radix.branches[branch, word] & ((np.uint64(1) << bit) - np.uint64(1))
     path[d, BITS] = bits & (bits - np.uint64(1))
@@ -103,19 +106,12 @@ def _stays(net, memo, work, radix, i, branch, config):  # type: ignore[no-untype
 
 
 @inlined
-def _takes(memo, config):  # type: ignore[no-untyped-def]
-    """How many bytes may come next."""
-    live = memo.live[config]
-    return ones(live[0]) + ones(live[1]) + ones(live[2]) + ones(live[3])
-
-
-@inlined
-def _awaited(memo, scratch, config):  # type: ignore[no-untyped-def]
+def _awaited(net, memo, scratch, place):  # type: ignore[no-untyped-def]
     """Whether what is awaited may come next."""
     byte = scratch.awaited[0]
     if byte == THE_END:
-        return memo.configs[config, ACCEPTING] != 0
-    return memo.live[config, byte >> 6] >> np.uint64(byte & 63) & np.uint64(1) != 0
+        return place < LIGHT and memo.configs[place, ACCEPTING] != 0
+    return known(net, memo, place, byte) != 0
 
 
 @inlined
@@ -124,35 +120,41 @@ def _no_way(after):  # type: ignore[no-untyped-def]
     return after if after < 0 else np.int64(DEAD_END)
 
 
+@inlined
+def _cost(place):  # type: ignore[no-untyped-def]
+    """What coming to a place that was unknown costs, in trie nodes."""
+    return np.int64(CONFIGURATION if place < LIGHT else 1)
+
+
 @inner
 def _sweep(net, memo, work, radix, top, config, row, scratch, limit):  # type: ignore[no-untyped-def]
     """As `walk` for what is below node `top`, node by node in the trie's order: where most bytes are alive, stepping
     over the dead costs less than finding the living."""
     path, noted, visited = scratch.path, scratch.noted, np.int64(0)
-    path[radix.nodes[top, BYTE] >> 8, CONFIG] = np.uint64(config)
+    path[radix.nodes[top, BYTE] >> 8, PLACE] = np.uint64(config)
     i, end = np.int64(top) + 1, np.int64(radix.nodes[top, END])
     while i < end:
         visited += 1
         if visited > limit:
             return np.int64(TOO_LONG)
         depth, byte = np.int64(radix.nodes[i, BYTE] >> 8), np.int64(radix.nodes[i, BYTE] & 255)
-        branch, before = np.int64(radix.nodes[i, BRANCH]), np.int64(path[depth - 1, CONFIG])
-        after = np.int64(memo.trans[before, byte])
+        branch, before = np.int64(radix.nodes[i, BRANCH]), np.int64(path[depth - 1, PLACE])
+        after = known(net, memo, before, byte)
         if after == 0:
             i = np.int64(radix.nodes[i, END])
             continue
         if after < 0 and branch != LEAF:
-            visited += CONFIGURATION
-            after = np.int64(step(net, memo, work, before, byte))
+            after = reach(net, memo, work, before, byte, scratch.part, np.int64(ALL))
             if after <= 0:
                 return _no_way(after)
+            visited += _cost(after)
         put(radix, i, row)
         if branch != LEAF:
-            path[depth, CONFIG] = np.uint64(after)
-            if noted.shape[0] > 0 and _awaited(memo, scratch, after):
+            path[depth, PLACE] = np.uint64(after)
+            if noted.shape[0] > 0 and _awaited(net, memo, scratch, after):
                 noted[0] += 1
                 noted[noted[0]] = i
-            elif branch >= 0 and radix.nodes[i, END] - i >= SWEPT:
+            elif branch >= 0 and after < LIGHT and radix.nodes[i, END] - i >= SWEPT:
                 stays = _stays(net, memo, work, radix, i, branch, after)
                 if stays < 0:
                     return stays
@@ -166,7 +168,7 @@ def _sweep(net, memo, work, radix, top, config, row, scratch, limit):  # type: i
 
 @inner
 def walk(net, memo, work, radix, scratch, n, row, limit):  # type: ignore[no-untyped-def]
-    """Set the bits of the tokens at and below the first n of scratch.seeds: SEED_NODE and the configuration there.
+    """Set the bits of the tokens at and below the first n of scratch.seeds: SEED_NODE and the place there.
 
     Returns the cost: how many nodes were visited, plus CONFIGURATION for each transition that was unknown; TOO_LONG if
     it exceeds `limit`, or GROW / CROWDED (call again: what was found stays found). If scratch.noted is not empty, the
@@ -180,20 +182,20 @@ def walk(net, memo, work, radix, scratch, n, row, limit):  # type: ignore[no-unt
             if visited > limit:
                 return np.int64(TOO_LONG)
             put(radix, i, row)
-            branch, config, byte = np.int64(radix.nodes[i, BRANCH]), after, np.int64(0)
-            is_noted = noted.shape[0] > 0 and branch != LEAF and _awaited(memo, scratch, config)
+            branch, place, byte = np.int64(radix.nodes[i, BRANCH]), after, np.int64(0)
+            is_noted = noted.shape[0] > 0 and branch != LEAF and _awaited(net, memo, scratch, place)
             if is_noted:
                 noted[0] += 1
                 noted[noted[0]] = i
-            if branch >= 0 and not is_noted:
-                stays = _stays(net, memo, work, radix, i, branch, config)
+            if branch >= 0 and place < LIGHT and not is_noted:
+                stays = _stays(net, memo, work, radix, i, branch, place)
                 if stays < 0:
                     return stays
                 if stays > 0:
                     visited += _put_all(radix, i, row) >> 4
                     branch = np.int64(LEAF)
-                elif radix.nodes[i, END] - i >= SWEPT and _takes(memo, config) >= MANY_BYTES:
-                    swept = _sweep(net, memo, work, radix, i, config, row, scratch, limit - visited)
+                elif radix.nodes[i, END] - i >= SWEPT and takes(memo, place) >= MANY_BYTES:
+                    swept = _sweep(net, memo, work, radix, i, place, row, scratch, limit - visited)
                     if swept < 0:
                         return swept
                     visited += swept
@@ -201,30 +203,30 @@ def walk(net, memo, work, radix, scratch, n, row, limit):  # type: ignore[no-unt
             if branch == CHAINED:
                 i += 1
                 byte = np.int64(radix.nodes[i, BYTE] & 255)
-                after = np.int64(memo.trans[config, byte])
+                after = known(net, memo, place, byte)
             else:
                 if branch >= 0:
-                    enter(radix, memo, path, d, branch, config)
+                    enter(net, radix, memo, path, d, branch, place)
                     d += 1
                 after = np.int64(0)
             while after == 0:  # on to the next child of the nodes above
                 if d == 0:
                     i = np.int64(-1)
                     break
-                i, byte = take(radix, memo, path, d - 1)
+                i, byte = take(radix, path, d - 1)
                 if i < 0:
                     d -= 1
                 elif radix.nodes[i, BRANCH] == LEAF:
                     visited += 1
                     put(radix, i, row)
                 else:
-                    config = np.int64(path[d - 1, CONFIG])
-                    after = np.int64(memo.trans[config, byte])
+                    place = np.int64(path[d - 1, PLACE])
+                    after = np.int64(memo.trans[place, byte] if place < LIGHT else UNKNOWN)
             if i >= 0 and after < 0 and radix.nodes[i, BRANCH] != LEAF:
-                visited += CONFIGURATION
-                after = np.int64(step(net, memo, work, config, byte))
+                after = reach(net, memo, work, place, byte, scratch.part, np.int64(ALL))
                 if after <= 0:
                     return _no_way(after)
+                visited += _cost(after)
     return visited
 
 
@@ -271,17 +273,17 @@ def fill_row(net, memo, work, radix, config, part, chosen, row, scratch, top, cu
                 put(radix, i, row)
                 continue
             after = np.int64(root[byte] if some else memo.trans[config, byte])
-            visited += CONFIGURATION if after < 0 else 0
-            if after < 0 and some:
-                after = np.int64(scan(net, memo, work, config, byte, part, chosen))
-                if after > 0:
+            if after < 0:
+                after = reach(net, memo, work, config, byte, part, chosen)
+                if after <= 0:
+                    return _no_way(after)
+                visited += _cost(after)
+                if some and after < LIGHT:
                     spread(net, memo, config, byte, part, chosen, root, after)
-            elif after < 0:
-                after = np.int64(step(net, memo, work, config, byte))
-            if after <= 0:
+            elif after == 0:
                 return _no_way(after)
             s = _section(cut, branch)
-            if s > 0 and _takes(memo, after) >= MANY_BYTES:
+            if s > 0 and after < LIGHT and takes(memo, after) >= MANY_BYTES:
                 put(radix, i, row)
                 cut[0, 1], cut[s, 1] = 1, after
                 continue
@@ -309,7 +311,7 @@ def fill_below(net, memo, work, radix, first, exits, most, least, config, row, s
     `config` is what holds before these nodes' bytes. Of exits inside a counted part, those with more than `most`
     repetitions or, if due, fewer than `least` do not count. `cut` as there.
     """
-    visited, n, wide = np.int64(0), 0, cut.shape[0] > 1 and _takes(memo, config) >= MANY_BYTES
+    visited, n, wide = np.int64(0), 0, cut.shape[0] > 1 and takes(memo, config) >= MANY_BYTES
     for word in range(4):
         bits = memo.live[config, word]
         while bits != 0:
@@ -329,10 +331,10 @@ def fill_below(net, memo, work, radix, first, exits, most, least, config, row, s
                     continue
                 after = np.int64(memo.trans[config, byte])
                 if after < 0:
-                    visited += CONFIGURATION
-                    after = np.int64(step(net, memo, work, config, byte))
+                    after = reach(net, memo, work, config, byte, scratch.part, np.int64(ALL))
                     if after <= 0:
                         return _no_way(after)
+                    visited += _cost(after)
                 if n == scratch.seeds.shape[0]:
                     walked = walk(net, memo, work, radix, scratch, n, row, ENDLESS)
                     if walked < 0:

@@ -33,7 +33,7 @@ from structgen.automata.trie import TokenTrie
 from structgen.grammars.ir import Grammar, Rule, Terminal
 from structgen.kernels import entries
 from structgen.kernels.handles import handle
-from structgen.kernels.layout import BRANCH, SPAN_FIRST, START, Trie
+from structgen.kernels.layout import BRANCH, PATH, SPAN_FIRST, START, Trie
 from structgen.kernels.survey import find_exits
 from structgen.kernels.trie import mark_leaving
 from structgen.memory import Held, register
@@ -227,7 +227,7 @@ class SurveyedTerminal:
         n, size = len(self._trie.arrays.byte), self._trie.size
         need, counts = np.full(size, -1, np.int16), np.zeros(size, np.bool_)
         exits, leaves = np.empty((n, 3), np.int64), np.zeros(n, np.uint8)
-        known, path = np.zeros((MOST_STATES, 2), np.int16), np.zeros((self._trie.longest + 2, 7), np.uint64)
+        known, path = np.zeros((MOST_STATES, 2), np.int16), np.zeros((self._trie.longest + 2, PATH), np.uint64)
         out = (need, counts, exits, leaves, known, path)
         found = automaton.attempt(entries.survey, self._trie.handle, state, self._trie.branch(self._top), *out)
         if found < 0:
