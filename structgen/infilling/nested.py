@@ -7,14 +7,16 @@ computes what is behind it forwards, and all backwards.
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from structgen.automata.token_effects import TokenEffects
 from structgen.errors import LimitExceeded, UnsupportedCombination
+from structgen.infilling.nested_law import NestedWays
 from structgen.infilling.slots import Slots
+from structgen.infilling.tables import levels_of
 from structgen.kernels.layout import FINISHED, START
 from structgen.kernels.nested import nest_backward, nest_forward
 
@@ -108,7 +110,11 @@ class NestedSlots(Slots):
         other._before, other._slots = self._before + self._slots, slots
         return other
 
-    def law(self, *_: object) -> NoReturn:
-        """Refused: the law takes a table of states."""
-        reason = "the law of a canvas takes a table of states; Canvas(depth=4) has one, to that nesting"
-        raise UnsupportedCombination(reason, operation="canvas")
+    def ways(self) -> NestedWays:
+        """What fits the slots, with weights. Raises UnsupportedCombination and LimitExceeded: see `Canvas.law`."""
+        self.update()
+        if self._before + self._slots + 1 < len(self._open):
+            reason = "the law of a text that goes on behind its canvas takes a table of states; depth=4 has one"
+            raise UnsupportedCombination(reason, operation="canvas")
+        used = slice(self._before, self._before + self._slots)
+        return NestedWays(self.classes, levels_of(self.classes), self._useful.copy(), used.start, used.stop)

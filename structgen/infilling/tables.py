@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from structgen.automata.configurations import Configurations
+from structgen.automata.levels import doubt, made_levels
 from structgen.automata.minimal import ByteTable, minimal_table
 from structgen.automata.network import build_network
 from structgen.automata.pushdown import Pushdown
@@ -30,13 +31,14 @@ from structgen.grammars.ir import NOTHING, ByteSet, Expr, Grammar, Graph, Rule
 from structgen.grammars.ir_lr import LexedGrammar
 from structgen.grammars.unroll import only_reached, parted, reachable_counts, unrolled
 from structgen.kernels.layout import START
+from structgen.kernels.nested_law import Levels
 from structgen.matcher import Constraint
 from structgen.memory import Bounded, register
 from structgen.spelled import spelled_part
 from structgen.vocabulary import TokenIds, Vocabulary, token_ids
 from structgen.warmup import ensure_canvas_compiled, ensure_compiled
 
-__all__ = ["MOST_STATES", "Tables", "effects_of", "tables_of"]
+__all__ = ["MOST_STATES", "Tables", "effects_of", "levels_of", "tables_of"]
 
 MOST_STATES = 200_000  # before equal ones are joined: some of a hundred real schemas need so many
 _FEWEST_SLOTS = 64  # smaller canvases share the tables of one of this size
@@ -72,6 +74,23 @@ def effects_of(constraint: Constraint, slots: int, pad_ids: TokenIds, most_state
     """What tokens do to the stack of a constraint that nests; None where it does not. Raises as `tables_of`."""
     found = _remembered(_nested, constraint, slots, pad_ids, most_states)
     return None if found is None else found.classes
+
+
+def levels_of(effects: TokenEffects) -> Levels:
+    """The levels over which the law of these effects is summed. Raises UnsupportedCombination."""
+    key = "levels", id(effects)
+    with _lock:
+        if key not in _tables:
+            if (found := doubt(effects)) is not None:
+                own = effects.tokens[effects.token_first[found] : effects.token_first[found + 1]]
+                what = f"token {own[0]}" if len(own) else "the end of the text"
+                reason = f"{what} may be read in two ways, and the law counts a text once; depth=4 has a table that does"
+                raise UnsupportedCombination(f"no law of a canvas that nests: {reason}", operation="canvas")
+            made = made_levels(effects)
+            nbytes = sum(each.nbytes for each in made if isinstance(each, np.ndarray))
+            _tables.remember(key, (effects, made), nbytes)
+        levels: Levels = _tables[key][1]
+    return levels
 
 
 def _remembered(
