@@ -4,17 +4,13 @@ A level begins in a state, or with a call where a token puts several frames on t
 returned to, and ends where something takes its frame off. Steps are listed by the starts of levels that can take them,
 so kernels/nested_law.py meets pairs that exist and no others. Cost: starts times transitions, in Python; a tenth of a
 second for any JSON and 128,256 tokens.
-
-A fill is one way through levels if no class of tokens does two things to one state and one stack, which is looked up
-here (`doubt`). Parts are minimal deterministic automata, so two things are done only where a call and a letter beside
-it, or the letters behind the end of a part and inside it, begin alike, and stay so for a whole token.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -24,27 +20,13 @@ from structgen.automata.token_effects import TokenEffects
 from structgen.kernels.layout import FINISHED, START
 from structgen.kernels.nested_law import Levels
 
-__all__ = ["doubt", "made_levels"]
+__all__ = ["made_levels"]
 
 CELL, POP, CALL = range(3)  # to be in a state; to be left behind a rest, within a slot; to have called a kind
 Place: TypeAlias = "tuple[int, int]"  # one of these, and the number of the state, rest or kind
 Joint: TypeAlias = "tuple[int, int]"  # (0, gate) or (1, rest): how what is called takes its frame off
 Start: TypeAlias = "tuple[int, Place]"  # how many frames are put on above the level's own, and its first place
 _WHOLE: Start = (-1, (CELL, START))  # the text
-
-
-def doubt(effects: TokenEffects) -> int | None:
-    """A class of tokens that does two things to some state and its stack, None where there is none."""
-    taken: dict[int, tuple[int, ...]] = {}  # off the stack by each rest; the bottom where the text ends with it
-    for q, (off, behind, after, _) in reversed(list(enumerate(effects.rests.tolist()))):
-        taken[q] = (off, *taken[behind]) if off >= 0 else (-1,) * (after == FINISHED)
-    first = [() if v < 0 else (int(effects.gates[v, 1]),) for v in effects.transitions[:, 1].tolist()]
-    done = [(s, off + taken[q]) for (s, _, q), off in zip(effects.transitions.tolist(), first, strict=True)]
-    for g in range(1, effects.classes):
-        own = sorted(done[t] for t in effects.of_class[effects.first[g] : effects.first[g + 1]].tolist())
-        if any(s == r and off == other[: len(off)] for (s, off), (r, other) in pairwise(own)):
-            return g  # what begins with `off` is sorted right behind it
-    return None
 
 
 class _Steps:

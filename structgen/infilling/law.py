@@ -30,8 +30,8 @@ Ints = NDArray[np.int32]
 
 
 class Held(NamedTuple):
-    """What slots hold. `useful`: u8 (n, G) the classes that some valid fill has; the tokens of fixed slots; `chosen`: those
-    that a slot is restricted to, i64, ascending."""
+    """What slots hold: `useful` u8 (n, G), the classes that some valid fill has; the tokens of `fixed` slots; `chosen`,
+    those that a slot is restricted to, i64, ascending."""
 
     useful: NDArray[np.uint8]
     fixed: Mapping[int, int]
@@ -127,6 +127,11 @@ class CanvasLaw:
         valid text has a token of probability zero."""
         found = float(self._sums.log_sum - self._norm.sum())
         return found if found > IMPOSSIBLE / 2 else -np.inf
+
+    def log_prob_of(self, slots: Longs, tokens: Longs) -> float:
+        """The log-probability that independent draws of some open slots are these tokens, valid or not."""
+        scores = [self._scores_of(slot, token) for slot, token in zip(slots, tokens[:, None], strict=True)]
+        return float(np.sum(scores) - self._norm[slots].sum())
 
     def best(self) -> tuple[Longs, float]:
         """The likeliest fill, i64 (n,), and its log-probability under the law. Of equally likely tokens the first."""

@@ -18,7 +18,7 @@ from structgen.infilling.nested_law import NestedWays
 from structgen.infilling.slots import Slots
 from structgen.infilling.tables import levels_of
 from structgen.kernels.layout import FINISHED, START
-from structgen.kernels.nested import nest_backward, nest_forward
+from structgen.kernels.nested import Effects, Frames, nest_backward, nest_forward
 
 __all__ = ["MOST_BYTES", "NestedSlots"]
 
@@ -70,12 +70,13 @@ class NestedSlots(Slots):
         if self._changed >= len(self._open):
             return
         e, words = self.classes, self._reach.shape[1]
-        tables = (e.transitions, e.first, e.of_class, e.gates, e.rests, e.landing, e.kinds_of, e.returns)
-        own = (self._allowed, self._open, self._reach, self._callers, self._popped, self._middle)
+        effects = Effects(e.transitions, e.first, e.of_class, e.gates, e.rests, e.landing, e.kinds_of, e.returns)
         scratch = (np.zeros((len(e.rests), words), np.uint64), np.zeros(len(e.transitions), np.uint8))
-        nest_forward(*tables, *own, *scratch, self._changed, self._width)
+        frames = Frames(self._reach, self._callers, self._popped, self._middle, *scratch)
+        slots = (effects, self._allowed, self._open, frames)
+        nest_forward(*slots, self._changed, self._width)
         wanted = np.zeros((len(e.gates), words), np.uint64)
-        found = nest_backward(*tables, *own, *scratch, self._ends, self._used, wanted, self._useful, self._width)
+        found = nest_backward(*slots, self._ends, self._used, wanted, self._useful, self._width)
         self._feasible, self._changed = bool(found), len(self._open)
 
     def feasible(self) -> bool:
@@ -116,5 +117,5 @@ class NestedSlots(Slots):
         if self._before + self._slots + 1 < len(self._open):
             reason = "the law of a text that goes on behind its canvas takes a table of states; depth=4 has one"
             raise UnsupportedCombination(reason, operation="canvas")
-        used = slice(self._before, self._before + self._slots)
-        return NestedWays(self.classes, levels_of(self.classes), self._useful.copy(), used.start, used.stop)
+        levels = levels_of(self.classes, len(self._open))
+        return NestedWays(self.classes, levels, self._useful.copy(), slice(self._before, self._before + self._slots))

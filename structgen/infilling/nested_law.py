@@ -36,17 +36,15 @@ _END = 0  # the cell of a text that has ended
 
 
 class NestedWays:
-    """The fills of slots that hold `useful` classes, u8 (n, G), of which those from `first` to `last` are asked about;
-    the others hold one each. See `law.Ways`. Raises LimitExceeded where weights take more than MOST_LAW_BYTES."""
+    """The fills of slots that hold `useful` classes, u8 (n, G); all but `slots`, the canvas's own, hold one class each.
+    See `law.Ways`. Raises LimitExceeded where weights take more than MOST_LAW_BYTES."""
 
-    def __init__(
-        self, effects: TokenEffects, levels: Levels, useful: NDArray[np.uint8], first: int, last: int
-    ) -> None:
+    def __init__(self, effects: TokenEffects, levels: Levels, useful: NDArray[np.uint8], slots: slice) -> None:
         rows, columns = (len(useful) + 1) * (len(useful) + 2) // 2, _columns(levels)
         if 2 * 12 * rows * sum(columns) > MOST_LAW_BYTES:
-            reason = f"the law of {last - first} slots takes much memory if nesting has no bound; depth=4 is one"
+            reason = f"the law of {len(useful) - 1} slots takes much memory if nesting has no bound; depth=4 is one"
             raise LimitExceeded(reason, limit="canvas_law_bytes", allowed=MOST_LAW_BYTES)
-        self.effects, self.levels, self.useful, self.slots = effects, levels, useful, slice(first, last)
+        self.effects, self.levels, self.useful, self.slots = effects, levels, useful, slots
 
     def best(self, top: Floats) -> tuple[Ints, float]:
         """See `law.Ways`."""

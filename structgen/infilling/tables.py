@@ -19,12 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from structgen.automata.configurations import Configurations
-from structgen.automata.levels import doubt, made_levels
+from structgen.automata.levels import made_levels
 from structgen.automata.minimal import ByteTable, minimal_table
 from structgen.automata.network import build_network
 from structgen.automata.pushdown import Pushdown
 from structgen.automata.token_classes import TokenClasses, token_classes
 from structgen.automata.token_effects import TokenEffects, token_effects
+from structgen.automata.two_runs import read_twice
 from structgen.disk_cache import load_arrays, save_arrays
 from structgen.errors import LimitExceeded, Unsatisfiable, UnsupportedCombination
 from structgen.grammars.ir import NOTHING, ByteSet, Expr, Grammar, Graph, Rule
@@ -76,16 +77,18 @@ def effects_of(constraint: Constraint, slots: int, pad_ids: TokenIds, most_state
     return None if found is None else found.classes
 
 
-def levels_of(effects: TokenEffects) -> Levels:
-    """The levels over which the law of these effects is summed. Raises UnsupportedCombination."""
-    key = "levels", id(effects)
+def levels_of(effects: TokenEffects, slots: int) -> Levels:
+    """The levels over which the law of so many slots is summed. Raises UnsupportedCombination."""
+    key, looked = ("levels", id(effects)), ("read_twice", id(effects), slots)  # effects are held with what is found
     with _lock:
+        if looked not in _tables:
+            _tables.remember(looked, (effects, read_twice(effects, slots)))
+        if (found := _tables[looked][1]) is not None:
+            own = effects.tokens[effects.token_first[found] : effects.token_first[found + 1]]
+            what = f"token {own[0]}" if len(own) else "the end of the text"
+            reason = f"{what} might be read in two ways, and the law counts a text once; depth=4 has a table that does"
+            raise UnsupportedCombination(f"no law without a depth: {reason}", operation="canvas")
         if key not in _tables:
-            if (found := doubt(effects)) is not None:
-                own = effects.tokens[effects.token_first[found] : effects.token_first[found + 1]]
-                what = f"token {own[0]}" if len(own) else "the end of the text"
-                reason = f"{what} may be read in two ways, and the law counts a text once; depth=4 has a table that does"
-                raise UnsupportedCombination(f"no law of a canvas that nests: {reason}", operation="canvas")
             made = made_levels(effects)
             nbytes = sum(each.nbytes for each in made if isinstance(each, np.ndarray))
             _tables.remember(key, (effects, made), nbytes)
