@@ -1,6 +1,7 @@
 """The ways through a table of states, weighted: layers forwards and backwards, in another semiring.
 
-One token sequence is one path, because the automaton is deterministic. Cost: kernels/canvas_law.py.
+One token sequence is one path, because the automaton is deterministic. Classes that lead to the same state are one step,
+a bundle. Cost: kernels/canvas_law.py.
 """
 
 from __future__ import annotations
@@ -12,7 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from structgen.automata.token_classes import TokenClasses
-from structgen.kernels.canvas_law import best_paths, class_marginals, follow_best, sum_paths
+from structgen.kernels.canvas_law import (
+    best_paths,
+    bundle_marginals,
+    bundle_shifts,
+    bundle_weights,
+    follow_best,
+    sum_paths,
+)
 from structgen.protocols import Chooser, Floats
 
 __all__ = ["FlatWays", "Layers"]
@@ -43,47 +51,60 @@ class FlatWays:
 
     def _paths(self, kernel: Any, weights: Floats, *scratch: Floats) -> Floats:
         """Weights of the paths from every state to an end, (n + 1, S)."""
-        layers, classes = self._layers, self._classes
+        layers, c = self._layers, self._classes
         found = np.full(layers.forward.shape, -np.inf)
         found[-1, layers.ends != 0] = 0.0
-        kernel(classes.edge_first, classes.edges, weights, layers.forward, layers.backward, found, *scratch)
+        kernel(c.next_first, c.links, weights, layers.forward, layers.backward, found, *scratch)
         return found
+
+    def _bundled(self, weights: Floats) -> tuple[Floats, Floats]:
+        """The largest weight in each bundle, and the log-sum, (n, B)."""
+        c = self._classes
+        best, total = np.empty((2, len(weights), len(c.bundle_first) - 1))
+        bundle_weights(c.bundle_first, c.bundles, weights, best, total)
+        return best, total
 
     def best(self, top: Floats) -> tuple[Ints, float]:
         """See `law.Ways`."""
-        classes, layers = self._classes, self._layers
-        best, path = self._paths(best_paths, top), np.zeros(len(top), np.int32)
-        follow_best(classes.edge_first, classes.edges, top, best, layers.start, path)
-        return path, float(best[0, layers.start])
+        c, start, (weights, _) = self._classes, self._layers.start, self._bundled(top)
+        best, path = self._paths(best_paths, weights), np.zeros(len(top), np.int32)
+        follow_best(c.next_first, c.links, weights, best, start, path)
+        own = [c.bundles[c.bundle_first[b] : c.bundle_first[b + 1]] for b in path.tolist()]
+        found = [classes[row[classes].argmax()] for classes, row in zip(own, top, strict=True)]
+        return np.array(found, np.int32), float(best[0, start])
 
     def sums(self, total: Floats) -> FlatSums:
         """See `law.Ways`."""
-        scratch = (np.zeros(self._classes.classes), np.zeros(self._classes.states))
-        mass = self._paths(sum_paths, total, *scratch)
-        return FlatSums(self._classes, self._layers.start, total, mass)
+        _, weights = self._bundled(total)
+        scratch = (np.zeros(weights.shape[1]), np.zeros(self._classes.states))
+        return FlatSums(self._classes, self._layers.start, total, weights, self._paths(sum_paths, weights, *scratch))
 
 
 class FlatSums:
-    """See `law.Sums`. `mass` f64 (n + 1, S): the log-sum of the paths from a state to an end."""
+    """See `law.Sums`. `weights` f64 (n, B): the log-sum of each bundle; `mass` f64 (n + 1, S): of the paths from a state
+    to an end."""
 
-    def __init__(self, classes: TokenClasses, start: int, total: Floats, mass: Floats) -> None:
-        self._classes, self._start, self._total, self._mass = classes, start, total, mass
+    def __init__(self, classes: TokenClasses, start: int, total: Floats, weights: Floats, mass: Floats) -> None:
+        self._classes, self._start, self._total, self._weights, self._mass = classes, start, total, weights, mass
         self.log_sum = float(mass[0, start])
 
     def draw(self, chooser: Chooser) -> Iterator[int]:
         """See `law.Sums`."""
-        classes, state = self._classes, self._start
-        for i in range(len(self._total)):
-            edges = classes.edges[classes.edge_first[state] : classes.edge_first[state + 1]]
-            g, state = edges[chooser.choice(self._total[i, edges[:, 0]] + self._mass[i + 1, edges[:, 1]])].tolist()
-            yield g
+        c, state = self._classes, self._start
+        for i, total in enumerate(self._total):
+            links = c.links[c.next_first[state] : c.next_first[state + 1]]
+            place = chooser.choice(self._weights[i, links[:, 0]] + self._mass[i + 1, links[:, 1]])
+            bundle, state = links[place].tolist()
+            own = c.bundles[c.bundle_first[bundle] : c.bundle_first[bundle + 1]]
+            yield int(own[chooser.choice(total[own]) if len(own) > 1 else 0])
 
     def shifts(self) -> Floats:
         """See `law.Sums`."""
-        classes, chance = self._classes, np.zeros(self._mass.shape)
+        c, chance = self._classes, np.zeros(self._mass.shape)
         chance[0, self._start] = 1.0
-        chances, scratch = np.zeros(self._total.shape), (np.zeros(classes.classes), np.zeros(classes.states))
-        class_marginals(classes.edge_first, classes.edges, self._total, self._mass, chance, chances, *scratch)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            found: Floats = np.where(chances > 0, np.log(chances) - self._total, -np.inf)
+        chances, scratch = np.zeros(self._weights.shape), (np.zeros(self._weights.shape[1]), np.zeros(c.states))
+        bundle_marginals(c.next_first, c.links, self._weights, self._mass, chance, chances, *scratch)
+        found = np.empty_like(self._total)
+        by_class = np.zeros(c.classes)
+        bundle_shifts(c.bundle_first, c.bundles, chances, self._weights, self._total, by_class, found)
         return found

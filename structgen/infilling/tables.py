@@ -43,7 +43,7 @@ __all__ = ["MOST_STATES", "Tables", "effects_of", "levels_of", "tables_of"]
 
 MOST_STATES = 200_000  # before equal ones are joined: some of a hundred real schemas need so many
 _FEWEST_SLOTS = 64  # smaller canvases share the tables of one of this size
-_VERSION = 1  # of the files on disk
+_VERSION = 2  # of the files on disk
 _WORTH_KEEPING = 1 << 22  # states times tokens: what takes longer than to read a file
 _MOST_KEPT = 256 << 20  # bytes on disk
 
