@@ -22,8 +22,8 @@ import numpy as np
 from structgen.kernels._jit import CANVAS, inlined, inner
 from structgen.kernels.layout import F64_2D, I32_1D, I32_2D, I64_1D, U8_1D, U8_2D
 
-RADIX, HIGH = 2.0**512, 2.0**256
-LEAST, LOW = 2.0**-512, 2.0**-256
+UP, DOWN = 2.0**512, 2.0**-512
+HIGH, LOW = 2.0**256, 2.0**-256
 LOG_RADIX = 512.0 * 0.6931471805599453
 
 
@@ -88,10 +88,10 @@ def _row(j, i):  # type: ignore[no-untyped-def]
 def _add(to, row, k, value, power, largest):  # type: ignore[no-untyped-def]
     """Add a product of two numbers, or of one and 1.0."""
     if value >= HIGH:
-        value *= LEAST
+        value *= DOWN
         power += 1
     elif value < LOW:
-        value *= RADIX
+        value *= UP
         power -= 1
     held = to.values[row, k]
     beyond = power - to.powers[row, k]
@@ -103,13 +103,13 @@ def _add(to, row, k, value, power, largest):  # type: ignore[no-untyped-def]
     elif beyond == 0:
         held += value
         if held >= HIGH:
-            held *= LEAST
+            held *= DOWN
             to.powers[row, k] += 1
         to.values[row, k] = held
     elif beyond == 1:
-        to.values[row, k], to.powers[row, k] = held * LEAST + value, power
+        to.values[row, k], to.powers[row, k] = held * DOWN + value, power
     elif beyond == -1:
-        to.values[row, k] = held + value * LEAST
+        to.values[row, k] = held + value * DOWN
 
 
 @CANVAS.entry

@@ -1,7 +1,7 @@
 """The ways through a table of states, weighted: layers forwards and backwards, in another semiring.
 
-One token sequence is one path, because the automaton is deterministic. Classes that lead to the same state are one step,
-a bundle. Cost: kernels/canvas_law.py.
+One token sequence is one path, because the automaton is deterministic. Classes that lead to the same state are one
+step, a bundle. Cost: kernels/canvas_law.py.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ class FlatWays:
 
 
 class FlatSums:
-    """See `law.Sums`. `weights` f64 (n, B): the log-sum of each bundle; `mass` f64 (n + 1, S): of the paths from a state
-    to an end."""
+    """See `law.Sums`. `weights` f64 (n, B): the log-sum of each bundle; `mass` f64 (n + 1, S): of the paths from a
+    state to an end."""
 
     def __init__(self, classes: TokenClasses, start: int, total: Floats, weights: Floats, mass: Floats) -> None:
         self._classes, self._start, self._total, self._weights, self._mass = classes, start, total, weights, mass
