@@ -75,13 +75,13 @@ def bundle_weights(first: I64_1D, bundles: I32_1D, weights: F64_2D, best: F64_2D
             highest, whole = -np.inf, 0.0
             for k in range(first[b], first[b + 1]):
                 highest = max(highest, weights[i, bundles[k]])
+            best[i, b] = total[i, b] = highest
             if highest > -np.inf:
                 for k in range(first[b], first[b + 1]):
                     x = weights[i, bundles[k]] - highest
                     if x > NEGLIGIBLE:
                         whole += np.exp(x)
-                whole = highest + np.log(whole)
-            best[i, b], total[i, b] = highest, whole if highest > -np.inf else highest
+                total[i, b] += np.log(whole)
 
 
 @CANVAS.entry

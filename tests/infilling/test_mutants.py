@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 import structgen as sg
-from structgen.automata import minimal, pushdown
+from structgen.automata import minimal, pushdown, token_classes
 from structgen.grammars import unroll
 from structgen.grammars.combine import quotient
-from structgen.infilling import flat, flat_law, law, nested, nested_law, tables
+from structgen.infilling import denoise, flat, flat_law, law, nested, nested_law, tables
 from structgen.infilling.canvas import Canvas
-from tests.infilling import test_canvas, test_classes, test_infill, test_law, test_nested, test_nested_law
+from tests.infilling import test_canvas, test_classes, test_denoise, test_infill, test_law, test_nested, test_nested_law
 from tests.infilling.judges import check_law, check_masks
 
 Patch = Callable[[pytest.MonkeyPatch], None]
@@ -29,6 +29,10 @@ def masks() -> None:
 def laws() -> None:
     for seed in range(5000, 5030):
         check_law(seed)
+
+
+def weights() -> None:
+    test_denoise.test_weights_make_runs_those_of_the_model({"regex": "(ab)*|ba*|aab"}, "left", 2, 1.0)
 
 
 def two_readings() -> None:
@@ -177,6 +181,22 @@ def follows_calls_whatever_came_of_them(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(nested_law._Weights, "_held", blind)
 
 
+def takes_one_bundle_for_another(patch: pytest.MonkeyPatch) -> None:
+    real = token_classes._same_rows
+
+    def confused(*a: Any) -> Any:
+        number, first, rows = real(*a)
+        return number // 2 * 2, first, rows
+
+    patch.setattr(token_classes, "_same_rows", confused)
+    tables._tables.clear()
+
+
+def weighs_without_what_is_left(patch: pytest.MonkeyPatch) -> None:
+    real = denoise._weigh
+    patch.setattr(denoise, "_weigh", lambda *a: real(*a[:-1], 0.0))
+
+
 def forgets_powers(patch: pytest.MonkeyPatch) -> None:
     real = nested_law.inside_levels
 
@@ -247,6 +267,8 @@ CAUGHT: list[tuple[Patch, Callable[[], object]]] = [
     (takes_sums_for_the_largest, brackets),
     (follows_calls_whatever_came_of_them, brackets),
     (forgets_powers, brackets),
+    (takes_one_bundle_for_another, laws),
+    (weighs_without_what_is_left, weights),
     (nests_a_level_deeper, test_canvas.test_depth_bounds_nesting_and_says_so),
     (tells_frames_by_what_they_return_to_alone, masks),
     (computes_a_slot_too_few, masks),
