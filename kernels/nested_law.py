@@ -32,14 +32,14 @@ class Levels(NamedTuple):
 
     starts       i32 (L, 2)    the cell in which a level begins and -1, or -1 and the call with which it begins. Start 0
                                is the whole text; those of calls stand behind what these call
-    own_first    i64 (L + 1,)  start l has the steps own[own_first[s] : own_first[s + 1]]
+    own_first    i64 (L + 1,)  start s has the steps own[own_first[s] : own_first[s + 1]]
     own          i32 (., 3)    (cell, transition, target): below `cells` a cell of the next layer, below X a pop of
                                this slot, else X + a call that begins at the next layer
-    call_first   i64 (L + 1,)  start l has the calls call_first[s] to call_first[s + 1] - 1
+    call_first   i64 (L + 1,)  start s has the calls call_first[s] to call_first[s + 1] - 1
     callee       i32 (C,)      the start of what is called
     join_first   i64 (C + 1,)  call c has joins[join_first[c] : join_first[c + 1]]
     joins        i32 (., 2)    (cell or pop of what is called, joint): it returns
-    back_first   i64 (L + 1,)  start l has the steps back[back_first[s] : back_first[s + 1]]
+    back_first   i64 (L + 1,)  start s has the steps back[back_first[s] : back_first[s + 1]]
     back         i32 (., 3)    (joint, transition or -1, target): what follows a return in the same slot; -1: the
                                transition was taken in the level above
     cells, pops, joints  int   how many
@@ -174,6 +174,42 @@ def _wanted(levels, weights, j, wanted, first, joins):  # type: ignore[no-untype
     first[levels.callee.shape[0]] = used
 
 
+@inner
+def _join(levels, inside, first, joins, j, i, s, largest):  # type: ignore[no-untyped-def]
+    """What is called in a level, and comes to an end in slot j."""
+    held, called, here = inside.held, inside.called, _row(j, i)
+    for m in range(i, j + 1):
+        made, above = _row(m, i), _row(j, m)
+        for c in range(levels.call_first[s], levels.call_first[s + 1]):
+            x, p = called.values[made, c], called.powers[made, c]
+            if x == 0.0:
+                continue
+            for k in range(first[c], first[c + 1]):
+                y = held.values[above, joins[k, 0]]
+                if y != 0.0:
+                    power = p + held.powers[above, joins[k, 0]]
+                    _add(inside.joined, here, joins[k, 1], x * y, power, largest)
+
+
+@inner
+def _step(levels, weights, inside, begun, j, i, s, largest):  # type: ignore[no-untyped-def]
+    """What a level does in slot j, behind returns and by itself."""
+    held, joined, here = inside.held, inside.joined, _row(j, i)
+    for k in range(levels.back_first[s], levels.back_first[s + 1]):
+        joint, t, target = levels.back[k, 0], levels.back[k, 1], levels.back[k, 2]
+        x, p = joined.values[here, joint], joined.powers[here, joint]
+        if x != 0.0 and t >= 0:
+            x, p = x * weights.values[j, t], p + weights.powers[j, t]
+        if x != 0.0:
+            _reach(levels, inside, begun, j, i, target, x, p, largest)
+    for k in range(levels.own_first[s], levels.own_first[s + 1]):
+        cell, t, target = levels.own[k, 0], levels.own[k, 1], levels.own[k, 2]
+        x = held.values[here, cell] * weights.values[j, t]
+        if x != 0.0:
+            p = held.powers[here, cell] + weights.powers[j, t]
+            _reach(levels, inside, begun, j, i, target, x, p, largest)
+
+
 @CANVAS.entry
 def inside_levels(
     levels: Levels,
@@ -188,37 +224,13 @@ def inside_levels(
     """Compute the weights of all levels, given those of transitions, (n, T). inside, begun u8 (n + 1, L): zeros;
     wanted u8 (N,), first i64 (C + 1,) and joins i32, like that of `levels`, are scratch."""
     _begin(levels, inside, begun, 0, 0)
-    held, called, joined = inside.held, inside.called, inside.joined
     for j in range(weights.values.shape[0]):
         _wanted(levels, weights, j, wanted, first, joins)
         for i in range(j, -1, -1):
-            here = _row(j, i)
             for s in range(levels.starts.shape[0]):
-                if not begun[i, s]:
-                    continue
-                for m in range(i, j + 1):
-                    made, above = _row(m, i), _row(j, m)
-                    for c in range(levels.call_first[s], levels.call_first[s + 1]):
-                        x, p = called.values[made, c], called.powers[made, c]
-                        if x != 0.0:
-                            for k in range(first[c], first[c + 1]):
-                                y = held.values[above, joins[k, 0]]
-                                if y != 0.0:
-                                    power = p + held.powers[above, joins[k, 0]]
-                                    _add(joined, here, joins[k, 1], x * y, power, largest)
-                for k in range(levels.back_first[s], levels.back_first[s + 1]):
-                    joint, t, target = levels.back[k, 0], levels.back[k, 1], levels.back[k, 2]
-                    x, p = joined.values[here, joint], joined.powers[here, joint]
-                    if x != 0.0 and t >= 0:
-                        x, p = x * weights.values[j, t], p + weights.powers[j, t]
-                    if x != 0.0:
-                        _reach(levels, inside, begun, j, i, target, x, p, largest)
-                for k in range(levels.own_first[s], levels.own_first[s + 1]):
-                    cell, t, target = levels.own[k, 0], levels.own[k, 1], levels.own[k, 2]
-                    x = held.values[here, cell] * weights.values[j, t]
-                    if x != 0.0:
-                        p = held.powers[here, cell] + weights.powers[j, t]
-                        _reach(levels, inside, begun, j, i, target, x, p, largest)
+                if begun[i, s]:
+                    _join(levels, inside, first, joins, j, i, s, largest)
+                    _step(levels, weights, inside, begun, j, i, s, largest)
 
 
 @inlined
@@ -250,28 +262,33 @@ def outside_levels(
     for j in range(weights.values.shape[0] - 1, -1, -1):
         _wanted(levels, weights, j, wanted, first, joins)
         for i in range(j + 1):
-            here = _row(j, i)
             for s in range(levels.starts.shape[0] - 1, -1, -1):
                 if begun[i, s]:
-                    _steps_backwards(levels, weights, inside, outside, worth, j, i, s)
-                    for m in range(i, j + 1):
-                        made, above = _row(m, i), _row(j, m)
-                        for c in range(levels.call_first[s], levels.call_first[s + 1]):
-                            x, p = inside.called.values[made, c], inside.called.powers[made, c]
-                            if x != 0.0:
-                                for k in range(first[c], first[c + 1]):
-                                    z = outside.joined.values[here, joins[k, 1]]
-                                    y = inside.held.values[above, joins[k, 0]]
-                                    if z != 0.0 and y != 0.0:
-                                        q = outside.joined.powers[here, joins[k, 1]]
-                                        r = inside.held.powers[above, joins[k, 0]]
-                                        _add(outside.called, made, c, z * y, q + r, 0)
-                                        _add(outside.held, above, joins[k, 0], z * x, q + p, 0)
+                    _step_backwards(levels, weights, inside, outside, worth, j, i, s)
+                    _join_backwards(levels, inside, outside, first, joins, j, i, s)
 
 
 @inner
-def _steps_backwards(levels, weights, inside, outside, worth, j, i, s):  # type: ignore[no-untyped-def]
-    """The steps of one level in slot j."""
+def _join_backwards(levels, inside, outside, first, joins, j, i, s):  # type: ignore[no-untyped-def]
+    """As `_join`, from what joints are worth to what calls and ends are."""
+    held, called, joined, here = inside.held, inside.called, outside.joined, _row(j, i)
+    for m in range(i, j + 1):
+        made, above = _row(m, i), _row(j, m)
+        for c in range(levels.call_first[s], levels.call_first[s + 1]):
+            x, p = called.values[made, c], called.powers[made, c]
+            if x == 0.0:
+                continue
+            for k in range(first[c], first[c + 1]):
+                z, y = joined.values[here, joins[k, 1]], held.values[above, joins[k, 0]]
+                if z != 0.0 and y != 0.0:
+                    q, r = joined.powers[here, joins[k, 1]], held.powers[above, joins[k, 0]]
+                    _add(outside.called, made, c, z * y, q + r, 0)
+                    _add(outside.held, above, joins[k, 0], z * x, q + p, 0)
+
+
+@inner
+def _step_backwards(levels, weights, inside, outside, worth, j, i, s):  # type: ignore[no-untyped-def]
+    """As `_step`, from what targets are worth to what steps are."""
     here = _row(j, i)
     for k in range(levels.own_first[s], levels.own_first[s + 1]):
         cell, t, target = levels.own[k, 0], levels.own[k, 1], levels.own[k, 2]
