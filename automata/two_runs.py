@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, product
 from typing import TypeAlias
 
 from structgen.automata.token_effects import TokenEffects
@@ -21,7 +21,7 @@ from structgen.kernels.layout import FINISHED
 
 __all__ = ["read_twice"]
 
-MOST_PAIRS = 5_000  # of states that two runs are in: a second
+MOST_LOOKS = 300_000  # at what two runs do with a token: a second; beyond it every text is in doubt
 _BOTTOM = -1  # what the end of a text takes off at last
 
 Effect: TypeAlias = "tuple[tuple[int, ...], tuple[int, ...], int]"  # as in automata/pushdown.py
@@ -30,10 +30,13 @@ Run: TypeAlias = "tuple[int, tuple[int, ...]]"  # a state, and the return states
 
 def read_twice(effects: TokenEffects, slots: int) -> int | None:
     """A class of tokens with which a text of so many may have been read in two ways, None where there is none."""
-    by_state = _effects_by_state(effects)
+    by_state, looks = _effects_by_state(effects), 0
     found = dict[tuple[Run, Run], None]()
     for state, by_class in by_state.items():
         for g, own in by_class.items():
+            looks += len(own) * (len(own) - 1) // 2
+            if looks > MOST_LOOKS:
+                return g
             for pair in _together((state, ()), (state, ()), combinations(own, 2)):
                 if pair[0] == pair[1]:
                     return g
@@ -49,8 +52,11 @@ def read_twice(effects: TokenEffects, slots: int) -> int | None:
                 continue  # what it has on its stack stays there
             first, second = by_state[one[0]], by_state[other[0]]
             for g in first.keys() & second.keys():
-                for pair in _together(one, other, ((a, b) for a in first[g] for b in second[g])):
-                    if pair[0] == pair[1] or len(found) == MOST_PAIRS:
+                looks += len(first[g]) * len(second[g])
+                if looks > MOST_LOOKS:
+                    return g
+                for pair in _together(one, other, product(first[g], second[g])):
+                    if pair[0] == pair[1]:
                         return g
                     if pair not in found:
                         found[pair] = None

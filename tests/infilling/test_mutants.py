@@ -267,7 +267,7 @@ CAUGHT: list[tuple[Patch, Callable[[], object]]] = [
     (takes_sums_for_the_largest, brackets),
     (follows_calls_whatever_came_of_them, brackets),
     (forgets_powers, brackets),
-    (takes_one_bundle_for_another, laws),
+    (takes_one_bundle_for_another, brackets),
     (weighs_without_what_is_left, weights),
     (nests_a_level_deeper, test_canvas.test_depth_bounds_nesting_and_says_so),
     (tells_frames_by_what_they_return_to_alone, masks),

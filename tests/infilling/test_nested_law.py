@@ -23,7 +23,7 @@ BRACKETS = sg.Vocabulary.from_bytes([b"", b"(", b")", b"a"], eos=0)
 
 
 def test_laws_are_those_of_all_fills() -> None:
-    assert sum(check_law(seed, NESTED) for seed in range(7000, 7040)) > 12
+    assert sum(check_law(seed, NESTED) for seed in range(7000, 7025)) > 8
 
 
 @pytest.mark.slow
