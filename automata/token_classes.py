@@ -101,10 +101,12 @@ class TokenClasses(ClassTokens):
 
     first       i64 (G + 1,)   class g has rows first[g] to first[g + 1] of `pairs`
     pairs       i32 (E, 2)     (state, next state), by class and state
-    edge_first  i64 (S + 1,)   state s has rows edge_first[s] to edge_first[s + 1] of `edges`
-    edges       i32 (E, 2)     (class, next state), by state and class
     next_first  i64 (S + 1,)   state s leads to following[next_first[s] : next_first[s + 1]]
     following   i32            different next states, ascending
+    links       i32 (., 2)     the same, (bundle, next state)
+    bundles     i32            the classes of bundle b, bundles[bundle_first[b] : bundle_first[b + 1]], ascending: those
+                               that lead from a state to the same next one
+    bundle_first  i64
     ends        u8 (S,)        the text is complete: accepting states and FINISHED
     least       i32 (S,)       fewest tokens to a complete text, -1 where none leads there
     States are numbered as everywhere: 0 DEAD, 1 FINISHED, 2 START.
@@ -112,10 +114,11 @@ class TokenClasses(ClassTokens):
 
     first: Longs
     pairs: Ints
-    edge_first: Longs
-    edges: Ints
     next_first: Longs
     following: Ints
+    links: Ints
+    bundles: Ints
+    bundle_first: Longs
     ends: NDArray[np.uint8]
     least: Ints
 
@@ -126,13 +129,15 @@ class TokenClasses(ClassTokens):
 
     def check(self) -> None:
         """See ClassTokens."""
-        check_bounds([("first", self.first, len(self.pairs)), ("edge_first", self.edge_first, len(self.edges))])
+        check_bounds([("first", self.first, len(self.pairs)), ("bundle_first", self.bundle_first, len(self.bundles))])
         check_bounds([("next_first", self.next_first, len(self.following))])
-        states, of_states = self.states, {len(self.edge_first) - 1, len(self.next_first) - 1, len(self.least)}
+        states, of_states = self.states, {len(self.next_first) - 1, len(self.least)}
         if of_states != {states}:
             raise InvariantError(f"arrays of {of_states} states")
-        check_ranges([("pairs", self.pairs, states), ("edges", self.edges[:, 0], self.classes)])
-        check_ranges([("edges", self.edges[:, 1], states), ("following", self.following, states)])
+        check_ranges([("pairs", self.pairs, states), ("bundles", self.bundles, self.classes)])
+        check_ranges([("links", self.links[:, 0], len(self.bundle_first) - 1), ("following", self.following, states)])
+        if len(self.links) != len(self.following) or (self.links[:, 1] != self.following).any():
+            raise InvariantError("links lead elsewhere than states do")
         check_ranges([("least", self.least + 1, states + 1)])
 
     def step(self, state: int, token: int) -> int:
@@ -220,17 +225,33 @@ def _assembled(cls: Ints, first: Longs, pairs: Ints, table: ByteTable) -> TokenC
     """The same by state, and what follows from it."""
     states, classes = len(table.trans), len(first) - 1
     of_class = np.repeat(np.arange(classes, dtype=np.int32), np.diff(first))
-    by_state = np.argsort(pairs[:, 0], kind="stable")
-    edges = np.stack([of_class, pairs[:, 1]], axis=1)[by_state]
-    edge_first = np.searchsorted(pairs[by_state, 0], np.arange(states + 1)).astype(np.int64)
-    links = np.unique(pairs[:, 0].astype(np.int64) * states + pairs[:, 1])
-    before, following = links // states, (links % states).astype(np.int32)
+    joined, link = np.unique(pairs[:, 0].astype(np.int64) * states + pairs[:, 1], return_inverse=True)
+    before, following = joined // states, (joined % states).astype(np.int32)
     next_first = np.searchsorted(before, np.arange(states + 1)).astype(np.int64)
+    link_first = np.cumsum(np.bincount(link + 1, minlength=len(joined) + 1)).astype(np.int64)
+    bundle, bundle_first, bundles = _same_rows(link_first, of_class[np.argsort(link, kind="stable")], classes)
     ends = table.accepting.copy()
     ends[FINISHED] = 1
     least = _least(before, following, ends)
     own = grouped_tokens(cls, classes)
-    return TokenClasses(*own, first, pairs, edge_first, edges, next_first, following, ends, least)
+    links = np.stack([bundle, following], axis=1)
+    return TokenClasses(*own, first, pairs, next_first, following, links, bundles, bundle_first, ends, least)
+
+
+def _same_rows(first: Longs, members: Ints, size: int) -> tuple[Ints, Longs, Ints]:
+    """Rows of numbers below `size`, each that differs once: the number of every row, where they begin, all of them.
+
+    What a row begins with gets a name, and the name with what follows it another: by the end equal rows have one name.
+    """
+    lengths, names, made = np.diff(first), np.zeros(len(first) - 1, np.int64), 1
+    for k in range(int(lengths.max(initial=0))):
+        longer = np.flatnonzero(lengths > k)
+        keys, own = np.unique(names[longer] * size + members[first[longer] + k], return_inverse=True)
+        names[longer], made = made + own, made + len(keys)
+    _, one, number = np.unique(names, return_index=True, return_inverse=True)
+    kept = [members[first[row] : first[row + 1]] for row in one.tolist()]
+    bounds = np.cumsum([0, *map(len, kept)]).astype(np.int64)
+    return number.astype(np.int32), bounds, np.concatenate([np.zeros(0, np.int32), *kept]).astype(np.int32)
 
 
 def grouped_tokens(cls: Ints, classes: int) -> tuple[Ints, Longs, Ints, Ints, NDArray[np.uint32]]:

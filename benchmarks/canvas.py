@@ -4,6 +4,7 @@
 
 `bits`: random small canvases against every fill (benchmarks/canvas_check.py). `costs`: milliseconds for the masks of
 all slots, all open and half fixed, for one more token, and of tables. `nested`: the same without a bound of nesting.
+`law`: its law, all slots open, and a whole run of `denoise`.
 `fits`: schemas of maskbench-dev on 256 slots, the depth to which they are unrolled. `valid`: denoisers that know
 nothing, by method and steps. Methods: plain; `rejected`, each token checked against holes of any length, 100 tries a
 token (Mündler et al. 2025: the text is given up beyond); `slots`, masks of each slot, tokens of one step drawn by
@@ -42,8 +43,8 @@ from structgen.infilling.nested import NestedSlots
 from structgen.samplers.choosers import RandomChooser
 
 STYLE = sg.JsonStyle("json_dumps", max_digits=None)
-DEPTHS = (4, 3, 2, 1)
-PARTS = ("bits", "costs", "nested", "fits", "valid", "adapters", "overhead")
+DEPTHS = (None, 3, 2, 1)  # None: with a stack, or to nesting 4
+PARTS = ("bits", "costs", "nested", "law", "fits", "valid", "adapters", "overhead")
 TRIES = 100
 Model = Callable[[NDArray[np.int64]], NDArray[np.floating[Any]]]
 
@@ -136,16 +137,18 @@ def _canvas_costs(constraint: sg.Constraint, slots: int, depth: int) -> dict[str
     return {"slots": slots, **whole, "reading_ms": reading, "best_and_marginals_ms": dynamic}
 
 
+NESTED: dict[str, dict[str, Any]] = {
+    "any JSON, any style": {"schema": True, "style": sg.JsonStyle.any()},
+    "any JSON, json_dumps": {"schema": True, "style": STYLE},
+    "JSON (gbnf)": {"gbnf": corpora.JSON},
+    "GraphQL (gbnf)": {"gbnf": corpora.GRAPHQL},
+}
+
+
 def nested(vocabulary: sg.Vocabulary) -> Iterator[dict[str, Any]]:
     """Milliseconds of masks of all slots of texts that nest without bound."""
-    cases: dict[str, dict[str, Any]] = {
-        "any JSON, any style": {"schema": True, "style": sg.JsonStyle.any()},
-        "any JSON, json_dumps": {"schema": True, "style": STYLE},
-        "JSON (gbnf)": {"gbnf": corpora.JSON},
-        "GraphQL (gbnf)": {"gbnf": corpora.GRAPHQL},
-    }
     rng = np.random.default_rng(0)
-    for name, source in cases.items():
+    for name, source in NESTED.items():
         constraint = sg.compile(vocabulary=vocabulary, **source)
         forget_tables()
         started = time.perf_counter()
@@ -182,6 +185,29 @@ def _random_commits(canvas: Canvas, rng: np.random.Generator) -> Iterator[float]
         assert canvas.feasible()
 
 
+def law(vocabulary: sg.Vocabulary) -> Iterator[dict[str, Any]]:
+    """Milliseconds of the law of texts that nest without bound, beyond reading the scores, and of a run of 16 steps."""
+    rng = np.random.default_rng(0)
+    for name, source in NESTED.items():
+        constraint = sg.compile(vocabulary=vocabulary, **source)
+        for slots in (16, 32, 64):
+            scores = rng.normal(size=(1, slots, vocabulary.size)).astype(np.float32)
+            canvas = Canvas(constraint, slots)
+            record: dict[str, Any] = {"part": "law", "constraint": name, "slots": slots}
+            if not canvas.exact:
+                yield record | {"refused": "canvas_bytes"}
+                continue
+            canvas.law(scores[0])  # what is remembered
+            record["reading_ms"] = _ms(partial(canvas.law, scores[0]), 1)
+            found = canvas.law(scores[0])
+            record["log_z_ms"] = _ms(lambda found=found: found.log_z, 1)  # type: ignore[misc]
+            record["best_ms"] = _ms(found.best, 1)
+            record["marginals_ms"] = _ms(found.log_marginals, 1)
+            record["draw_ms"] = _ms(partial(found.sample, RandomChooser(0)))
+            run = partial(sg.denoise, lambda ids, s=scores: s, canvas, mask_id=0, steps=16)  # type: ignore[misc]
+            yield record | {"denoise_ms": _ms(run, 1)}
+
+
 def fits(vocabulary: sg.Vocabulary, count: int, seconds: int) -> Iterator[dict[str, Any]]:
     """For each of a sample of real schemas: the depth that fits 256 slots, or why none does."""
     forget_tables()
@@ -205,8 +231,9 @@ def fits(vocabulary: sg.Vocabulary, count: int, seconds: int) -> Iterator[dict[s
             except sg.UnsupportedCombination as error:
                 record["refused"] = str(error)
                 break
-            classes = tables.tables_of(constraint, 256, depth, (), tables.MOST_STATES).classes
-            record |= {"depth": depth, "exact": canvas.exact, "states": classes.states, "classes": classes.classes}
+            classes, has_stack = canvas._layers.classes, isinstance(canvas._layers, NestedSlots)
+            record |= {"depth": canvas.depth, "exact": canvas.exact, "stack": has_stack}
+            record |= {"states": classes.states, "classes": classes.classes}
             record |= {"tables_s": time.perf_counter() - started, "feasible": canvas.feasible(), "refused": None}
             break
         yield record
@@ -403,6 +430,7 @@ def main() -> None:
         "bits": lambda: [bits(arguments.canvases)],
         "costs": lambda: costs(vocabulary),
         "nested": lambda: nested(vocabulary),
+        "law": lambda: law(vocabulary),
         "fits": lambda: fits(vocabulary, arguments.schemas, arguments.seconds),
         "valid": lambda: valid(arguments.runs),
         "adapters": lambda: adapters(arguments.texts),

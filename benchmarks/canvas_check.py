@@ -87,12 +87,13 @@ def random_recursion(chance: random.Random) -> Grammar:
     return builder.build(rules[0])
 
 
-def random_case(seed: int, nested: bool = True) -> Case:
-    """A canvas of up to five open slots; `nested`: some of them with texts that nest without bound."""
+def random_case(seed: int, kinds: tuple[int, int, int] = (5, 2, 3)) -> Case:
+    """A canvas of up to five open slots. `kinds`: how often texts of a regex, texts that nest and are unrolled, and
+    texts that nest without bound."""
     chance = random.Random(seed)
     vocabulary = random_vocabulary(chance, stops=chance.choice([1, 1, 2]))
     slots = chance.randint(1, 5)
-    kind = chance.choices(("regex", "unrolled", "nested"), (5, 2, 3 * nested))[0]
+    kind = chance.choices(("regex", "unrolled", "nested"), kinds)[0]
     while True:
         if kind == "regex":
             name = random_regex(chance)

@@ -46,6 +46,7 @@ TWINS = {  # entry, or all of a module: its slow, obvious twin and the test that
     "canvas": ("benchmarks/canvas_check.py", CANVAS),
     "canvas_law": (CANVAS, CANVAS),
     "nested": ("benchmarks/canvas_check.py", CANVAS),
+    "nested_law": (CANVAS, CANVAS),
     "columns": (CLASSES, CLASSES),
     "minimal": (CLASSES, CLASSES),
     "rows": ("structgen/engines/masking.py", "tests/engines/test_resident.py"),

@@ -24,7 +24,7 @@ def canvases(records: list[dict[str, Any]]) -> str:
         f"Masks of {bits['canvases']:,} random canvases of {bits['languages']} languages against every fill: "
         f"{bits['wrong']} wrong bits."
     )
-    sections = [note, _costs(parts["costs"]), _nested(parts["nested"]), _fits(parts["fits"])]
+    sections = [note, _costs(parts["costs"]), _nested(parts["nested"]), _law(parts["law"]), _fits(parts["fits"])]
     sections += [_valid(parts["valid"]), _adapters(parts["adapters"]), _overhead(parts["overhead"][0])]
     return "\n\n".join(sections)
 
@@ -64,6 +64,25 @@ def _nested(records: list[dict[str, Any]]) -> str:
     return f"{note}\n\n" + table(head, rows)
 
 
+def _law(records: list[dict[str, Any]]) -> str:
+    keys = ("reading_ms", "log_z_ms", "best_ms", "marginals_ms", "draw_ms", "denoise_ms")
+    head = [
+        "constraint",
+        "slots",
+        "reading scores, ms",
+        "log Z, ms",
+        "likeliest fill, ms",
+        "marginals, ms",
+        "a draw, ms",
+    ]
+    rows = []
+    for r in records:
+        told = [figure(r.get(key)) for key in keys] if "refused" not in r else [f"refused: {r['refused']}", *"-----"]
+        rows.append([r["constraint"], str(r["slots"]), *told])
+    note = "The law where nesting has no bound, all slots open, random scores; `denoise` in 16 steps, the surest first:"
+    return f"{note}\n\n" + table([*head, "denoise, ms"], rows)
+
+
 def fills(records: list[dict[str, Any]]) -> str:
     """What the diffusion model and models that fill holes write."""
     settings = next(r for r in records if r["part"] == "settings")
@@ -94,14 +113,16 @@ def _fits(records: list[dict[str, Any]]) -> str:
     fitting = [r for r in compiled if r["refused"] is None]
     deep = [r for r in fitting if r["exact"] or r["depth"] >= 3]
     whole = sum(r["exact"] for r in fitting)
+    stacks = sum(r["stack"] for r in fitting)
     depths = Counter(r["depth"] for r in fitting if not r["exact"])
     told = ", ".join(f"{count} to nesting {depth}" for depth, count in sorted(depths.items(), reverse=True))
-    why = Counter(r["refused"] for r in compiled if r["refused"] is not None)
+    others = [f"{r['id']} ({r['refused'] or 'to nesting ' + str(r['depth'])})" for r in compiled if r not in deep]
     states, seconds = sorted(r["states"] for r in fitting), sorted(r["tables_s"] for r in fitting)
     return (
         f"Of {len(compiled)} real schemas (a sample of maskbench-dev that compiles) {len(deep)} fit 256 slots as they "
-        f"are or to nesting 3 and more ({len(deep) / len(compiled):.0%}): {whole} as they are, {told}. "
-        f"Refused: {', '.join(f'{count} ({reason})' for reason, count in why.items()) or 'none'}. "
+        f"are or to nesting 3 and more ({len(deep) / len(compiled):.0%}): {whole} as they are ({stacks} of them with a "
+        f"stack), {told}. "
+        f"All others, with the limit they meet: {', '.join(others) or 'none'}. "
         f"States: median {states[len(states) // 2]:,}, most {states[-1]:,}; tables take "
         f"{figure(seconds[len(seconds) // 2])} s in the median, {figure(seconds[int(0.9 * len(seconds))])} s in the "
         "slowest tenth."

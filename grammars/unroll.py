@@ -119,17 +119,20 @@ def unrolled(grammar: Grammar, depth: int) -> Unrolled:
 
 
 def _callees_first(rules: list[Rule], wanted: list[int]) -> list[int]:
-    """Some of the rules of a grammar without recursion, each behind those it calls."""
-    done: dict[int, None] = {}
+    """Some of the rules of a grammar, each behind those it calls; what still calls itself, at its end, is none."""
+    done: list[int] = []
+    seen: set[int] = set()
     for first in wanted:
-        stack = [(first, iter(_calls(rules[first])))]
+        stack = [(first, iter(_calls(rules[first])))] if first not in seen else []
+        seen.add(first)
         while stack:
             rule, rest = stack[-1]
-            other = next((called for called in rest if called not in done), None)
+            other = next((called for called in rest if called not in seen), None)
             if other is None:
-                done[rule] = None
+                done.append(rule)
                 stack.pop()
             else:
+                seen.add(other)
                 stack.append((other, iter(_calls(rules[other]))))
     asked = set(wanted)
     return [rule for rule in done if rule in asked]

@@ -303,7 +303,9 @@ NETWORKS = Unit("networks", "build", "interning")  # a grammar's arrays
 MASKS = Unit("masks", "entries")  # its automaton and mask rows
 TOKENS = Unit("tokens", "handles", "kept", "rows", "self_loops", "survey", "tables", "trie")  # the vocabulary
 LEXED = Unit("lexed", "lexed_entries")  # automaton and mask rows of a grammar with a lexer
-CANVAS = Unit("canvas", "canvas", "canvas_law", "columns", "minimal", "nested")  # all slots of a canvas at once
+CANVAS = Unit(
+    "canvas", "canvas", "canvas_law", "columns", "minimal", "nested", "nested_law"
+)  # all slots of a canvas at once
 UNITS = (MASKS, NETWORKS, TOKENS, LEXED, CANVAS)  # the longest first
 
 

@@ -33,7 +33,7 @@ def numba_type(hint: Any) -> Any:
         order: Any = "A" if STRIDED in marks else "C"
         return types.Array(from_dtype(np.dtype(dtype)), dimensions, order, readonly=READ_ONLY in marks)
     if hasattr(hint, "_fields"):
-        return types.NamedTuple(field_types(hint), hint)
+        return types.BaseTuple.from_types(field_types(hint), hint)
     return types.int64 if hint is int else from_dtype(np.dtype(hint))
 
 

@@ -12,12 +12,44 @@ Source: summaries of pushdown automata, Schwoon, "Model-Checking Pushdown System
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from structgen.kernels._jit import CANVAS, inner, lowest
 from structgen.kernels.layout import FINISHED, I32_1D, I32_2D, I64_1D, START, U8_1D, U8_2D, U64_2D
+
+
+class Effects(NamedTuple):
+    """The arrays of TokenEffects (automata/token_effects.py) that say what classes of tokens do to a stack."""
+
+    transitions: I32_2D
+    first: I64_1D
+    of_class: I32_1D
+    gates: I32_2D
+    rests: I32_2D
+    landing: I64_1D
+    kinds_of: I32_1D
+    returns: I32_1D
+
+
+class Frames(NamedTuple):
+    """What the slots before a layer reach.   W words of a row, P rests that take more off
+
+    reach    u64 ((n + 1) * S, W)  the frames on top in state s at layer j are row j * S + s
+    callers  u64 (64 * W, W)       of each frame
+    popped   u64 (n * gates, W)    what a gate leads to in a slot
+    middle   u64 (n * P, W)        the frames on top where one of the first P rests, those that take more off, begins
+    landed   u64 (Q, W)            scratch
+    active   u8 (T,)               scratch
+    """
+
+    reach: U64_2D
+    callers: U64_2D
+    popped: U64_2D
+    middle: U64_2D
+    landed: U64_2D
+    active: U8_1D
 
 
 @inner
@@ -72,33 +104,10 @@ def _give_back(frames, i, back, returns, width, words, callers, wanted, v, used,
 
 
 @CANVAS.entry
-def nest_forward(
-    transitions: I32_2D,
-    first: I64_1D,
-    of_class: I32_1D,
-    gates: I32_2D,
-    rests: I32_2D,
-    landing: I64_1D,
-    kinds_of: I32_1D,
-    returns: I32_1D,
-    allowed: U8_2D,
-    is_open: U8_1D,
-    reach: U64_2D,
-    callers: U64_2D,
-    popped: U64_2D,
-    middle: U64_2D,
-    landed: U64_2D,
-    active: U8_1D,
-    low: int,
-    width: int,
-) -> Any:
-    """Compute, for slots `low` and following, what the slots before a layer reach.
-
-    reach ((n + 1) * S, W): the frames on top in state s at layer j are row j * S + s. callers (64 * W, W). popped
-    (n * gates, W): what a gate leads to in a slot; middle (n * P, W): the frames on top where one of the first P rests,
-    those that take more off, begins. landed (Q, W) and active (T,) are scratch. The first eight arrays are those of
-    TokenEffects; allowed, is_open as in kernels/canvas.py.
-    """
+def nest_forward(effects: Effects, allowed: U8_2D, is_open: U8_1D, frames: Frames, low: int, width: int) -> Any:
+    """Compute `frames` for slots `low` and following; allowed, is_open as in kernels/canvas.py."""
+    transitions, first, of_class, gates, rests, landing, kinds_of, returns = effects
+    reach, callers, popped, middle, landed, active = frames
     slots, count, pops = allowed.shape[0], gates.shape[0], middle.shape[0] // allowed.shape[0]
     states, many = reach.shape[0] // (slots + 1), rests.shape[0]
     for j in range(low, slots):
@@ -146,22 +155,10 @@ def nest_forward(
 
 @CANVAS.entry
 def nest_backward(
-    transitions: I32_2D,
-    first: I64_1D,
-    of_class: I32_1D,
-    gates: I32_2D,
-    rests: I32_2D,
-    landing: I64_1D,
-    kinds_of: I32_1D,
-    returns: I32_1D,
+    effects: Effects,
     allowed: U8_2D,
     is_open: U8_1D,
-    reach: U64_2D,
-    callers: U64_2D,
-    popped: U64_2D,
-    middle: U64_2D,
-    landed: U64_2D,
-    active: U8_1D,
+    frames: Frames,
     ends: U64_2D,
     used: U64_2D,
     wanted: U64_2D,
@@ -169,7 +166,9 @@ def nest_backward(
     width: int,
 ) -> Any:
     """Compute what leads to the end from there: `ends` as `reach`, `used` as `callers`, and `useful` u8 (n, G) the
-    classes that some valid fill has in each slot. wanted (gates, W) is scratch. The rest as in `nest_forward`."""
+    classes that some valid fill has in each slot. wanted u64 (gates, W) is scratch."""
+    transitions, first, of_class, gates, rests, landing, kinds_of, returns = effects
+    reach, callers, popped, middle, landed, active = frames
     slots, count, pops = allowed.shape[0], gates.shape[0], middle.shape[0] // allowed.shape[0]
     states, many = reach.shape[0] // (slots + 1), rests.shape[0]
     _clear(ends, 0, ends.shape[0], ends.shape[1])

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from structgen.bits import row_of, words_for
 from structgen.errors import LimitExceeded, OptionError, Unsatisfiable, UnsupportedCombination
 from structgen.infilling.flat import FlatSlots
-from structgen.infilling.law import CanvasLaw
+from structgen.infilling.law import CanvasLaw, Held
 from structgen.infilling.nested import NestedSlots
 from structgen.infilling.tables import MOST_STATES, effects_of, tables_of
 from structgen.kernels.canvas import mask_rows
@@ -166,10 +166,17 @@ class Canvas:
 
     def law(self, scores: Any) -> CanvasLaw:
         """The law of the fills under a denoiser's scores, float32 or float64 (slots, >= V), logits or log-probabilities
-        of each slot by itself. Raises Unsatisfiable where nothing fits, ModelError, UnsupportedCombination where the
-        canvas nests without bound: give it a `depth`."""
+        of each slot by itself.
+
+        Raises Unsatisfiable where nothing fits, ModelError; where the canvas nests without bound, LimitExceeded where
+        it has too many slots for that, and UnsupportedCombination where a token may be read in two ways or the text
+        goes on behind the canvas: give it a `depth`."""
+        if not self.feasible():
+            reason = f"no valid text fits the {self.slots} slots of this canvas as they are"
+            raise Unsatisfiable(reason, pointer=None)
         chosen = {i: tokens for i, tokens in self._chosen.items() if i not in self._fixed}
-        return self._layers.law(dict(self._fixed), chosen, scores)
+        held = Held(self._layers.useful().copy(), dict(self._fixed), chosen)
+        return CanvasLaw(self._layers.classes, self._layers.ways(), held, scores)
 
     def best(self, scores: Any) -> Longs:
         """The likeliest valid fill, i64 (slots,). See `law`."""

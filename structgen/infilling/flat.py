@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from structgen.automata.token_classes import TokenClasses
-from structgen.infilling.law import CanvasLaw, Layers, Longs
+from structgen.infilling.flat_law import FlatWays, Layers
 from structgen.infilling.slots import Slots
 from structgen.kernels.canvas import find_useful, reach_backward, reach_forward
 from structgen.kernels.layout import FINISHED, START
@@ -73,8 +73,8 @@ class FlatSlots(Slots):
         (state,) = np.flatnonzero(self._forward[-1] & self._backward[-1])
         return FlatSlots(self.classes, slots, later, int(state))
 
-    def law(self, fixed: dict[int, int], chosen: dict[int, Longs], scores: Any) -> CanvasLaw:
-        """See `Canvas.law`."""
+    def ways(self) -> FlatWays:
+        """What fits the slots, with weights."""
         self.update()
-        arrays = (self._forward.copy(), self._backward.copy(), self._useful.copy())  # the slots may change meanwhile
-        return CanvasLaw(self.classes, Layers(self._start, self._ends, *arrays, fixed, chosen), scores)
+        layers = Layers(self._start, self._ends, self._forward.copy(), self._backward.copy())  # slots may change
+        return FlatWays(self.classes, layers)

@@ -7,16 +7,18 @@ computes what is behind it forwards, and all backwards.
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from structgen.automata.token_effects import TokenEffects
 from structgen.errors import LimitExceeded, UnsupportedCombination
+from structgen.infilling.nested_law import NestedWays
 from structgen.infilling.slots import Slots
+from structgen.infilling.tables import levels_of
 from structgen.kernels.layout import FINISHED, START
-from structgen.kernels.nested import nest_backward, nest_forward
+from structgen.kernels.nested import Effects, Frames, nest_backward, nest_forward
 
 __all__ = ["MOST_BYTES", "NestedSlots"]
 
@@ -68,12 +70,13 @@ class NestedSlots(Slots):
         if self._changed >= len(self._open):
             return
         e, words = self.classes, self._reach.shape[1]
-        tables = (e.transitions, e.first, e.of_class, e.gates, e.rests, e.landing, e.kinds_of, e.returns)
-        own = (self._allowed, self._open, self._reach, self._callers, self._popped, self._middle)
+        effects = Effects(e.transitions, e.first, e.of_class, e.gates, e.rests, e.landing, e.kinds_of, e.returns)
         scratch = (np.zeros((len(e.rests), words), np.uint64), np.zeros(len(e.transitions), np.uint8))
-        nest_forward(*tables, *own, *scratch, self._changed, self._width)
+        frames = Frames(self._reach, self._callers, self._popped, self._middle, *scratch)
+        slots = (effects, self._allowed, self._open, frames)
+        nest_forward(*slots, self._changed, self._width)
         wanted = np.zeros((len(e.gates), words), np.uint64)
-        found = nest_backward(*tables, *own, *scratch, self._ends, self._used, wanted, self._useful, self._width)
+        found = nest_backward(*slots, self._ends, self._used, wanted, self._useful, self._width)
         self._feasible, self._changed = bool(found), len(self._open)
 
     def feasible(self) -> bool:
@@ -108,7 +111,11 @@ class NestedSlots(Slots):
         other._before, other._slots = self._before + self._slots, slots
         return other
 
-    def law(self, *_: object) -> NoReturn:
-        """Refused: the law takes a table of states."""
-        reason = "the law of a canvas takes a table of states; Canvas(depth=4) has one, to that nesting"
-        raise UnsupportedCombination(reason, operation="canvas")
+    def ways(self) -> NestedWays:
+        """What fits the slots, with weights. Raises UnsupportedCombination and LimitExceeded: see `Canvas.law`."""
+        self.update()
+        if self._before + self._slots + 1 < len(self._open):
+            reason = "the law of a text that goes on behind its canvas takes a table of states; depth=4 has one"
+            raise UnsupportedCombination(reason, operation="canvas")
+        levels = levels_of(self.classes, len(self._open))
+        return NestedWays(self.classes, levels, self._useful.copy(), slice(self._before, self._before + self._slots))

@@ -19,28 +19,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from structgen.automata.configurations import Configurations
+from structgen.automata.levels import made_levels
 from structgen.automata.minimal import ByteTable, minimal_table
 from structgen.automata.network import build_network
 from structgen.automata.pushdown import Pushdown
 from structgen.automata.token_classes import TokenClasses, token_classes
 from structgen.automata.token_effects import TokenEffects, token_effects
+from structgen.automata.two_runs import read_twice
 from structgen.disk_cache import load_arrays, save_arrays
 from structgen.errors import LimitExceeded, Unsatisfiable, UnsupportedCombination
 from structgen.grammars.ir import NOTHING, ByteSet, Expr, Grammar, Graph, Rule
 from structgen.grammars.ir_lr import LexedGrammar
 from structgen.grammars.unroll import only_reached, parted, reachable_counts, unrolled
 from structgen.kernels.layout import START
+from structgen.kernels.nested_law import Levels
 from structgen.matcher import Constraint
 from structgen.memory import Bounded, register
 from structgen.spelled import spelled_part
 from structgen.vocabulary import TokenIds, Vocabulary, token_ids
 from structgen.warmup import ensure_canvas_compiled, ensure_compiled
 
-__all__ = ["MOST_STATES", "Tables", "effects_of", "tables_of"]
+__all__ = ["MOST_STATES", "Tables", "effects_of", "levels_of", "tables_of"]
 
 MOST_STATES = 200_000  # before equal ones are joined: some of a hundred real schemas need so many
 _FEWEST_SLOTS = 64  # smaller canvases share the tables of one of this size
-_VERSION = 1  # of the files on disk
+_VERSION = 2  # of the files on disk
 _WORTH_KEEPING = 1 << 22  # states times tokens: what takes longer than to read a file
 _MOST_KEPT = 256 << 20  # bytes on disk
 
@@ -72,6 +75,25 @@ def effects_of(constraint: Constraint, slots: int, pad_ids: TokenIds, most_state
     """What tokens do to the stack of a constraint that nests; None where it does not. Raises as `tables_of`."""
     found = _remembered(_nested, constraint, slots, pad_ids, most_states)
     return None if found is None else found.classes
+
+
+def levels_of(effects: TokenEffects, slots: int) -> Levels:
+    """The levels over which the law of so many slots is summed. Raises UnsupportedCombination."""
+    key, looked = ("levels", id(effects)), ("read_twice", id(effects), slots)  # effects are held with what is found
+    with _lock:
+        if looked not in _tables:
+            _tables.remember(looked, (effects, read_twice(effects, slots)))
+        if (found := _tables[looked][1]) is not None:
+            own = effects.tokens[effects.token_first[found] : effects.token_first[found + 1]]
+            what = f"token {own[0]}" if len(own) else "the end of the text"
+            reason = f"{what} might be read in two ways, and the law counts a text once; depth=4 has a table that does"
+            raise UnsupportedCombination(f"no law without a depth: {reason}", operation="canvas")
+        if key not in _tables:
+            made = made_levels(effects)
+            nbytes = sum(each.nbytes for each in made if isinstance(each, np.ndarray))
+            _tables.remember(key, (effects, made), nbytes)
+        levels: Levels = _tables[key][1]
+    return levels
 
 
 def _remembered(

@@ -6,6 +6,7 @@
     any proposal r on A                                   log p(t|u)           log p(t|u) - log r(t|u)
     properly weighted (AWRS)                              log p(t|u)           log Z-hat of the step
     trie: t ~ p e^lambda / theta                          log p(t|u)           log theta(u) - lambda at the choice
+    slots of a canvas, from a draw of the whole fill      sum of log p         log Z(u) - log Z(u t)
     any of these with t = bottom, under potentials Phi                         + log Phi(w)
 
 so E[exp(log_weight) f(w)] = sum over L of p(w bottom) Phi(w) f(w), and its mean estimates Z. A path that dies has
@@ -14,7 +15,7 @@ weight zero and is counted. float64 throughout; masses are summed over the allow
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from structgen.samplers.prefix import Prefix
 from structgen.samplers.result import Sample
 from structgen.vocabulary import Vocabulary
 
-__all__ = ["Path", "Row"]
+__all__ = ["Account", "Path", "Row"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +57,31 @@ class Row:
         return self.ids.size == 0
 
 
-@dataclass(slots=True)
-class Path:
-    """One output being written, and its account.
+@dataclass(slots=True, kw_only=True)
+class Account:
+    """What the steps of one output add up to.
 
     `log_q` is the proposal's log-probability of the path, None once a step had none that is known.
     """
 
-    prefix: Prefix
     log_prob: float = 0.0
     log_q: float | None = 0.0
     log_weight: float = 0.0
     step_log_mass: list[float] = field(default_factory=list)
+
+    def add(self, log_prob: float, log_mass: float, log_weight: float, log_q: float | None) -> None:
+        """A step, with everything the account says of it."""
+        self.log_prob += log_prob
+        self.log_weight += log_weight
+        self.log_q = None if self.log_q is None or log_q is None else self.log_q + log_q
+        self.step_log_mass.append(log_mass)
+
+
+@dataclass(slots=True)
+class Path(Account):
+    """One output being written from left to right, and its account."""
+
+    prefix: Prefix
     finish: str | None = None
 
     def take(self, row: Row, place: int, log_weight: float | None = None, log_q: float | None = None) -> None:
@@ -82,10 +96,7 @@ class Path:
 
     def enter(self, event: int, log_prob: float, log_mass: float, log_weight: float, log_q: float | None) -> None:
         """Append an event with everything the account says of it."""
-        self.log_prob += log_prob
-        self.log_weight += log_weight
-        self.log_q = None if self.log_q is None or log_q is None else self.log_q + log_q
-        self.step_log_mass.append(log_mass)
+        self.add(log_prob, log_mass, log_weight, log_q)
         if event == self.prefix.stop:
             self.log_weight += self.prefix.log_score(complete=True)
             self.finish = "stop"  # the last to be entered: what says that it is finished has its whole account
@@ -99,7 +110,7 @@ class Path:
 
     def copy(self) -> Path:
         """An independent path at the same place."""
-        return Path(self.prefix, self.log_prob, self.log_q, self.log_weight, list(self.step_log_mass), self.finish)
+        return replace(self, step_log_mass=list(self.step_log_mass))
 
     def sample(self, vocabulary: Vocabulary, **changes: Any) -> Sample:
         """The finished path as a sample; `changes` replace fields of it."""

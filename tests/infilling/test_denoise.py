@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import defaultdict
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,9 @@ import structgen as sg
 from benchmarks.denoisers import DENOISERS, MASK, PAD, STOP, constraint, is_valid
 from structgen.errors import ModelError, OptionError, Unsatisfiable
 from structgen.infilling.canvas import Canvas
-from structgen.infilling.denoise import denoise
+from structgen.infilling.denoise import Denoised, Order, denoise
+from structgen.protocols import Chooser
+from structgen.samplers.choosers import every_outcome
 from tests.infilling.test_canvas import LETTERS
 
 
@@ -85,3 +89,46 @@ def test_wrong_options_and_models_are_refused() -> None:
     canvas.fix(0, STOP + 1)
     with pytest.raises(Unsatisfiable):
         denoise(lambda ids: np.zeros((1, 2, 6)), canvas, mask_id=5, steps=1)
+
+
+@pytest.mark.parametrize(("order", "steps", "temperature"), [("left", 2, 1.0), ("left", 3, 0.7), ("random", 2, 1.0)])
+@pytest.mark.parametrize("source", [{"regex": "(ab)*|ba*|aab"}, {"gbnf": 'root ::= "a" root? "b" | "b"'}])
+def test_weights_make_runs_those_of_the_model(
+    source: dict[str, str], order: Order, steps: int, temperature: float
+) -> None:
+    """Every run with its probability, times its weight: what the model alone writes where that is valid."""
+    letters = sg.Vocabulary.from_bytes([b"", b"a", b"b"], eos=0)
+    constraint, found = sg.compile(vocabulary=letters, **source), defaultdict[tuple[int, ...], float](float)
+
+    def model(ids: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        return np.random.default_rng([*ids[0]]).normal(size=(*ids.shape, 3))
+
+    def run(chooser: Chooser) -> Denoised:
+        asked: dict[str, Any] = {"order": order, "temperature": temperature, "weighted": True, "seed": chooser}
+        return denoise(model, Canvas(constraint, 3), mask_id=7, steps=steps, **asked)
+
+    for chance, result in every_outcome(run):
+        assert result.account is not None and result.account.log_q is not None
+        assert result.account.log_prob == pytest.approx(result.account.log_q + result.account.log_weight, abs=1e-12)
+        found[result.tokens] += chance * np.exp(result.account.log_weight)
+    orders = list(itertools.permutations(range(3))) if order == "random" else [(0, 1, 2)]
+    for fill in itertools.product(range(3), repeat=3):
+        alone = 0.0
+        for own in orders:
+            ids, log_prob = np.full(3, 7), 0.0
+            for slots in map(list, np.array_split(own, steps)):
+                scores = model(ids[None])[0] / temperature
+                log_prob += (scores - np.logaddexp.reduce(scores, axis=1)[:, None])[slots, np.array(fill)[slots]].sum()
+                ids[slots] = np.array(fill)[slots]
+            alone += np.exp(log_prob) / len(orders)
+        text = letters.decode([token for token in fill if token])
+        valid = constraint.accepts(text) and list(fill) == [t for t in fill if t] + [0] * fill.count(0)
+        assert found.pop(fill, 0.0) == pytest.approx(alone if valid else 0.0, abs=1e-12)
+    assert not found
+
+
+def test_runs_whose_order_depends_on_draws_are_not_weighed() -> None:
+    canvas = Canvas(sg.compile(vocabulary=LETTERS, regex="(ab)*"), 4)
+    for how in ({}, {"order": "left", "commit": "best"}):
+        with pytest.raises(OptionError, match="weighed"):
+            denoise(DENOISERS["uniform"], canvas, mask_id=5, steps=2, weighted=True, **how)  # type: ignore[arg-type]

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from structgen.automata import minimal, pushdown
+import structgen as sg
+from structgen.automata import minimal, pushdown, token_classes
 from structgen.grammars import unroll
 from structgen.grammars.combine import quotient
-from structgen.infilling import flat, law, nested, tables
-from tests.infilling import test_canvas, test_classes, test_infill, test_law, test_nested
+from structgen.infilling import denoise, flat, flat_law, law, nested, nested_law, tables
+from structgen.infilling.canvas import Canvas
+from tests.infilling import test_canvas, test_classes, test_denoise, test_infill, test_law, test_nested, test_nested_law
 from tests.infilling.judges import check_law, check_masks
 
 Patch = Callable[[pytest.MonkeyPatch], None]
@@ -27,6 +29,26 @@ def masks() -> None:
 def laws() -> None:
     for seed in range(5000, 5030):
         check_law(seed)
+
+
+def weights() -> None:
+    test_denoise.test_weights_make_runs_those_of_the_model({"regex": "(ab)*|ba*|aab"}, "left", 2, 1.0)
+
+
+def two_readings() -> None:
+    """A text of two readings is refused or counted once."""
+    constraint = sg.compile(vocabulary=test_nested_law.BRACKETS, gbnf=test_nested_law.TWICE)
+    scores = np.zeros((4, 4))
+    try:
+        found = Canvas(constraint, 4).law(scores).log_z
+    except sg.UnsupportedCombination:
+        return
+    assert found == pytest.approx(Canvas(constraint, 4, depth=4).law(scores).log_z)
+
+
+def brackets() -> None:
+    """Tokens that open and close up to three brackets: the law beside that of a table."""
+    test_nested_law.test_where_the_table_has_all_texts_its_law_is_the_same('root ::= "(" root* ")" | "a"')
 
 
 def stops_at_the_first_row_that_stays(patch: pytest.MonkeyPatch) -> None:
@@ -80,26 +102,109 @@ def takes_the_largest_for_the_sum(patch: pytest.MonkeyPatch) -> None:
 
 
 def sums_paths_that_do_not_end(patch: pytest.MonkeyPatch) -> None:
-    real = law.CanvasLaw._paths
+    real = flat_law.FlatWays._paths
 
     def everywhere(self: Any, kernel: Any, weights: Any, *scratch: Any) -> Any:
         self._layers = self._layers._replace(ends=np.ones_like(self._layers.ends))
         return real(self, kernel, weights, *scratch)
 
-    patch.setattr(law.CanvasLaw, "_paths", everywhere)
+    patch.setattr(flat_law.FlatWays, "_paths", everywhere)
 
 
 def draws_classes_without_the_mass_behind_them(patch: pytest.MonkeyPatch) -> None:
-    real = law.CanvasLaw.sample
+    real = flat_law.FlatSums.draw
 
     def shortsighted(self: Any, chooser: Any) -> Any:
-        held, self.__dict__["_mass"] = self._mass, np.where(self._mass > -np.inf, 0.0, -np.inf)
-        try:
-            return real(self, chooser)
-        finally:
-            self.__dict__["_mass"] = held
+        held, self._mass = self._mass, np.where(self._mass > -np.inf, 0.0, -np.inf)
+        yield from real(self, chooser)
+        self._mass = held
 
-    patch.setattr(law.CanvasLaw, "sample", shortsighted)
+    patch.setattr(flat_law.FlatSums, "draw", shortsighted)
+
+
+def _other_levels(patch: pytest.MonkeyPatch, change: Callable[[Any], Any]) -> None:
+    real = tables.made_levels
+    patch.setattr(tables, "made_levels", lambda effects: change(real(effects)))
+    tables._tables.clear()
+
+
+def leaves_one_level_a_token(patch: pytest.MonkeyPatch) -> None:
+    """What closes several brackets at once closes the innermost alone."""
+
+    def without(levels: Any) -> Any:
+        back = levels.back.copy()
+        back[back[:, 1] < 0, 0] = levels.joints  # nothing is ever joined there
+        return levels._replace(back=back, joints=levels.joints + 1)
+
+    _other_levels(patch, without)
+
+
+def opens_one_level_a_token(patch: pytest.MonkeyPatch) -> None:
+    def without(levels: Any) -> Any:
+        starts = levels.starts.copy()
+        starts[starts[:, 0] < 0, 0] = 0
+        return levels._replace(starts=starts)
+
+    _other_levels(patch, without)
+
+
+def returns_to_whoever_called(patch: pytest.MonkeyPatch) -> None:
+    """All that calls the same returns to the same."""
+
+    def merged(levels: Any) -> Any:
+        first = dict[int, int]()
+        joins = levels.joins.copy()
+        for k, (source, joint) in enumerate(joins.tolist()):
+            joins[k, 1] = first.setdefault(source, joint)
+        return levels._replace(joins=joins)
+
+    _other_levels(patch, merged)
+
+
+def counts_texts_by_their_readings(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(tables, "read_twice", lambda effects, slots: None)
+    tables._tables.clear()
+
+
+def takes_sums_for_the_largest(patch: pytest.MonkeyPatch) -> None:
+    real = nested_law.inside_levels
+    patch.setattr(nested_law, "inside_levels", lambda *a: real(*a[:-1], 0))
+
+
+def follows_calls_whatever_came_of_them(patch: pytest.MonkeyPatch) -> None:
+    real = nested_law._Weights._held
+
+    def blind(self: Any, layer: Any, begun: Any, columns: Any) -> Any:
+        found = real(self, layer, begun, columns)
+        return np.where(found > -np.inf, 0.0, found) if found.ndim == 2 else found
+
+    patch.setattr(nested_law._Weights, "_held", blind)
+
+
+def takes_one_bundle_for_another(patch: pytest.MonkeyPatch) -> None:
+    real = token_classes._same_rows
+
+    def confused(*a: Any) -> Any:
+        number, first, rows = real(*a)
+        return number // 2 * 2, first, rows
+
+    patch.setattr(token_classes, "_same_rows", confused)
+    tables._tables.clear()
+
+
+def weighs_without_what_is_left(patch: pytest.MonkeyPatch) -> None:
+    real = denoise._weigh
+    patch.setattr(denoise, "_weigh", lambda *a: real(*a[:-1], 0.0))
+
+
+def forgets_powers(patch: pytest.MonkeyPatch) -> None:
+    real = nested_law.inside_levels
+
+    def small(*a: Any) -> None:
+        a[1].powers[:] = 0
+        real(*a)
+
+    patch.setattr(nested_law, "inside_levels", small)
 
 
 def nests_a_level_deeper(patch: pytest.MonkeyPatch) -> None:
@@ -123,7 +228,7 @@ def tells_frames_by_what_they_return_to_alone(patch: pytest.MonkeyPatch) -> None
 
 def computes_a_slot_too_few(patch: pytest.MonkeyPatch) -> None:
     real = nested.nest_forward
-    patch.setattr(nested, "nest_forward", lambda *a: real(*a[:-2], min(a[-2] + (a[-2] > 0), len(a[9]) - 1), a[-1]))
+    patch.setattr(nested, "nest_forward", lambda *a: real(*a[:-2], min(a[-2] + (a[-2] > 0), len(a[2]) - 1), a[-1]))
 
 
 def ends_with_an_empty_stack_alone(patch: pytest.MonkeyPatch) -> None:
@@ -155,6 +260,15 @@ CAUGHT: list[tuple[Patch, Callable[[], object]]] = [
     (takes_the_largest_for_the_sum, laws),
     (sums_paths_that_do_not_end, test_law.test_ways_that_lead_to_no_end_do_not_count),
     (draws_classes_without_the_mass_behind_them, laws),
+    (leaves_one_level_a_token, brackets),
+    (opens_one_level_a_token, brackets),
+    (returns_to_whoever_called, brackets),
+    (counts_texts_by_their_readings, two_readings),
+    (takes_sums_for_the_largest, brackets),
+    (follows_calls_whatever_came_of_them, brackets),
+    (forgets_powers, brackets),
+    (takes_one_bundle_for_another, brackets),
+    (weighs_without_what_is_left, weights),
     (nests_a_level_deeper, test_canvas.test_depth_bounds_nesting_and_says_so),
     (tells_frames_by_what_they_return_to_alone, masks),
     (computes_a_slot_too_few, masks),

@@ -104,13 +104,6 @@ def test_grammars_of_many_calls_end_soon() -> None:
     assert time.process_time() - started < 2
 
 
-def test_the_law_asks_for_a_depth() -> None:
-    constraint = sg.compile(vocabulary=LETTERS, gbnf='root ::= "(" root ")" | "a"')
-    with pytest.raises(UnsupportedCombination, match="depth=4"):
-        Canvas(constraint, 3).law(np.zeros((3, 7)))
-    assert Canvas(constraint, 3, depth=4).law(np.zeros((3, 7))).log_z < 0
-
-
 def test_a_symbol_of_the_grammar_that_ends_texts_is_unrolled() -> None:
     vocabulary = sg.Vocabulary.from_bytes([b"", b"(", b")", b""], eos=3, special=[0, 3], names={"<x>": 0, "<end>": 3})
     constraint = sg.compile(vocabulary=vocabulary, lark=sg.LarkGrammar('start: "(" start ")" | <x>', lexer="dynamic"))
