@@ -1,6 +1,6 @@
 """AWRS-SMC beside genlm-control: the same model calls, checks, particles and resampling; evidence and time per step.
 
-python -m benchmarks genlm [--runs 40] [--particles 10]      needs `pip install genlm-control`
+python -m benchmarks genlm [--runs 40] [--particles 10] [--large 10]      needs `pip install genlm-control`
 
 Both sides ask one and the same model object for logits (batched) and one and the same `Problem` for whether an event is
 allowed, so what differs is the sampler: the estimator of one step, the bookkeeping of particles, resampling. Neither
@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.data import write_results
+from benchmarks.person import person_problem
 from benchmarks.samplers import nano_problems
 from structgen.engines.prefixes import PrefixModel
 from structgen.protocols import Tokens
@@ -39,6 +40,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks genlm")
     parser.add_argument("--runs", type=int, default=40, help="runs of each side per problem")
     parser.add_argument("--particles", type=int, default=10)
+    parser.add_argument("--large", type=int, default=10, help="runs of each side with SmolLM2")
     options = parser.parse_args()
     try:
         import genlm.control  # noqa: F401
@@ -48,16 +50,18 @@ def main() -> None:
     records = []
     for name, problem in problems().items():
         record = {"problem": name, "vocabulary": problem.vocabulary.size, "genlm_control": version("genlm-control")}
-        record |= compared(problem, options.runs, options.particles)
+        runs = options.large if name.startswith("SmolLM2") else options.runs
+        record |= compared(problem, runs, options.particles)
         records.append(record)
         print({k: round(v, 5) if isinstance(v, float) else v for k, v in record.items()})
     write_results("genlm", records)
 
 
 def problems() -> dict[str, Problem]:
-    """Two fixtures, one of them also in a vocabulary of real size, and the bundled model under a JSON schema."""
+    """Two fixtures, one of them also in a vocabulary of real size, and both models under a JSON schema."""
     fixtures = {name: FIXTURES[name]() for name in ("T2 dyck", "T3 tokenised")}
-    return fixtures | {f"T3 among {WIDE:,} tokens": wide(), "nano, JSON schema": nano_problems()["JSON schema"]}
+    models = {"nano, JSON schema": nano_problems()["JSON schema"], "SmolLM2, person": person_problem()}
+    return fixtures | {f"T3 among {WIDE:,} tokens": wide()} | models
 
 
 def wide() -> Problem:

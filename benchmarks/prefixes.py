@@ -5,6 +5,9 @@
 Every row goes on by another token at each step. "batched" is a plain loop: `forward` of the model over a cache of all
 rows, the prompt in each of them, and nothing else. Steps of the two alternate; medians, one thread, and how much memory
 either takes above what the process had before (the prompt's own forward not counted).
+
+Both round, in the model's float type, and not alike. How far either is from the same weights in float64, read both ways
+too, tells rounding from a mistake.
 """
 
 from __future__ import annotations
@@ -39,35 +42,22 @@ def main() -> None:
         for rows in options.rows:
             record = {"model": options.model, "prompt": length, "rows": rows}
             records.append(record | measured(engine, length, rows, options.steps))
-            print({key: round(value, 2) if isinstance(value, float) else value for key, value in records[-1].items()})
+            print({key: round(value, 4) if isinstance(value, float) else value for key, value in records[-1].items()})
+    laws = [record.pop("laws") for record in records]
+    engine.model.double()
+    for record, both in zip(records, laws, strict=True):
+        record |= rounding(engine, record["prompt"], record["rows"], options.steps, *both)
+        print({key: value for key, value in record.items() if key.startswith(("off", "exact"))})
     write_results("prefixes", records)
 
 
 def measured(engine: Any, length: int, rows: int, steps: int) -> dict[str, Any]:
-    """Milliseconds a row of each, and the largest difference of their logits."""
-    prompt = tuple(100 + (37 * place) % 1000 for place in range(length))
-    tokens = [[100 + (61 * row + 17 * step) % 1000 for row in range(rows)] for step in range(steps + 2)]
-    model = PrefixModel(engine)
-    model.logits([prompt])
+    """Milliseconds a row of each, the largest difference of their probabilities, and all of these."""
+    prompt, tokens = _texts(length, rows, steps)
     peak = _peak()
-    prefixes: list[tuple[int, ...]] = [prompt] * rows
-    own_ms, ours = list[float](), list[torch.Tensor]()
-    for step in tokens:
-        prefixes = [(*prefix, token) for prefix, token in zip(prefixes, step, strict=True)]
-        started = time.perf_counter()
-        ours.append(torch.from_numpy(model.logits(prefixes)))
-        own_ms.append(1000 * (time.perf_counter() - started))
+    ours, own_ms = _shared(engine, prompt, tokens)
     own_mib, peak = _peak() - peak, _peak()
-    batched_ms, worst = list[float](), 0.0
-    cache = DynamicCache()
-    engine.call(torch.tensor([prompt]), torch.arange(length)[None], torch.ones(1, length).long(), cache, last=True)
-    cache.batch_repeat_interleave(rows)
-    for at, step in enumerate(tokens):
-        ids, seen = torch.tensor(step)[:, None], length + at + 1
-        started = time.perf_counter()
-        logits = engine.call(ids, torch.full_like(ids, seen - 1), torch.ones(rows, seen).long(), cache, last=True)
-        batched_ms.append(1000 * (time.perf_counter() - started))
-        worst = max(worst, float((logits[:, -1].softmax(-1) - ours[at].softmax(-1)).abs().max()))
+    theirs, batched_ms = _batched(engine, prompt, tokens)
     own, batched = median(own_ms[2:]) / rows, median(batched_ms[2:]) / rows
     return {
         "row_ms": own,
@@ -75,8 +65,55 @@ def measured(engine: Any, length: int, rows: int, steps: int) -> dict[str, Any]:
         "ratio": own / batched,
         "mib": own_mib,
         "batched_mib": _peak() - peak,
-        "difference": worst,
+        "difference": float((ours - theirs).abs().max()),
+        "laws": (ours, theirs),
     }
+
+
+def rounding(engine: Any, length: int, rows: int, steps: int, *laws: torch.Tensor) -> dict[str, float]:
+    """Largest and mean total variation between the probabilities of each of the two and those in float64."""
+    prompt, tokens = _texts(length, rows, steps)
+    exact, exact_too = _shared(engine, prompt, tokens)[0], _batched(engine, prompt, tokens)[0]
+    out = {"exact_difference": float((exact - exact_too).abs().max())}
+    for name, law in zip(("off", "off_batched"), laws, strict=True):
+        out[f"{name}_max"] = float((law - exact).abs().max())
+        out[f"{name}_variation"] = float((law - exact).abs().sum(-1).mean() / 2)
+    return out
+
+
+def _texts(length: int, rows: int, steps: int) -> tuple[tuple[int, ...], list[list[int]]]:
+    """A prompt, and a token for each row at each step."""
+    prompt = tuple(100 + (37 * place) % 1000 for place in range(length))
+    return prompt, [[100 + (61 * row + 17 * step) % 1000 for row in range(rows)] for step in range(steps + 2)]
+
+
+def _shared(engine: Any, prompt: tuple[int, ...], tokens: list[list[int]]) -> tuple[torch.Tensor, list[float]]:
+    """(steps, rows, V) probabilities as samplers get them, and milliseconds of each step."""
+    model = PrefixModel(engine)
+    model.logits([prompt])
+    prefixes, laws, spent = [prompt] * len(tokens[0]), list[torch.Tensor](), list[float]()
+    for step in tokens:
+        prefixes = [(*prefix, token) for prefix, token in zip(prefixes, step, strict=True)]
+        started = time.perf_counter()
+        laws.append(torch.from_numpy(model.logits(prefixes)))
+        spent.append(1000 * (time.perf_counter() - started))
+    return torch.stack(laws).double().softmax(-1), spent
+
+
+def _batched(engine: Any, prompt: tuple[int, ...], tokens: list[list[int]]) -> tuple[torch.Tensor, list[float]]:
+    """The same by transformers."""
+    rows, length, laws, spent = len(tokens[0]), len(prompt), list[torch.Tensor](), list[float]()
+    cache = DynamicCache()
+    engine.call(torch.tensor([prompt]), torch.arange(length)[None], torch.ones(1, length).long(), cache, last=True)
+    cache.batch_repeat_interleave(rows)
+    for at, step in enumerate(tokens):
+        ids, seen = torch.tensor(step)[:, None], length + at + 1
+        started = time.perf_counter()
+        laws.append(
+            engine.call(ids, torch.full_like(ids, seen - 1), torch.ones(rows, seen).long(), cache, last=True)[:, -1]
+        )
+        spent.append(1000 * (time.perf_counter() - started))
+    return torch.stack(laws).double().softmax(-1), spent
 
 
 def _peak() -> float:

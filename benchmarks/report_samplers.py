@@ -88,12 +88,16 @@ def rounds(records: list[dict[str, Any]]) -> str:
 def prefixes(records: list[dict[str, Any]]) -> str:
     """A step behind a long prompt."""
     head = ["model", "prompt", "rows", "ms a row", "batched", "ratio", "MiB more", "batched", "difference"]
+    head += ["from float64: largest, mean variation", "batched"]
     rows = []
     for r in records:
         figures = [figure(r[name]) for name in ("row_ms", "batched_row_ms", "ratio", "mib", "batched_mib")]
-        rows.append([r["model"], f"{r['prompt']:,}", str(r["rows"]), *figures, f"{r['difference']:.0e}"])
+        off = [f"{r[f'{name}_max']:.4f}, {r[f'{name}_variation']:.4f}" for name in ("off", "off_batched")]
+        rows.append([r["model"], f"{r['prompt']:,}", str(r["rows"]), *figures, f"{r['difference']:.0e}", *off])
     note = "`python -m benchmarks prefixes`\n\nA step of all rows, one more token each, beside transformers' `forward` "
-    note += "over one cache of the batch. Difference: the largest between probabilities of the two."
+    note += "over one cache of the batch. Difference: the largest between probabilities of the two, which round unlike "
+    note += "each other; how far either is from the same weights in float64, where the two differ by "
+    note += f"{max(r['exact_difference'] for r in records):.0e} at most."
     return f"{note}\n\n{table(head, rows)}"
 
 

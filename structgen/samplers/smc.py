@@ -56,6 +56,7 @@ def smc(
     twist: Twist | None = None,
     rounds: int = 1,
     scouts: int | None = None,
+    enough: float = 0.0,
     explore: float = 0.1,
     memory: int = 64 << 20,
 ) -> SampleSet:
@@ -67,8 +68,9 @@ def smc(
     unfinished run has no weights that mean anything.
 
     `rounds`: the later ones are guided by values of states (`values`, with its `explore`); then the proposal is
-    "auto". All but the last have `scouts` particles, n if not given. The last finished round is returned, what came of
-    each stands in `SampleSet.rounds`. Rows are read once, so far as `memory` bytes hold them.
+    "auto". All but the last have `scouts` particles, n if not given; after one whose relative error of the evidence is
+    below `enough` the last follows at once. The last finished round is returned, what came of each stands in
+    `SampleSet.rounds`. Rows are read once, so far as `memory` bytes hold them.
     """
     if not 0 <= ess_threshold < np.inf:
         raise OptionError(f"ess_threshold is a share of n, not {ess_threshold}", option="ess_threshold")
@@ -77,6 +79,8 @@ def smc(
     sizes = [*[n if scouts is None else scouts] * (rounds - 1), n]
     if min(sizes) < 1:
         raise OptionError(f"scouts must be at least 1, not {scouts}", option="scouts")
+    if not enough >= 0:
+        raise OptionError(f"enough is a relative error, not {enough}", option="enough")
     check_scheme(resampling)
     psi, awrs, values = twist or _potentials, awrs or AWRS(), None
     step = proposal_of(proposal, run.problem, awrs)
@@ -90,16 +94,21 @@ def smc(
         return run.result("smc", [], status="budget", note=note)
     history: list[Round] = []
     before: Particles | None = None
-    for number, size in enumerate(sizes):
-        particles, scored = Particles(run, size, psi, sum(sizes[:number]) + number), run.stats.prefixes_scored
+    begun = 0
+    while sizes:
+        size, scored = sizes.pop(0), run.stats.prefixes_scored
+        particles = Particles(run, size, psi, begun)
+        begun += size + 1
         run.stats.attempts += size
         run.finished = partial(_finished, particles, before)
         if not particles.finish(step, ess_threshold, resampling):
             return _cut(run, before, history, rounds)
         if values is not None:
-            values.update()
             scored = run.stats.prefixes_scored - scored
             history.append(Round(particles.log_mean, particles.evidence_error, particles.ess, scored, len(values)))
+            if (error := particles.evidence_error) is not None and error < enough:
+                sizes = sizes[-1:]
+            values.update(optimistic=len(sizes) > 1 or len(history) == 1)
         before = particles
     return particles.result(rounds=tuple(history))
 
