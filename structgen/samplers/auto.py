@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from structgen.errors import OptionError
+from structgen.options import check_least
 from structgen.samplers.attempts import Attempt, Attempts, trie_for
 from structgen.samplers.cars import accepted_outputs, accepted_samples
 from structgen.samplers.result import SampleSet
@@ -75,9 +75,7 @@ def auto(run: Run, n: int, *, probe: int = 16, draws: int | None = None, concurr
     note why. Potentials are for smc alone.
     """
     particles = max(32, 4 * n) if draws is None else draws
-    for name, value, least in (("probe", probe, 1), ("draws", particles, n)):
-        if not isinstance(value, int) or value < least:
-            raise OptionError(f"{name} must be at least {least}, not {value!r}", option=name)
+    check_least(probe=(probe, 1), draws=(particles, n))
     if run.problem.law.potentials:
         return _by_particles(run, particles, "smc: there are potentials")
     streams = particles + (_ROUNDS - 1) * _scouts(particles) + _ROUNDS  # of all rounds of particles

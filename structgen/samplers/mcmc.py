@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from structgen.errors import OptionError
+from structgen.options import check_least
 from structgen.samplers.chains import Chains
 from structgen.samplers.cuts import CUTS, Trace, certificate
 from structgen.samplers.logspace import log_sum
@@ -45,9 +46,7 @@ def mcmc(
     budget that ends the run leaves the outputs reached so far, after one step at least, with status "budget".
     """
     count, thin = n if chains is None else min(n, chains), steps if thin is None else thin
-    for name, value in {"steps": steps, "chains": count, "thin": thin, "batch": batch}.items():
-        if value < 1:
-            raise OptionError(f"{name} must be at least 1, not {value}", option=name)
+    check_least(steps=(steps, 1), chains=(count, 1), thin=(thin, 1), batch=(batch, 1))
     if cut not in CUTS:
         raise OptionError(f"cut is one of {', '.join(CUTS)}, not {cut!r}", option="cut")
     walk = Chains(run, count, cut, batch, memory)

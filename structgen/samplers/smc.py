@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from structgen.errors import OptionError, PredicateError
+from structgen.options import check_least
 from structgen.samplers.awrs import AWRS
 from structgen.samplers.logspace import effective_size, log_sum
 from structgen.samplers.prefix import Prefix
@@ -74,11 +75,8 @@ def smc(
     """
     if not 0 <= ess_threshold < np.inf:
         raise OptionError(f"ess_threshold is a share of n, not {ess_threshold}", option="ess_threshold")
-    if isinstance(rounds, bool) or not isinstance(rounds, int) or rounds < 1:
-        raise OptionError(f"rounds must be at least 1, not {rounds!r}", option="rounds")
+    check_least(rounds=(rounds, 1), scouts=(scouts, 1))
     sizes = [*[n if scouts is None else scouts] * (rounds - 1), n]
-    if min(sizes) < 1:
-        raise OptionError(f"scouts must be at least 1, not {scouts}", option="scouts")
     if not enough >= 0:
         raise OptionError(f"enough is a relative error, not {enough}", option="enough")
     check_scheme(resampling)
@@ -92,23 +90,35 @@ def smc(
     if run.budget.attempts is not None and run.budget.attempts < sum(sizes):
         note = f"{sum(sizes)} particles are more than the budget of attempts"
         return run.result("smc", [], status="budget", note=note)
+
+    def finish(particles: Particles) -> bool:
+        return particles.finish(step, ess_threshold, resampling)
+
+    return _in_rounds(run, sizes, psi, finish, values, enough)
+
+
+def _in_rounds(
+    run: Run, sizes: list[int], psi: Twist, finish: Callable[[Particles], bool], values: Values | None, enough: float
+) -> SampleSet:
+    """Rounds of these sizes, and the particles of the last; where a round leaves an error below `enough`, only that."""
     history: list[Round] = []
     before: Particles | None = None
-    begun = 0
+    rounds, streams = len(sizes), 0
     while sizes:
-        size, scored = sizes.pop(0), run.stats.prefixes_scored
-        particles = Particles(run, size, psi, begun)
-        begun += size + 1
+        size, scored = sizes[0], run.stats.prefixes_scored
+        particles, sizes = Particles(run, size, psi, streams), sizes[1:]
+        streams += size + 1
         run.stats.attempts += size
         run.finished = partial(_finished, particles, before)
-        if not particles.finish(step, ess_threshold, resampling):
+        if not finish(particles):
             return _cut(run, before, history, rounds)
         if values is not None:
             scored = run.stats.prefixes_scored - scored
             history.append(Round(particles.log_mean, particles.evidence_error, particles.ess, scored, len(values)))
             if (error := particles.evidence_error) is not None and error < enough:
                 sizes = sizes[-1:]
-            values.update(optimistic=len(sizes) > 1 or len(history) == 1)
+            if sizes:  # the last round explores for nobody, unless the only one before it did not either
+                values.update(optimistic=len(sizes) > 1 or len(history) == 1)
         before = particles
     return particles.result(rounds=tuple(history))
 

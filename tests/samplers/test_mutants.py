@@ -29,6 +29,7 @@ from structgen.samplers import (
     resampling,
     run,
     trie,
+    trie_rows,
     weights,
 )
 from structgen.samplers.choosers import every_outcome
@@ -397,14 +398,14 @@ def tail_without_its_newest(patch: pytest.MonkeyPatch) -> None:
 
 
 def tail_of_mass_one(patch: pytest.MonkeyPatch) -> None:
-    compressed = trie.Trie._compressed
+    of = trie_rows.NodeRow.of
 
-    def mutant(self: Any, node: int, row: Any) -> Any:
-        kept = compressed(self, node, row)
+    def mutant(*given: Any) -> Any:
+        kept = of(*given)
         kept.log_tail = min(kept.log_tail + 0.1, 0.0)
         return kept
 
-    patch.setattr(trie.Trie, "_compressed", mutant)
+    patch.setattr(trie_rows.NodeRow, "of", mutant)
 
 
 def count_twice(patch: pytest.MonkeyPatch) -> None:
