@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.tables import figure, table
 
-__all__ = ["prefixes", "rounds", "samplers"]
+__all__ = ["chains", "prefixes", "rounds", "samplers"]
 
 
 def samplers(records: list[dict[str, Any]]) -> str:
@@ -55,7 +55,10 @@ def _samplers_nano(records: list[dict[str, Any]]) -> str:
         figures += [f"{bounds[0]} to {bounds[1]}" if bounds else "-", f"{r['ess']:.1f}"]
         figures += [f"{r[name]:,}" for name in ("prefixes_scored", "masks", "checks")]
         rows.append([r["grammar"], r["method"], *figures, f"{r['seconds']:.2f}", r["status"]])
-    note = f"{records[0]['draws']} draws each, of the bundled model where none is named. Where masked draws miss what "
+    note = (
+        f"{records[0]['draws']} draws each, of the bundled model where none is named; genlm-control is its AWRS-SMC, "
+    )
+    note += "without a mask, with as many particles and no limit of time. Where masked draws miss what "
     note += "matters, their estimate of log Z is far too low and their own error does not know it; the bounds of the "
     note += "trie are certain."
     return f"{note}\n\n{table(head, rows)}"
@@ -82,6 +85,18 @@ def rounds(records: list[dict[str, Any]]) -> str:
         rows.append([r["model"], r["problem"], str(r["round"]), str(r["particles"]), *figures])
     note = "`python -m benchmarks rounds`\n\nThe first round is plain `smc`. "
     note += "The error is the root mean square of Z-hat / Z - 1 over the runs, log Z that of long ones."
+    return f"{note}\n\n{table(head, rows)}"
+
+
+def chains(records: list[dict[str, Any]]) -> str:
+    """Rows a call and time an output."""
+    head = ["problem", "cut", "chains", "steps", "rows a call", "calls an output", "rows an output", "ms an output"]
+    names = ("rows_a_call", "calls_an_output", "rows_an_output", "cpu_ms_an_output")
+    rows = [
+        [r["problem"], r["cut"], str(r["chains"]), str(r["steps"]), *(figure(r[name]) for name in names)]
+        for r in records
+    ]
+    note = f"`python -m benchmarks chains --chains {records[0]['chains']}`\n\nProcessor time, the model's among it."
     return f"{note}\n\n{table(head, rows)}"
 
 
