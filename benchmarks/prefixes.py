@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import resource
 import time
+from collections.abc import Iterator
 from statistics import median
 from typing import Any
 
@@ -37,48 +38,51 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     engine = engine_of(None if options.model == "nano" else options.model)
+    cases = [(length, rows) for length in options.prompt for rows in options.rows]
     records = []
-    for length in options.prompt:
-        for rows in options.rows:
-            record = {"model": options.model, "prompt": length, "rows": rows}
-            records.append(record | measured(engine, length, rows, options.steps))
-            print({key: round(value, 4) if isinstance(value, float) else value for key, value in records[-1].items()})
-    laws = [record.pop("laws") for record in records]
+    for length, rows in cases:
+        record = {"model": options.model, "prompt": length, "rows": rows}
+        records.append(record | measured(engine, *_texts(length, rows, options.steps)))
+        print({key: round(value, 4) if isinstance(value, float) else value for key, value in records[-1].items()})
+    laws = [_both(engine, *_texts(length, rows, options.steps)) for length, rows in cases]
     engine.model.double()
-    for record, both in zip(records, laws, strict=True):
-        record |= rounding(engine, record["prompt"], record["rows"], options.steps, *both)
-        print({key: value for key, value in record.items() if key.startswith(("off", "exact"))})
+    for (length, rows), record, rounded in zip(cases, records, laws, strict=True):
+        record |= rounding(rounded, _both(engine, *_texts(length, rows, options.steps)))
+        print({key: value for key, value in record.items() if "difference" in key or key.startswith("off")})
     write_results("prefixes", records)
 
 
-def measured(engine: Any, length: int, rows: int, steps: int) -> dict[str, Any]:
-    """Milliseconds a row of each, the largest difference of their probabilities, and all of these."""
-    prompt, tokens = _texts(length, rows, steps)
+def measured(engine: Any, prompt: tuple[int, ...], tokens: list[list[int]]) -> dict[str, Any]:
+    """Milliseconds a row of each, and the memory they take."""
     peak = _peak()
-    ours, own_ms = _shared(engine, prompt, tokens)
+    own_ms = [spent for spent, _ in _shared(engine, prompt, tokens)]
     own_mib, peak = _peak() - peak, _peak()
-    theirs, batched_ms = _batched(engine, prompt, tokens)
-    own, batched = median(own_ms[2:]) / rows, median(batched_ms[2:]) / rows
+    batched_ms = [spent for spent, _ in _batched(engine, prompt, tokens)]
+    own, batched = (median(each[2:]) / len(tokens[0]) for each in (own_ms, batched_ms))
     return {
         "row_ms": own,
         "batched_row_ms": batched,
         "ratio": own / batched,
         "mib": own_mib,
         "batched_mib": _peak() - peak,
-        "difference": float((ours - theirs).abs().max()),
-        "laws": (ours, theirs),
     }
 
 
-def rounding(engine: Any, length: int, rows: int, steps: int, *laws: torch.Tensor) -> dict[str, float]:
-    """Largest and mean total variation between the probabilities of each of the two and those in float64."""
-    prompt, tokens = _texts(length, rows, steps)
-    exact, exact_too = _shared(engine, prompt, tokens)[0], _batched(engine, prompt, tokens)[0]
-    out = {"exact_difference": float((exact - exact_too).abs().max())}
-    for name, law in zip(("off", "off_batched"), laws, strict=True):
-        out[f"{name}_max"] = float((law - exact).abs().max())
-        out[f"{name}_variation"] = float((law - exact).abs().sum(-1).mean() / 2)
+def rounding(laws: tuple[torch.Tensor, torch.Tensor], exact: tuple[torch.Tensor, torch.Tensor]) -> dict[str, float]:
+    """How far the two are from each other, and each from float64: the largest, and the mean total variation."""
+    out = {"difference": float((laws[0] - laws[1]).abs().max())}
+    out["exact_difference"] = float((exact[0] - exact[1]).abs().max())
+    for name, law, true in zip(("off", "off_batched"), laws, exact, strict=True):
+        out[f"{name}_max"] = float((law - true).abs().max())
+        out[f"{name}_variation"] = float((law - true).abs().sum(-1).mean() / 2)
     return out
+
+
+def _both(engine: Any, prompt: tuple[int, ...], tokens: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """(steps, rows, V) probabilities of either, in float64."""
+    every = (torch.stack([logits for _, logits in way(engine, prompt, tokens)]) for way in (_shared, _batched))
+    ours, theirs = (logits.double().softmax(-1) for logits in every)
+    return ours, theirs
 
 
 def _texts(length: int, rows: int, steps: int) -> tuple[tuple[int, ...], list[list[int]]]:
@@ -87,33 +91,28 @@ def _texts(length: int, rows: int, steps: int) -> tuple[tuple[int, ...], list[li
     return prompt, [[100 + (61 * row + 17 * step) % 1000 for row in range(rows)] for step in range(steps + 2)]
 
 
-def _shared(engine: Any, prompt: tuple[int, ...], tokens: list[list[int]]) -> tuple[torch.Tensor, list[float]]:
-    """(steps, rows, V) probabilities as samplers get them, and milliseconds of each step."""
+def _shared(engine: Any, prompt: tuple[int, ...], tokens: list[list[int]]) -> Iterator[tuple[float, torch.Tensor]]:
+    """Milliseconds and logits of each step, as samplers get them."""
     model = PrefixModel(engine)
     model.logits([prompt])
-    prefixes, laws, spent = [prompt] * len(tokens[0]), list[torch.Tensor](), list[float]()
+    prefixes = [prompt] * len(tokens[0])
     for step in tokens:
         prefixes = [(*prefix, token) for prefix, token in zip(prefixes, step, strict=True)]
         started = time.perf_counter()
-        laws.append(torch.from_numpy(model.logits(prefixes)))
-        spent.append(1000 * (time.perf_counter() - started))
-    return torch.stack(laws).double().softmax(-1), spent
+        logits = torch.from_numpy(model.logits(prefixes))
+        yield 1000 * (time.perf_counter() - started), logits
 
 
-def _batched(engine: Any, prompt: tuple[int, ...], tokens: list[list[int]]) -> tuple[torch.Tensor, list[float]]:
+def _batched(engine: Any, prompt: tuple[int, ...], tokens: list[list[int]]) -> Iterator[tuple[float, torch.Tensor]]:
     """The same by transformers."""
-    rows, length, laws, spent = len(tokens[0]), len(prompt), list[torch.Tensor](), list[float]()
-    cache = DynamicCache()
+    rows, length, cache = len(tokens[0]), len(prompt), DynamicCache()
     engine.call(torch.tensor([prompt]), torch.arange(length)[None], torch.ones(1, length).long(), cache, last=True)
     cache.batch_repeat_interleave(rows)
     for at, step in enumerate(tokens):
         ids, seen = torch.tensor(step)[:, None], length + at + 1
         started = time.perf_counter()
-        laws.append(
-            engine.call(ids, torch.full_like(ids, seen - 1), torch.ones(rows, seen).long(), cache, last=True)[:, -1]
-        )
-        spent.append(1000 * (time.perf_counter() - started))
-    return torch.stack(laws).double().softmax(-1), spent
+        logits = engine.call(ids, torch.full_like(ids, seen - 1), torch.ones(rows, seen).long(), cache, last=True)
+        yield 1000 * (time.perf_counter() - started), logits[:, -1]
 
 
 def _peak() -> float:

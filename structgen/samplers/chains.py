@@ -168,10 +168,12 @@ class Chains:
             chain.ahead.append(proposal if same else self._written(chooser, cut, kept))
 
     def _unfinished(self, last: int) -> list[Proposal]:
-        """What to write on: of every chain the next step, then further ones while that is worth it."""
+        """What to write on: of every chain the next step, that of the slowest first, then further ones while that is
+        worth it."""
         found, distinct, depth = list[Proposal](), set[Tokens](), 0
         aim = self.batch if self.cut == "restart" else min(_AIM, self.batch)
-        while (able := [chain for chain in self.chains if chain.made + depth < last]) and self._worth(depth):
+        slowest_first = sorted(self.chains, key=lambda chain: chain.made)
+        while (able := [chain for chain in slowest_first if chain.made + depth < last]) and self._worth(depth):
             if depth and len(distinct) >= aim:
                 break
             here = [self._ahead(chain, depth) for chain in able]

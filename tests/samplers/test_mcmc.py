@@ -244,6 +244,16 @@ def test_a_budget_leaves_all_chains_after_as_many_steps() -> None:
     check_cut_chains()
 
 
+def test_small_batches_serve_the_slowest_chain_first() -> None:
+    """Half the prefixes leave every chain about half its steps, though each call reads one."""
+    problem, _ = fixture("T2")
+    options = {"cut": "uniform", "steps": 40, "seed": 5, "batch": 1, "memory": 0}
+    whole = sample(problem, 8, "mcmc", **options)
+    half = sample(problem, 8, "mcmc", budget=Budget(prefixes_scored=whole.stats.prefixes_scored // 2), **options)
+    assert (half.status, len(half)) == ("budget", 8)
+    assert int(half.note.split()[0]) > 12
+
+
 def test_a_step_without_a_choice_never_strands_a_chain() -> None:
     """The first row is all but certain: a cut there has weight 1e-7 in "priority" but for restarts."""
     vocabulary = vocabulary_of("a", "b", "c")
