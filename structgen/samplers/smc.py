@@ -68,7 +68,7 @@ def smc(
     output can still be reached; the problem's potentials if not given. A budget that runs out leaves no particle: an
     unfinished run has no weights that mean anything.
 
-    `rounds`: the later ones are guided by values of states (`values`, with its `explore`); then the proposal is
+    `rounds`: the later ones are guided by what earlier ones read (`values`, with its `explore`); then the proposal is
     "auto". All but the last have `scouts` particles, n if not given; after one whose relative error of the evidence is
     below `enough` the last follows at once. The last finished round is returned, what came of each stands in
     `SampleSet.rounds`. Rows are read once, so far as `memory` bytes hold them.
