@@ -22,7 +22,7 @@ A state nobody has read at is guessed, with optimism, as what is taken for worth
 
     g(s')  the largest V of a known state that is no nearer to an end, in bytes;
            more, up to 1, where all unread successors of a state s would have less than `explore` of V(s) together
-           in a last round, which is to be precise and finds nothing for others: the mean V of those as near to an end
+           in the last of three rounds or more, which finds nothing for others: the mean V of those as near to an end
 
 Only the `HEAD` likeliest events of a row are told apart, the others are worth their mean. Cost: HEAD look-ups and 20
 bytes for each of them per row; an update some dozens of passes over the edges and one over the prefixes.
