@@ -33,6 +33,7 @@ NAMES = {
     "nano": "what the bundled model gets right, with and without the constraint",
     "samplers": "every sampler: divergence against prefixes read, and two models under four constraints",
     "rounds": "rounds of smc: how near each comes, and what it reads, over many seeds",
+    "chains": "chains of mcmc: rows a model call, processor time an output",
     "person": "outputs about a person that have the city right, masked and exact: a picture",
     "prefixes": "a step of many rows behind one long prompt, beside transformers' batched decoding",
     "search": "unit tests passed with and without a search, by the bundled model and SmolLM2",

@@ -1,6 +1,6 @@
 """AWRS-SMC beside genlm-control: the same model calls, checks, particles and resampling; evidence and time per step.
 
-python -m benchmarks genlm [--runs 40] [--particles 10]      needs `pip install genlm-control`
+python -m benchmarks genlm [--runs 40] [--particles 10] [--large 10]      needs `pip install genlm-control`
 
 Both sides ask one and the same model object for logits (batched) and one and the same `Problem` for whether an event is
 allowed, so what differs is the sampler: the estimator of one step, the bookkeeping of particles, resampling. Neither
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib.util
 import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.data import write_results
+from benchmarks.person import person_problem
 from benchmarks.samplers import nano_problems
 from structgen.engines.prefixes import PrefixModel
 from structgen.protocols import Tokens
@@ -39,6 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks genlm")
     parser.add_argument("--runs", type=int, default=40, help="runs of each side per problem")
     parser.add_argument("--particles", type=int, default=10)
+    parser.add_argument("--large", type=int, default=10, help="runs of each side with SmolLM2")
     options = parser.parse_args()
     try:
         import genlm.control  # noqa: F401
@@ -48,16 +51,18 @@ def main() -> None:
     records = []
     for name, problem in problems().items():
         record = {"problem": name, "vocabulary": problem.vocabulary.size, "genlm_control": version("genlm-control")}
-        record |= compared(problem, options.runs, options.particles)
+        runs = options.large if name.startswith("SmolLM2") else options.runs
+        record |= compared(problem, runs, options.particles)
         records.append(record)
         print({k: round(v, 5) if isinstance(v, float) else v for k, v in record.items()})
     write_results("genlm", records)
 
 
 def problems() -> dict[str, Problem]:
-    """Two fixtures, one of them also in a vocabulary of real size, and the bundled model under a JSON schema."""
+    """Two fixtures, one of them also in a vocabulary of real size, and both models under a JSON schema."""
     fixtures = {name: FIXTURES[name]() for name in ("T2 dyck", "T3 tokenised")}
-    return fixtures | {f"T3 among {WIDE:,} tokens": wide(), "nano, JSON schema": nano_problems()["JSON schema"]}
+    models = {"nano, JSON schema": nano_problems()["JSON schema"], "SmolLM2, person": person_problem()}
+    return fixtures | {f"T3 among {WIDE:,} tokens": wide()} | models
 
 
 def wide() -> Problem:
@@ -104,7 +109,7 @@ def compared(problem: Problem, runs: int, particles: int) -> dict[str, Any]:
     genlm = genlm_runner(problem, particles)
     sides: dict[str, Callable[[int], tuple[float, int]]] = {
         "structgen": lambda seed: ours(problem, particles, seed),
-        "genlm": genlm,
+        "genlm": lambda seed: theirs(genlm(seed)[0]),
     }
     logs: dict[str, list[float]] = {side: [] for side in sides}
     seconds, model, steps = (dict.fromkeys(sides, 0.0) for _ in range(3))
@@ -153,10 +158,38 @@ def ours(problem: Problem, particles: int, seed: int) -> tuple[float, int]:
     return result.log_evidence, sum(len(s.step_log_mass) for s in result.samples)
 
 
-def genlm_runner(problem: Problem, particles: int) -> Callable[[int], tuple[float, int]]:
-    """One run of genlm-control's AWRS-SMC on the same problem, as a function of the seed."""
+def theirs(sequences: Any) -> tuple[float, int]:
+    """(log Z-hat, particle steps) of one run of genlm-control."""
+    return float(sequences.log_ml), sum(len(context) for context in sequences.contexts)
+
+
+def described(problem: Problem, particles: int) -> dict[str, Any] | None:
+    """One run of genlm-control in the words of the benchmark of samplers; None where it is not installed."""
+    if importlib.util.find_spec("genlm") is None:
+        return None
+    started = time.perf_counter()
+    sequences, costs = genlm_runner(problem, particles)(1)
+    alive = [c for c, weight in zip(sequences.contexts, sequences.log_weights, strict=True) if weight > -np.inf]
+    texts = {problem.vocabulary.decode([t for t in context if isinstance(t, int)]) for context in alive}
+    known = {"status": "complete" if alive else "degenerate", "outputs": len(alive), "distinct": len(texts)}
+    return known | {
+        "log_evidence": float(sequences.log_ml) if alive else None,
+        "evidence_error": None,
+        "log_bounds": None,
+        "ess": float(sequences.ess),
+        "prefixes_scored": costs["rows"],
+        "masks": 0,
+        "checks": costs["checks"],
+        "seconds": time.perf_counter() - started,
+    }
+
+
+def genlm_runner(problem: Problem, particles: int) -> Callable[[int], tuple[Any, dict[str, int]]]:
+    """One run of genlm-control's AWRS-SMC on the same problem, as a function of the seed: its sequences, its costs."""
     import torch
     from genlm.control import AWRS, Potential
+
+    costs = {"rows": 0, "checks": 0}
 
     ids = [t for t in range(problem.vocabulary.size) if t not in problem.vocabulary.special_ids]
 
@@ -177,6 +210,7 @@ def genlm_runner(problem: Problem, particles: int) -> Callable[[int], tuple[floa
 
         def _rows(self, contexts: list[list[int]]) -> Any:
             distinct = list(dict.fromkeys(map(tuple, contexts)))
+            costs["rows"] += len(distinct)
             laws = problem.laws([Prefix(tokens, None, problem.stop) for tokens in distinct])  # type: ignore[arg-type]
             rows = dict(zip(distinct, laws[:, [*ids, problem.stop]], strict=True))
             return np.stack([rows[tuple(context)] for context in contexts])
@@ -189,6 +223,7 @@ def genlm_runner(problem: Problem, particles: int) -> Callable[[int], tuple[floa
         async def prefix(self, context: list[int]) -> float:
             if not context:
                 return 0.0
+            costs["checks"] += 1
             before = self._at(tuple(context[:-1]))
             return 0.0 if problem.permits(before, context[-1]) else -np.inf
 
@@ -205,16 +240,17 @@ def genlm_runner(problem: Problem, particles: int) -> Callable[[int], tuple[floa
 
     potential, check = Model(ids), Check(ids)
 
-    def once(seed: int) -> tuple[float, int]:
+    def once(seed: int) -> tuple[Any, dict[str, int]]:
         np.random.seed(seed)  # genlm-control resamples from the global stream
         torch.manual_seed(seed)
         check.known = {}
-        result = asyncio.run(
+        costs.update(rows=0, checks=0)
+        sequences = asyncio.run(
             AWRS(potential, check, seed=seed).smc(
                 n_particles=particles, ess_threshold=0.5, max_tokens=problem.max_tokens, resampling_method="multinomial"
             )
         )
-        return float(result.log_ml), sum(len(context) for context in result.contexts)
+        return sequences, dict(costs)
 
     return once
 

@@ -12,13 +12,14 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
+from typing import Any
 
 from benchmarks.data import ROOT, write_results
 from structgen.engines.prefixes import PrefixModel
 from structgen.samplers.problem import Problem
 from structgen.samplers.run import sample
 
-SCHEMA = {
+SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {"name": {"type": "string", "maxLength": 20}, "city": {"type": "string", "maxLength": 20}},
     "required": ["name", "city"],

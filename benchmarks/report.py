@@ -440,6 +440,7 @@ SECTIONS = [
     ("nano", "The bundled model", _nano),
     ("samplers", "Samplers: distance from the target, evidence, costs", report_samplers.samplers),
     ("rounds", "Particles that learn in rounds", report_samplers.rounds),
+    ("chains", "Chains, and what they read in one call", report_samplers.chains),
     ("prefixes", "Rows behind a long prompt", report_samplers.prefixes),
     ("search", "Searches: unit tests passed with and without", report_search.search),
     ("predicates", "Predicates: trial and error against checking everything", report_predicates.predicates),

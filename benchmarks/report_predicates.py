@@ -37,12 +37,14 @@ def predicates(records: list[dict[str, Any]]) -> str:
 
 def genlm(records: list[dict[str, Any]]) -> str:
     """Evidence and time beside genlm-control."""
-    head = ["problem", "tokens", "log Z", "structgen: log Z, relative error", "genlm-control: log Z, relative error"]
-    head += ["apart, in errors", "µs a step", "genlm-control", "ratio", "ratio without the model"]
+    head = ["problem", "tokens", "runs", "log Z", "structgen: log Z, relative error"]
+    head += ["genlm-control: log Z, relative error", "apart, in errors", "µs a step", "genlm-control", "ratio"]
+    head += ["ratio without the model"]
     rows = [
         [
             r["problem"],
             f"{r['vocabulary']:,}",
+            str(r["runs"]),
             "-" if r["log_z"] is None else f"{r['log_z']:.3f}",
             *(f"{r[f'{side}_log_evidence']:.3f}, {r[f'{side}_relative_error']:.3f}" for side in ("structgen", "genlm")),
             f"{r['gap_in_errors']:.1f}",

@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.tables import figure, table
 
-__all__ = ["prefixes", "rounds", "samplers"]
+__all__ = ["chains", "prefixes", "rounds", "samplers"]
 
 
 def samplers(records: list[dict[str, Any]]) -> str:
@@ -55,7 +55,10 @@ def _samplers_nano(records: list[dict[str, Any]]) -> str:
         figures += [f"{bounds[0]} to {bounds[1]}" if bounds else "-", f"{r['ess']:.1f}"]
         figures += [f"{r[name]:,}" for name in ("prefixes_scored", "masks", "checks")]
         rows.append([r["grammar"], r["method"], *figures, f"{r['seconds']:.2f}", r["status"]])
-    note = f"{records[0]['draws']} draws each, of the bundled model where none is named. Where masked draws miss what "
+    note = (
+        f"{records[0]['draws']} draws each, of the bundled model where none is named; genlm-control is its AWRS-SMC, "
+    )
+    note += "without a mask, with as many particles and no limit of time. Where masked draws miss what "
     note += "matters, their estimate of log Z is far too low and their own error does not know it; the bounds of the "
     note += "trie are certain."
     return f"{note}\n\n{table(head, rows)}"
@@ -85,15 +88,31 @@ def rounds(records: list[dict[str, Any]]) -> str:
     return f"{note}\n\n{table(head, rows)}"
 
 
+def chains(records: list[dict[str, Any]]) -> str:
+    """Rows a call and time an output."""
+    head = ["problem", "cut", "chains", "steps", "rows a call", "calls an output", "rows an output", "ms an output"]
+    names = ("rows_a_call", "calls_an_output", "rows_an_output", "cpu_ms_an_output")
+    rows = [
+        [r["problem"], r["cut"], str(r["chains"]), str(r["steps"]), *(figure(r[name]) for name in names)]
+        for r in records
+    ]
+    note = f"`python -m benchmarks chains --chains {records[0]['chains']}`\n\nProcessor time, the model's among it."
+    return f"{note}\n\n{table(head, rows)}"
+
+
 def prefixes(records: list[dict[str, Any]]) -> str:
     """A step behind a long prompt."""
     head = ["model", "prompt", "rows", "ms a row", "batched", "ratio", "MiB more", "batched", "difference"]
+    head += ["from float64: largest, mean variation", "batched"]
     rows = []
     for r in records:
         figures = [figure(r[name]) for name in ("row_ms", "batched_row_ms", "ratio", "mib", "batched_mib")]
-        rows.append([r["model"], f"{r['prompt']:,}", str(r["rows"]), *figures, f"{r['difference']:.0e}"])
+        off = [f"{r[f'{name}_max']:.4f}, {r[f'{name}_variation']:.4f}" for name in ("off", "off_batched")]
+        rows.append([r["model"], f"{r['prompt']:,}", str(r["rows"]), *figures, f"{r['difference']:.0e}", *off])
     note = "`python -m benchmarks prefixes`\n\nA step of all rows, one more token each, beside transformers' `forward` "
-    note += "over one cache of the batch. Difference: the largest between probabilities of the two."
+    note += "over one cache of the batch. Difference: the largest between probabilities of the two, which round unlike "
+    note += "each other; how far either is from the same weights in float64, where the two differ by "
+    note += f"{max(r['exact_difference'] for r in records):.0e} at most."
     return f"{note}\n\n{table(head, rows)}"
 
 

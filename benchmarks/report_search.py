@@ -25,7 +25,7 @@ def search(records: list[dict[str, Any]]) -> str:
         ]
         for r in records
     ]
-    command = f"`python -m benchmarks search --budget {records[0]['budget']}`"
+    command = f"`python -m benchmarks search --every {records[0]['every']} --budget {records[0]['budget']}`"
     note = (
         "Means per question. Right: all hidden tests are passed. Best of: masked draws for the same budget, of which "
     )

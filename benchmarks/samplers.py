@@ -2,7 +2,8 @@
 
 python -m benchmarks samplers [--runs 400] [--seconds 60] [--methods smc mcmc]
 
-The bundled model under a schema and two grammars, SmolLM2 under the schema of `person`.
+The bundled model under a schema and two grammars, SmolLM2 under the schema of `person`. Where genlm-control is
+installed its AWRS-SMC draws as many particles of the same problems, without a limit of time.
 
 On the fixtures the law of one output of a method is the mean, over many runs, of the weights its set puts on each
 output (what `draw()` would pick), so its KL to the enumerated target has little noise; of asap the proposal's exact KL
@@ -190,17 +191,23 @@ def nano_problems() -> dict[str, Problem]:
 def with_models(draws: int, seconds: float, methods: Sequence[str]) -> list[dict[str, Any]]:
     """The methods on both models: evidence, effective size, costs, and masked decoding's divergence."""
     records = []
+    from benchmarks import genlm
+
     for name, problem in {**nano_problems(), "person, SmolLM2": person_problem()}.items():
+        model = problem.model
+        assert isinstance(model, PrefixModel)
         for method in methods:
             if method == "enumeration":
                 continue  # these languages are not enumerable
-            model = problem.model
-            assert isinstance(model, PrefixModel)
             model.clear()
             result = sample(problem, draws, method, seed=1, budget=Budget(seconds=seconds))
             record = {"grammar": name, "method": method, "draws": draws, "seconds_limit": seconds} | _described(result)
             records.append(record)
-            print({k: round(v, 4) if isinstance(v, float) else v for k, v in record.items()})
+            print({k: round(v, 4) if isinstance(v, float) else v for k, v in record.items()}, flush=True)
+        model.clear()
+        if (found := genlm.described(problem, draws)) is not None:
+            records.append({"grammar": name, "method": "genlm-control", "draws": draws, "seconds_limit": 0} | found)
+            print(records[-1], flush=True)
     return records
 
 

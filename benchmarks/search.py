@@ -101,7 +101,13 @@ def main() -> None:
             tasks = every[:: options.every]
             problems = [_problem(model, task) for task in tasks]
             for method in METHODS:
-                record = {"model": name, "task": sort, "method": method, "budget": options.budget}
+                record = {
+                    "model": name,
+                    "task": sort,
+                    "method": method,
+                    "budget": options.budget,
+                    "every": options.every,
+                }
                 record |= measured(model, tasks, problems, method, options.budget)
                 records.append(record)
                 print({k: round(v, 2) if isinstance(v, float) else v for k, v in record.items()}, flush=True)

@@ -1,4 +1,4 @@
-"""Options shared by the whole library: bounds against hostile input, and how tokens are drawn.
+"""Options shared by the whole library: bounds against hostile input, how tokens are drawn; the check of counts.
 
 Each bound is generous for real inputs and small enough that hitting it takes seconds, not minutes. Exceeding one raises
 `LimitExceeded` with the field's name.
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from structgen.errors import OptionError
 
-__all__ = ["Limits", "SamplingOptions"]
+__all__ = ["Limits", "SamplingOptions", "check_least"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +95,10 @@ class SamplingOptions:
         if not 0 < self.repetition_penalty < float("inf"):
             reason = f"repetition_penalty must be positive and finite, not {self.repetition_penalty}"
             raise OptionError(reason, option="repetition_penalty")
+
+
+def check_least(**values: tuple[int | None, int]) -> None:
+    """Raise OptionError for an option, given as (value, least), that is no integer of at least `least`; None passes."""
+    for name, (value, least) in values.items():
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
+            raise OptionError(f"{name} must be at least {least}, not {value!r}", option=name)

@@ -14,7 +14,9 @@
     run         sample(problem, n, method=..., budget=..., seed=...) and the table of methods
     row_memory  rows read before, for methods that come back to the same prefixes
     proposals   how a particle takes one event: by the mask, by AWRS, by a full check, by the model alone
-    values      what the states of a constraint are worth, learnt from rows: proposal and twist of later rounds
+    values      what prefixes and the states of a constraint are worth, learnt from rows: proposal and twist of rounds
+    trie        what asap and cars have learnt, bounds by prefix; attempts: their draws through it
+    cuts        the Markov kernel of mcmc; chains: many of them, read together and ahead
     auto        which of cars and smc, from a few attempts
     awrs        one event a black-box check accepts, and an unbiased estimate of the accepted mass
     exact       a problem enumerated: pi, the masked law q, Z and every divergence

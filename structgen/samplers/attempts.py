@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from structgen.errors import InvariantError, OptionError
+from structgen.options import check_least
 from structgen.protocols import Chooser, Tokens
 from structgen.samplers.prefix import Prefix
 from structgen.samplers.result import Sample
@@ -76,8 +77,7 @@ class Attempts:
     """Attempts on one trie, `concurrency` in flight, with streams from the `first` on. `cut`: the budget ended them."""
 
     def __init__(self, run: Run, trie: Trie, *, reject: bool, concurrency: int, first: int = 0) -> None:
-        if concurrency < 1:
-            raise OptionError(f"concurrency must be at least 1, not {concurrency}", option="concurrency")
+        check_least(concurrency=(concurrency, 1))
         self.run, self.trie, self.reject, self.concurrency = run, trie, reject, concurrency
         self.cut = False
         self.launched = first

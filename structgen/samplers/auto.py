@@ -1,4 +1,4 @@
-"""Which method? CARS where it is cheap, as its outputs are exact; else sequential Monte Carlo. A set says why.
+"""Which method? CARS where it is cheap, as its outputs are exact; else particles (`smc`), in rounds where they pay.
 
 The first attempts of CARS are a probe, in rounds: two at least, and further ones while none is accepted and all of it
 has cost less than an eighth of what the particles would. The last round has learned most, and counts:
@@ -12,6 +12,10 @@ The outputs of the probe are thrown away, though each is a draw from pi: whether
 after which it does have another law. The trie remains, and no output that comes later knows of the decision: given the
 trie an accepted attempt is a draw from pi (`cars`), so all n are exact and independent. Particles have streams of their
 own, and their weights are right as ever. Cost: the probe, whose prefixes CARS need not score again.
+
+Particles go in rounds (`smc`) wherever there are states to learn from and the budget has room: N / 4 scouts first, and
+N / 4 more unless the first leave a relative error of the evidence of `_ENOUGH`. What they read guides the N, who have
+weights of their own, whatever the scouts came to. A set says why.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from structgen.errors import OptionError
+from structgen.options import check_least
 from structgen.samplers.attempts import Attempt, Attempts, trie_for
 from structgen.samplers.cars import accepted_outputs, accepted_samples
 from structgen.samplers.result import SampleSet
@@ -31,6 +35,7 @@ __all__ = ["Probe", "auto"]
 
 _WORTH = 2  # times the prefixes of smc that exact outputs may cost
 _MOST_ROUNDS = 64  # attempts that score nothing new are cheap, but not free
+_ROUNDS, _FEWEST_SCOUTS, _ENOUGH = 3, 16, 0.1  # of particles
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +75,34 @@ def auto(run: Run, n: int, *, probe: int = 16, draws: int | None = None, concurr
     note why. Potentials are for smc alone.
     """
     particles = max(32, 4 * n) if draws is None else draws
-    for name, value, least in (("probe", probe, 1), ("draws", particles, n)):
-        if not isinstance(value, int) or value < least:
-            raise OptionError(f"{name} must be at least {least}, not {value!r}", option=name)
+    check_least(probe=(probe, 1), draws=(particles, n))
     if run.problem.law.potentials:
-        return _noted(smc(run, particles), "smc: there are potentials")
-    attempts = Attempts(run, trie_for(run, None), reject=True, concurrency=concurrency, first=particles + 1)
+        return _by_particles(run, particles, "smc: there are potentials")
+    streams = particles + (_ROUNDS - 1) * _scouts(particles) + _ROUNDS  # of all rounds of particles
+    attempts = Attempts(run, trie_for(run, None), reject=True, concurrency=concurrency, first=streams)
     found, begun = _probed(run, attempts, probe, run.attempt_limit(n), particles)
     if attempts.cut or attempts.trie.log_upper == -np.inf or found.prefers_cars(n, particles):
         result = accepted_outputs(run, attempts, n, run.attempt_limit(n) - begun)
+        result = _noted(result, found.why(n, particles) if result.status != "empty" else "")
     else:
-        result = smc(run, particles)
+        result = _by_particles(run, particles, found.why(n, particles))
     run.stats.attempts += begun
-    return _noted(result, found.why(n, particles) if result.status != "empty" else "")
+    return result
+
+
+def _by_particles(run: Run, particles: int, why: str) -> SampleSet:
+    """N of them, in rounds where that is possible, and what the first round had left to gain."""
+    scouts, limit = _scouts(particles), run.budget.attempts
+    if run.problem.automaton is None:
+        return _noted(smc(run, particles), f"{why}; one round, as the constraint has no states to learn from")
+    if limit is not None and limit < particles + (_ROUNDS - 1) * scouts:
+        return _noted(smc(run, particles), f"{why}; one round, as the budget has no attempts for scouts")
+    result = smc(run, particles, rounds=_ROUNDS, scouts=scouts, enough=_ENOUGH)
+    if not result.rounds:
+        return _noted(result, why)
+    error = result.rounds[0].evidence_error
+    left = "met no output" if error is None else f"left a relative error of the evidence of {error:.2g}"
+    return _noted(result, f"{why}; {len(result.rounds)} rounds, as {scouts} scouts {left}")
 
 
 def _probed(run: Run, attempts: Attempts, size: int, limit: int, particles: int) -> tuple[Probe, int]:
@@ -102,6 +122,10 @@ def _probed(run: Run, attempts: Attempts, size: int, limit: int, particles: int)
         if len(last) < size or (turn > 1 and (steps or costly)):
             break
     return Probe(len(last), len(steps), run.stats.prefixes_scored - before, sum(steps)), len(seen)
+
+
+def _scouts(particles: int) -> int:
+    return max(_FEWEST_SCOUTS, particles // 4)
 
 
 def _noted(result: SampleSet, why: str) -> SampleSet:

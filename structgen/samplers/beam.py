@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from structgen.errors import OptionError
+from structgen.options import check_least
 from structgen.protocols import Tokens
 from structgen.samplers.result import SampleSet, Status
 from structgen.samplers.run import Run
@@ -100,9 +101,7 @@ def beam(run: Run, n: int, *, width: int | None = None, groups: int = 1, diversi
     and `diversity` is the price, in nats, of an event an earlier group has taken.
     """
     width = max(8, n, groups) if width is None else width
-    for name, value, least in (("width", width, max(n, 1)), ("groups", groups, 1)):
-        if value < least:
-            raise OptionError(f"{name} must be at least {least}, not {value}", option=name)
+    check_least(width=(width, max(n, 1)), groups=(groups, 1))
     if width % groups or not diversity >= 0:
         what = "groups must divide width" if width % groups else "diversity must not be negative"
         raise OptionError(what, option="groups" if width % groups else "diversity")

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from structgen.errors import OptionError
+from structgen.options import check_least
 from structgen.protocols import Floats
 from structgen.samplers.result import SampleSet, Status
 from structgen.samplers.run import Run
@@ -115,9 +115,7 @@ def best_first(run: Run, n: int, *, limit: int = 100_000, batch: int = 1) -> Sam
 
     Gives up after reading `limit` prefixes. `batch` of them are read in one call, some of which no proof needed.
     """
-    for name, value in {"limit": limit, "batch": batch}.items():
-        if value < 1:
-            raise OptionError(f"{name} must be at least 1, not {value}", option=name)
+    check_least(limit=(limit, 1), batch=(batch, 1))
     queue, waiting, met = Queue(), [(run.root(), 0)], _Best(n)
     proven, visited, cut = 0, 0, False
     run.finished = lambda: run.found(met.paths)

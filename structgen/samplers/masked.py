@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from structgen.errors import OptionError
+from structgen.options import check_least
 from structgen.protocols import Floats
 from structgen.samplers.result import SampleSet
 from structgen.samplers.row_memory import RowMemory
@@ -31,8 +31,7 @@ def masked(run: Run, n: int, *, batch: int = 64, memory: int = 64 << 20) -> Samp
 
 def masked_paths(run: Run, n: int, batch: int, memory: int) -> list[Path]:
     """n finished masked paths, `batch` at a time; fewer when the budget is spent. Raises OptionError."""
-    if batch < 1:
-        raise OptionError(f"batch must be at least 1, not {batch}", option="batch")
+    check_least(batch=(batch, 1))
     if run.budget.attempts is not None:
         n = min(n, run.budget.attempts)
     rows = RowMemory(run, memory)

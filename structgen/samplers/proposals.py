@@ -175,11 +175,11 @@ class Guided:
 
     def step(self, run: Run, path: Path, row: Row, chooser: Chooser) -> None:
         """The weight is sum p V / V, V of where t leads; under predicates the sum is over what passes, estimated."""
-        if row.dead:
-            path.die()
-            return
         log_v = self._after[path.prefix.tokens]
         scores = row.log_probs + log_v
+        if not (scores > -np.inf).any():
+            path.die()
+            return
         if not run.problem.has_predicates:
             place, total = chooser.choice(scores), log_sum(scores)
             path.take(row, place, total - float(log_v[place]), float(scores[place]) - total)

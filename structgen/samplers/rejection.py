@@ -5,7 +5,7 @@ No masks: each token is only checked. P(accept) = Z, so an output costs 1 / Z at
 
 from __future__ import annotations
 
-from structgen.errors import OptionError
+from structgen.options import check_least
 from structgen.samplers.result import Sample, SampleSet
 from structgen.samplers.run import Run
 
@@ -18,8 +18,7 @@ def rejection(run: Run, n: int, *, batch: int = 64) -> SampleSet:
     Without a budget it gives up after 10,000 + 1,000 n attempts. `batch` attempts run side by side and are all finished
     before any of them counts.
     """
-    if batch < 1:
-        raise OptionError(f"batch must be at least 1, not {batch}", option="batch")
+    check_least(batch=(batch, 1))
     samples: list[Sample] = []
     accepted: list[bool] = []
     limit, cut = run.attempt_limit(n), False

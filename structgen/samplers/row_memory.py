@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from structgen.errors import OptionError
+from structgen.options import check_least
 from structgen.protocols import Tokens
 from structgen.samplers.prefix import Prefix
 from structgen.samplers.run import Run
@@ -24,8 +24,7 @@ class RowMemory:
     """`run.rows` that asks the model only for what it does not remember; at most `memory` bytes are kept."""
 
     def __init__(self, run: Run, memory: int) -> None:
-        if memory < 0:
-            raise OptionError(f"memory must not be negative, not {memory}", option="memory")
+        check_least(memory=(memory, 0))
         self.run, self.memory, self.bytes = run, memory, 0
         self._rows: OrderedDict[Tokens, Row] = OrderedDict()
 

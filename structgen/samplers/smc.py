@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from structgen.errors import OptionError, PredicateError
+from structgen.options import check_least
 from structgen.samplers.awrs import AWRS
 from structgen.samplers.logspace import effective_size, log_sum
 from structgen.samplers.prefix import Prefix
@@ -56,6 +57,7 @@ def smc(
     twist: Twist | None = None,
     rounds: int = 1,
     scouts: int | None = None,
+    enough: float = 0.0,
     explore: float = 0.1,
     memory: int = 64 << 20,
 ) -> SampleSet:
@@ -66,17 +68,17 @@ def smc(
     output can still be reached; the problem's potentials if not given. A budget that runs out leaves no particle: an
     unfinished run has no weights that mean anything.
 
-    `rounds`: the later ones are guided by values of states (`values`, with its `explore`); then the proposal is
-    "auto". All but the last have `scouts` particles, n if not given. The last finished round is returned, what came of
-    each stands in `SampleSet.rounds`. Rows are read once, so far as `memory` bytes hold them.
+    `rounds`: the later ones are guided by what earlier ones read (`values`, with its `explore`); then the proposal is
+    "auto". All but the last have `scouts` particles, n if not given; after one whose relative error of the evidence is
+    below `enough` the last follows at once. The last finished round is returned, what came of each stands in
+    `SampleSet.rounds`. Rows are read once, so far as `memory` bytes hold them.
     """
     if not 0 <= ess_threshold < np.inf:
         raise OptionError(f"ess_threshold is a share of n, not {ess_threshold}", option="ess_threshold")
-    if isinstance(rounds, bool) or not isinstance(rounds, int) or rounds < 1:
-        raise OptionError(f"rounds must be at least 1, not {rounds!r}", option="rounds")
+    check_least(rounds=(rounds, 1), scouts=(scouts, 1))
     sizes = [*[n if scouts is None else scouts] * (rounds - 1), n]
-    if min(sizes) < 1:
-        raise OptionError(f"scouts must be at least 1, not {scouts}", option="scouts")
+    if not enough >= 0:
+        raise OptionError(f"enough is a relative error, not {enough}", option="enough")
     check_scheme(resampling)
     psi, awrs, values = twist or _potentials, awrs or AWRS(), None
     step = proposal_of(proposal, run.problem, awrs)
@@ -88,18 +90,35 @@ def smc(
     if run.budget.attempts is not None and run.budget.attempts < sum(sizes):
         note = f"{sum(sizes)} particles are more than the budget of attempts"
         return run.result("smc", [], status="budget", note=note)
+
+    def finish(particles: Particles) -> bool:
+        return particles.finish(step, ess_threshold, resampling)
+
+    return _in_rounds(run, sizes, psi, finish, values, enough)
+
+
+def _in_rounds(
+    run: Run, sizes: list[int], psi: Twist, finish: Callable[[Particles], bool], values: Values | None, enough: float
+) -> SampleSet:
+    """Rounds of these sizes, and the particles of the last; where a round leaves an error below `enough`, only that."""
     history: list[Round] = []
     before: Particles | None = None
-    for number, size in enumerate(sizes):
-        particles, scored = Particles(run, size, psi, sum(sizes[:number]) + number), run.stats.prefixes_scored
+    rounds, streams = len(sizes), 0
+    while sizes:
+        size, scored = sizes[0], run.stats.prefixes_scored
+        particles, sizes = Particles(run, size, psi, streams), sizes[1:]
+        streams += size + 1
         run.stats.attempts += size
         run.finished = partial(_finished, particles, before)
-        if not particles.finish(step, ess_threshold, resampling):
+        if not finish(particles):
             return _cut(run, before, history, rounds)
         if values is not None:
-            values.update()
             scored = run.stats.prefixes_scored - scored
             history.append(Round(particles.log_mean, particles.evidence_error, particles.ess, scored, len(values)))
+            if (error := particles.evidence_error) is not None and error < enough:
+                sizes = sizes[-1:]
+            if sizes:  # the last round explores for nobody, unless the only one before it did not either
+                values.update(optimistic=len(sizes) > 1 or len(history) == 1)
         before = particles
     return particles.result(rounds=tuple(history))
 

@@ -20,22 +20,21 @@ certificate and the tail are this library's.
 
 from __future__ import annotations
 
-import zipfile
 from array import array
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path as File
 from tempfile import NamedTemporaryFile
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from structgen.errors import OptionError
-from structgen.protocols import Chooser, Floats
+from structgen.options import check_least
+from structgen.protocols import Chooser
 from structgen.samplers.logspace import log_sum
 from structgen.samplers.problem import Problem
+from structgen.samplers.trie_rows import NodeRow, packed, read_archive, unpacked
 from structgen.samplers.weights import Row
 
 __all__ = ["TAIL", "Trie"]
@@ -54,40 +53,6 @@ _COLUMNS = {  # type and value of a new node
     "passed": ("d", -np.inf),
     "mass": ("d", _NEVER),
 }
-
-
-@dataclass(slots=True)
-class NodeRow:
-    """What is kept of a prefix's law.   n events with a place
-
-    field      shape    meaning
-    ids        i64 (n,)  events
-    log_probs  f64 (n,)  log p(t|u)
-    bounds     f64 (n,)  log theta(ut) as far as it was passed up; 0 where nothing is known, and for bottom
-    log_tail   float     log of the probability of all allowed events without a place
-    used       int       when it was last visited
-    """
-
-    ids: NDArray[np.int64]
-    log_probs: Floats
-    bounds: Floats
-    log_tail: float
-    used: int
-
-    @property
-    def scores(self) -> Floats:
-        """log p(t|u) theta(ut), (n,)."""
-        return self.log_probs + self.bounds
-
-    @property
-    def log_total(self) -> float:
-        """log theta(u)."""
-        return float(np.logaddexp(log_sum(self.scores), self.log_tail))
-
-    @property
-    def bytes(self) -> int:
-        """Memory it takes."""
-        return 24 * self.ids.size + 200
 
 
 class Trie:
@@ -118,8 +83,7 @@ class Trie:
     mass: array[float]
 
     def __init__(self, problem: Problem, *, memory: int = 256 << 20, kept: int = 512) -> None:
-        if memory < 1 or kept < 1:
-            raise OptionError("memory and kept must be positive", option="memory" if memory < 1 else "kept")
+        check_least(memory=(memory, 1), kept=(kept, 1))
         self.fingerprint, self.stop = problem.fingerprint, problem.stop
         self.memory, self.kept = memory, kept
         for name, (kind, _) in _COLUMNS.items():
@@ -186,7 +150,9 @@ class Trie:
         if row.dead:
             self.theta[node] = self.mass[node] = -np.inf
             return
-        kept = self._compressed(node, row)
+        children = {token: self.theta[child] for token, child in self.children(node)}
+        self._clock += 1
+        kept = NodeRow.of(row, self.kept, self.stop, children, self._clock)
         if not self.visited(node):
             self.mass[node], self.theta[node] = row.log_mass, min(kept.log_total, 0.0)
             ends = np.flatnonzero(kept.ids == self.stop)
@@ -262,19 +228,8 @@ class Trie:
 
     def save(self, file: str | File) -> None:
         """Write everything, rows included, as an npz archive of plain arrays."""
-        order = list(self.rows)
-        rows = [self.rows[node] for node in order]
         data: dict[str, Any] = {name: np.array(getattr(self, name)) for name in _COLUMNS}
-        data |= {
-            "format": np.array(FORMAT),
-            "fingerprint": np.array(self.fingerprint),
-            "row_node": np.array(order, np.int64),
-            "row_size": np.array([row.ids.size for row in rows], np.int64),
-            "row_tail": np.array([row.log_tail for row in rows], np.float64),
-            "row_used": np.array([row.used for row in rows], np.int64),
-        }
-        for name, dtype in (("ids", np.int64), ("log_probs", np.float64), ("bounds", np.float64)):
-            data[f"row_{name}"] = np.concatenate([np.zeros(0, dtype), *(getattr(row, name) for row in rows)])
+        data |= {"format": np.array(FORMAT), "fingerprint": np.array(self.fingerprint)} | packed(self.rows)
         with File(file).open("wb") as out:
             np.savez(out, **data)
 
@@ -300,7 +255,7 @@ class Trie:
     def load(cls, file: str | File, problem: Problem, *, memory: int = 256 << 20, kept: int = 512) -> Trie:
         """Read what `save` wrote. OptionError when it is no trie, or one of another problem: bounds belong to one."""
         with File(file).open("rb") as source:
-            data = _read_archive(source)
+            data = read_archive(source)
         if int(data.get("format", np.array(0))) != FORMAT:
             raise OptionError(f"not a trie of format {FORMAT}, which this version reads", option="trie")
         trie = cls(problem, memory=memory, kept=kept)
@@ -309,13 +264,8 @@ class Trie:
         for name, (kind, _) in _COLUMNS.items():
             setattr(trie, name, array(kind, data[name].tolist()))
         trie._node_at = {trie.parent[node] << 32 | trie.token[node]: node for node in range(1, len(trie))}
-        ends = data["row_size"].cumsum()
-        for i, node in enumerate(data["row_node"].tolist()):
-            span = slice(ends[i] - data["row_size"][i], ends[i])
-            ids, log_probs, bounds = (data[f"row_{name}"][span].copy() for name in ("ids", "log_probs", "bounds"))
-            tail, used = float(data["row_tail"][i]), int(data["row_used"][i])
-            trie.rows[node] = NodeRow(ids, log_probs, bounds, tail, used)
-            trie._bytes += trie.rows[node].bytes
+        trie.rows = unpacked(data)
+        trie._bytes = sum(row.bytes for row in trie.rows.values())
         trie._clock = int(data["row_used"].max(initial=0))
         return trie
 
@@ -323,26 +273,3 @@ class Trie:
         for name, (_, initial) in _COLUMNS.items():
             getattr(self, name).append(known.get(name, initial))
         return len(self.parent) - 1
-
-    def _compressed(self, node: int, row: Row) -> NodeRow:
-        """The likeliest `kept` events, bottom and all that lead to known nodes; the rest as a tail."""
-        places, children = np.arange(row.ids.size), dict(self.children(node))
-        if row.ids.size > self.kept:
-            likeliest = np.argpartition(-row.log_probs, self.kept)[: self.kept]
-            needed = np.flatnonzero(np.isin(row.ids, [self.stop, *children]))
-            places = np.union1d(likeliest, needed)
-        rest = np.delete(row.log_probs, places)
-        ids, log_probs = row.ids[places], row.log_probs[places].astype(np.float64)
-        bounds = np.zeros(ids.size)
-        for token, child in children.items():
-            bounds[np.flatnonzero(ids == token)] = self.theta[child]
-        self._clock += 1
-        return NodeRow(ids, log_probs, bounds, log_sum(rest), self._clock)
-
-
-def _read_archive(source: IO[bytes]) -> dict[str, NDArray[Any]]:
-    try:
-        with np.load(source, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise OptionError(f"not a trie file: {error}", option="trie") from error

@@ -27,13 +27,14 @@ from typing import Any, Literal
 import numpy as np
 
 from structgen.errors import OptionError
+from structgen.options import check_least
 from structgen.protocols import Chooser, Scorer
 from structgen.samplers.masked import Pick, extend_paths
 from structgen.samplers.result import Sample, SampleSet, Status
 from structgen.samplers.row_memory import RowMemory
 from structgen.samplers.run import Run
 from structgen.samplers.weights import Path, Row
-from structgen.search.frontier import MEMORY, check_least, likeliest, ways_on
+from structgen.search.frontier import MEMORY, likeliest, ways_on
 from structgen.search.scorers import Scores
 
 __all__ = ["adaptive"]

@@ -25,11 +25,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from structgen.options import check_least
 from structgen.protocols import Scorer
 from structgen.samplers.result import SampleSet
 from structgen.samplers.run import Run
 from structgen.samplers.weights import Path, Row
-from structgen.search.frontier import MEMORY, Search, check_least, ways_on
+from structgen.search.frontier import MEMORY, Search, ways_on
 
 __all__ = ["astar"]
 

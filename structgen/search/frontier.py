@@ -20,7 +20,7 @@ from structgen.samplers.run import Run
 from structgen.samplers.weights import Path, Row
 from structgen.search.scorers import Scores
 
-__all__ = ["MEMORY", "Search", "check_least", "likeliest", "ways_on"]
+__all__ = ["MEMORY", "Search", "likeliest", "ways_on"]
 
 MEMORY = 64 << 20  # bytes of rows a search remembers
 
@@ -117,10 +117,3 @@ def ways_on(path: Path, row: Row, most: int, first: int = 0) -> list[Path]:
         child.take(row, place)
         out.append(child)
     return out
-
-
-def check_least(**values: tuple[int | None, int]) -> None:
-    """Raise OptionError for an option, given as (value, least), that is no integer of at least `least`; None passes."""
-    for name, (value, least) in values.items():
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
-            raise OptionError(f"{name} must be at least {least}, not {value!r}", option=name)

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from hypothesis import settings
 
-from structgen.samplers import mcmc
+from structgen.samplers import chains, cuts
 from structgen.samplers.attempts import Attempt, Attempts
 from structgen.samplers.choosers import ExhaustiveChooser, every_outcome
 from structgen.samplers.exact import Exact, enumerate_outputs, total_variation
@@ -236,28 +236,31 @@ def warmed(problem: Problem, draws: int) -> Trie:
     return trie
 
 
-def trace_of(rows: RowMemory, problem: Problem, w: tuple[int, ...]) -> mcmc.Trace:
+def trace_of(rows: RowMemory, problem: Problem, w: tuple[int, ...]) -> cuts.Trace:
     """A chain's state at an output."""
-    trace = mcmc.Trace([problem.root()])
+    trace = cuts.Trace([problem.root()])
     for event in (*w, problem.stop):
         row = rows.rows([trace.prefixes[-1]])[0]
         trace.take(row, int(np.flatnonzero(row.ids == event)[0]))
     return trace
 
 
-def kernel(problem: Problem, exact: Exact, cut: str) -> np.ndarray:
-    """K[x, y], the probability that one step of a chain leads from output x to output y, over every outcome."""
+def kernel(problem: Problem, exact: Exact, cut: str, steps: int = 1, memory: int = 1 << 30) -> np.ndarray:
+    """K[x, y], the probability that so many steps of a chain lead from output x to output y, over every outcome.
+
+    Without `memory` every step waits for the model, so the steps ahead are begun beside it.
+    """
     places, run = {w: i for i, w in enumerate(exact.outputs)}, Run(problem)
-    rows = RowMemory(run, 1 << 30)
+    rows = RowMemory(run, memory)
     out = np.zeros((len(places), len(places)))
     for w, i in places.items():
         start = trace_of(rows, problem, w)
 
-        def step(chooser: Any, state: mcmc.Trace = start) -> tuple[int, ...]:
-            chains = mcmc.Chains(Run(problem, seed=chooser), 1, cut, 64, 0)
-            chains.rows, chains.chains[0].state = rows, state
-            assert chains.advance(1)
-            return chains.states()[0].tokens
+        def step(chooser: Any, state: cuts.Trace = start) -> tuple[int, ...]:
+            walk = chains.Chains(Run(problem, seed=chooser), 1, cut, 64, 0)
+            walk.rows, walk.chains[0].state = rows, state
+            assert walk.advance(steps, steps)
+            return walk.states(steps)[0].tokens
 
         for probability, reached in every_outcome(step):
             out[i, places[reached]] += probability
@@ -272,6 +275,13 @@ def check_kernel(problem: Problem, cut: str, exact: Exact | None = None) -> np.n
     flow = exact.target[:, None] * k
     assert np.abs(flow - flow.T).max() < 1e-15, np.abs(flow - flow.T).max()
     return k
+
+
+def check_steps_ahead(problem: Problem, cut: str, steps: int = 2) -> None:
+    """Steps of which the later ones are written beside the first have the law of one step after the other."""
+    exact = enumerate_outputs(problem)
+    k = np.linalg.matrix_power(kernel(problem, exact, cut), steps)
+    np.testing.assert_allclose(kernel(problem, exact, cut, steps, memory=0), k, atol=1e-12)
 
 
 def check_cut_chains() -> None:

@@ -21,6 +21,7 @@ from structgen.samplers.result import SampleSet
 from structgen.samplers.run import Budget, Run, sample
 from tests.samplers.guards import favours_b, guarded_problem
 from tests.samplers.judges import fixture
+from tests.samplers.test_constraints import LooseConstraint
 
 
 def rare() -> Problem:
@@ -113,15 +114,37 @@ def test_cheap_outputs_are_exact(name: str) -> None:
 def test_what_is_never_accepted_is_left_to_particles() -> None:
     result = sample(rare(), 3, "auto", seed=1)
     assert (result.method, result.exact, len(result), result.status) == ("smc", False, 32, "complete")
-    assert result.note == "smc: 0 of the last 16 attempts were accepted"
+    reason = "2 rounds, as 16 scouts left a relative error of the evidence of"
+    assert result.note.startswith(f"smc: 0 of the last 16 attempts were accepted; {reason}")
     assert result.log_evidence == pytest.approx(enumerate_outputs(rare()).log_evidence, abs=1e-9)
     assert len(sample(rare(), 3, "auto", seed=1, draws=7)) == 7
+
+
+def uneven() -> Problem:
+    """`rare`, but what is behind an a has a sixth of the mass: masked particles have unlike weights."""
+    vocabulary = vocabulary_of("a", "b", "c")
+    rows = np.log(np.array([[0.02, 0.02, 0.95, 0.01], [0.1, 0.14, 0.75, 0.01]]))
+    model = TableModel(vocabulary, lambda u: rows[u[-1] if u else 1])
+    return Problem(model, rare().constraint, 9)
+
+
+def test_particles_go_in_rounds_where_these_pay() -> None:
+    """More where the scouts say that little is known, one where there is nothing to learn from, or no attempts."""
+    result = sample(uneven(), 3, "auto", seed=1)
+    assert (len(result.rounds), len(result)) == (3, 32)
+    assert "; 3 rounds, as 16 scouts left a relative error of the evidence of " in result.note
+    few = sample(uneven(), 3, "auto", seed=1, budget=Budget(attempts=40))
+    assert (few.rounds, few.note.split("; ")[1]) == ((), "one round, as the budget has no attempts for scouts")
+    texts = ["".join(w) for w in product("ab", repeat=8)]
+    loose = Problem(rare().model, LooseConstraint(vocabulary_of("a", "b", "c"), texts, texts), 9)
+    alone = sample(loose, 3, "auto", seed=1)
+    assert (alone.rounds, alone.note.split("; ")[1]) == ((), "one round, as the constraint has no states to learn from")
 
 
 def test_potentials_are_for_particles() -> None:
     problem = guarded_problem(favours_b())
     result = sample(problem, 2, "auto", seed=1, draws=500)
-    assert (result.method, result.note) == ("smc", "smc: there are potentials")
+    assert (result.method, result.note[:26]) == ("smc", "smc: there are potentials;")
     assert result.log_evidence == pytest.approx(enumerate_outputs(problem).log_evidence, abs=0.3)
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from structgen.errors import OptionError
 from structgen.protocols import Floats, Tokens
+from structgen.samplers.cuts import CUTS, RESTARTS, Trace, cut_weights, log_acceptance
 from structgen.samplers.exact import enumerate_outputs, kl_divergence, total_variation
 from structgen.samplers.fixtures import finite_language, vocabulary_of
-from structgen.samplers.mcmc import CUTS, RESTARTS, Trace, cut_weights, log_acceptance
 from structgen.samplers.models import TableModel
 from structgen.samplers.predicates import Potential
 from structgen.samplers.problem import Problem
@@ -23,12 +23,14 @@ from tests.samplers.judges import (
     check_cut_chains,
     check_fit,
     check_kernel,
+    check_steps_ahead,
     dying,
     expectations,
     fit_p_value,
     fixture,
     random_problem,
     small_problem,
+    three_outputs,
     trace_of,
 )
 from tests.samplers.test_constraints import LooseConstraint
@@ -137,16 +139,24 @@ def test_a_whole_run_over_every_outcome() -> None:
     exact = enumerate_outputs(problem)
     for cut in CUTS:
         k = check_kernel(problem, cut, exact)
-        by_output, evidence, total = expectations(problem, "mcmc", 1, cut=cut, steps=2)
+        by_output, evidence, total = expectations(problem, "mcmc", 1, cut=cut, steps=2, batch=1)
         assert total == pytest.approx(1, abs=1e-12)
         law = np.array([by_output.get(w, 0.0) for w in exact.outputs])
         np.testing.assert_allclose(law, exact.masked @ k @ k, atol=1e-12)
         if cut == "restart":
             assert evidence == pytest.approx(np.exp(exact.log_evidence), abs=1e-12)
-    by_output, _, _ = expectations(problem, "mcmc", 2, steps=1, chains=1, cut="uniform")  # one chain, two outputs
+    by_output, _, _ = expectations(problem, "mcmc", 2, steps=1, chains=1, cut="uniform", batch=1)  # two outputs of one
     k = check_kernel(problem, "uniform", exact)
     law = np.array([by_output.get(w, 0.0) for w in exact.outputs])
     np.testing.assert_allclose(law, (exact.masked @ k + exact.masked @ k @ k) / 2, atol=1e-12)
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_steps_written_ahead_have_the_law_of_one_after_the_other(cut: str) -> None:
+    check_steps_ahead(dying(), cut)
+    check_steps_ahead(three_outputs(), cut)
+    if cut == "uniform":
+        check_steps_ahead(dying(), cut, steps=3)
 
 
 @pytest.mark.statistical
@@ -232,6 +242,16 @@ def test_restarts_of_one_chain_are_written_side_by_side() -> None:
 
 def test_a_budget_leaves_all_chains_after_as_many_steps() -> None:
     check_cut_chains()
+
+
+def test_small_batches_serve_the_slowest_chain_first() -> None:
+    """Half the prefixes leave every chain about half its steps, though each call reads one."""
+    problem, _ = fixture("T2")
+    options = {"cut": "uniform", "steps": 40, "seed": 5, "batch": 1, "memory": 0}
+    whole = sample(problem, 8, "mcmc", **options)
+    half = sample(problem, 8, "mcmc", budget=Budget(prefixes_scored=whole.stats.prefixes_scored // 2), **options)
+    assert (half.status, len(half)) == ("budget", 8)
+    assert int(half.note.split()[0]) > 12
 
 
 def test_a_step_without_a_choice_never_strands_a_chain() -> None:

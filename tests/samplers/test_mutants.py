@@ -20,13 +20,16 @@ from structgen.samplers import (
     beam,
     best_first,
     canonical,
+    chains,
     choosers,
+    cuts,
     law,
     mcmc,
     problem,
     resampling,
     run,
     trie,
+    trie_rows,
     weights,
 )
 from structgen.samplers.choosers import every_outcome
@@ -44,6 +47,7 @@ from tests.samplers.judges import (
     check_fit,
     check_kernel,
     check_places,
+    check_steps_ahead,
     check_trie_weights,
     check_weighted,
     dying,
@@ -176,6 +180,11 @@ def chain_certificate() -> None:
         for seed in range(3):
             lower, upper = sample(problem_, 20, "mcmc", seed=seed).evidence_bounds or (1.0, -1.0)
             assert lower - 1e-12 <= exact.log_evidence <= upper + 1e-12
+
+
+def chains_read_ahead() -> None:
+    for cut in ("restart", "uniform"):
+        check_steps_ahead(dying(), cut)
 
 
 def narrow_beams() -> None:
@@ -389,14 +398,14 @@ def tail_without_its_newest(patch: pytest.MonkeyPatch) -> None:
 
 
 def tail_of_mass_one(patch: pytest.MonkeyPatch) -> None:
-    compressed = trie.Trie._compressed
+    of = trie_rows.NodeRow.of
 
-    def mutant(self: Any, node: int, row: Any) -> Any:
-        kept = compressed(self, node, row)
+    def mutant(*given: Any) -> Any:
+        kept = of(*given)
         kept.log_tail = min(kept.log_tail + 0.1, 0.0)
         return kept
 
-    patch.setattr(trie.Trie, "_compressed", mutant)
+    patch.setattr(trie_rows.NodeRow, "of", mutant)
 
 
 def count_twice(patch: pytest.MonkeyPatch) -> None:
@@ -428,58 +437,58 @@ def forget_the_proposal(patch: pytest.MonkeyPatch) -> None:
     def mutant(cut: str, x: Any, y: Any) -> float:
         return min(0.0, y.log_prob - x.log_prob) if y.finish == "stop" else -np.inf
 
-    patch.setattr(mcmc, "log_acceptance", mutant)
+    patch.setattr(chains, "log_acceptance", mutant)
 
 
 def forget_the_way_back(patch: pytest.MonkeyPatch) -> None:
     """W(y) / W(x) whatever the cut: what outputs of different length or choice would do on the way back is left out."""
-    log_acceptance = mcmc.log_acceptance
-    patch.setattr(mcmc, "log_acceptance", lambda cut, x, y: log_acceptance("restart", x, y))
+    log_acceptance = cuts.log_acceptance
+    patch.setattr(chains, "log_acceptance", lambda cut, x, y: log_acceptance("restart", x, y))
 
 
 def way_back_upside_down(patch: pytest.MonkeyPatch) -> None:
-    weights_of = mcmc.cut_weights
-    log_acceptance = mcmc.log_acceptance
+    weights_of = cuts.cut_weights
+    log_acceptance = cuts.log_acceptance
 
     def mutant(cut: str, x: Any, y: Any) -> float:
         with pytest.MonkeyPatch.context() as inner:
-            inner.setattr(mcmc, "cut_weights", lambda name, z: 1 / weights_of(name, z).sum(keepdims=True))
+            inner.setattr(cuts, "cut_weights", lambda name, z: 1 / weights_of(name, z).sum(keepdims=True))
             return log_acceptance(cut, x, y)
 
-    patch.setattr(mcmc, "log_acceptance", mutant)
+    patch.setattr(chains, "log_acceptance", mutant)
 
 
 def never_cut_at_the_end(patch: pytest.MonkeyPatch) -> None:
     """The cut just before bottom is drawn but left out of G."""
-    weights_of = mcmc.cut_weights
-    log_acceptance = mcmc.log_acceptance
+    weights_of = cuts.cut_weights
+    log_acceptance = cuts.log_acceptance
 
     def mutant(cut: str, x: Any, y: Any) -> float:
         with pytest.MonkeyPatch.context() as inner:
-            inner.setattr(mcmc, "cut_weights", lambda name, z: weights_of(name, z)[: max(1, len(z.events) - 1)])
+            inner.setattr(cuts, "cut_weights", lambda name, z: weights_of(name, z)[: max(1, len(z.events) - 1)])
             return log_acceptance(cut, x, y)
 
-    patch.setattr(mcmc, "log_acceptance", mutant)
+    patch.setattr(chains, "log_acceptance", mutant)
 
 
 def entropy_of_unmasked_p(patch: pytest.MonkeyPatch) -> None:
     """The cut is drawn by one entropy and accounted for by another."""
-    weights_of = mcmc.cut_weights
-    log_acceptance = mcmc.log_acceptance
+    weights_of = cuts.cut_weights
+    log_acceptance = cuts.log_acceptance
 
     def mutant(cut: str, x: Any, y: Any) -> float:
         def unmasked(name: str, z: Any) -> Any:
             return weights_of(name, z) * np.exp(np.array(z.log_m))
 
         with pytest.MonkeyPatch.context() as inner:
-            inner.setattr(mcmc, "cut_weights", unmasked)
+            inner.setattr(cuts, "cut_weights", unmasked)
             return log_acceptance(cut, x, y)
 
-    patch.setattr(mcmc, "log_acceptance", mutant)
+    patch.setattr(chains, "log_acceptance", mutant)
 
 
 def no_restarts(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(mcmc, "RESTARTS", 1e-300)
+    patch.setattr(cuts, "RESTARTS", 1e-300)
 
 
 def forget_dead_proposals(patch: pytest.MonkeyPatch) -> None:
@@ -488,29 +497,56 @@ def forget_dead_proposals(patch: pytest.MonkeyPatch) -> None:
 
 
 def weight_without_the_end(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(mcmc.Trace, "log_weight", property(lambda trace: sum(trace.log_m[:-1])))
+    patch.setattr(cuts.Trace, "log_weight", property(lambda trace: sum(trace.log_m[:-1])))
 
 
 def weight_upside_down(patch: pytest.MonkeyPatch) -> None:
-    log_acceptance = mcmc.log_acceptance
-    patch.setattr(mcmc, "log_acceptance", lambda cut, x, y: log_acceptance(cut, y, x))
+    log_acceptance = cuts.log_acceptance
+    patch.setattr(chains, "log_acceptance", lambda cut, x, y: log_acceptance(cut, y, x))
 
 
 def every_proposal_counts(patch: pytest.MonkeyPatch) -> None:
     """An output met twice is counted twice in M."""
-    finish = mcmc.Chains._finish
+    move = chains.Chains._move
 
-    def mutant(self: Any, chain: Any, begun: Any) -> Any:
-        trace = yield from finish(self, chain, begun)
-        self.seen[len(self.seen), *trace.tokens] = trace.log_prob
-        return trace
+    def mutant(self: Any, chain: Any, proposal: Any) -> None:
+        self.seen[len(self.seen), *proposal.trace.tokens] = proposal.trace.log_prob
+        move(self, chain, proposal)
 
-    patch.setattr(mcmc.Chains, "_finish", mutant)
+    patch.setattr(chains.Chains, "_move", mutant)
 
 
 def where_it_stands_by_now(patch: pytest.MonkeyPatch) -> None:
     """A budget returns chains that ran ahead with those that did not."""
-    patch.setattr(mcmc.Chains, "states", lambda self: [chain.past[-1] for chain in self.chains])
+    patch.setattr(chains.Chains, "states", lambda self, step: [chain.past[-1] for chain in self.chains])
+
+
+def ahead_of_another_state(patch: pytest.MonkeyPatch) -> None:
+    """What was written ahead stays, though the chain has moved from where it was cut."""
+    patch.setattr(chains.Chains, "_look_again", lambda self, chain: None)
+
+
+def the_first_to_be_finished(patch: pytest.MonkeyPatch) -> None:
+    """The step is made with whatever proposal is finished, so short ones are too many."""
+    settle = chains.Chains._settle
+
+    def mutant(self: Any, chain: Any, last: int) -> None:
+        chain.ahead = deque(sorted(chain.ahead, key=lambda proposal: proposal.trace.finish is None))
+        settle(self, chain, last)
+
+    patch.setattr(chains.Chains, "_settle", mutant)
+
+
+def a_dead_one_is_drawn_again(patch: pytest.MonkeyPatch) -> None:
+    """A proposal written ahead is dropped for what it came to."""
+    settle = chains.Chains._settle
+
+    def mutant(self: Any, chain: Any, last: int) -> None:
+        further = list(chain.ahead)[1:]
+        chain.ahead = deque([*list(chain.ahead)[:1], *(each for each in further if each.trace.finish != "dead")])
+        settle(self, chain, last)
+
+    patch.setattr(chains.Chains, "_settle", mutant)
 
 
 def beam_forgets_the_beaten(patch: pytest.MonkeyPatch) -> None:
@@ -590,10 +626,10 @@ def chains_as_near_as_certified() -> None:
     """The law after k steps, exactly, against the bound; Z is known here, so the bound is as tight as it gets."""
     for problem_ in (fixture("T3")[0], slow_to_restart()):
         exact = enumerate_outputs(problem_)
-        for cut in mcmc.CUTS:
+        for cut in cuts.CUTS:
             k, law_ = check_kernel(problem_, cut, exact), exact.masked / exact.masked.sum()
             for steps in range(8):
-                bound = mcmc.certificate(cut, problem_.max_tokens, steps, exact.log_evidence)
+                bound = cuts.certificate(cut, problem_.max_tokens, steps, exact.log_evidence)
                 assert total_variation(law_, exact.target) <= bound + 1e-12, (cut, steps)
                 law_ = law_ @ k
 
@@ -628,8 +664,8 @@ def forget_what_waits(patch: pytest.MonkeyPatch) -> None:
 
 
 def every_cut_a_restart(patch: pytest.MonkeyPatch) -> None:
-    certificate = mcmc.certificate
-    patch.setattr(mcmc, "certificate", lambda cut, *rest: certificate("restart", *rest))
+    certificate = cuts.certificate
+    patch.setattr(cuts, "certificate", lambda cut, *rest: certificate("restart", *rest))
 
 
 MUTANTS: list[tuple[Patch, Callable[[], None]]] = [
@@ -669,6 +705,9 @@ MUTANTS: list[tuple[Patch, Callable[[], None]]] = [
     (weight_upside_down, priority_kernel),
     (every_proposal_counts, chain_certificate),
     (where_it_stands_by_now, check_cut_chains),
+    (ahead_of_another_state, chains_read_ahead),
+    (the_first_to_be_finished, chains_read_ahead),
+    (a_dead_one_is_drawn_again, chains_read_ahead),
     (judge_prefixes, canonical_language),
     (end_in_any_spelling, canonical_language),
     (beam_forgets_the_beaten, narrow_beams),

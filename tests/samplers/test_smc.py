@@ -38,7 +38,7 @@ def test_masked_particles_over_every_outcome(scheme: str, threshold: float) -> N
         for twist in (None, skewed):
             problem = small_problem(max_tokens)
             check_weighted(problem, "smc", 2, ess_threshold=threshold, resampling=scheme, twist=twist)
-    if scheme == "systematic":  # the fewest outcomes
+    if scheme == "systematic" and threshold < 1:  # the fewest outcomes
         check_weighted(small_problem(3), "smc", 3, ess_threshold=threshold, resampling=scheme)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,7 +25,7 @@ from structgen.samplers.run import Budget, Run, sample
 from structgen.samplers.values import Values
 from structgen.samplers.weights import Row
 from tests.samplers.guards import favours_b, guarded_problem, no_double_b
-from tests.samplers.judges import check_weighted, fixture, small_problem, three_outputs
+from tests.samplers.judges import check_weighted, dying, fixture, small_problem, three_outputs
 from tests.samplers.test_constraints import LooseConstraint
 from tests.samplers.test_smc import skewed
 
@@ -71,6 +72,13 @@ def read_everything(problem: Problem) -> Values:
     return learnt
 
 
+def by_states_alone(learnt: Values) -> Values:
+    """The same without what single prefixes are worth."""
+    out = copy.copy(learnt)
+    out._log_of = {}
+    return out
+
+
 def rounds() -> None:
     check_weighted(three_outputs(), "smc", 2, rounds=2, ess_threshold=0.9)
 
@@ -109,6 +117,56 @@ def test_values_are_exact_where_the_law_follows_the_state() -> None:
     assert done.log_evidence == pytest.approx(exact.log_evidence, abs=0.02)
 
 
+@pytest.mark.parametrize("name", ["T2", "T3"])
+def test_prefixes_that_were_read_are_worth_what_they_are(name: str) -> None:
+    """Whatever the law depends on; once all of them were read, every particle weighs Z."""
+    problem, exact = fixture(name)
+    learnt = read_everything(problem)
+    by_state = by_states_alone(learnt)
+    prefixes = viable_prefixes(problem)
+    off = [learnt.log_value(prefix) - exact.log_future[prefix.tokens] for prefix in prefixes]
+    assert np.abs(off).max() < 1e-9
+    assert max(abs(by_state.log_value(prefix) - exact.log_future[prefix.tokens]) for prefix in prefixes) > 0.1
+    drawn = sample(small_problem(), 200, "smc", rounds=2, seed=3)
+    assert drawn.rounds[0].prefixes_scored == len(viable_prefixes(small_problem()))
+    assert drawn.log_weights == pytest.approx(enumerate_outputs(small_problem()).log_evidence, abs=1e-9)
+
+
+def test_a_prefix_without_a_way_on_is_dead_and_others_at_its_state_are_not() -> None:
+    """After "a" the model never says what the constraint needs."""
+    problem = dying()
+    learnt = read_everything(problem)
+    root = problem.root()
+    learnt.learn(root.extend(0), Run(problem).rows([root.extend(0)])[0])
+    learnt.update()
+    row = Run(problem).rows([root])[0]
+    assert learnt.log_value(root.extend(0)) == -np.inf
+    assert dict(zip(row.ids.tolist(), (learnt.log_values_after(root, row) == -np.inf).tolist(), strict=True))[0]
+    runs = [sample(problem, 8, "smc", rounds=3, seed=seed) for seed in range(5)]
+    assert {s.finish for run in runs for s in run.samples} == {"stop"}
+    vocabulary = vocabulary_of("a", "b")
+    with np.errstate(divide="ignore"):
+        never = np.log(np.array([0.5, 0.0, 0.5]))
+    hopeless = Problem(TableModel(vocabulary, lambda u: never), finite_language(vocabulary, ["ab"]), 4)
+    found = sample(hopeless, 4, "smc", rounds=3)
+    assert (found.status, found.log_evidence) == ("degenerate", -np.inf)
+
+
+def test_the_last_of_three_rounds_explores_no_more() -> None:
+    """What nobody has read is then worth the mean of what is as near to an end."""
+    problem = trap()
+    run, root = Run(problem), problem.root()
+    learnt = Values(problem, 0.25)
+    for prefix in (root, root.extend(0)):
+        learnt.learn(prefix, run.rows([prefix])[0])
+    learnt.update()
+    hopeful = np.exp(learnt.log_values_after(root, run.rows([root])[0]))
+    learnt.update(optimistic=False)
+    plain = np.exp(learnt.log_values_after(root, run.rows([root])[0]))
+    assert hopeful[1] > 10 * hopeful[0]
+    assert plain[1] == pytest.approx(plain[0], rel=0.01)
+
+
 def test_what_nobody_has_read_is_guessed_with_optimism() -> None:
     """After the root alone its successors are worth what it is, or enough for their share; a state nobody has met at
     all is worth the best that is no nearer to an end."""
@@ -130,7 +188,7 @@ def test_what_nobody_has_read_is_guessed_with_optimism() -> None:
 
 
 def test_rows_with_many_events_have_a_head(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is not told apart is worth the mean of what is, and counts in the value of its state."""
+    """What is not told apart is worth the mean of what is, by states, and counts in the value of its state."""
     problem, _ = fixture("T3")
     whole = read_everything(problem)
     monkeypatch.setattr(values, "HEAD", 2)
@@ -140,8 +198,8 @@ def test_rows_with_many_events_have_a_head(monkeypatch: pytest.MonkeyPatch) -> N
     after, head = some.log_values_after(root, row), np.argsort(-row.log_probs)[:2]
     assert row.ids.size > 2
     rest = np.delete(after, head)
-    weights = np.exp(row.log_probs[head])
-    assert rest == pytest.approx(np.log((weights * np.exp(after[head])).sum() / weights.sum()))
+    weights, by_state = np.exp(row.log_probs[head]), by_states_alone(some).log_values_after(root, row)[head]
+    assert rest == pytest.approx(np.log((weights * np.exp(by_state)).sum() / weights.sum()))
     assert some.log_value(root) == pytest.approx(np.log(np.exp(row.log_probs + after).sum()), abs=2e-3)
     assert abs(some.log_value(root) - whole.log_value(root)) < 2
     check_weighted(three_outputs(), "smc", 1, rounds=2)
@@ -242,7 +300,7 @@ def worthless_until_seen(patch: pytest.MonkeyPatch) -> None:
     """A state nobody has read at is worth nothing: its outputs are never drawn."""
     solved = values._Graph.solved
 
-    def mutant(self: Any, distances: Any, explore: float) -> Any:
+    def mutant(self: Any, distances: Any, explore: float | None) -> Any:
         log_v, horizon = solved(self, distances, explore)
         log_v[self.first.size :] = -np.inf
         return log_v, horizon
@@ -263,7 +321,32 @@ def best_round(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(smc, "smc", mutant)
 
 
+def exact_values() -> None:
+    test_prefixes_that_were_read_are_worth_what_they_are("T3")
+
+
+def row_without_what_is_behind_it(patch: pytest.MonkeyPatch) -> None:
+    """A prefix is worth what its own row says of the states it leads to."""
+    of_a_row = values.Values._of_a_row
+
+    def mutant(self: Any, tokens: Any, read: Any) -> float:
+        return of_a_row(by_states_alone(self), tokens, read)
+
+    patch.setattr(values.Values, "_of_a_row", mutant)
+
+
+def parents_first(patch: pytest.MonkeyPatch) -> None:
+    """Prefixes are worth what was behind them before this round."""
+
+    def ascending(items: Any, key: Any, reverse: bool) -> Any:
+        return sorted(items, key=key, reverse=not reverse)
+
+    patch.setattr(values, "sorted", ascending, raising=False)
+
+
 MUTANTS = [
+    (row_without_what_is_behind_it, exact_values),
+    (parents_first, exact_values),
     (weight_without_the_value, rounds),
     (worthless_until_seen, rounds),
     (best_round, rounds),
