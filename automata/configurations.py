@@ -42,6 +42,7 @@ from structgen.kernels.layout import (
     Memo,
     Work,
 )
+from structgen.kernels.likely import MOST_BYTES, MOST_WAYS
 
 ROWS = 1024  # of the smaller slabs, which come from memory that was used before
 FEW = 32  # of those of a grammar that has let go, which may not be asked again
@@ -140,6 +141,14 @@ class Configurations:
         """The bytes that may come next, ascending."""
         words = self._memo.live[state, :LOOPS].astype("<u8").view(np.uint8)
         return np.flatnonzero(np.unpackbits(words, bitorder="little")).tolist()
+
+    def likely(self, state: int, last: int) -> list[tuple[float, bytes]]:
+        """See structgen.likely.likely_ways: by one kernel."""
+        classes, weights = np.empty((2, 256, 2), np.int64), np.empty((2, 256))
+        bits, ends = np.empty(MOST_WAYS), np.empty(MOST_WAYS, np.int64)
+        texts = np.empty((MOST_WAYS, MOST_BYTES), np.uint8)
+        count = self.call(entries.likely, state, last, classes, weights, bits, texts, ends)
+        return [(bits.item(way), texts[way, : ends[way]].tobytes()) for way in range(count)]
 
     def all_transitions(self, most_states: int) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         """Next state by byte, i32 (S, 256), and which of the S states accept, of all that can be reached. Raises

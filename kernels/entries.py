@@ -14,6 +14,7 @@ from structgen.kernels import compose as _compose
 from structgen.kernels import distances as _distances
 from structgen.kernels import earley as _earley
 from structgen.kernels import interning as _interning
+from structgen.kernels import likely as _likely_ways
 from structgen.kernels import places as _places
 from structgen.kernels import registers as _registers
 from structgen.kernels import similar as _similar
@@ -23,13 +24,17 @@ from structgen.kernels._jit import MASKS
 from structgen.kernels.handles import automaton, radix_of, scratch_of, tables_of, words_of
 from structgen.kernels.layout import (
     BOOL_1D,
+    F64_1D,
+    F64_2D,
     I16_1D,
     I16_2D,
     I32_1D,
     I32_2D,
     I64_1D,
     I64_2D,
+    I64_3D,
     U8_1D,
+    U8_2D,
     U32_1D,
     U64_2D,
     Handle,
@@ -37,7 +42,7 @@ from structgen.kernels.layout import (
 )
 
 _arrive, _begin, _gather, _step, _explore = _earley.arrive, _earley.begin, _earley.gather, _earley.step, _earley.explore
-_read = _places.read
+_read, _likely = _places.read, _likely_ways.likely
 _measure, _shortest = _distances.measure, _distances.shortest
 _rehash, _rehash_sets = _interning.rehash, _registers.rehash_sets
 _fill_row, _fill_below, _survey, _split = _walks.fill_row, _walks.fill_below, _masks.survey, _masks.split
@@ -69,6 +74,14 @@ def explore(h: Handle, most: int) -> Any:
 def read(h: Handle, words: Handle, config: int, token: int) -> Any:
     net, memo, work = automaton(h)
     return _read(net, memo, work, words_of(words), config, token)
+
+
+@MASKS.entry
+def likely(
+    h: Handle, config: int, last: int, classes: I64_3D, weights: F64_2D, bits: F64_1D, texts: U8_2D, ends: I64_1D
+) -> Any:
+    net, memo, work = automaton(h)
+    return _likely(net, memo, work, config, last, classes, weights, bits, texts, ends)
 
 
 @MASKS.entry

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 READ_ONLY, STRIDED = "read only", "strided"
 I64_1D: TypeAlias = Annotated[NDArray[np.int64], 1]
 I64_2D: TypeAlias = Annotated[NDArray[np.int64], 2]
+I64_3D: TypeAlias = Annotated[NDArray[np.int64], 3]
 I32_1D: TypeAlias = Annotated[NDArray[np.int32], 1]
 I32_2D: TypeAlias = Annotated[NDArray[np.int32], 2]
 I16_1D: TypeAlias = Annotated[NDArray[np.int16], 1]

@@ -1,9 +1,9 @@
 """A constraint and some time -> mask rows of the states that a text is likely to meet first, made before it comes.
 
-Best first, from a state on: a step is a byte that leads elsewhere than others do and all that is forced behind it
-(literal keys, punctuation), spelled in the fewest tokens; the states behind each of these tokens get their rows. A step
-costs the logarithm of how many such bytes there are, so what few choices lead to comes first, and long strings of
-choices last. Rows are those that `mask` would make, kept where it keeps them: nothing about a text changes.
+Best first: from a state on go the ways that a text is likely to take (kernels/likely.py: a choice, and what is as good
+as certain behind it, such as the rest of a key), spelled in the fewest tokens; the state behind each token gets its
+row. A way costs as many bits as its choice, so what is likely comes first, and long strings of choices last. Rows are
+those that `mask` would make, kept where it keeps them: nothing about a text changes.
 
 Cost: the rows, some tens of microseconds each; bounded by the time that is given, and looked at between two rows.
 
@@ -17,7 +17,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import heapq
-import math
 import os
 import threading
 import time
@@ -26,13 +25,11 @@ from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 from structgen.errors import LimitExceeded, OptionError, StructgenError
-from structgen.kernels.layout import DEAD
+from structgen.grammars.ir import SPECIAL
 
 __all__ = ["AHEAD", "Ahead", "Prepared", "prepare"]
 
-MOST_FORCED = 64  # bytes of a step
-MOST_CHOICES = 24  # steps from a state
-A_TOKEN = 0.01  # what a token of a step costs beside its choice, in bits
+A_TOKEN = 0.01  # what each token of a way costs beside choosing it, in bits
 
 
 class Prepared(NamedTuple):
@@ -47,34 +44,31 @@ def prepare(constraint: Any, seconds: float, state: int, stop: Callable[[], bool
     """Make the rows of states behind a state of a matcher.Constraint, for so many seconds, or until `stop` says so
     between two rows."""
     started = time.perf_counter()
-    queue, seen, count = [(0.0, 0, state)], {state}, 0
+    queue, seen, count = [(0.0, 0, state, 0)], {state}, 0
     while queue:
         if time.perf_counter() - started >= seconds or (stop is not None and stop()):
             return Prepared(count, time.perf_counter() - started, whole=False)
-        cost, _, at = heapq.heappop(queue)
+        cost, _, at, last = heapq.heappop(queue)
         constraint.row(at)
         count += 1
-        for more, after in _steps(constraint, at):
+        for bits, after, byte in _places(constraint, at, last):
             if after not in seen:
                 seen.add(after)
-                heapq.heappush(queue, (cost + more, len(seen), after))
+                heapq.heappush(queue, (cost + bits, len(seen), after, byte))
     return Prepared(count, time.perf_counter() - started, whole=True)
 
 
-def _steps(constraint: Any, state: int) -> Iterator[tuple[float, int]]:
-    """The states behind the tokens of each step from a state, and what they cost."""
-    targets: dict[int, int] = {}
-    for byte in constraint.live_bytes(state):
-        targets.setdefault(constraint.read(state, bytes((byte,))), byte)
-    choices = math.log2(len(targets)) if targets else 0.0
-    for after, byte in list(targets.items())[:MOST_CHOICES]:
+def _places(constraint: Any, state: int, last: int) -> Iterator[tuple[float, int, int]]:
+    """What it costs to come to the place behind each token of the likely ways on; the state there, the byte before."""
+    for bits, text in constraint.likely(state, last):
         try:
-            tokens = constraint.spelled(bytes((byte,)) + constraint.forced(after)[:MOST_FORCED])
+            tokens = constraint.spelled(text)
         except LimitExceeded:  # the vocabulary has no tokens for it
             continue
-        for number, found in enumerate(constraint.steps(state, tokens)):
-            if found != DEAD:
-                yield choices + A_TOKEN * number, found
+        at = 0
+        for number, (token, after) in enumerate(zip(tokens, constraint.steps(state, tokens), strict=False)):
+            at += len(constraint.spelling(token, symbol=text[at] == SPECIAL))
+            yield bits + A_TOKEN * number, after, text[at - 1]
 
 
 class Ahead:

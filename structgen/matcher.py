@@ -23,6 +23,7 @@ from typing_extensions import TypeVar
 
 from structgen.ahead import Ahead, Prepared, prepare
 from structgen.automata.budget import MEMOS
+from structgen.automata.configurations import Configurations
 from structgen.automata.trie import TokenTrie
 from structgen.bits import row_of
 from structgen.errors import LimitExceeded, OptionError, StaleState, TokenRejected, Unsatisfiable, VocabularyError
@@ -34,6 +35,7 @@ from structgen.kernels.handles import handle
 from structgen.kernels.layout import DEAD, FINISHED, START, Words
 from structgen.kernels.survey import fewest_tokens
 from structgen.kinds import AnyGrammar, automaton_of, kind_of
+from structgen.likely import likely_ways
 from structgen.python_types.target import Target
 from structgen.spelled import spelled_part, unspelled
 
@@ -202,6 +204,16 @@ class Constraint(Generic[T]):
         not end. At most 65,536 of them."""
         with self.automaton.lock:
             return self._forced(self._own(state))
+
+    def likely(self, state: int, last: int = 0) -> list[tuple[float, bytes]]:
+        """The ways on that a text is likely to take behind byte `last` (0: none): what choosing each costs in bits, and
+        its bytes (structgen/likely.py)."""
+        automaton = self.automaton
+        with automaton.lock:
+            own = _read_alike(self._own(state))
+            if isinstance(automaton, Configurations):
+                return automaton.likely(own, last)
+            return likely_ways(automaton, own, last)
 
     def prepare(self, seconds: float = 0.02, state: int = START) -> Prepared:
         """Spend so many seconds on mask rows that a text is likely to need behind a state (structgen/ahead.py): for
