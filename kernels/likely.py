@@ -21,7 +21,7 @@ from structgen.kernels.places import live_at, reach
 CERTAIN = 0.85  # the share of a class that is followed
 RARE, BLANK_BEHIND, BLANK_ELSEWHERE, LINE_END = 2.0**-10, 64.0, 2.0**-5, 2.0**-6
 MOST_WAYS, MOST_BYTES = 32, 64  # of a state, and of a way
-PLACE, HEAVIEST = range(2)  # of classes: where it leads, its heaviest byte
+LEADS_TO, HEAVIEST = range(2)  # of classes: where it leads, its heaviest byte
 
 
 @inlined
@@ -47,10 +47,10 @@ def _classes(net, memo, work, place, last, classes, weights):  # type: ignore[no
             if after < 0:
                 return after
             k, own = np.int64(0), weight(last, byte)
-            while k < count and classes[k, PLACE] != after:
+            while k < count and classes[k, LEADS_TO] != after:
                 k += 1
             if k == count:
-                classes[k, PLACE], classes[k, HEAVIEST], weights[k] = after, byte, own
+                classes[k, LEADS_TO], classes[k, HEAVIEST], weights[k] = after, byte, own
                 count += 1
             elif own > weights[k]:
                 classes[k, HEAVIEST], weights[k] = byte, own
@@ -81,7 +81,7 @@ def likely(net, memo, work, config, last, classes, weights, bits, texts, ends): 
     total, _ = _sum(weights[0], count)
     count = min(count, np.int64(bits.shape[0]))
     for k in range(count):
-        place, byte, end = classes[0, k, PLACE], classes[0, k, HEAVIEST], np.int64(0)
+        place, byte, end = classes[0, k, LEADS_TO], classes[0, k, HEAVIEST], np.int64(0)
         bits[k] = math.log2(total / weights[0, k])
         while True:
             texts[k, end] = byte
@@ -94,6 +94,6 @@ def likely(net, memo, work, config, last, classes, weights, bits, texts, ends): 
             whole, best = _sum(weights[1], found)
             if found == 0 or weights[1, best] < CERTAIN * whole:
                 break
-            place, byte = classes[1, best, PLACE], classes[1, best, HEAVIEST]
+            place, byte = classes[1, best, LEADS_TO], classes[1, best, HEAVIEST]
         ends[k] = end
     return count
