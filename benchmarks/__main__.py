@@ -8,6 +8,7 @@ import sys
 NAMES = {
     "maskbench": "mask, commit and compile times beside llguidance and xgrammar on real schemas",
     "spellings": "which spellings of JSON each engine takes: what makes languages comparable",
+    "holds": "how long a compile holds the interpreter: what other threads wait for",
     "micro": "one mask in named places of a document, first time and again; logits masked",
     "compile": "compile time of named hard cases",
     "memory": "resident memory after up to 3,000 different schemas",

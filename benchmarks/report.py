@@ -19,6 +19,7 @@ from benchmarks import (
     report_vllm,
 )
 from benchmarks.data import RESULTS, ROOT
+from benchmarks.holds import holds_table
 from benchmarks.samplers_picture import samplers
 from benchmarks.spellings import spellings
 from benchmarks.tables import figure, table
@@ -423,10 +424,13 @@ SECTIONS = [
     ("maskbench-mistral-v3", "The same with the vocabulary of Mistral v3", _maskbench),
     ("maskbench-xgrammar", "A sample with xgrammar", _maskbench),
     ("spellings", "Which spellings each engine takes", spellings),
-    ("maskbench-equal", "Equal languages, beside llguidance and glrmask", _maskbench),
+    ("maskbench-llguidance", "All schemas in llguidance's language", _maskbench),
+    ("maskbench-glrmask", "A sample in glrmask's language", _maskbench),
+    ("maskbench-prepared", "The same behind 20 ms of masks ahead", _maskbench),
     ("decoding-cpu", "Masks ahead in a decode loop", _decoding),
     ("micro", "One mask in named places", _micro),
     ("compile", "Compile times of large schemas", _compile),
+    ("holds", "How long a compile holds the interpreter", holds_table),
     ("memory", "Memory", _memory),
     ("batch", "Masks of a batch", _batch),
     ("soak", "A long run under a small budget", _soak),

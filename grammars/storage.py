@@ -6,11 +6,13 @@
 Where a grammar embeds others that have a lexer, "embedded" holds pairs of a rule and what lark/stored.py writes.
 
 An expression is its class and what makes it; bytes are written as Latin-1, an expression inside another as its place in
-the table. Classes, parameters and their types are read off ir.py, so a new kind of expression needs nothing here. Equal
-grammars give equal text, whatever objects they share. Reading checks every type and every number that points somewhere:
-what comes back is a grammar that can be compiled, whoever wrote the text.
+the table, the edges of a graph as source, label and target of one after the other. Classes, parameters and their types
+are read off ir.py, so a new kind of expression needs nothing here. Equal grammars give equal text, whatever objects
+they share. Reading checks every type and every number that points somewhere: what comes back is a grammar that can be
+compiled, whoever wrote the text.
 
-Cost: about a microsecond per field; half a millisecond for a schema in the median.
+Cost: about half a microsecond per field; of a schema 0.6 ms to write and 0.8 to read in the median, where copying takes
+1.5 (copy.deepcopy). Receipt of flat edges: mean of 300 schemas 1.9 -> 1.0 ms to write, 2.3 -> 1.6 to read.
 """
 
 from __future__ import annotations
@@ -47,7 +49,8 @@ def write_grammar(grammar: Grammar) -> str:
 
     def place(expr: Expr) -> int:
         if id(expr) not in known:
-            row = (type(expr).__name__, *(plain(getattr(expr, name)) for name in _FIELDS[type(expr)]))
+            fields = [steps(expr) if name == "edges" else plain(getattr(expr, name)) for name in _FIELDS[type(expr)]]
+            row = (type(expr).__name__, *fields)
             known[id(expr)] = table.setdefault(row, len(table))
         return known[id(expr)]
 
@@ -56,7 +59,14 @@ def write_grammar(grammar: Grammar) -> str:
             return place(value)
         if isinstance(value, bytes):
             return value.decode("latin-1")
-        return tuple(map(plain, value)) if isinstance(value, tuple) else value
+        if isinstance(value, tuple):
+            return tuple([each if type(each) is int else plain(each) for each in value])
+        return value
+
+    def steps(graph: Any) -> tuple[int, ...]:
+        found, places = graph.steps.tolist(), [place(label) for label in graph.labels]
+        found[1::3] = map(places.__getitem__, found[1::3])
+        return tuple(found)
 
     rules = [(rule.name, place(rule.body)) for rule in grammar.rules]
     numbers = {"start": grammar.start, "common": grammar.common, "distinct": grammar.distinct}
@@ -100,12 +110,16 @@ def _check(grammar: Grammar, table: list[Expr]) -> None:
             case Repeat(_, minimum, maximum):
                 good &= minimum >= 0 and (maximum is None or maximum >= 0)
             case Graph(n_states, start, accepts, steps=steps):
-                good &= all(0 <= state < n_states for state in (start, *accepts, *steps[::3], *steps[2::3]))
+                good &= all(_within(each, n_states) for each in ((start,), accepts, steps[::3], steps[2::3]))
                 good &= expr.maximum is None or (expr.maximum >= 0 and _are_weights(expr.weights, len(steps) // 3))
         if not good:
             raise ValueError(f"expression {place} or the start rule points outside the grammar")
     if not good:
         raise ValueError("the start rule is outside the grammar")
+
+
+def _within(numbers: Sequence[int], end: int) -> bool:
+    return not len(numbers) or (min(numbers) >= 0 and max(numbers) < end)
 
 
 def _are_weights(packed: bytes, count: int) -> bool:
@@ -170,6 +184,13 @@ def _of_kind(kind: Any) -> Read:
     return read
 
 
+def _edges(value: Any, table: list[Expr]) -> list[tuple[int, Expr, int]]:
+    flat = _items(value)
+    if set(map(type, flat)) - {int} or len(flat) % 3 or not _within(flat[1::3], len(table)):
+        raise ValueError("edges are sources, labels that stand before the graph, and targets, all numbers")
+    return list(zip(flat[::3], map(table.__getitem__, flat[1::3]), flat[2::3], strict=True))
+
+
 def _optional(inner: Read) -> Read:
     return lambda value, table: None if value is None else inner(value, table)
 
@@ -199,9 +220,9 @@ def _reader(hint: Any) -> Read:
         return _expression
     if hint in _FIELDS:
         return _of_kind(hint)
+    if hint == Sequence[tuple[int, _ANY, int]]:
+        return _edges
     parts = typing.get_args(hint)
-    if typing.get_origin(hint) is Sequence:
-        return _sequence(_reader(parts[0]))
     if typing.get_origin(hint) is tuple:
         return _sequence(_reader(parts[0])) if parts[-1] is ... else _record(tuple(map(_reader, parts)))
     if typing.get_origin(hint) in (typing.Union, types.UnionType) and type(None) in parts:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["load_constraint", "save_constraint"]
 
 _FORMAT = "structgen constraint"
-_VERSION = 2  # of this file format; a change of the IR's meaning is one
+_VERSION = 3  # of this file format; a change of the IR's meaning is one
 
 
 def save_constraint(constraint: Constraint, path: str | os.PathLike[str]) -> None:

@@ -89,15 +89,26 @@ def test_other_version_and_other_vocabulary(constraint: sg.Constraint) -> None:
         from_bytes(to_bytes(constraint), sg.Vocabulary.from_bytes([b"", b"a"], eos=[0]))
 
 
-GOOD: dict[str, Any] = {"expressions": [["Literal", "a"], ["Ref", 0]], "rules": [["r", 0]], "start": 0, "shared": 0}
+EXPRESSIONS = [["Literal", "a"], ["Ref", 0], ["Graph", 2, 0, [1], [0, 0, 1], None, "", None]]
+GOOD: dict[str, Any] = {"expressions": EXPRESSIONS, "rules": [["r", 2]], "start": 0, "common": 0, "distinct": []}
+
+
+def with_graph(*fields: object) -> dict[str, Any]:
+    """GOOD with other first fields of its graph: states, start, accepting states, edges."""
+    return {**GOOD, "expressions": [*EXPRESSIONS[:2], ["Graph", *fields, None, "", None]]}
+
+
 WRONG = [
     None,
     [],
     {},
     {**GOOD, "start": 1},
     {**GOOD, "start": True},
-    {**GOOD, "shared": 2},
-    {**GOOD, "rules": [["r", 2]]},
+    {**GOOD, "common": 2},
+    {**GOOD, "shared": 0},
+    {**GOOD, "distinct": [[1, 0]]},
+    {**GOOD, "distinct": [0]},
+    {**GOOD, "rules": [["r", 3]]},
     {**GOOD, "rules": [[1, 0]]},
     {**GOOD, "expressions": [["Literal", 5], ["Ref", 0]]},
     {**GOOD, "expressions": [["Literal", "\u0100"], ["Ref", 0]]},
@@ -110,7 +121,22 @@ WRONG = [
     {**GOOD, "expressions": [["Literal", "a"], ["Repeat", 0, 2, -1]]},
     {**GOOD, "expressions": [["Literal", "a"], ["Repeat", 0, -1, None]]},
     {**GOOD, "expressions": [["Literal", "a"], ["Unordered", [[0]], 0, None]]},
+    with_graph(2, 0, [1], [0, 0]),
+    with_graph(2, 0, [1], [0, 2, 1]),
+    with_graph(2, 0, [1], [0, -1, 1]),
+    with_graph(2, 0, [1], [0, 0, 2]),
+    with_graph(2, 0, [1], [-1, 0, 1]),
+    with_graph(2, 0, [1], [0, True, 1]),
+    with_graph(2, 0, [1], [[0, 0, 1]]),
+    with_graph(2, 0, [2], [0, 0, 1]),
+    with_graph(2, 2, [1], [0, 0, 1]),
 ]
+
+
+def test_what_is_near_to_these_is_a_grammar() -> None:
+    """Else they would be refused for something else than what is wrong with them."""
+    grammar = read_grammar(json.dumps(GOOD))
+    assert json.loads(write_grammar(grammar))["expressions"][1][:5] == ["Graph", 2, 0, [1], [0, 0, 1]]
 
 
 @pytest.mark.parametrize("document", WRONG)
