@@ -237,6 +237,12 @@ def _soak(records: list[dict[str, Any]]) -> str:
     return f"`python -m benchmarks soak`\n\n{table(head, rows)}"
 
 
+def _soak_steady(records: list[dict[str, Any]]) -> str:
+    share = records[-1]["mb"] / records[0]["mb"]
+    note = f"Resident memory at the end is {share:.2f} of what it was after the first tenth."
+    return _soak(records).replace("soak`", "soak --schemas 10000 --every 1000 --steady`") + f"\n\n{note}"
+
+
 def _cuda(records: list[dict[str, Any]]) -> str:
     ways, tables = [r for r in records if "way" in r], [r for r in records if "table" in r]
     rows = [[r["way"], str(r["batch"]), r["dtype"], *_times(r["us"], "p50", "p99")] for r in ways]
@@ -434,6 +440,7 @@ SECTIONS = [
     ("memory", "Memory", _memory),
     ("batch", "Masks of a batch", _batch),
     ("soak", "A long run under a small budget", _soak),
+    ("soak-steady", "A long run under one load", _soak_steady),
     ("cuda", "Masks on a CUDA device", _cuda),
     ("grammars", "Grammars of six languages", _grammars),
     ("check", "Every mask against the full walk", _check),

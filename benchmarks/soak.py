@@ -1,10 +1,12 @@
 """A long run: thousands of schemas, deep nests and long strings; memory stays flat and masks stay what they were.
 
-One constraint lives through the whole run and is fed ever deeper nests, longer strings and more elements. Beside it,
+One constraint lives through the whole run and is fed nests, strings and elements, by default ever larger ones; with
+`--steady` of one size, so that the load does not grow and memory must not either. Beside it,
 schema after schema is compiled, walked at random and forgotten. A few schemas return again and again: the masks along a
 fixed walk must be those of the first time. A record per hundred schemas; the run ends at the first difference.
 
     python -m benchmarks soak --schemas 5000
+    python -m benchmarks soak --schemas 10000 --every 1000 --steady    memory at the end beside that after a tenth
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ import hashlib
 import json
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import cycle, islice
 from typing import Any
 
 from benchmarks.data import maskbench, resident_mb, write_results
@@ -29,6 +32,7 @@ from structgen.vocabulary import Vocabulary
 
 JSON = {"$ref": "#/$defs/any", "$defs": {"any": {}}}  # any JSON value, nested to any depth
 STEPS = 60  # tokens of a random walk
+STEADY = 4  # the round whose texts are fed in every round
 
 
 def walk(matcher: Matcher, rng: random.Random, steps: int) -> str:
@@ -65,7 +69,9 @@ def long_texts(round_: int) -> Iterator[str]:
     yield json.dumps({f"key {n}": [n] for n in range(2 * size)})
 
 
-def run(vocabulary: Vocabulary, encode: Any, rows: list[dict[str, Any]], every: int) -> Iterator[dict[str, Any]]:
+def run(
+    vocabulary: Vocabulary, encode: Any, rows: Iterable[dict[str, Any]], every: int, *, steady: bool = False
+) -> Iterator[dict[str, Any]]:
     """A record per `every` schemas. Raises SystemExit at the first mask that differs."""
     old, probes, compared, tokens = compile(schema=JSON, vocabulary=vocabulary), {}, 0, 0
     for number, row in enumerate(rows, 1):
@@ -83,7 +89,7 @@ def run(vocabulary: Vocabulary, encode: Any, rows: list[dict[str, Any]], every: 
             compared += STEPS
             if walk(compile(schema=schema, vocabulary=vocabulary).matcher(), random.Random(0), STEPS) != known:
                 sys.exit(f"after {number} schemas the masks of {json.dumps(schema)[:200]} differ")
-        for text in long_texts(number // every):
+        for text in long_texts(STEADY if steady else number // every):
             ids = encode(text)
             fresh = compile_grammar(old.grammar, vocabulary)
             compared, tokens = compared + len(ids) // 50, tokens + 2 * len(ids)
@@ -99,13 +105,15 @@ def main() -> None:
     parser.add_argument("--schemas", type=int, default=3000)
     parser.add_argument("--every", type=int, default=200, help="schemas between records")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steady", action="store_true", help="texts of one size; schemas begin anew behind the last")
     options = parser.parse_args()
     tokenizer, records = load("llama3"), []
-    rows = maskbench(options.schemas, options.seed)
-    for record in run(tokenizer.vocabulary, tokenizer.encode, rows, options.every):
+    rows: Iterable[dict[str, Any]] = maskbench(options.schemas, options.seed)
+    rows = islice(cycle(rows), options.schemas) if options.steady else rows
+    for record in run(tokenizer.vocabulary, tokenizer.encode, rows, options.every, steady=options.steady):
         records.append(record)
         print(", ".join(f"{key} {value:,.0f}" for key, value in record.items()), flush=True)
-    write_results("soak", records)
+    write_results("soak-steady" if options.steady else "soak", records)
 
 
 if __name__ == "__main__":
