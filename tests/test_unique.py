@@ -328,6 +328,13 @@ OPEN_ENDED: dict[str, Any] = {
     "the only value may be taken": unique(prefixItems=[{}, {"enum": [""]}], items=STRING),
     "the last of two may be taken": unique(prefixItems=[STRING, {"enum": ["a", "ab"]}, {"enum": ["a", "ab"]}]),
     "a list may be taken": unique(prefixItems=[{"type": "array", "items": STRING}, {"enum": [["a"]]}]),
+    "a name that has to come": {
+        "type": "object", "not": {"propertyNames": {"not": {"enum": ["ab", "x"]}}}, "minProperties": 3,
+    },
+    "names that are spelled alike from some place on": {
+        "type": "object", "propertyNames": {"enum": ["xa", "ya", "xb", "yb"]}, "minProperties": 4,
+    },
+    "names of few letters": {"type": "object", "propertyNames": {"pattern": "^[abx]{1,2}$"}, "minProperties": 11},
     "strings beside names that run out": {
         "type": "object", "patternProperties": {"^[xyu]$": {"type": "array", "items": STRING}},
         "additionalProperties": False, "minProperties": 3,

@@ -205,6 +205,12 @@ class DistinctConfigurations:
             after = self._read(self.pairs[state], data)
             return after is not None and self._ways.is_viable(after, self.pairs[state][1].frames)
 
+    def way_on(self, state: int, data: bytes) -> bytes | None:
+        """A completion behind `data`; None if there is none. Raises LimitExceeded when the search runs out."""
+        with self.lock:
+            after = self._read(self.pairs[state], data)
+            return None if after is None else self._ways.find_completion(after)
+
     def is_accepting(self, state: int) -> bool:
         """Whether the text so far is complete."""
         return self.plain.is_accepting(self.pairs[state][0])

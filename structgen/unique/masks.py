@@ -259,7 +259,8 @@ class DistinctMasks:
         if trace.watched and trace.lex == INSIDE and not trace.frames[-1].scalars_matter:
             alike = alike | ~classes.with_quote  # inside a string that nothing is compared with
         likes, verdicts = set(ids_of(doubtful & alike).tolist()), dict[int, bool]()
-        for token in ids_of(doubtful).tolist():
+        new_names = doubtful & self._new_names(trace)
+        for token in chain(ids_of(doubtful & ~new_names).tolist(), self._unlike_a_way(state, new_names)):
             text = classes.texts[token]
             if token in likes:  # they differ in the configuration alone
                 after = self._configurations.plain.advance(config, text)
@@ -273,6 +274,39 @@ class DistinctMasks:
         row.flags.writeable = False
         self._budget.added(self._me, row.nbytes)
         return row
+
+    def _new_names(self, trace: Trace) -> Row:
+        """Tokens after which the name that is written is like none before it, and stands there as it is read; none
+        where anything else is compared."""
+        frame, classes = trace.frames[-1] if trace.frames else None, self._classes
+        if frame is None or len(trace.frames) > 1 or trace.lex != INSIDE or frame.is_list or frame.name is not None:
+            return classes.none
+        if not frame.is_watched or frame.is_valued or frame.shared or b"\\" in trace.text:
+            return classes.none
+        if not open_string(trace.text)[1]:
+            return classes.none
+        known = self._inside(trace.text, set(frame.seen)) | row_of(classes.escapes, len(classes.texts))
+        return classes.nonempty & ~classes.with_quote & ~known
+
+    def _unlike_a_way(self, state: int, tokens: Row) -> Iterator[int]:
+        """Those of some tokens that begin a new name for which the way on of another says nothing.
+
+        After the same configuration the same bytes complete the text, whatever the name is, unless they hold that very
+        name once more. Receipt: a mask that tried 123,000 tokens, 5.8 -> 0.3 s.
+        """
+        (config, trace), classes, ways = self._configurations.pairs[state], self._classes, dict[int, bytes | None]()
+        for token in ids_of(tokens).tolist():
+            text = classes.texts[token]
+            after = self._configurations.plain.advance(config, text)
+            if after not in ways:
+                ways[after] = self._configurations.way_on(state, text)
+            way = ways[after]
+            if way is None or b"\\" in way:
+                yield token
+            else:
+                end = way.find(b'"') + 1
+                if end == 0 or way.find(trace.text + text + way[:end], end) >= 0:
+                    yield token
 
     def _doubtful(self, trace: Trace, classes: TokenClasses) -> Row:
         """The tokens that might repeat an element, or leave none to write."""
