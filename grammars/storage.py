@@ -64,7 +64,8 @@ def write_grammar(grammar: Grammar) -> str:
         return value
 
     def steps(graph: Any) -> tuple[int, ...]:
-        found, places = graph.steps.tolist(), [place(label) for label in graph.labels]
+        found = graph.steps.tolist()
+        places = {label: place(graph.labels[label]) for label in dict.fromkeys(found[1::3])}  # as edges come to them
         found[1::3] = map(places.__getitem__, found[1::3])
         return tuple(found)
 
