@@ -91,7 +91,10 @@ def test_a_table_on_a_device_reads_it_the_same_way() -> None:
 
 def test_as_the_tokenizer_itself_begins() -> None:
     sentencepiece = pytest.importorskip("sentencepiece")
-    model = sentencepiece.SentencePieceProcessor(model_file=str(SHARED / "tokenizers" / "mistral-v3.model"))
+    path = SHARED / "tokenizers" / "mistral-v3.model"
+    if not path.exists():
+        pytest.skip(f"{path} is not here")
+    model = sentencepiece.SentencePieceProcessor(model_file=str(path))
     vocabulary = sg.Vocabulary.from_tokenizer(model)
     assert vocabulary.leading_blank
     for text, source in [
