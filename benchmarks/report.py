@@ -231,16 +231,16 @@ def _decoding(records: list[dict[str, Any]]) -> str:
     return f"`python -m benchmarks decoding {flags}`. {note}\n\n{table(head, rows)}"
 
 
-def _soak(records: list[dict[str, Any]]) -> str:
+def _soak(records: list[dict[str, Any]], flags: str = "") -> str:
     head = ["schemas", "tokens", "resident MB", "masks compared", "differences"]
     rows = [[f"{r[k]:,.0f}" for k in ("schemas", "tokens", "mb", "compared", "differences")] for r in records]
-    return f"`python -m benchmarks soak`\n\n{table(head, rows)}"
+    return f"`python -m benchmarks soak{flags}`\n\n{table(head, rows)}"
 
 
 def _soak_steady(records: list[dict[str, Any]]) -> str:
     share = records[-1]["mb"] / records[0]["mb"]
     note = f"Resident memory at the end is {share:.2f} of what it was after the first tenth."
-    return _soak(records).replace("soak`", "soak --schemas 10000 --every 1000 --steady`") + f"\n\n{note}"
+    return f"{_soak(records, ' --schemas 10000 --every 1000 --steady')}\n\n{note}"
 
 
 def _cuda(records: list[dict[str, Any]]) -> str:

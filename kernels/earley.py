@@ -66,26 +66,33 @@ def settle(net, memo, work, n):  # type: ignore[no-untyped-def]
     return intern(net, memo, work, kept)
 
 
+@inlined
+def follow(net, work, n, node, origin, attr, byte):  # type: ignore[no-untyped-def]
+    """Push what an item comes to by the edges that take a byte; the length of the agenda, or CROWDED."""
+    word, bit = byte >> 6, np.uint64(byte & 63)
+    if net.nodes[node, CHAIN] == byte:
+        n = push(work, n, node + 1, origin, attr)
+        if n < 0:
+            return n
+    for a in range(net.nodes[node, ARCS], net.nodes[node + 1, ARCS]):
+        if (net.sets[net.arcs[a, SET], word] >> bit) & np.uint64(1):
+            n = push(work, n, net.arcs[a, ARC_TO], origin, attr)
+            if n < 0:
+                return n
+    return n
+
+
 @inner
 def scan(net, memo, work, config, byte, part, chosen):  # type: ignore[no-untyped-def]
     """The configuration after one byte, from the scan items whose entry in i64 `part` is `chosen`; if that is ALL, from
     all of them, and `part` is not looked at."""
     work.clock[0] += 1
     n, first = 0, memo.configs[config, SCANS]
-    word, bit = byte >> 6, np.uint64(byte & 63)
     for i in range(first, memo.configs[config + 1, SCANS]):
-        if chosen != ALL and part[i - first] != chosen:
-            continue
-        node, origin, attr = memo.scans[i, NODE], memo.scans[i, ORIGIN], memo.scans[i, ATTR]
-        if net.nodes[node, CHAIN] == byte:
-            n = push(work, n, node + 1, origin, attr)
+        if chosen == ALL or part[i - first] == chosen:
+            n = follow(net, work, n, memo.scans[i, NODE], memo.scans[i, ORIGIN], memo.scans[i, ATTR], byte)
             if n < 0:
                 return n
-        for a in range(net.nodes[node, ARCS], net.nodes[node + 1, ARCS]):
-            if (net.sets[net.arcs[a, SET], word] >> bit) & np.uint64(1):
-                n = push(work, n, net.arcs[a, ARC_TO], origin, attr)
-                if n < 0:
-                    return n
     return settle(net, memo, work, n)
 
 

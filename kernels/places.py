@@ -19,7 +19,7 @@ import numpy as np
 from structgen.kernels._jit import inlined, inner, ones
 from structgen.kernels.agenda import push
 from structgen.kernels.codes import NOT_TEXT, UNKNOWN
-from structgen.kernels.earley import ALL, scan, settle, spread
+from structgen.kernels.earley import ALL, follow, scan, settle, step
 from structgen.kernels.interning import live_bytes
 from structgen.kernels.layout import ARC_TO, ARCS, ATTR, CHAIN, CONDUCTS, KIND, NODE, ORIGIN, SCANS, SET
 
@@ -85,10 +85,9 @@ def reach(net, memo, work, place, byte, part, chosen):  # type: ignore[no-untype
                 break
     if found == 1 and net.nodes[to, KIND] & CONDUCTS:
         return np.int64(LIGHT) | row << 31 | to
-    after = np.int64(scan(net, memo, work, place, byte, part, chosen))
-    if after >= 0 and chosen == ALL:
-        spread(net, memo, place, byte, part, chosen, memo.trans[place], after)
-    return after
+    if chosen == ALL:
+        return np.int64(step(net, memo, work, place, byte))
+    return np.int64(scan(net, memo, work, place, byte, part, chosen))
 
 
 @inner
@@ -99,17 +98,9 @@ def _onward(net, memo, work, place, byte):  # type: ignore[no-untyped-def]
     if count == 1 and net.nodes[to, KIND] & CONDUCTS:
         return np.int64(LIGHT) | row << 31 | to
     work.clock[0] += 1
-    n, origin, attr = 0, memo.scans[row, ORIGIN], memo.scans[row, ATTR]
-    if net.nodes[node, CHAIN] == byte:
-        n = push(work, n, node + 1, origin, attr)
-        if n < 0:
-            return np.int64(n)
-    word, bit = byte >> 6, np.uint64(byte & 63)
-    for a in range(net.nodes[node, ARCS], net.nodes[node + 1, ARCS]):
-        if (net.sets[net.arcs[a, SET], word] >> bit) & np.uint64(1):
-            n = push(work, n, net.arcs[a, ARC_TO], origin, attr)
-            if n < 0:
-                return np.int64(n)
+    n = follow(net, work, 0, node, memo.scans[row, ORIGIN], memo.scans[row, ATTR], byte)
+    if n < 0:
+        return np.int64(n)
     return np.int64(settle(net, memo, work, n))
 
 
@@ -134,4 +125,4 @@ def read(net, memo, work, words, config, token):  # type: ignore[no-untyped-def]
     while at < end and after > 0:
         after = reach(net, memo, work, after, np.int64(words.data[at]), work.clock, np.int64(ALL))
         at += 1
-    return settled(net, memo, work, after) if after >= LIGHT else after
+    return settled(net, memo, work, after)

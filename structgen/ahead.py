@@ -25,7 +25,6 @@ from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 from structgen.errors import LimitExceeded, OptionError, StructgenError
-from structgen.grammars.ir import SPECIAL
 
 __all__ = ["AHEAD", "Ahead", "Prepared", "prepare"]
 
@@ -62,13 +61,12 @@ def _places(constraint: Any, state: int, last: int) -> Iterator[tuple[float, int
     """What it costs to come to the place behind each token of the likely ways on; the state there, the byte before."""
     for bits, text in constraint.likely(state, last):
         try:
-            tokens = constraint.spelled(text)
+            tokens = constraint.split(text)
         except LimitExceeded:  # the vocabulary has no tokens for it
             continue
-        at = 0
-        for number, (token, after) in enumerate(zip(tokens, constraint.steps(state, tokens), strict=False)):
-            at += len(constraint.spelling(token, symbol=text[at] == SPECIAL))
-            yield bits + A_TOKEN * number, after, text[at - 1]
+        states = constraint.steps(state, [token for token, _ in tokens])
+        for number, ((_, end), after) in enumerate(zip(tokens, states, strict=False)):
+            yield bits + A_TOKEN * number, after, text[end - 1]
 
 
 class Ahead:

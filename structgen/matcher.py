@@ -386,15 +386,20 @@ class Constraint(Generic[T]):
         have a leading blank that is no text. Raises LimitExceeded when none do."""
         if begins and self.vocabulary.leading_blank and text.startswith(b" "):
             text = b" " + text
+        return [token for token, _ in self.split(text)]
+
+    def split(self, text: bytes) -> list[tuple[int, int]]:
+        """Fewest tokens that spell `text`, and where in it each ends. Raises LimitExceeded when none do."""
         data = np.frombuffer(text, np.uint8)
         best, choice = np.zeros(len(data) + 1, np.int64), np.zeros(len(data), np.int32)
         if not fewest_tokens(self.trie.arrays, data, best, choice):
             raise LimitExceeded("the vocabulary cannot spell the shortest completion", limit="vocabulary", allowed=0)
-        tokens, at = [], 0
+        found, at = list[tuple[int, int]](), 0
         while at < len(data):
-            tokens.append(int(choice[at]))
-            at += len(self.spelling(tokens[-1], symbol=data[at] == SPECIAL))
-        return tokens
+            token = int(choice[at])
+            at += len(self.spelling(token, symbol=data[at] == SPECIAL))
+            found.append((token, at))
+        return found
 
     def spelling(self, token: int, *, symbol: bool) -> bytes:
         """The bytes a token stands for in the automaton, as a symbol or as text."""
