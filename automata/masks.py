@@ -98,7 +98,7 @@ class MaskTable:
         self._configurations = configurations
         self._trie = trie
         self._check = check
-        self._rows: dict[int, Row] = {}
+        self.rows: dict[int, Row] = {}
         self._held: set[int] = set()  # id of each of these rows
         self._budget = budget
         self._me = budget.owner(self)
@@ -113,12 +113,13 @@ class MaskTable:
 
     def row(self, state: int) -> Row:
         """The mask of a configuration; stop tokens' bits are set exactly when it is accepting."""
-        row = self._rows.get(state)
+        row = self.rows.get(state)
         return self._compute(state) if row is None else row
 
     def drop_rows(self) -> None:
         """Forget all rows; whoever asks for one has it computed again."""
-        self._rows, self._held = {}, set()
+        self.rows.clear()
+        self._held = set()
         self._blurred = None
 
     def prepare(self, state: int) -> None:
@@ -130,8 +131,8 @@ class MaskTable:
 
     def _compute(self, state: int) -> Row:
         with self._configurations.lock:
-            if state in self._rows:
-                return self._rows[state]
+            if (known := self.rows.get(state)) is not None:
+                return known
             row = self._compose(state)
             if self._check and not np.array_equal(row, self._walk_plainly(state)):
                 raise InvariantError("MASK", f"the row of configuration {state} differs from its full walk")
@@ -141,7 +142,7 @@ class MaskTable:
             if id(row) not in self._held:
                 self._held.add(id(row))
                 self._budget.added(self._me, row.nbytes)
-            self._rows[state] = row
+            self.rows[state] = row
             return row
 
     def _compose(self, state: int) -> Row:

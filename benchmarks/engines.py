@@ -1,8 +1,8 @@
 """The engines under measurement behind one small interface, so that all walk the same tokens the same way.
 
 compile(schema) may raise: the schema is refused. start() gives a fresh sequence; mask() computes the mask and returns
-nothing; allowed(t) reads a bit of the last mask and words() all of it; commit(t) advances; complete() says whether the
-text may end.
+nothing; allowed(t) reads a bit of the last mask, of each engine's by the same expression, and words() all of it;
+commit(t) advances; complete() says whether the text may end.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Structgen:
         self._mask = self._matcher.mask()
 
     def allowed(self, token: int) -> bool:
-        return bool(self._mask[token >> 5] >> np.uint32(token & 31) & np.uint32(1))
+        return bool(self._mask.item(token >> 5) >> (token & 31) & 1)
 
     def words(self) -> NDArray[np.uint32]:
         return self._mask
@@ -123,7 +123,7 @@ class Glrmask:
         self._state.fill_mask(self._mask)
 
     def allowed(self, token: int) -> bool:
-        return bool(int(self._mask.view(np.uint32)[token >> 5]) >> (token & 31) & 1)
+        return bool(self._mask.item(token >> 5) >> (token & 31) & 1)
 
     def words(self) -> NDArray[np.uint32]:
         return self._mask.view(np.uint32)
@@ -166,7 +166,7 @@ class Llguidance:
         self._fill(self._matcher, self._mask, 0)
 
     def allowed(self, token: int) -> bool:
-        return bool(self._mask[0, token >> 5].view(np.uint32) >> np.uint32(token & 31) & np.uint32(1))
+        return bool(self._mask.item(token >> 5) >> (token & 31) & 1)
 
     def words(self) -> NDArray[np.uint32]:
         return self._mask[0].view(np.uint32)
@@ -206,7 +206,7 @@ class Xgrammar:
         self._matcher.fill_next_token_bitmask(self._mask)
 
     def allowed(self, token: int) -> bool:
-        return bool(self._words[0, token >> 5] >> np.uint32(token & 31) & np.uint32(1))
+        return bool(self._words.item(token >> 5) >> (token & 31) & 1)
 
     def words(self) -> NDArray[np.uint32]:
         return self._words[0]
@@ -246,7 +246,7 @@ class Outlines:
         self._guide.write_mask_into(self._mask.ctypes.data, self._mask.size, self._mask.itemsize)
 
     def allowed(self, token: int) -> bool:
-        return bool(self._mask[token >> 5] >> np.uint32(token & 31) & np.uint32(1))
+        return bool(self._mask.item(token >> 5) >> (token & 31) & 1)
 
     def words(self) -> NDArray[np.uint32]:
         return self._mask

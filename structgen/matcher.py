@@ -78,6 +78,7 @@ class Constraint(Generic[T]):
         self.stop_symbols = self._check_symbols()
         self._words = _words(vocabulary)
         self._read: Callable[[int, int], int] | None = self.automaton.reader(self._words[0])
+        self._size = vocabulary.size
         self._next: dict[int, int] = {}  # by state * size of the vocabulary + token: an int is nothing to collect
         self._first_row: Row | None = None
         self._matchers: weakref.WeakSet[Matcher] = weakref.WeakSet()
@@ -267,7 +268,7 @@ class Constraint(Generic[T]):
                 matcher._states = [new[own] for own in matcher._states]
             self._base += size
             self._pinned = {state: new[own] for state, own in held.items() if state > START}
-            self._next = {}
+            self._next.clear()
             self._first_row = None
             self.masks.drop_rows()
         return True
@@ -281,10 +282,9 @@ class Constraint(Generic[T]):
 
     def _step(self, own: int, token: int) -> int:
         """`step` between the automaton's own numbers. Remembers what it computed."""
-        size = self.vocabulary.size
-        if not 0 <= token < size:
+        if not 0 <= token < self._size:
             return DEAD
-        key = own * size + token
+        key = own * self._size + token
         known = self._next.get(key)
         if known is None:
             known = self._read_token(own, token)
@@ -419,7 +419,8 @@ def _words_of(rows: Any) -> Row:
 def _write_row(row: Row, target: Row) -> None:
     """Write a mask into as many words or more; those behind it are cleared."""
     target[: len(row)] = row
-    target[len(row) :] = 0
+    if len(target) > len(row):
+        target[len(row) :] = 0
 
 
 def _odd(text: bytes) -> bool:
@@ -473,11 +474,11 @@ class Matcher:
     Law: bit t of mask() is set if and only if accept(t) would succeed.
     """
 
-    __slots__ = ("__weakref__", "_ahead", "_states", "constraint")
+    __slots__ = ("__weakref__", "_ahead", "_rows", "_states", "constraint")
 
     def __init__(self, constraint: Constraint, states: Sequence[int] = (START,), ahead: Ahead | None = None) -> None:
         self.constraint, self._ahead = constraint, ahead
-        self._states = list(states)
+        self._states, self._rows = list(states), constraint.masks.rows
         constraint._matchers.add(self)
         if ahead is not None:
             ahead.at(constraint, self.state)
@@ -501,8 +502,9 @@ class Matcher:
         Stop tokens are set exactly when the text is complete, and where the grammar asks for one by name. All zero once
         finished.
         """
-        constraint, own = self.constraint, self._states[-1]
-        return constraint.masks.row(own) if own > START else constraint._row(own)  # one call where masks are hot
+        own = self._states[-1]
+        row = self._rows.get(own) if own > START else None  # no call where masks are hot
+        return self.constraint._row(own) if row is None else row
 
     def fill_mask(self, row: Any) -> None:
         """Write the mask into a caller's row: numpy or torch, uint32 or int32, ceil(V / 32) words or more (cleared)."""
@@ -510,10 +512,13 @@ class Matcher:
 
     def accept(self, token: int) -> bool:
         """Take one token. False, and nothing changed, when it is not allowed."""
-        after = self.constraint._step(self._states[-1], int(token))
+        token, states, constraint = int(token), self._states, self.constraint
+        after = constraint._next.get(states[-1] * constraint._size + token) if 0 <= token < constraint._size else DEAD
+        if after is None:
+            after = constraint._step(states[-1], token)
         if after == DEAD:
             return False
-        self._states.append(after)
+        states.append(after)
         if self._ahead is not None:
             self._ahead.at(self.constraint, self.state)
         return True

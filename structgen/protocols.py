@@ -128,6 +128,11 @@ class MaskSource(Protocol):
     token t lead from s to a living state, or t is a stop token and s is accepting.
     """
 
+    @property
+    def rows(self) -> dict[int, NDArray[np.uint32]]:
+        """Those made so far, by state: one object all along, to look into before `row` is called."""
+        ...
+
     def row(self, state: int) -> NDArray[np.uint32]:
         """Read-only u32 (ceil(V / 32),)."""
         ...

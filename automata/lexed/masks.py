@@ -28,7 +28,7 @@ class LexedMasks:
     ) -> None:
         self._configurations = configurations
         self._trie = trie
-        self._rows: dict[int, Row] = {}
+        self.rows: dict[int, Row] = {}
         self._budget = budget
         self._me = budget.owner(self)
         self._path = np.zeros(trie.longest + 2, np.int64)
@@ -36,7 +36,7 @@ class LexedMasks:
 
     def row(self, state: int) -> Row:
         """The mask of a configuration; stop tokens' bits are set exactly when it is accepting."""
-        row = self._rows.get(state)
+        row = self.rows.get(state)
         return self._compute(state) if row is None else row
 
     def _compute(self, state: int) -> Row:
@@ -47,9 +47,9 @@ class LexedMasks:
                 row |= self._stops
             row.flags.writeable = False
             self._budget.added(self._me, row.nbytes)
-            self._rows[state] = row
+            self.rows[state] = row
         return row
 
     def drop_rows(self) -> None:
         """Forget all rows; whoever asks for one has it computed again."""
-        self._rows = {}
+        self.rows.clear()

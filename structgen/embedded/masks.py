@@ -57,17 +57,18 @@ class EmbeddedMasks:
         self._noted = np.zeros(len(trie.arrays.byte) + 1, np.int64)  # nodes, behind their number
         self._mark = np.array([MARK], np.int64)
         self._odd = row_of(_with_mark(trie), trie.size)
-        self.drop_rows()
+        self.rows: dict[int, Row] = {}
+        self._parts: dict[int | Region, Row] = {}
 
     def drop_rows(self) -> None:
         """Forget all rows; whoever asks for one has it computed again."""
         self._own.drop_rows()
-        self._rows: dict[int, Row] = {}
-        self._parts: dict[int | Region, Row] = {}
+        self.rows.clear()
+        self._parts.clear()
 
     def row(self, state: int) -> Row:
         """The mask of a state; stop tokens' bits are set exactly when it is accepting."""
-        row = self._rows.get(state)
+        row = self.rows.get(state)
         return self._compute(state) if row is None else row
 
     def _compute(self, state: int) -> Row:
@@ -80,7 +81,7 @@ class EmbeddedMasks:
                 row = np.bitwise_or.reduce([np.zeros(self._trie.words, np.uint32), *rows])
                 row.flags.writeable = False
                 self._budget.added(self._me, row.nbytes)
-            self._rows[state] = row
+            self.rows[state] = row
             return row
 
     def _part(self, part: int | Region) -> Row:

@@ -58,7 +58,7 @@ class AskingMasks(ABC):
 
     def __init__(self, automaton: Watched, below: MaskSource, vocabulary: Vocabulary) -> None:
         self._watched, self._below, self._vocabulary = automaton, below, vocabulary
-        self._rows: Bounded[int, Row] = Bounded(MOST_ROWS)
+        self.rows: Bounded[int, Row] = Bounded(MOST_ROWS)
 
     @property
     @abstractmethod
@@ -67,12 +67,12 @@ class AskingMasks(ABC):
 
     def row(self, state: int) -> Row:
         """The mask of a state; stop tokens' bits are set exactly when it is accepting."""
-        row = self._rows.get(state)
+        row = self.rows.get(state)
         if row is None:
             with self._watched.lock:
                 spot = self._watched.spots[state]
                 below = self._below.row(spot.below)
-                row = self._rows.remember(state, below.copy() if state == FINISHED else self._exact(spot, below))
+                row = self.rows.remember(state, below.copy() if state == FINISHED else self._exact(spot, below))
                 row.flags.writeable = False
         return row
 
@@ -82,7 +82,7 @@ class AskingMasks(ABC):
 
     def loose_row(self, state: int) -> Row:
         """As `row`, but with all tokens that only what would have to be asked for could forbid."""
-        row = self._rows.get(state)
+        row = self.rows.get(state)
         if row is None:
             with self._watched.lock:
                 row = self._loosely(state, self._watched.spots[state])
@@ -112,7 +112,7 @@ class AskingMasks(ABC):
     def drop_rows(self) -> None:
         """Forget all rows; whoever asks for one has it computed again."""
         self._below.drop_rows()
-        self._rows.clear()
+        self.rows.clear()
 
     def _may_come(self, spot: Spot, token: int, skip: int) -> bool:
         """Whether a token may come at a spot, its first bytes left out."""

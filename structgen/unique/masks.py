@@ -230,20 +230,20 @@ class DistinctMasks:
     ) -> None:
         self._configurations, self._masks, self._classes = configurations, masks, token_classes(vocabulary)
         self._budget, self._me = budget, budget.owner(self)
-        self._rows: dict[int, Row] = {}
+        self.rows: dict[int, Row] = {}
 
     def row(self, state: int) -> Row:
         """The mask of a state; stop tokens' bits are set exactly when it is accepting."""
-        row = self._rows.get(state)
+        row = self.rows.get(state)
         if row is None:
             with self._configurations.lock:
-                row = self._rows[state] = self._compute(state)
+                row = self.rows[state] = self._compute(state)
         return row
 
     def drop_rows(self) -> None:
         """Forget all rows; whoever asks for one has it computed again."""
         self._masks.drop_rows()
-        self._rows = {}
+        self.rows.clear()
 
     def _compute(self, state: int) -> Row:
         config, trace = self._configurations.pairs[state]
