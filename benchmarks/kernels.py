@@ -28,6 +28,7 @@ TWINS = {  # entry, or all of a module: its slow, obvious twin and the test that
     "entries.compose": ("automata/masks.py", AGAINST),
     "entries.explore": (CLASSES, CLASSES),
     "entries.likely": ("structgen/likely.py", "tests/test_likely.py"),
+    "entries.opening": ("structgen/unique/automaton.py", "tests/test_unique.py"),
     "entries.read": ("tests/kernels/test_places.py", "tests/kernels/test_places.py"),
     "entries.fill_apart": (REFERENCE, BLUR),
     "entries.nearest": (REFERENCE, BLUR),

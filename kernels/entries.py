@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from structgen.kernels import brackets as _brackets
 from structgen.kernels import compose as _compose
 from structgen.kernels import distances as _distances
 from structgen.kernels import earley as _earley
@@ -44,6 +45,7 @@ from structgen.kernels.layout import (
 _arrive, _begin, _gather, _step, _explore = _earley.arrive, _earley.begin, _earley.gather, _earley.step, _earley.explore
 _read, _likely = _places.read, _likely_ways.likely
 _measure, _shortest = _distances.measure, _distances.shortest
+_opening = _brackets.opening
 _rehash, _rehash_sets = _interning.rehash, _registers.rehash_sets
 _fill_row, _fill_below, _survey, _split = _walks.fill_row, _walks.fill_below, _masks.survey, _masks.split
 _nearest, _fill_apart = _walks.nearest, _walks.fill_apart
@@ -74,6 +76,12 @@ def explore(h: Handle, most: int) -> Any:
 def read(h: Handle, words: Handle, config: int, token: int) -> Any:
     net, memo, work = automaton(h)
     return _read(net, memo, work, words_of(words), config, token)
+
+
+@MASKS.entry
+def opening(h: Handle, words: Handle, config: int, tokens: I64_1D, watched: BOOL_1D, opens: BOOL_1D) -> Any:
+    net, memo, work = automaton(h)
+    return _opening(net, memo, work, words_of(words), config, tokens, watched, opens)
 
 
 @MASKS.entry

@@ -24,7 +24,7 @@ from structgen.kernels.interning import live_bytes
 from structgen.kernels.layout import ARC_TO, ARCS, ATTR, CHAIN, CONDUCTS, KIND, NODE, ORIGIN, SCANS, SET
 
 LIGHT = 1 << 62  # from here on places are items
-_NODES = (1 << 31) - 1
+NODES = (1 << 31) - 1
 
 
 @inlined
@@ -45,7 +45,7 @@ def live_at(net, memo, place):  # type: ignore[no-untyped-def]
     if place < LIGHT:
         live = memo.live[place]
         return live[0], live[1], live[2], live[3]
-    return live_bytes(net, place & _NODES, np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0))
+    return live_bytes(net, place & NODES, np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0))
 
 
 @inlined
@@ -60,7 +60,7 @@ def known(net, memo, place, byte):  # type: ignore[no-untyped-def]
     """The place after one byte as far as it is known: DEAD, UNKNOWN or a configuration."""
     if place < LIGHT:
         return np.int64(memo.trans[place, byte])
-    count, _ = edge(net, place & _NODES, byte)
+    count, _ = edge(net, place & NODES, byte)
     return np.int64(UNKNOWN if count else 0)
 
 
@@ -93,7 +93,7 @@ def reach(net, memo, work, place, byte, part, chosen):  # type: ignore[no-untype
 @inner
 def _onward(net, memo, work, place, byte):  # type: ignore[no-untyped-def]
     """As `reach` from an item."""
-    node, row = place & _NODES, (place - LIGHT) >> 31
+    node, row = place & NODES, (place - LIGHT) >> 31
     count, to = edge(net, node, byte)
     if count == 1 and net.nodes[to, KIND] & CONDUCTS:
         return np.int64(LIGHT) | row << 31 | to
@@ -111,7 +111,7 @@ def settled(net, memo, work, place):  # type: ignore[no-untyped-def]
         return np.int64(place)
     work.clock[0] += 1
     row = (place - LIGHT) >> 31
-    n = push(work, 0, place & _NODES, memo.scans[row, ORIGIN], memo.scans[row, ATTR])
+    n = push(work, 0, place & NODES, memo.scans[row, ORIGIN], memo.scans[row, ATTR])
     return np.int64(settle(net, memo, work, n))
 
 

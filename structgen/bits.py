@@ -1,7 +1,7 @@
 """Sets of token ids packed as mask rows: u32 (ceil(V / 32),), bit t % 32 of word t // 32 set = token t is in it.
 
-The layout is that of docs/adr/0003. Cost: `row_of` and `ids_of` a pass over the vocabulary, `with_bits` one over the
-words; nothing here is for a kernel's inner loop.
+The layout is that of docs/adr/0003. Cost: `row_of` a pass over the vocabulary, `ids_of` and `with_bits` one over the
+words, and the ids; nothing here is for a kernel's inner loop.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ def row_of(ids: Iterable[int] | NDArray[np.integer] | NDArray[np.bool_], size: i
 
 def ids_of(row: NDArray[np.uint32]) -> NDArray[np.int64]:
     """(n,) the ids in a row, ascending."""
-    return np.flatnonzero(np.unpackbits(np.ascontiguousarray(row, "<u4").view(np.uint8), bitorder="little"))
+    words = np.flatnonzero(row)
+    bits = np.flatnonzero(np.unpackbits(row[words].astype("<u4").view(np.uint8), bitorder="little"))
+    return 32 * words[bits >> 5] + (bits & 31)
 
 
 def has_bit(row: NDArray[np.uint32], token: int) -> bool:

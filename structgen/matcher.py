@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import weakref
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
@@ -25,14 +25,14 @@ from structgen.ahead import Ahead, Prepared, prepare
 from structgen.automata.budget import MEMOS
 from structgen.automata.configurations import Configurations
 from structgen.automata.trie import TokenTrie
+from structgen.automata.words import words_of
 from structgen.bits import row_of
 from structgen.errors import LimitExceeded, OptionError, StaleState, TokenRejected, Unsatisfiable, VocabularyError
 from structgen.grammars.ir import SPECIAL, Grammar, special_symbols
 from structgen.grammars.ir_lr import LexedGrammar
 from structgen.grammars.storage import write_grammar
 from structgen.kernels.codes import NOT_TEXT
-from structgen.kernels.handles import handle
-from structgen.kernels.layout import DEAD, FINISHED, START, Words
+from structgen.kernels.layout import DEAD, FINISHED, START
 from structgen.kernels.survey import fewest_tokens
 from structgen.kinds import AnyGrammar, automaton_of, kind_of
 from structgen.likely import likely_ways
@@ -76,7 +76,7 @@ class Constraint(Generic[T]):
         self._stops = frozenset(vocabulary.stop_ids)
         self._symbols = vocabulary.symbols
         self.stop_symbols = self._check_symbols()
-        self._words = _words(vocabulary)
+        self._words = words_of(vocabulary)
         self._read: Callable[[int, int], int] | None = self.automaton.reader(self._words[0])
         self._size = vocabulary.size
         self._next: dict[int, int] = {}  # by state * size of the vocabulary + token: an int is nothing to collect
@@ -458,14 +458,6 @@ class Lease:
 
     def __exit__(self, *_: object) -> None:
         self.release()
-
-
-@lru_cache(maxsize=16)
-def _words(vocabulary: Vocabulary) -> tuple[Any, Words]:
-    """The texts of a vocabulary as kernels read them: a handle, and the arrays, which whoever uses it keeps alive: the
-    vocabulary that they belong to may be another one with the same tokens."""
-    words = Words(np.frombuffer(vocabulary.data or b"\0", np.uint8), vocabulary.spans)
-    return handle(words), words
 
 
 class Matcher:

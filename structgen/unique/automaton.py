@@ -24,11 +24,15 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from structgen.automata.configurations import Configurations
 from structgen.automata.interned import Interned
 from structgen.automata.network import build_network
 from structgen.errors import LimitExceeded, Unsatisfiable
 from structgen.grammars.ir import NEVER, NOTHING, Grammar, Literal, Ref, Rule, alt, seq
+from structgen.kernels import entries
 from structgen.kernels.layout import DEAD, FINISHED, RULE, START
 from structgen.memory import Bounded
 from structgen.unique.trace import (
@@ -114,6 +118,8 @@ class DistinctConfigurations:
         fixed: tuple[Pair, Pair, Pair] = ((DEAD, EMPTY_TRACE), (FINISHED, EMPTY_TRACE), (START, EMPTY_TRACE))
         self.pairs = Interned(fixed, most=MOST_STATES, limit="distinct_states")
         self.watched = {1 + rule: safe for rule, safe in grammar.distinct}  # of networks, rule 0 is the start
+        self._is_watched = np.zeros(len(self.networks.names), np.bool_)
+        self._is_watched[[*self.watched]] = True
         self._ways = Ways(plain, self._read)
         self._forget()
 
@@ -204,6 +210,13 @@ class DistinctConfigurations:
         with self.lock:
             after = self._read(self.pairs[state], data)
             return after is not None and self._ways.is_viable(after, self.pairs[state][1].frames)
+
+    def opening(self, state: int, words: Any, tokens: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Those of some tokens, all allowed by the grammar, that open what is watched; at a state that is outside of it.
+        `words`: a handle of layout.Words."""
+        opens = np.empty(len(tokens), np.bool_)
+        self.plain.call(entries.opening, words, self.pairs[state][0], tokens, self._is_watched, opens)
+        return tokens[opens]
 
     def way_on(self, state: int, data: bytes) -> bytes | None:
         """A completion behind `data`; None if there is none. Raises LimitExceeded when the search runs out."""

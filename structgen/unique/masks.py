@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from structgen.automata.budget import ROWS, RowBudget
 from structgen.automata.masks import MaskTable
+from structgen.automata.words import words_of
 from structgen.bits import ids_of, row_of
 from structgen.gc_pause import collector_paused
 from structgen.unique.automaton import DistinctConfigurations
@@ -229,6 +230,7 @@ class DistinctMasks:
         budget: RowBudget = ROWS,
     ) -> None:
         self._configurations, self._masks, self._classes = configurations, masks, token_classes(vocabulary)
+        self._words = words_of(vocabulary)
         self._budget, self._me = budget, budget.owner(self)
         self.rows: dict[int, Row] = {}
 
@@ -249,6 +251,9 @@ class DistinctMasks:
         config, trace = self._configurations.pairs[state]
         base, classes = self._masks.row(config), self._classes
         doubtful = base & self._doubtful(trace, classes) & classes.nonempty
+        if not trace.watched:  # receipt: 168 tokens that hold a bracket, in a string: a mask 1,100 -> 50 us
+            opening = self._configurations.opening(state, self._words[0], ids_of(doubtful))
+            doubtful = row_of(opening, len(classes.texts)) if len(opening) else classes.none
         return self._without(state, base, doubtful) if doubtful.any() else base
 
     @collector_paused()

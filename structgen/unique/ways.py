@@ -195,8 +195,13 @@ class Ways:
         """How many letters may come next in a string; without bound where one of them may be repeated for ever."""
         known = self._letter_counts.get(config)
         if known is None:
-            after = [self.plain.advance(config, bytes((byte,))) for byte in LETTERS]
-            known = UNBOUNDED if config in after else len(LETTERS) - after.count(DEAD)
+            after = (self.plain.advance(config, bytes((byte,))) for byte in LETTERS)
+            known = 0
+            for each in after:
+                if each == config:
+                    known = UNBOUNDED
+                    break
+                known += each != DEAD
             self._letter_counts.remember(config, known)
         return known
 
