@@ -92,10 +92,10 @@ class Configurations:
     def attempt(self, kernel: Callable[..., Any], *arguments: Any) -> int:
         """As `call`, for entries that may give up with a negative number of their own."""
         with self.lock:
-            result = int(kernel(self._handle, *arguments))
-            while result in (GROW, CROWDED):
+            result: int = kernel(self._handle, *arguments)
+            while result < 0 and result in (GROW, CROWDED):
                 self._grow() if result == GROW else self._widen()
-                result = int(kernel(self._handle, *arguments))
+                result = kernel(self._handle, *arguments)
             return result
 
     def _bind(self) -> None:
@@ -125,7 +125,8 @@ class Configurations:
 
     def reader(self, words: Any) -> Callable[[int, int], int]:
         """`read` over these words."""
-        return lambda state, token: self.read(state, words, token)
+        attempt, kernel = self.attempt, entries.read
+        return lambda state, token: attempt(kernel, words, state, token)
 
     def is_accepting(self, state: int) -> bool:
         """Whether the text so far is complete."""

@@ -36,15 +36,15 @@ class KeptRows:
         _ALL.add(self)
 
     def kept(self, row: Row) -> Row:
-        """A row equal to u32 `row` (words,), read-only, that nobody will ever write to."""
+        """A row equal to u32 `row` (words,), read-only: one that was met, or this one, which nobody may write to from
+        now on."""
         with self._lock:
             place: int = place_of(row, self._addresses)
             if place >= 0:
                 return self._rows[place]  # type: ignore[return-value]  # its address is noted
-            new = row.copy()
-            new.flags.writeable = False
-            self._rows[-1 - place], self._addresses[-1 - place] = new, new.ctypes.data
-            return new
+            self._rows[-1 - place] = row
+        row.flags.writeable = False
+        return row
 
     def clear(self) -> None:
         """Remember none of them."""

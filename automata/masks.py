@@ -133,12 +133,9 @@ class MaskTable:
         with self._configurations.lock:
             if (known := self.rows.get(state)) is not None:
                 return known
-            row = self._compose(state)
+            row = self._trie.rows.kept(self._compose(state))
             if self._check and not np.array_equal(row, self._walk_plainly(state)):
                 raise InvariantError("MASK", f"the row of configuration {state} differs from its full walk")
-            if self._configurations.is_accepting(state):
-                row |= self._stops
-            row = self._trie.rows.kept(row)
             if id(row) not in self._held:
                 self._held.add(id(row))
                 self._budget.added(self._me, row.nbytes)
@@ -147,27 +144,29 @@ class MaskTable:
 
     def _compose(self, state: int) -> Row:
         """The row of a new state: by one kernel if the terminal rows of all its groups are known, else by steps."""
-        row = self._trie.blank_row()
+        row = np.empty(self._trie.words, np.uint32)
         found = self._compose_within(self._policy.long, state, row)
-        if found == NO_ROW:
-            row[:] = 0
-            if self._compose_slowly(state, 0, row):
-                return row
-        if found in (NO_ROW, TOO_LONG):
-            if self._compose_blurred(state, row):
-                return row
+        if found == 0:
+            return row
+        done = found == NO_ROW and self._compose_slowly(state, 0, row)
+        if not done and found in (NO_ROW, TOO_LONG) and not self._compose_blurred(state, row):
             found = self._compose_within(entries.ENDLESS, state, row)
-        if found == NO_ROW:
-            row[:] = 0
-            self._compose_slowly(state, 0, row)
-        elif found < 0:
+            if found == 0:
+                return row
+            if found == NO_ROW:
+                self._compose_slowly(state, 0, row)
+        if found not in (NO_ROW, TOO_LONG):
             raise InvariantError("LIVE", "a live transition led nowhere")
+        if self._configurations.is_accepting(state):
+            row |= self._stops
         return row
 
     def _compose_within(self, limit: int, state: int, row: Row) -> int:
+        """Write the row, stop tokens included: 0, or NO_ROW, TOO_LONG or DEAD_END."""
         tables, scratch = self._lookup_below(0).handle, self._trie.scratch()[1]
-        where = (self._trie.handle, tables, scratch, self._cut, state, row, limit)
-        return self._configurations.attempt(entries.compose, *where)
+        return self._configurations.attempt(
+            entries.compose, self._trie.handle, tables, scratch, self._cut, state, row, limit, self._stops
+        )
 
     def _blurs(self) -> list[Blurred]:
         """The grammar blurred, the furthest reach first; none where nothing would be."""
@@ -232,7 +231,7 @@ class MaskTable:
         """The row by a walk without any short cut."""
         row, path = np.zeros(self._trie.words, np.uint32), np.zeros(self._trie.longest + 2, np.int64)
         self._configurations.call(entries.walk_plainly, self._trie.arrays, state, row, path)
-        return row
+        return row | self._stops if self._configurations.is_accepting(state) else row
 
     # ------------------------------------------------------------------------------------------------ group by group
 
@@ -250,8 +249,10 @@ class MaskTable:
         return fill, [_Group(span, origin, number) for number, (span, origin, _) in enumerate(groups[:count].tolist())]
 
     def _compose_slowly(self, state: int, below: int, row: Row) -> bool:
-        """Add to `row` the tokens below a branch of the trie, `state` being what holds there; False if the row is
-        better made from blurred ones."""
+        """Add to `row` the tokens below a branch of the trie, `state` being what holds there, and of the root make it
+        those; False if the row is better made from blurred ones."""
+        if not below:
+            row[:] = 0
         fill, groups = self._begin(state, below, row)
         for group in groups:
             rows = fill.lookup.find(group.span, fill.chosen(group), learn=False)

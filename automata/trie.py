@@ -92,15 +92,6 @@ class TokenTrie:
             own.scratch = scratch, handle(scratch)
             return own.scratch  # type: ignore[no-any-return]
 
-    def blank_row(self) -> NDArray[np.uint32]:
-        """Room for one row, u32 (words,), the calling thread's own, with whatever was written there."""
-        own = self._own
-        try:
-            return own.row  # type: ignore[no-any-return]
-        except AttributeError:
-            own.row = np.empty(self.words, np.uint32)
-            return own.row  # type: ignore[no-any-return]
-
     @cached_property
     def rows(self) -> KeptRows:
         """The rows of the vocabulary, each once."""

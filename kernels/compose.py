@@ -16,6 +16,7 @@ from structgen.kernels.codes import NO_ROW
 from structgen.kernels.earley import ALL, arrive
 from structgen.kernels.handles import ints_at, longs_at, radix_at, words_at
 from structgen.kernels.layout import (
+    ACCEPTING,
     ATTR,
     BOUNDED,
     DUE,
@@ -161,9 +162,19 @@ def _walked(cut, found):  # type: ignore[no-untyped-def]
 
 
 @inner
-def compose(net, memo, work, radix, tables, scratch, cut, config, row, limit):  # type: ignore[no-untyped-def]
-    """Write the mask of `config` into u32 `row`; trie nodes visited, NO_ROW, TOO_LONG where items of no terminal take
-    a walk beyond `limit`, or GROW / CROWDED (call again)."""
+def compose(net, memo, work, radix, tables, scratch, cut, config, row, limit, stops):  # type: ignore[no-untyped-def]
+    """Write the mask of `config` into u32 `row`, u32 `stops` included where it accepts; 0, NO_ROW, TOO_LONG where items
+    of no terminal take a walk beyond `limit`, or GROW / CROWDED (call again)."""
+    found = _united(net, memo, work, radix, tables, scratch, cut, config, row, limit)
+    if found >= 0 and memo.configs[config, ACCEPTING]:
+        for k in range(row.shape[0]):
+            row[k] |= stops[k]
+    return min(found, np.int64(0))
+
+
+@inner
+def _united(net, memo, work, radix, tables, scratch, cut, config, row, limit):  # type: ignore[no-untyped-def]
+    """As `compose`, without the stop tokens."""
     n = memo.configs[config + 1, SCANS] - memo.configs[config, SCANS]
     if n > scratch.part.shape[0]:
         return np.int64(NO_ROW)
@@ -177,7 +188,7 @@ def compose(net, memo, work, radix, tables, scratch, cut, config, row, limit):  
         return rest
     if rest == n:
         row[:] = 0
-    begun, visited = False, np.int64(0)
+    begun = False
     for i in range(n):
         if scratch.chosen[i] < 0:
             continue
@@ -193,10 +204,6 @@ def compose(net, memo, work, radix, tables, scratch, cut, config, row, limit):  
         walked = _walked(cut, _add(net, memo, work, radix, tables, scratch, cut, config, i, row))
         if walked < 0:
             return walked
-        visited += walked
     if rest:
-        walked = _walked(cut, fill_row(net, memo, work, radix, config, part, REST, row, scratch, 0, cut, limit))
-        if walked < 0:
-            return walked
-        visited += walked
-    return visited
+        return _walked(cut, fill_row(net, memo, work, radix, config, part, REST, row, scratch, 0, cut, limit))
+    return np.int64(0)

@@ -39,6 +39,7 @@ from structgen.kernels.layout import (
     U32_1D,
     U64_2D,
     Handle,
+    In,
     Trie,
 )
 
@@ -204,10 +205,19 @@ def fill_below(
 
 @MASKS.entry
 def compose(
-    h: Handle, trie: Handle, tables: Handle, scratch: Handle, cut: I64_2D, config: int, row: U32_1D, limit: int
+    h: Handle,
+    trie: Handle,
+    tables: Handle,
+    scratch: Handle,
+    cut: I64_2D,
+    config: int,
+    row: U32_1D,
+    limit: int,
+    stops: In[U32_1D],
 ) -> Any:
     net, memo, work = automaton(h)
-    return _composed(net, memo, work, radix_of(trie), tables_of(tables), scratch_of(scratch), cut, config, row, limit)
+    s = scratch_of(scratch)
+    return _composed(net, memo, work, radix_of(trie), tables_of(tables), s, cut, config, row, limit, stops)
 
 
 @MASKS.entry

@@ -13,14 +13,14 @@ import numpy as np
 
 from structgen.kernels._jit import TOKENS
 from structgen.kernels.handles import words_at
-from structgen.kernels.layout import I64_1D, U32_1D, In
+from structgen.kernels.layout import I64_1D, U32_1D
 
 __all__ = ["place_of"]
 
 
 @TOKENS.entry
-def place_of(row: In[U32_1D], addresses: I64_1D) -> Any:
-    """The place in `addresses` of a row equal to `row`, or -1 - (where it may be put).
+def place_of(row: U32_1D, addresses: I64_1D) -> Any:
+    """The place in `addresses` of a row equal to `row`, or -1 - (the place where `row` itself was put).
 
     addresses i64 (a power of two,): of rows of as many words, 0 where none is.
     """
@@ -28,9 +28,11 @@ def place_of(row: In[U32_1D], addresses: I64_1D) -> Any:
     for k in range(row.shape[0]):
         total += np.uint64(row[k]) * np.uint64(np.uint32(k + 1) * np.uint32(0x9E3779B1) ^ np.uint32(0x7FEB352D))
     place = np.int64((total ^ total >> np.uint64(29)) & np.uint64(addresses.shape[0] - 1))
-    if addresses[place] == 0:
-        return -1 - place
-    other, apart = words_at(addresses[place], row.shape[0]), np.uint32(0)
-    for k in range(row.shape[0]):
-        apart |= row[k] ^ other[k]
-    return place if apart == 0 else -1 - place
+    if addresses[place] != 0:
+        other, apart = words_at(addresses[place], row.shape[0]), np.uint32(0)
+        for k in range(row.shape[0]):
+            apart |= row[k] ^ other[k]
+        if apart == 0:
+            return place
+    addresses[place] = row.ctypes.data
+    return -1 - place

@@ -34,7 +34,8 @@ def ids_of(row: NDArray[np.uint32]) -> NDArray[np.int64]:
     """(n,) the ids in a row, ascending."""
     words = np.flatnonzero(row)
     bits = np.flatnonzero(np.unpackbits(row[words].astype("<u4").view(np.uint8), bitorder="little"))
-    return 32 * words[bits >> 5] + (bits & 31)
+    ids: NDArray[np.int64] = 32 * words[bits >> 5] + (bits & 31)
+    return ids
 
 
 def has_bit(row: NDArray[np.uint32], token: int) -> bool:

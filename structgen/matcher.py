@@ -495,8 +495,10 @@ class Matcher:
         finished.
         """
         own = self._states[-1]
-        row = self._rows.get(own) if own > START else None  # no call where masks are hot
-        return self.constraint._row(own) if row is None else row
+        if own <= START:
+            return self.constraint._row(own)
+        row = self._rows.get(own)  # no call where masks are hot
+        return self.constraint.masks.row(own) if row is None else row
 
     def fill_mask(self, row: Any) -> None:
         """Write the mask into a caller's row: numpy or torch, uint32 or int32, ceil(V / 32) words or more (cleared)."""

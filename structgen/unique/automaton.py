@@ -212,8 +212,8 @@ class DistinctConfigurations:
             return after is not None and self._ways.is_viable(after, self.pairs[state][1].frames)
 
     def opening(self, state: int, words: Any, tokens: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Those of some tokens, all allowed by the grammar, that open what is watched; at a state that is outside of it.
-        `words`: a handle of layout.Words."""
+        """Those of some tokens, all allowed by the grammar, that open what is watched, at a state outside. `words`:
+        a handle of layout.Words."""
         opens = np.empty(len(tokens), np.bool_)
         self.plain.call(entries.opening, words, self.pairs[state][0], tokens, self._is_watched, opens)
         return tokens[opens]
