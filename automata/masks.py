@@ -40,7 +40,7 @@ from structgen.errors import InvariantError
 from structgen.gc_pause import collector_paused
 from structgen.kernels import entries
 from structgen.kernels.codes import NO_ROW, TOO_LONG
-from structgen.kernels.layout import SPAN_AFTER
+from structgen.kernels.layout import DEAD, SPAN_AFTER
 
 Row = NDArray[np.uint32]
 
@@ -128,6 +128,13 @@ class MaskTable:
             fill, groups = self._begin(state, 0, np.zeros(0, np.uint32))
             for group in groups:
                 fill.lookup.find(group.span, fill.chosen(group), learn=True)
+
+    def ends(self, state: int) -> NDArray[np.int32]:
+        """i32 (V,): the configuration behind each token, DEAD where it is not allowed. Cost: some 5 ns a node of the
+        trie that is alive, 1.5 ms inside a string."""
+        found, path = np.full(self._trie.size, DEAD, np.int32), np.zeros(self._trie.longest + 2, np.int64)
+        self._configurations.call(entries.token_ends, self._trie.arrays, state, found, path)
+        return found
 
     def _compute(self, state: int) -> Row:
         with self._configurations.lock:

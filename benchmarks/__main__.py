@@ -27,6 +27,7 @@ NAMES = {
     "grammars": "mask, commit and compile times on six grammars beside llguidance and xgrammar",
     "strings": "first masks inside strings whose patterns count, beside llguidance",
     "kinds": "what each kind of constraint costs to make, and its masks",
+    "slowest": "the slowest masks of all real schemas, by style and processor time",
     "unique": "masks beside uniqueItems, at depth and under every style",
     "startup": "processor time and modules of a process until it can work; the first kernel compile",
     "kernels": "the table of kernels, twins and tests in docs/kernels.md",

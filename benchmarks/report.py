@@ -21,6 +21,7 @@ from benchmarks import (
 from benchmarks.data import RESULTS, ROOT
 from benchmarks.holds import holds_table
 from benchmarks.samplers_picture import samplers
+from benchmarks.slowest import section as slowest
 from benchmarks.spellings import spellings
 from benchmarks.tables import figure, table
 
@@ -434,6 +435,7 @@ SECTIONS = [
     ("maskbench-glrmask", "A sample in glrmask's language", _maskbench),
     ("maskbench-prepared", "The same behind 20 ms of masks ahead", _maskbench),
     ("decoding-cpu", "Masks ahead in a decode loop", _decoding),
+    ("slowest", "The slowest masks of all schemas", slowest),
     ("micro", "One mask in named places", _micro),
     ("compile", "Compile times of large schemas", _compile),
     ("holds", "How long a compile holds the interpreter", holds_table),

@@ -51,6 +51,7 @@ _rehash, _rehash_sets = _interning.rehash, _registers.rehash_sets
 _fill_row, _fill_below, _survey, _split = _walks.fill_row, _walks.fill_below, _masks.survey, _masks.split
 _nearest, _fill_apart = _walks.nearest, _walks.fill_apart
 _composed, _walk_plainly, _similar_nodes = _compose.compose, _walks.walk_plainly, _similar.similar_nodes
+_token_ends = _walks.token_ends
 ENDLESS, ALL = _walks.ENDLESS, _earley.ALL
 CONFIGURATION = _walks.CONFIGURATION
 
@@ -142,6 +143,12 @@ def fill_row(h: Handle, trie: Handle, config: int, row: U32_1D, scratch: Handle,
 def walk_plainly(h: Handle, trie: Trie, config: int, row: U32_1D, path: I64_1D) -> Any:
     net, memo, work = automaton(h)
     return _walk_plainly(net, memo, work, trie, config, row, path)
+
+
+@MASKS.entry
+def token_ends(h: Handle, trie: Trie, config: int, ends: I32_1D, path: I64_1D) -> Any:
+    net, memo, work = automaton(h)
+    return _token_ends(net, memo, work, trie, config, ends, path)
 
 
 @MASKS.entry

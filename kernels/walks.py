@@ -424,3 +424,26 @@ def walk_plainly(net, memo, work, trie, config, row, path):  # type: ignore[no-u
         path[depth] = after
         i += 1
     return visited
+
+
+@inner
+def token_ends(net, memo, work, trie, config, ends, path):  # type: ignore[no-untyped-def]
+    """Write to i32 `ends` (V,) the configuration behind each token of a layout.Trie; tokens that are not allowed keep
+    what stands there. Returns and scratch as of `walk_plainly`."""
+    path[0], i, n, visited = config, np.int64(1), trie.byte.shape[0], np.int64(0)
+    while i < n:
+        visited += 1
+        depth, byte = np.int64(trie.depth[i]), np.int64(trie.byte[i])
+        after = np.int64(memo.trans[path[depth - 1], byte])
+        if after < 0:
+            after = np.int64(step(net, memo, work, path[depth - 1], byte))
+            if after < 0:
+                return after
+        if after == 0:
+            i = np.int64(trie.skip[i])
+            continue
+        for k in range(trie.token_start[i], trie.token_start[i + 1]):
+            ends[trie.token[k]] = np.int32(after)
+        path[depth] = after
+        i += 1
+    return visited

@@ -6,6 +6,9 @@
     ways.py       whether a place leads anywhere, and a completion from there
     automaton.py  DistinctConfigurations: pairs (configuration, trace), numbered, so that a state is one int still
     masks.py      DistinctMasks: the grammar's row minus the tokens after which no continuation exists
+    verdicts.py   which of the tokens in doubt those are
+    names.py      tokens that begin new names: a few stand for many
+    tokens.py     tokens by what they hold
 
 A finite automaton cannot remember all earlier elements; these pairs can.
 """

@@ -3,17 +3,13 @@
 Only tokens are tried that may make the present element equal to an earlier one, or end it: those with structure, and of
 strings and numbers those that begin like one that was written. Where values may run out, every token is.
 
-Cost: 20 µs a token that is tried, tens to hundreds of them in such arrays, and once per vocabulary a pass over it.
+Cost: 20 µs a token that is tried, tens to hundreds of them in such arrays (verdicts.py).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import dataclass
-from functools import lru_cache
-from itertools import chain, pairwise, product
-from string import ascii_lowercase
+from itertools import chain, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +21,10 @@ from structgen.bits import ids_of, row_of
 from structgen.gc_pause import collector_paused
 from structgen.unique.automaton import DistinctConfigurations
 from structgen.unique.repeats import may_repeat
+from structgen.unique.tokens import TokenClasses, token_classes
 from structgen.unique.trace import INSIDE, NO_VALUE, OUTSIDE, Trace
 from structgen.unique.values import (
     Number,
-    decoded,
     digits_ahead,
     kind_of,
     numbers_of,
@@ -36,186 +32,15 @@ from structgen.unique.values import (
     pending_bytes,
     spellings,
     strings_of,
-    whole_string,
 )
+from structgen.unique.verdicts import Verdicts
 from structgen.vocabulary import Vocabulary
 
 __all__ = ["DistinctMasks"]
 
 Row = NDArray[np.uint32]
-NUMBER = re.compile(rb"[ \t\r\n]*[-+.eE0-9]+[ \t\r\n]*\Z")
 NUMERIC = tuple(bytes((byte,)) for byte in b"-0123456789")
-ZERO_TIMES = re.compile(rb"-?0(\.0*)?[eE][-+]?[0-9]*")  # with any digits behind it is 0
 NO_TOKENS = np.zeros(0, np.int64)
-OPENING = re.compile(rb'[ \t\r\n]*"([^"\\]*)')
-WORD = re.compile(rb"[ \t\r\n]*[a-z]+[ \t\r\n]*\Z")
-CLOSING = re.compile(rb'(?:[^"\\]|\\.)*"', re.DOTALL)  # of a token inside a string
-MORE = re.compile(rb".*?[,:].*[^] \t\r\n},:]", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TokenClasses:
-    """Tokens of a vocabulary of V tokens by what they hold. Rows are uint32 (V / 32), bit t % 32 of word t // 32.
-
-    texts         the bytes of each token
-    nonempty      row: not empty; `none`: of no tokens
-    separators    row: with one of , : ] }
-    openers       row: with [ or {
-    two_elements  row: that may end an element and write into the next, or begin an array and end an element
-    with_quote    row: with a quotation mark; `closing`: of these, all that do more than begin a string
-    numbers       digits -> the tokens of these digits, with blanks around them or none; `headless`: by digits without
-                  leading zeros; `longest`: most digits of one
-    marks         row: of nothing but characters of numbers and blanks, more than digits
-    digits        row: of digits and blanks
-    literal       row: of lower-case letters and blanks
-    closings      of tokens that close the string they begin in: what they write before, by its characters; and row:
-                  `opaque`, of those of which that cannot be said alone
-    beyond        row: of tokens that close the string they begin in, those that as a whole are two_elements behind it
-    escapes       token -> the characters its beginning stands for in a string, with a backslash and without an end;
-                  `longest_escape` characters
-    marked        byte -> the tokens with a quotation mark or a backslash that begin with it, i64
-    blank         row: of nothing but blanks
-    openings      characters -> the tokens that begin a string with them and say no more; `longest_opening` characters
-    tokens        bytes -> the first token that spells them, `longest_token` bytes at most; `others`: those after it
-    """
-
-    texts: tuple[bytes, ...]
-    nonempty: Row
-    none: Row
-    separators: Row
-    openers: Row
-    two_elements: Row
-    with_quote: Row
-    closing: Row
-    numbers: dict[str, list[int]]
-    headless: dict[str, list[int]]
-    longest: int
-    marks: Row
-    digits: Row
-    literal: Row
-    closings: dict[str, list[int]]
-    opaque: Row
-    beyond: Row
-    escapes: dict[int, str]
-    longest_escape: int
-    marked: dict[int, NDArray[np.int64]]
-    blank: Row
-    openings: dict[str, list[int]]
-    longest_opening: int
-    tokens: dict[bytes, int]
-    longest_token: int
-    others: dict[bytes, list[int]]
-
-
-@lru_cache(maxsize=8)
-def token_classes(vocabulary: Vocabulary) -> TokenClasses:
-    """See TokenClasses. 0.1 s for 128,256 tokens: expressions look at those alone that can match them."""
-    size, data, bounds = vocabulary.size, vocabulary.data, vocabulary.offsets.tolist()
-    texts = tuple(data[start:end] for start, end in pairwise(bounds))
-    lengths = np.diff(vocabulary.offsets)
-
-    def held(characters: bytes) -> NDArray[np.int64]:
-        """How many of these bytes each token holds."""
-        wanted = np.zeros(256, bool)
-        wanted[list(characters)] = True
-        found = np.cumsum(wanted[np.frombuffer(data, np.uint8)])
-        return np.diff(np.concatenate(([0], found))[vocabulary.offsets])
-
-    def matching(likely: NDArray[np.bool_], expression: re.Pattern[bytes]) -> Row:
-        return row_of((token for token in np.flatnonzero(likely).tolist() if expression.match(texts[token])), size)
-
-    quoted, ends, opens = held(b'"') > 0, held(b",:]}") > 0, held(b"[{") > 0
-    openings = _openings(texts, np.flatnonzero(quoted).tolist())
-    merely = row_of((token for group in openings.values() for token in group), size)
-    closings, opaque, within, beyond = _closings(texts, np.flatnonzero(quoted).tolist())
-    numeric, digits = held(b" \t\r\n-+.eE0123456789") == lengths, held(b"0123456789")
-    numbers, headless = _numbers(texts, np.flatnonzero(numeric & (digits > 0) & (held(b"-+.eE") == 0)).tolist())
-    tokens = dict(zip(reversed(texts), range(size - 1, -1, -1), strict=True))
-    again: dict[bytes, list[int]] = {}
-    for token in np.flatnonzero(lengths).tolist() if len(tokens) < size else ():
-        if tokens[texts[token]] != token:
-            again.setdefault(texts[token], []).append(token)
-    escapes = {
-        token: decoded(texts[token]) for token in (*within, *np.flatnonzero((held(b"\\") > 0) & ~quoted).tolist())
-    }
-    return TokenClasses(
-        texts,
-        row_of(np.flatnonzero(lengths), size),
-        row_of((), size),
-        row_of(np.flatnonzero(ends), size),
-        row_of(np.flatnonzero(opens), size),
-        matching(held(b",:") > 0, MORE) | row_of(np.flatnonzero(ends & opens), size),
-        row_of(np.flatnonzero(quoted), size),
-        row_of(np.flatnonzero(quoted), size) & ~merely,
-        numbers,
-        headless,
-        max(map(len, numbers), default=0),
-        matching(numeric & (digits == 0), NUMBER) | matching(numeric & (held(b"-+.eE") > 0), NUMBER),
-        row_of((token for group in numbers.values() for token in group), size),
-        matching((held(b" \t\r\n" + ascii_lowercase.encode()) == lengths) & (lengths > 0), WORD),
-        closings,
-        row_of(opaque, size),
-        row_of(beyond, size),
-        escapes,
-        max(map(len, escapes.values()), default=0),
-        _by_first_byte(vocabulary, np.flatnonzero(held(b'"\\') > 0)),
-        row_of(np.flatnonzero((held(b" \t\r\n") == lengths) & (lengths > 0)), size),
-        openings,
-        max(map(len, openings), default=0),
-        tokens,
-        int(lengths.max(initial=0)),
-        again,
-    )
-
-
-def _openings(texts: tuple[bytes, ...], tokens: list[int]) -> dict[str, list[int]]:
-    """Of tokens that hold a quote: those that merely open a string, by what stands in it."""
-    found: dict[str, list[int]] = {}
-    for token in tokens:
-        opening = OPENING.fullmatch(texts[token])
-        if opening is not None:
-            found.setdefault(decoded(opening[1]), []).append(token)
-    return found
-
-
-def _closings(
-    texts: tuple[bytes, ...], tokens: list[int]
-) -> tuple[dict[str, list[int]], list[int], list[int], list[int]]:
-    """Of tokens that hold a quote: see `closings`, `opaque`, within a string, and `beyond` of TokenClasses."""
-    closings: dict[str, list[int]] = {}
-    opaque, within, beyond = list[int](), list[int](), list[int]()
-    for token in tokens:
-        found = CLOSING.match(texts[token])
-        before = texts[token][: found.end() - 1] if found else b""
-        content = whole_string(before)
-        if found is None:
-            within.append(token)
-        elif content is None:
-            opaque.append(token)
-        else:
-            closings.setdefault(content, []).append(token)
-        rest = texts[token][found.end() :] if found else b""
-        if MORE.match(rest) or (rest.strip(b" \t\r\n],}")[:1] in (b"[", b"{")):
-            beyond.append(token)
-    return closings, opaque, within, beyond
-
-
-def _numbers(texts: tuple[bytes, ...], tokens: list[int]) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
-    """Tokens of digits and blanks, by their digits; the same without the zeros ahead."""
-    numbers: dict[str, list[int]] = {}
-    for token in tokens:
-        bare = texts[token].strip(b" \t\r\n").decode()
-        if bare.isdigit():
-            numbers.setdefault(bare, []).append(token)
-    headless: dict[str, list[int]] = {}
-    for bare, group in numbers.items():
-        headless.setdefault(bare.lstrip("0"), []).extend(group)
-    return numbers, headless
-
-
-def _by_first_byte(vocabulary: Vocabulary, tokens: NDArray[np.int64]) -> dict[int, NDArray[np.int64]]:
-    firsts = np.frombuffer(vocabulary.data, np.uint8)[vocabulary.offsets[tokens]]
-    return {byte: tokens[firsts == byte] for byte in np.unique(firsts).tolist()}
 
 
 class DistinctMasks:
@@ -231,6 +56,7 @@ class DistinctMasks:
     ) -> None:
         self._configurations, self._masks, self._classes = configurations, masks, token_classes(vocabulary)
         self._words = words_of(vocabulary)
+        self._verdicts = Verdicts(configurations, self._classes, masks.ends)
         self._budget, self._me = budget, budget.owner(self)
         self.rows: dict[int, Row] = {}
 
@@ -259,59 +85,10 @@ class DistinctMasks:
     @collector_paused()
     def _without(self, state: int, base: Row, doubtful: Row) -> Row:
         """A row without those doubtful tokens after which no way leads on."""
-        (config, trace), classes, row = self._configurations.pairs[state], self._classes, base.copy()
-        alike = classes.blank | classes.digits if ZERO_TIMES.fullmatch(trace.text) else classes.blank
-        if trace.watched and trace.lex == INSIDE and not trace.frames[-1].scalars_matter:
-            alike = alike | ~classes.with_quote  # inside a string that nothing is compared with
-        likes, verdicts = set(ids_of(doubtful & alike).tolist()), dict[int, bool]()
-        new_names = doubtful & self._new_names(trace)
-        for token in chain(ids_of(doubtful & ~new_names).tolist(), self._unlike_a_way(state, new_names)):
-            text = classes.texts[token]
-            if token in likes:  # they differ in the configuration alone
-                after = self._configurations.plain.advance(config, text)
-                if after not in verdicts:
-                    verdicts[after] = self._configurations.continues(state, text)
-                goes_on = verdicts[after]
-            else:
-                goes_on = self._configurations.continues(state, text)
-            if not goes_on:
-                row[token >> 5] &= ~np.uint32(1 << (token & 31))
+        row = base & ~row_of(self._verdicts.dead(state, ids_of(doubtful)), len(self._classes.texts))
         row.flags.writeable = False
         self._budget.added(self._me, row.nbytes)
         return row
-
-    def _new_names(self, trace: Trace) -> Row:
-        """Tokens after which the name that is written is like none before it, and stands there as it is read; none
-        where anything else is compared."""
-        frame, classes = trace.frames[-1] if trace.frames else None, self._classes
-        if frame is None or len(trace.frames) > 1 or trace.lex != INSIDE or frame.is_list or frame.name is not None:
-            return classes.none
-        if not frame.is_watched or frame.is_valued or frame.shared or b"\\" in trace.text:
-            return classes.none
-        if not open_string(trace.text)[1]:
-            return classes.none
-        known = self._inside(trace.text, set(frame.seen)) | row_of(classes.escapes, len(classes.texts))
-        return classes.nonempty & ~classes.with_quote & ~known
-
-    def _unlike_a_way(self, state: int, tokens: Row) -> Iterator[int]:
-        """Those of some tokens that begin a new name for which the way on of another says nothing.
-
-        After the same configuration the same bytes complete the text, whatever the name is, unless they hold that very
-        name once more. Receipt: a mask that tried 123,000 tokens, 5.8 -> 0.3 s.
-        """
-        (config, trace), classes, ways = self._configurations.pairs[state], self._classes, dict[int, bytes | None]()
-        for token in ids_of(tokens).tolist():
-            text = classes.texts[token]
-            after = self._configurations.plain.advance(config, text)
-            if after not in ways:
-                ways[after] = self._configurations.way_on(state, text)
-            way = ways[after]
-            if way is None or b"\\" in way:
-                yield token
-            else:
-                end = way.find(b'"') + 1
-                if end == 0 or way.find(trace.text + text + way[:end], end) >= 0:
-                    yield token
 
     def _doubtful(self, trace: Trace, classes: TokenClasses) -> Row:
         """The tokens that might repeat an element, or leave none to write."""
@@ -382,7 +159,7 @@ class DistinctMasks:
         heads = {rest[:size] for rest in rests for size in range(min(len(rest), classes.longest_escape) + 1)}
         members = [token for token, start in classes.escapes.items() if start in heads]
         for rest in rests:
-            members += self._spelled(rest.encode("utf-8", "surrogatepass"))
+            members += classes.spelled(rest.encode("utf-8", "surrogatepass"))
         members += (token for rest in rests for token in classes.closings.get(rest, ()))
         return classes.opaque | classes.beyond | row_of(members, len(classes.texts))
 
@@ -403,17 +180,8 @@ class DistinctMasks:
                             members.add(token)
                 ways = map(bytes, product(*({byte, *bytes((byte,)).upper()} for byte in way))) if is_hex else (way,)
                 for begins in ways:
-                    members.update(self._spelled(begins + further[: classes.longest_token]))
+                    members.update(classes.spelled(begins + further[: classes.longest_token]))
         return members
-
-    def _spelled(self, text: bytes) -> Iterator[int]:
-        """The tokens that a text begins with."""
-        classes = self._classes
-        for size in range(1, min(len(text), classes.longest_token) + 1):
-            token = classes.tokens.get(text[:size])
-            if token is not None:
-                yield token
-                yield from classes.others.get(text[:size], ())
 
     def _repeated_numbers(self, text: bytes, known: frozenset[Number]) -> list[int]:
         """Tokens of digits after which the number that is begun may be a known one. After any other it never is."""

@@ -16,7 +16,7 @@ from structgen.grammars.ir import Grammar, Literal, Rule, Terminal, seq
 from structgen.grammars.regular.charset import utf8
 from structgen.grammars.regular.language import Language
 from structgen.grammars.regular.lower import lower
-from structgen.kernels.layout import LOOPS, START, UNSET
+from structgen.kernels.layout import DEAD, LOOPS, START, UNSET
 
 LETTERS = [*'afnzAFZ09 "\\,\n\x01\x7f_', "é", "߿", "漢", "😀"]
 PARTS = (b"\xc3", b"\xe6\xbc", b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\xf5", b"\xbf", b"\xf0\x9f\x98")
@@ -47,8 +47,9 @@ def test_every_token_of_every_mask(pattern: str, shared: bool) -> None:
     for text in ("<", "<n", "<na ", "<nnA", "<f漢n", "<nn,"):
         state = automaton.advance(START, text.encode())
         if state:
-            steps = [t for t, token in enumerate(TOKENS) if token and automaton.advance(state, token) != 0]
-            assert ids_of(masks.row(state)).tolist() == steps
+            ends = [automaton.advance(state, token) if token else DEAD for token in TOKENS]
+            assert ids_of(masks.row(state)).tolist() == [token for token, end in enumerate(ends) if end != DEAD]
+            assert masks.ends(state).tolist() == ends
             loops = automaton._memo.live[: len(automaton), LOOPS]
             looped |= bool(((loops != UNSET) & (loops != 0))[START:].any())
     assert looped or shared or pattern in OTHERS
