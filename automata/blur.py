@@ -60,12 +60,13 @@ MOST_NODES = 1 << 16  # of a network whose nodes are compared: 10 ms
 Row = NDArray[np.uint32]
 
 
-def similar(configurations: Configurations, reaches: tuple[int, ...]) -> NDArray[np.int32]:
-    """i32 (reaches, n): of each node the first that no text of up to so many bytes tells from it."""
+def similar(configurations: Configurations, reaches: tuple[int, ...], least: int = 0) -> NDArray[np.int32]:
+    """i32 (reaches, n): of each node the first that no text of up to so many bytes tells from it; of rules of fewer
+    nodes than `least`, itself."""
     n = len(configurations.networks.arrays.nodes) - 1
     names = np.tile(np.arange(n, dtype=np.int32), (len(reaches), 1))
     if n <= MOST_NODES:
-        configurations.call(entries.similar_nodes, np.array(reaches, np.int64), names)
+        configurations.call(entries.similar_nodes, np.array(reaches, np.int64), least, names)
     return names
 
 

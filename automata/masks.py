@@ -178,7 +178,7 @@ class MaskTable:
     def _blurs(self) -> list[Blurred]:
         """The grammar blurred, the furthest reach first; none where nothing would be."""
         if self._blurred is None:
-            names = similar(self._configurations, self._policy.reaches)
+            names = similar(self._configurations, self._policy.reaches, self._policy.counting)
             sharp, callers = self._configurations, Callers(self._configurations)
             pairs = [*zip(names, self._policy.reaches, strict=True)]
             blurred = [Blurred(sharp, same, reach, callers) for same, reach in reversed(pairs)]

@@ -23,6 +23,7 @@ class WalkPolicy:
                grammars whose front end marked no terminals
     learnt     after so many rows of a grammar were learnt at once, others are made from blurred ones (automata/blur.py)
     reaches    ... which are right for tokens of up to so many bytes: of 128,256 tokens 12,000 and 600 are longer
+    counting   rules of fewer nodes are not asked whether they count by their states: it takes 0.1 ms a thousand nodes
     """
 
     short: int = 400
@@ -32,3 +33,4 @@ class WalkPolicy:
     section: int = 4_000
     learnt: int = 2
     reaches: tuple[int, ...] = (10, 20)
+    counting: int = 256

@@ -122,19 +122,20 @@ def main() -> None:
     options = parser.parse_args()
     tokenizer, rows = tokenizers.load("llama3"), maskbench(options.schemas)
     rows = [row for row in rows if options.only in (None, row["id"])]
-    records = []
+    settings = {key: getattr(options, key) for key in ("limit", "repeats", "seconds")}
+    records: list[dict[str, Any]] = [{"settings": {**settings, "schemas": len(rows)}}]
     for style in options.styles.split(","):
         records.append(record := record_of(style, rows, tokenizer, options))
         print(
             f"{style}: {record['masks']:,} masks of {len(rows) - record['refused']:,} schemas; beyond "
             + ", ".join(f"{edge} ms {count:,}" for edge, count in record["beyond_ms"].items())
-            + f"; schemas with one beyond {options.limit:g} ms: {record['schemas_beyond_limit']}"
+            + f"; schemas with one beyond {options.limit:g} ms: {record['schemas_beyond_limit']}",
+            flush=True,
         )
         for found in record["slowest"]:
             print(f"  {found['ms']:8.2f} ms  {found['id']} {found['test']} {found['token']}  {found['after'][-40:]!r}")
-    if not options.only:
-        settings = {key: getattr(options, key) for key in ("limit", "repeats", "seconds")}
-        write_results(options.out, [{"settings": {**settings, "schemas": len(rows)}}, *records])
+        if not options.only:
+            write_results(options.out, records)
 
 
 def section(records: list[dict[str, Any]]) -> str:

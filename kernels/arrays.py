@@ -17,6 +17,12 @@ def longs(n):  # type: ignore[no-untyped-def]
 
 
 @allocating
+def ints(n):  # type: ignore[no-untyped-def]
+    """i32 (n,), not set."""
+    return np.empty(n, np.int32)
+
+
+@allocating
 def long_rows(n, columns):  # type: ignore[no-untyped-def]
     """i64 (n, columns), not set."""
     return np.empty((n, columns), np.int64)
@@ -40,7 +46,7 @@ def filled_longs(n, value):  # type: ignore[no-untyped-def]
 @allocating
 def filled_ints(n, value):  # type: ignore[no-untyped-def]
     """i32 (n,) of one value."""
-    out = np.empty(n, np.int32)
+    out = ints(n)
     for i in range(n):
         out[i] = value
     return out

@@ -167,9 +167,11 @@ class DistinctMasks:
         """Tokens that complete a character, of which the text has some bytes, to the first of a rest, or lead to it,
         and go on like the rest if they go on."""
         classes, pending, members = self._classes, pending_bytes(text).lower(), set[int]()
+        further: dict[str, list[bytes]] = {}  # by the character that is completed
         for rest in filter(None, rests):
-            further = rest[1:].encode("utf-8", "surrogatepass")
-            for spelled in map(bytes.lower, spellings(rest[0])):
+            further.setdefault(rest[0], []).append(rest[1:].encode("utf-8", "surrogatepass")[: classes.longest_token])
+        for character, behind in further.items():
+            for spelled in map(bytes.lower, spellings(character)):
                 way = spelled[len(pending) :]
                 if not way or not spelled.startswith(pending):
                     continue
@@ -179,8 +181,8 @@ class DistinctMasks:
                         if way.startswith(classes.texts[token][: len(way)].lower()):
                             members.add(token)
                 ways = map(bytes, product(*({byte, *bytes((byte,)).upper()} for byte in way))) if is_hex else (way,)
-                for begins in ways:
-                    members.update(classes.spelled(begins + further[: classes.longest_token]))
+                for begins, after in product(ways, behind):
+                    members.update(classes.spelled(begins + after))
         return members
 
     def _repeated_numbers(self, text: bytes, known: frozenset[Number]) -> list[int]:

@@ -85,31 +85,36 @@ class Ways:
         Blanks are written only where nothing else may come, since where they may be left out they lead nowhere else.
         Of texts that mean the same, one is followed; of numbers of one value that may end in different ones, as many as
         there are numbers to be avoided, since each round of a loop gives another.
-        What was found is remembered for what is asked next: the tokens of one mask lead to much the same places.
+        What was found is remembered, of all places on the way, for what is asked next: the tokens of one mask lead to
+        much the same places.
         """
         first = self._place(pair)
         known = self._settling.get(first)
         if known is not None:
             return known
         order, times, searched = count(), {first: 1}, 0
-        queue: list[tuple[int, int, Pair]] = [(0, next(order), pair)]
+        before: dict[Hashable, Hashable] = {}  # the place that one was come to from
+        queue: list[tuple[int, int, Pair, Hashable]] = [(0, next(order), pair, first)]
         while queue:
-            depth, _, here = heapq.heappop(queue)
+            depth, _, here, at = heapq.heappop(queue)
             for byte in self._ways(here):
                 after = self._read(here, bytes((byte,)))
                 if after is None:
                     continue
                 place = self._place(after)
                 if self._settling.get(place) or self._is_settled(after) or self.plain.is_accepting(after[0]):
+                    while at != first:
+                        self._settling[at], at = True, before[at]
                     self._settling[first] = True
                     return True
                 times[place] = visits = times.get(place, 0) + 1
+                before.setdefault(place, at)
                 if place in self._settling or (visits > 1 and visits > self._rounds(after[1])):
                     continue
                 searched += 1
                 if searched > MOST_SEARCHED:
                     raise self._lost()
-                heapq.heappush(queue, (depth + 1, next(order), after))
+                heapq.heappush(queue, (depth + 1, next(order), after, place))
         self._settling.update(dict.fromkeys(times, False))
         return False
 

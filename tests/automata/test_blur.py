@@ -29,8 +29,12 @@ TOKENS = [b"", *("".join(word).encode() for size in range(1, 6) for word in prod
 TOKENS += [*(b"a" * size for size in range(6, 30)), *(b"ab " * size for size in range(2, 9))]
 TOKENS += [b'"', b'",', b'a"', b"\xc3\xa9"]
 TRIE = build_trie(b"".join(TOKENS), np.cumsum([0, *map(len, TOKENS)]).astype(np.int64))
-BLURRED = WalkPolicy(long=-1, learnt=-1, reaches=(1, 2, 4))  # whatever can be is made from blurred rows
-POLICIES = [BLURRED, WalkPolicy(long=-1, learnt=0, reaches=(3, 7)), WalkPolicy(long=60, learnt=1, reaches=(2, 5))]
+BLURRED = WalkPolicy(long=-1, learnt=-1, reaches=(1, 2, 4), counting=0)  # whatever can be is made from blurred rows
+POLICIES = [
+    BLURRED,
+    WalkPolicy(long=-1, learnt=0, reaches=(3, 7), counting=0),
+    WalkPolicy(long=60, learnt=1, reaches=(2, 5), counting=8),
+]
 NESTED = [
     "([ab]{1,7} ){0,9}",
     "(a{2,9}(-b{1,5}){0,6} ){3,12}",
