@@ -30,6 +30,7 @@ from structgen.kernels.layout import (
     ARC_TO,
     ARG,
     BODY,
+    BROAD,
     CALL_TO,
     CALLED,
     CALLS,
@@ -37,11 +38,13 @@ from structgen.kernels.layout import (
     EXTRA,
     FIRST,
     LIKE,
+    MEMBER,
     MINIMUM,
     MORE,
     OP,
     RULE,
     SEGMENT,
+    SEPARATOR,
     SILENT,
     SILENT_TO,
     SORT,
@@ -191,6 +194,11 @@ class Blurred:
         far = counted & (segments[:, EXTRA] - segments[:, MINIMUM] > segments[:, MORE])
         self._blurs = far[a.nodes[:-1, SEGMENT]] & (a.nodes[:-1, SEGMENT] >= 0)
         self._blurs |= np.bincount(names, minlength=len(names))[names] > 1
+        broad = segments[:, BROAD] == 1
+        broad &= (segments[:, SORT] == MEMBER) | (segments[:, SORT] == SEPARATOR)
+        broad[-1] = False
+        self._broad = broad[a.nodes[:-1, SEGMENT]] & (a.nodes[:-1, SEGMENT] >= 0)
+        self._sets: dict[int, int] = {}  # of the grammar's interned sets: their numbers here
         self._known: dict[tuple[int, int], tuple[int, bool]] = {}
 
     @property
@@ -222,9 +230,19 @@ class Blurred:
         found, blurred = [], False
         for (node, _, attr), (origin, below) in zip(items, origins, strict=True):
             bounds = self._bounds[self._segment_of(node)]
-            found.append((self._names.item(node), origin, attr if bounds is None else like_count(attr, *bounds)))
+            if bounds is not None:
+                attr = like_count(attr, *bounds)
+            elif self._broad.item(node):
+                attr = self._set_here(attr)
+            found.append((self._names.item(node), origin, attr))
             blurred = blurred or below or self._blurs.item(node)
         return self.automaton.gather(found), blurred
+
+    def _set_here(self, number: int) -> int:
+        """The number here of one of the grammar's interned sets: each automaton interns its own."""
+        if number not in self._sets:
+            self._sets[number] = self.automaton.number_of(self._sharp.members(number))
+        return self._sets[number]
 
     def _segment_of(self, node: int) -> int:
         return self._sharp.networks.arrays.nodes.item(node, SEGMENT)  # -1: the last, which has no bounds

@@ -213,6 +213,17 @@ class Configurations:
         """The configuration of exactly these closed items (node, origin, attr)."""
         return self.call(entries.gather, np.array(items, np.int64))
 
+    def members(self, number: int) -> list[int]:
+        """The written members in an interned set, which registers of broad segments number, ascending."""
+        return np.flatnonzero(np.unpackbits(self._memo.sets[number].view(np.uint8), bitorder="little")).tolist()
+
+    def number_of(self, members: Iterable[int]) -> int:
+        """The number of the interned set of these members."""
+        number = 0
+        for member in members:
+            number = self.call(entries.with_member, number, member)
+        return number
+
     def arrive(self, node: int, origin: int) -> int:
         """The configuration right after `node` of a rule called in `origin` was reached."""
         return self.call(entries.arrive, node, origin)

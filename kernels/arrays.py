@@ -53,6 +53,16 @@ def filled_ints(n, value):  # type: ignore[no-untyped-def]
 
 
 @allocating
+def filled_int_rows(n, columns, value):  # type: ignore[no-untyped-def]
+    """i32 (n, columns) of one value."""
+    out = np.empty((n, columns), np.int32)
+    for i in range(n):
+        for c in range(columns):
+            out[i, c] = value
+    return out
+
+
+@allocating
 def zero_long_rows(n, columns):  # type: ignore[no-untyped-def]
     """i64 (n, columns), zeros."""
     out = long_rows(n, columns)

@@ -47,7 +47,7 @@ _arrive, _begin, _gather, _step, _explore = _earley.arrive, _earley.begin, _earl
 _read, _likely = _places.read, _likely_ways.likely
 _measure, _shortest = _distances.measure, _distances.shortest
 _opening = _brackets.opening
-_rehash, _rehash_sets = _interning.rehash, _registers.rehash_sets
+_rehash, _rehash_sets, _with_member = _interning.rehash, _registers.rehash_sets, _registers.with_member
 _fill_row, _fill_below, _survey, _split = _walks.fill_row, _walks.fill_below, _masks.survey, _masks.split
 _nearest, _fill_apart = _walks.nearest, _walks.fill_apart
 _composed, _walk_plainly, _similar_nodes = _compose.compose, _walks.walk_plainly, _similar.similar_nodes
@@ -130,6 +130,12 @@ def rehash_sets(h: Handle) -> Any:
     _, memo, _ = automaton(h)
     _rehash_sets(memo)
     return 0
+
+
+@MASKS.entry
+def with_member(h: Handle, number: int, bit: int) -> Any:
+    _, memo, _ = automaton(h)
+    return _with_member(memo, number, bit)
 
 
 @MASKS.entry

@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from structgen.kernels._jit import allocating, inlined
-from structgen.kernels.arrays import filled_ints, ints
+from structgen.kernels.arrays import filled_int_rows, filled_ints, ints
 from structgen.kernels.hashing import chained, next_slot, slot, spread
 from structgen.kernels.layout import ARC_TO, ARCS, CALLS, CHAIN, KIND, RULE, SEGMENT, SET, SILENT
 
@@ -253,7 +253,7 @@ def similar_nodes(net, reaches, least, names):  # type: ignore[no-untyped-def]
         slots *= 2
     first, sets, to = _edges(net, members, place)
     starts, sources = _before(first, to)
-    own, classes = filled_ints(2 * size, 0).reshape(size, 2), filled_ints(5 * size, 0).reshape(size, 5)
+    own, classes = filled_int_rows(size, 2, 0), filled_int_rows(size, 5, 0)
     table, used, todo, stamp = filled_ints(slots, 0), ints(size), ints(size), filled_ints(size, -1)
     for k in range(size):
         todo[k], classes[k, LARGEST], classes[k, NEW] = k, -1, -1

@@ -17,7 +17,7 @@ from structgen.automata.policy import WalkPolicy
 from structgen.automata.trie import build_trie
 from structgen.bits import ids_of
 from structgen.grammars.ir import Grammar, Literal, Rule, seq
-from structgen.grammars.json_schema import compile_schema
+from structgen.grammars.json_schema import JsonStyle, compile_schema
 from structgen.grammars.regular.charset import utf8
 from structgen.grammars.regular.language import Language
 from structgen.grammars.regular.lower import lower
@@ -27,7 +27,7 @@ from structgen.kernels.layout import START
 LETTERS = "ab -"
 TOKENS = [b"", *("".join(word).encode() for size in range(1, 6) for word in product(LETTERS, repeat=size))]
 TOKENS += [*(b"a" * size for size in range(6, 30)), *(b"ab " * size for size in range(2, 9))]
-TOKENS += [b'"', b'",', b'a"', b"\xc3\xa9"]
+TOKENS += [b'"', b'",', b'"}', b'a"', b"\xc3\xa9"]
 TRIE = build_trie(b"".join(TOKENS), np.cumsum([0, *map(len, TOKENS)]).astype(np.int64))
 BLURRED = WalkPolicy(long=-1, learnt=-1, reaches=(1, 2, 4), counting=0)  # whatever can be is made from blurred rows
 POLICIES = [
@@ -96,6 +96,20 @@ def test_automata_that_count_by_their_states(form: str, policy: WalkPolicy) -> N
         state = automaton.advance(state, part)
         assert state
     masks.row(state)
+
+
+@pytest.mark.parametrize("before", [b'{"k0":"","k1":"ab ', b'{"k1":"","k0":"ab ', b'{"k2":"","k1":"ab '])
+def test_members_that_were_written_are_the_same_in_a_blurred_state(before: bytes) -> None:
+    """Registers number interned sets where an object has more members than they have bits, and automata intern each
+    their own."""
+    words = {"type": "string", "pattern": "^([ab]{1,20} ){0,50}$"}
+    schema = {"properties": {f"k{k}": words for k in range(70)}, "required": ["k0", "k1"], "type": "object"}
+    style = JsonStyle("compact", property_order="any")
+    automaton = Configurations(build_network(compile_schema(schema, style=style).grammar))
+    masks = MaskTable(automaton, TRIE, (0,), policy=BLURRED, check=True)
+    state = automaton.advance(START, before)
+    assert (TOKENS.index(b'"}') in ids_of(masks.row(state))) == (b"k2" not in before)
+    assert len(masks._blurs()[0].rows) == 1
 
 
 def test_words_of_one_length_share_their_rows() -> None:
