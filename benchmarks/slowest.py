@@ -4,7 +4,7 @@ Every schema is compiled and its instances are walked from their start, as `pyth
 with a mask that took long is repeated behind a new compilation, and of each mask the smallest time counts: what loading
 a page, or another process, costs once is no mask. Collections of garbage fall between schemas.
 
-    python -m benchmarks slowest                                  all schemas, all styles: half an hour
+    python -m benchmarks slowest                                  all schemas, all styles: ten minutes
     python -m benchmarks slowest --styles default --schemas 300
     python -m benchmarks slowest --styles any --only SCHEMA       one schema, each mask beyond a tenth of the limit
 """
@@ -57,12 +57,16 @@ def first_walks(engine: Structgen, schema: Any, instances: Sequence[Sequence[int
 def measured(
     engine: Structgen, schema: Any, instances: Sequence[Sequence[int]], limit: float, repeats: int
 ) -> list[Mask]:
-    """The masks of a schema; of each the smallest time of the walks that were made."""
+    """The masks of a schema; of each the smallest time of the walks that were made. Raises AssertionError where these
+    do not end alike: then a mask is wrong."""
     masks = first_walks(engine, schema, instances)
     for _ in range(repeats):
         if max((mask.ms for mask in masks), default=0) <= SUSPECT * limit:
             break
-        masks = [min(pair) for pair in zip(masks, first_walks(engine, schema, instances), strict=True)]
+        again = first_walks(engine, schema, instances)
+        if len(again) != len(masks):
+            raise AssertionError(f"masks differ from one walk to the next: {json.dumps(schema)[:200]}")
+        masks = [min(pair) for pair in zip(masks, again, strict=True)]
     return masks
 
 
