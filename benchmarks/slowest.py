@@ -153,10 +153,11 @@ def section(records: list[dict[str, Any]]) -> str:
         rows[-1] += [str(r["schemas_beyond_limit"]), f"{figure(most['ms'])} ({most['id']})"]
     head = ["style", "schemas", "masks", *(f"beyond {edge} ms" for edge in EDGES[:5])]
     head += [f"schemas with one beyond {settings['limit']:g} ms", "slowest, ms"]
+    measured_styles = ",".join(r["style"] for r in rest)
     note = (
-        "`python -m benchmarks slowest`. Processor time of mask and commit, every one a first visit, over all\n"
-        f"{settings['schemas']:,} schemas and their instances; a walk with a slow mask is repeated behind a new "
-        "compilation\nand the smaller time counts."
+        f"`python -m benchmarks slowest --styles {measured_styles}`. Processor time of mask and commit, every one\n"
+        f"a first visit, over all {settings['schemas']:,} schemas and their instances; a walk with a slow mask is "
+        "repeated behind a new compilation\nand the smaller time counts."
     )
     return note + "\n\n" + table(head, rows)
 
