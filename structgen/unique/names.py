@@ -22,8 +22,9 @@ from structgen.unique.tokens import CLOSING, TokenClasses
 from structgen.unique.trace import INSIDE, NO_VALUE, OUTSIDE, Frame, Trace
 from structgen.unique.values import open_string, whole_string
 
-__all__ = ["BRACKETS", "NewNames", "begins_name", "one_of_each"]
+__all__ = ["BRACKETS", "FEW", "NewNames", "begins_name", "one_of_each"]
 
+FEW = 300  # tokens that are looked at one by one
 MOST_TRIED = 8  # names of a group that no way leads on from, before all others are tried
 NAME = re.compile(rb'(?:[^"\\]|\\u[0-9a-fA-F]{4}|\\[^u])*', re.DOTALL)  # as far as its escapes are complete
 STRING = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
@@ -97,9 +98,8 @@ class NewNames:
         known[[token for rest in rests for token in classes.spelled(rest)]] = True
         left: list[int] = tokens[known[tokens]].tolist()
         tokens, ends = tokens[~known[tokens]], ends[~known[tokens]]
-        one, found = one_of_each(ends)
-        for end in found.tolist():
-            way = self._way(int(tokens[one[end]]), end, b"")
+        for end, at in one_of_each(ends).items():
+            way = self._way(int(tokens[at]), end, b"")
             if way is None:
                 group = tokens[ends == end].tolist()
                 way = next(filter(None, (self._way(token, end, b"") for token in group[1:MOST_TRIED])), None)
@@ -176,12 +176,17 @@ def _without_escapes(content: bytes) -> bytes | None:
     return None if characters is None else _encoded(characters)
 
 
-def one_of_each(numbers: Ints) -> tuple[Ints, Ints]:
-    """(for each number the first place where it is, the different numbers), in a pass over them."""
-    size = int(numbers.max(initial=-1)) + 1
-    one = np.zeros(size, np.int64)
+def one_of_each(numbers: Ints) -> dict[int, int]:
+    """The first place of each different number; in arrays as long as the largest where there are many of them."""
+    if len(numbers) <= FEW:
+        places: dict[int, int] = {}
+        for at, number in enumerate(numbers.tolist()):
+            places.setdefault(number, at)
+        return places
+    one = np.zeros(int(numbers.max()) + 1, np.int64)
     one[numbers[::-1]] = np.arange(len(numbers))[::-1]
-    return one, np.flatnonzero(np.bincount(numbers, minlength=size)) if size else one
+    found = np.flatnonzero(np.bincount(numbers))
+    return dict(zip(found.tolist(), one[found].tolist(), strict=True))
 
 
 def _number_of(token: int, tokens: Ints, numbers: Ints) -> int:

@@ -19,13 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from structgen.unique.automaton import DistinctConfigurations
-from structgen.unique.names import BRACKETS, NewNames, begins_name, one_of_each
+from structgen.unique.names import BRACKETS, FEW, NewNames, begins_name, one_of_each
 from structgen.unique.tokens import CLOSING, NOT_QUIET, TokenClasses
 from structgen.unique.trace import ESCAPED, INSIDE, Trace
 
 __all__ = ["Verdicts"]
 
-FEW = 300  # tokens that are read byte by byte
 ZERO_TIMES = re.compile(rb"-?0(\.0*)?[eE][-+]?[0-9]*")  # with any digits behind it is 0
 
 Ints = NDArray[np.int64]
@@ -79,8 +78,8 @@ class Verdicts:
 
     def _by_place(self, state: int, tokens: Ints, places: Ints) -> list[int]:
         """The dead ones of tokens, those with one number leading to one place."""
-        one, found = one_of_each(places)
-        dead = [place for place in found.tolist() if not self._goes_on(state, int(tokens[one[place]]))]
+        one = one_of_each(places)
+        dead = [place for place, at in one.items() if not self._goes_on(state, int(tokens[at]))]
         return [token for place in dead for token in tokens[places == place].tolist()]
 
     def _by_tail(self, state: int, tokens: Ints, ends: Ints) -> tuple[list[int], list[int]]:
