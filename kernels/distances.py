@@ -9,7 +9,7 @@ from __future__ import annotations
 from structgen.kernels._jit import inner
 from structgen.kernels.analysis import is_required
 from structgen.kernels.callers import first_caller
-from structgen.kernels.earley import step
+from structgen.kernels.earley import look, step
 from structgen.kernels.layout import (
     ATTR,
     BACK_ATTR,
@@ -127,7 +127,7 @@ def shortest(net, memo, work, config, out):  # type: ignore[no-untyped-def]
     left = measure(net, memo, config)
     while left > 0:
         for byte in range(256):
-            if memo.trans[config, byte] == 0:
+            if look(memo, config, byte) == 0:
                 continue
             after = step(net, memo, work, config, byte)
             if after < 0:

@@ -16,6 +16,7 @@ import numpy as np
 from structgen.kernels._jit import inlined, inner, lowest
 from structgen.kernels.agenda import push
 from structgen.kernels.callers import complete
+from structgen.kernels.codes import UNKNOWN
 from structgen.kernels.interning import intern, set_bytes, silent
 from structgen.kernels.layout import (
     ARC_TO,
@@ -27,6 +28,7 @@ from structgen.kernels.layout import (
     FIRST,
     KIND,
     N_CONFIGS,
+    N_WRITTEN,
     NODE,
     ORIGIN,
     SCANS,
@@ -130,12 +132,22 @@ def spread(net, memo, config, byte, part, chosen, row, after):  # type: ignore[n
     set_bytes(row, c0, c1, c2, c3, after)
 
 
+@inlined
+def look(memo, config, byte):  # type: ignore[no-untyped-def]
+    """What is known of the configuration after one byte: DEAD, an id or UNKNOWN."""
+    after = np.int64(memo.trans[config, byte])
+    if after == 0 and (memo.live[config, byte >> 6] >> np.uint64(byte & 63)) & np.uint64(1):
+        after = np.int64(UNKNOWN)
+    return after
+
+
 @inner
 def step(net, memo, work, config, byte):  # type: ignore[no-untyped-def]
     """The configuration after one byte: DEAD, an id, or GROW / CROWDED (nothing changed; grow and call again)."""
-    known = memo.trans[config, byte]
+    known = look(memo, config, byte)
     if known >= 0:
         return known
+    memo.counts[N_WRITTEN] += 1
     after = scan(net, memo, work, config, byte, work.clock, np.int64(ALL))
     if after >= 0:
         spread(net, memo, config, byte, work.clock, np.int64(ALL), memo.trans[config], after)

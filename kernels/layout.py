@@ -152,7 +152,7 @@ ENDS, STAYS, TAIL, FINAL, CONDUCTS = 1, 2, 4, 8, 16  # bits of Network.kind
 MANY_BYTES = 24  # of what is wide
 
 # Slots of Memo.counts
-N_CONFIGS, N_ITEMS, N_SCANS, N_CALLERS, N_SETS, N_MEASURED = range(6)
+N_CONFIGS, N_ITEMS, N_SCANS, N_CALLERS, N_SETS, N_MEASURED, N_WRITTEN = range(7)
 
 
 ACCEPTING, DISTANCE, ITEMS, SCANS, CALLERS = range(5)  # Memo.configs
@@ -166,9 +166,11 @@ UNSET = np.uint64(1 << 63)
 class Memo(NamedTuple):
     """Interned configurations.  Ids are dense; slabs double when full.  An item is (NODE, ORIGIN, ATTR).
 
-    counts    i64 (6,)        configurations, items, scans, callers, sets in use; configurations measured
-    trans     i32 (C, 256)    next configuration, DEAD or UNKNOWN
-    live      u64 (C, 5)      the set of bytes whose transition is not DEAD; LOOPS classes of characters that lead back
+    counts    i64 (7,)        configurations, items, scans, callers, sets in use; configurations measured; rows of
+                              transitions written to, each time counted
+    trans     i32 (C, 256)    next configuration; 0 where there is none or it is not noted: DEAD unless the byte is in
+                              `live`. So a row may be set to zeros at any time (earley.look)
+    live      u64 (C, 5)      the set of bytes that lead on; LOOPS classes of characters that lead back
                               here (kernels/self_loops.py), UNSET until somebody asks
     configs   i64 (C+1, 5)    ACCEPTING the text so far is complete; DISTANCE fewest bytes to a complete one (if
                               measured); ITEMS, SCANS, CALLERS first rows, ending where the next configuration's begin

@@ -19,7 +19,7 @@ import numpy as np
 from structgen.kernels._jit import inlined, inner, ones
 from structgen.kernels.agenda import push
 from structgen.kernels.codes import NOT_TEXT, UNKNOWN
-from structgen.kernels.earley import ALL, follow, scan, settle, step
+from structgen.kernels.earley import ALL, follow, look, scan, settle, step
 from structgen.kernels.interning import live_bytes
 from structgen.kernels.layout import ARC_TO, ARCS, ATTR, CHAIN, CONDUCTS, KIND, NODE, ORIGIN, SCANS, SET
 
@@ -59,7 +59,7 @@ def takes(memo, config):  # type: ignore[no-untyped-def]
 def known(net, memo, place, byte):  # type: ignore[no-untyped-def]
     """The place after one byte as far as it is known: DEAD, UNKNOWN or a configuration."""
     if place < LIGHT:
-        return np.int64(memo.trans[place, byte])
+        return look(memo, place, byte)
     count, _ = edge(net, place & NODES, byte)
     return np.int64(UNKNOWN if count else 0)
 
@@ -72,8 +72,10 @@ def reach(net, memo, work, place, byte, part, chosen):  # type: ignore[no-untype
     """
     if place >= LIGHT:
         return _onward(net, memo, work, place, byte)
-    if chosen == ALL and memo.trans[place, byte] >= 0:
-        return np.int64(memo.trans[place, byte])
+    if chosen == ALL:
+        after = look(memo, place, byte)
+        if after >= 0:
+            return after
     first, found, row, to = memo.configs[place, SCANS], np.int64(0), np.int64(0), np.int64(0)
     for i in range(first, memo.configs[place + 1, SCANS]):
         if chosen != ALL and part[i - first] != chosen:

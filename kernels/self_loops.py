@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from structgen.kernels._jit import TOKENS, inlined, inner
-from structgen.kernels.earley import step
+from structgen.kernels.earley import look, step
 from structgen.kernels.layout import I64_2D, LOOPS, U64_1D, Trie
 
 NO_CHARACTER = np.uint64(1) << np.uint64(62)  # class of what is no UTF-8, and of everything behind it
@@ -48,7 +48,7 @@ CLASSES = _classes()
 @inlined
 def _after(net, memo, work, config, byte):  # type: ignore[no-untyped-def]
     """As `step`, which is called only where the transition is unknown."""
-    after = np.int64(memo.trans[config, byte])
+    after = look(memo, config, byte)
     return after if after >= 0 else np.int64(step(net, memo, work, config, byte))
 
 

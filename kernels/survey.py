@@ -12,7 +12,7 @@ import numpy as np
 
 from structgen.kernels._jit import TOKENS, inner
 from structgen.kernels.codes import UNCERTAIN
-from structgen.kernels.earley import step
+from structgen.kernels.earley import look, step
 from structgen.kernels.layout import (
     ACCEPTING,
     ARC_TO,
@@ -213,7 +213,7 @@ def survey(net, memo, work, radix, config, top, need, closed, exits, leaves, kno
             d -= i < 0
         if i < 0:
             return found
-        after = np.int64(memo.trans[config, byte])
+        after = look(memo, config, byte)
         if after < 0:
             after = np.int64(step(net, memo, work, config, byte))
             if after < 0:

@@ -15,7 +15,7 @@ import numpy as np
 
 from structgen.kernels._jit import inlined, inner, lowest, ones
 from structgen.kernels.codes import DEAD_END, TOO_LONG, UNKNOWN
-from structgen.kernels.earley import ALL, spread, step
+from structgen.kernels.earley import ALL, look, spread, step
 from structgen.kernels.interning import live_bytes, set_bytes
 from structgen.kernels.layout import (
     ACCEPTING,
@@ -221,7 +221,7 @@ def walk(net, memo, work, radix, scratch, n, row, limit):  # type: ignore[no-unt
                     put(radix, i, row)
                 else:
                     place = np.int64(path[d - 1, PLACE])
-                    after = np.int64(memo.trans[place, byte] if place < LIGHT else UNKNOWN)
+                    after = look(memo, place, byte) if place < LIGHT else np.int64(UNKNOWN)
             if i >= 0 and after < 0 and radix.nodes[i, BRANCH] != LEAF:
                 after = reach(net, memo, work, place, byte, scratch.part, np.int64(ALL))
                 if after <= 0:
@@ -272,7 +272,7 @@ def fill_row(net, memo, work, radix, config, part, chosen, row, scratch, top, cu
                 visited += 1
                 put(radix, i, row)
                 continue
-            after = np.int64(root[byte] if some else memo.trans[config, byte])
+            after = np.int64(root[byte]) if some else look(memo, config, byte)
             if after < 0:
                 after = reach(net, memo, work, config, byte, part, chosen)
                 if after <= 0:
@@ -329,7 +329,7 @@ def fill_below(net, memo, work, radix, first, exits, most, least, config, row, s
                     visited += 1
                     put(radix, i, row)
                     continue
-                after = np.int64(memo.trans[config, byte])
+                after = look(memo, config, byte)
                 if after < 0:
                     after = reach(net, memo, work, config, byte, scratch.part, np.int64(ALL))
                     if after <= 0:
@@ -360,7 +360,7 @@ def nearest(net, memo, work, radix, config, bases):  # type: ignore[no-untyped-d
                 children &= children - np.uint64(1)
                 i = np.int64(radix.kids[kid])
                 kid += 1
-                if memo.trans[config, byte] == 0 or radix.nodes[i, BRANCH] == LEAF:
+                if look(memo, config, byte) == 0 or radix.nodes[i, BRANCH] == LEAF:
                     continue
                 after = np.int64(step(net, memo, work, config, byte))
                 if after < 0:
@@ -383,13 +383,13 @@ def fill_apart(net, memo, work, radix, config, base, row, scratch):  # type: ign
             children &= children - np.uint64(1)
             i = np.int64(radix.kids[kid])
             kid += 1
-            leaf, after = radix.nodes[i, BRANCH] == LEAF, np.int64(memo.trans[config, byte])
+            leaf, after = radix.nodes[i, BRANCH] == LEAF, look(memo, config, byte)
             if after < 0 and not leaf:
                 visited += CONFIGURATION
                 after = np.int64(step(net, memo, work, config, byte))
                 if after <= 0:
                     return _no_way(after)
-            before = np.int64(memo.trans[base, byte])
+            before = look(memo, base, byte)
             if after == before or (leaf and (after != 0) == (before != 0)):
                 continue
             for k in range(radix.token_start[i], radix.token_start[radix.nodes[i, END]]):
