@@ -148,5 +148,5 @@ class MemoBudget:
             owner.release()
 
 
-MEMOS = MemoBudget(128 << 20)
+MEMOS = MemoBudget(96 << 20)
 register("automata.budget.states", MEMOS.held, MEMOS.clear)

@@ -45,6 +45,7 @@ from structgen.kernels.layout import DEAD, SPAN_AFTER
 Row = NDArray[np.uint32]
 
 MOST_BASES = 8  # rows that a new one is compared with
+MOST_STATES = 1 << 15  # whose rows are remembered: most are shared, and where each is takes 100 bytes
 REST = -1  # the group of the items that are walked together
 
 
@@ -143,6 +144,9 @@ class MaskTable:
             row = self._trie.rows.kept(self._compose(state))
             if self._check and not np.array_equal(row, self._walk_plainly(state)):
                 raise InvariantError("MASK", f"the row of configuration {state} differs from its full walk")
+            if len(self.rows) >= MOST_STATES:
+                self._budget.forget(self._me)
+                self.drop_rows()
             if id(row) not in self._held:
                 self._held.add(id(row))
                 self._budget.added(self._me, row.nbytes)

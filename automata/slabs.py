@@ -44,7 +44,8 @@ class Slab:
     __slots__ = ("_pages", "columns", "dtype", "size", "touched")
 
     def __init__(self, size: int, columns: int, dtype: Any) -> None:
-        self.size, self.columns, self.dtype, self.touched = size, columns, np.dtype(dtype), 0
+        self.size, self.columns, self.dtype = size, columns, np.dtype(dtype)
+        self.touched: int = 0
         self._pages = mmap.mmap(-1, self.nbytes, **_PRIVATE)
 
     @property

@@ -26,6 +26,7 @@ from structgen.grammars.storage import read_grammar, write_grammar
 from structgen.kernels.layout import START
 from structgen.kinds import AnyGrammar
 from structgen.matcher import Constraint
+from structgen.memory import HEAP
 from structgen.warmup import ensure_compiled, ensure_lexed_compiled
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ def _built(vocabulary: Vocabulary) -> TokenTrie:
 @collector_paused()
 def compile_grammar(grammar: AnyGrammar, vocabulary: Vocabulary, target: Target | None = None) -> Constraint:
     """Compile `grammar` for `vocabulary`. Raises Unsatisfiable (empty language) or LimitExceeded."""
+    HEAP.look()  # here what the compile before this one needed is free
     ensure_compiled()
     if isinstance(grammar, LexedGrammar) or grammar.embedded:
         ensure_lexed_compiled()

@@ -47,7 +47,7 @@ __all__ = ["BEGUN", "Constraint", "Lease", "Matcher"]
 
 BEGUN = -1  # START once a token was read that is nothing but the leading blank (Vocabulary.leading_blank)
 _FORCED_LIMIT = 1 << 16
-_MOST_STEPS = 200_000  # transitions by token that are remembered
+_MOST_STEPS = 1 << 15  # transitions by token that are remembered: 5 MB
 Row = NDArray[np.uint32]
 T = TypeVar("T", default=Any)  # what a finished text is read as
 

@@ -1,4 +1,5 @@
-"""What a process remembers, by name: how much it is, how much it may become, and how to have it forgotten.
+"""What a process remembers, by name: how much it is, how much it may become, and how to have it forgotten; and how what
+was freed goes back to the system.
 
 Everything here is a memo: forgetting costs time, never a result. Memos of functions (functools.lru_cache) are found in
 the modules of this library that are loaded; whatever else remembers registers itself when its module is imported.
@@ -6,11 +7,17 @@ the modules of this library that are loaded; whatever else remembers registers i
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Hashable
+from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-__all__ = ["Bounded", "Cache", "Held", "caches", "clear_caches", "register"]
+__all__ = ["HEAP", "Bounded", "Cache", "Heap", "Held", "caches", "clear_caches", "register"]
+
+STEP = 16 << 20  # bytes by which a process may grow before freed memory is given back
+EVERY = 8  # looks of which one reads how large the process is: 10 µs
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -55,9 +62,13 @@ def caches() -> list[Cache]:
 
 
 def clear_caches() -> None:
-    """Forget everything that `caches` lists. What is in use stays alive with whoever uses it."""
+    """Forget everything that `caches` lists, and give what is freed back to the system, where the C library can. What
+    is in use stays alive with whoever uses it."""
     for cache in caches():
         cache.clear()
+    trim = _trim()
+    if trim is not None:
+        trim(0)
 
 
 class Bounded(dict[K, V]):
@@ -84,3 +95,50 @@ class Bounded(dict[K, V]):
     def held(self) -> Held:
         """For `register`."""
         return Held(len(self), self.nbytes if self.most_bytes is not None else None, self.most, self.most_bytes)
+
+
+class Heap:
+    """What the C library keeps of memory that was freed goes back to the system whenever the process has grown by
+    `step` bytes since it last did. Without locks: two threads that look at once trim twice.
+
+    glibc keeps holes between what is in use for itself, however large they are (docs/adr/0035-freed-memory.md). Giving
+    them back takes some milliseconds. Where that gives less than a quarter of `step` the process has grown by what it
+    uses: the next time is after twice as much, so that all of them together take little time however it grows.
+    """
+
+    def __init__(
+        self, resident: Callable[[], int], trim: Callable[[int], object] | None, step: int = STEP, every: int = EVERY
+    ) -> None:
+        self._resident, self._trim, self._step, self._every = resident, trim, step, every
+        self._grows, self._looks, self._due = step, 0, sys.maxsize
+
+    def look(self) -> None:
+        """Called between pieces of work that free much."""
+        self._looks += 1
+        if self._trim is None or self._looks % self._every:
+            return
+        before = self._resident()
+        if before >= self._due:
+            self._trim(0)
+            after = self._resident()
+            self._grows = self._step if before - after >= self._step // 4 else 2 * self._grows
+            self._due = after + self._grows
+        self._due = min(self._due, before + self._grows)
+
+
+def _resident() -> int:
+    """Bytes of this process in memory, on Linux."""
+    return int(Path("/proc/self/statm").read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@lru_cache(maxsize=1)
+def _trim() -> Callable[[int], object] | None:
+    """malloc_trim of glibc, which lets go of the interpreter's lock; None where the C library is another."""
+    if sys.platform != "linux" or not Path("/proc/self/statm").exists():
+        return None
+    import ctypes
+
+    return getattr(ctypes.CDLL(None), "malloc_trim", None)
+
+
+HEAP = Heap(_resident, _trim())

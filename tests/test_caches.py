@@ -6,7 +6,7 @@ import gc
 
 import structgen as sg
 import structgen.api.compile  # registers its memo
-from structgen.memory import Bounded, Held, register
+from structgen.memory import Bounded, Heap, Held, register
 from structgen.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary.from_bytes([b"<end>", *(bytes([byte]) for byte in range(32, 127))], eos=[0])
@@ -72,3 +72,63 @@ def test_what_registers_is_listed() -> None:
     assert held("tests.memo") == Held(1, None, 8, None)
     sg.clear_caches()
     assert not memo
+
+
+class Process:
+    """A process of which `free` bytes are freed and kept."""
+
+    def __init__(self) -> None:
+        self.used, self.free, self.trims = 1000, 0, 0
+
+    def resident(self) -> int:
+        return self.used + self.free
+
+    def trim(self, pad: int) -> None:
+        self.trims, self.free = self.trims + 1, pad
+
+
+def test_what_was_freed_goes_back_once_the_process_has_grown() -> None:
+    process = Process()
+    heap = Heap(process.resident, process.trim, step=100, every=1)
+    for _ in range(5):
+        heap.look()
+    process.free = 99
+    heap.look()
+    assert process.trims == 0
+    process.free = 100
+    heap.look()
+    assert (process.trims, process.free) == (1, 0)
+    process.used = 500  # it shrank by itself: growth counts from there
+    heap.look()
+    process.free = 100
+    heap.look()
+    assert (process.trims, process.free) == (2, 0)
+
+
+def test_a_process_that_grows_by_what_it_uses_is_trimmed_ever_less() -> None:
+    process = Process()
+    heap = Heap(process.resident, process.trim, step=100, every=1)
+    for _ in range(1000):
+        process.used += 100
+        heap.look()
+    assert 5 <= process.trims <= 10  # after 100, 200, 400, ...
+    process.free = 1 << 20
+    heap.look()
+    process.free = 99
+    heap.look()
+    assert process.free == 99
+    process.free += 1
+    heap.look()
+    assert process.free == 0  # it gave much, so a step is what it was
+
+
+def test_every_so_often_a_look_is_taken_and_none_where_nothing_can_be_given_back() -> None:
+    looks: list[int] = []
+    heap = Heap(lambda: len(looks) or looks.append(1) or 1, lambda pad: None, every=8)
+    for _ in range(7):
+        heap.look()
+    assert not looks
+    heap.look()
+    assert looks
+    Heap(lambda: looks.append(2) or 1, None, every=1).look()
+    assert looks == [1]

@@ -10,7 +10,7 @@ Cost: linear in the document.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from structgen.errors import OptionError, SchemaError
@@ -150,7 +150,7 @@ def doubts(reader: Reader) -> Iterator[Doubt]:
                 yield Doubt(node.at(name), name, f"{name!r} is no keyword and restricts nothing; {meant!r} is one")
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _near(name: str, draft: int) -> str:
     """The keyword that a name is a misspelling of, "" if it looks like none."""
     if len(name) < 4 or name.startswith(("x-", "$")):

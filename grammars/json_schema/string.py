@@ -43,7 +43,7 @@ ALL_STRINGS = Language.any()
 NO_STRINGS = Language.nothing()
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=4096)
 def meet(left: Language, right: Language) -> Language:
     """What is in both; an empty result is NO_STRINGS itself."""
     if left is ALL_STRINGS or left is right:
@@ -56,7 +56,7 @@ def meet(left: Language, right: Language) -> Language:
     return NO_STRINGS if both.is_empty() else both
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=4096)
 def union(left: Language, right: Language) -> Language:
     """What is in either."""
     if left is NO_STRINGS or left is right or right is ALL_STRINGS:
@@ -66,7 +66,7 @@ def union(left: Language, right: Language) -> Language:
     return left | right
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=4096)
 def complement(language: Language) -> Language:
     """Every other string."""
     if language is ALL_STRINGS:

@@ -22,6 +22,7 @@ from structgen.api.sources import source_of
 from structgen.errors import LimitExceeded, StructgenError
 from structgen.grammars.ir import Grammar
 from structgen.grammars.storage import write_grammar
+from structgen.memory import HEAP
 from structgen.vocabulary import Vocabulary
 
 __all__ = ["LENGTH", "PROGRAM", "READY", "error_of", "lowered", "main", "packed"]
@@ -103,6 +104,7 @@ def main() -> None:
         seconds, options = question
         answers.write(packed(lowered(options, vocabulary, seconds)))
         answers.flush()
+        HEAP.look()
 
 
 def _read(stream: BinaryIO) -> Any:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 
 import numpy as np
+import pytest
 
+from structgen.automata import masks
 from structgen.automata.budget import RowBudget
 from structgen.automata.configurations import Configurations
 from structgen.automata.masks import MaskTable
@@ -55,3 +57,18 @@ def test_a_table_without_rows_may_go() -> None:
     gc.collect()
     assert reference() is None
     assert budget.used == 0
+
+
+def test_rows_of_so_many_states_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Equal rows are one, but where each state's is takes memory too."""
+    monkeypatch.setattr(masks, "MOST_STATES", 8)
+    budget = RowBudget(1 << 20)
+    one, state, rows = table(budget, 50), 2, []
+    for _ in range(50):
+        rows.append(one.row(state).copy())
+        assert len(one._rows) <= 8 and budget.used == 4 * len(one._held) > 0
+        state = one._configurations.advance(state, b"a")
+    plain, state = table(RowBudget(1 << 20), 50), 2
+    for row in rows:
+        assert np.array_equal(row, plain.row(state))
+        state = plain._configurations.advance(state, b"a")
