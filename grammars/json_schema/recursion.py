@@ -31,29 +31,40 @@ def gather(term: Term, read: Read, check_depth: Callable[[int], None]) -> tuple[
 
     `check_depth` is told how many schemas apply through each other, and may raise.
     """
-    own: list[Shapes] = []
-    leaves: dict[Term, None] = {}
-    path: list[Term] = []
+    found = _Gathered(read, check_depth)
+    found.visit(term)
+    return found.own, found.leaves
 
-    def visit(term: Term) -> None:
+
+class _Gathered:
+    """No function within `gather`: one that calls itself is garbage that only a collection finds, and all that it
+    reads with it."""
+
+    __slots__ = ("check_depth", "leaves", "own", "path", "read")
+
+    def __init__(self, read: Read, check_depth: Callable[[int], None]) -> None:
+        self.read, self.check_depth = read, check_depth
+        self.own: list[Shapes] = []
+        self.leaves: dict[Term, None] = {}
+        self.path: list[Term] = []
+
+    def visit(self, term: Term) -> None:
+        """Add a term and what applies with it."""
         if isinstance(term, MeetTerm):
             for part in term.parts:
-                visit(part)
+                self.visit(part)
         elif isinstance(term, SchemaTerm):
-            if term in path:
-                raise cycle(term, path)
-            check_depth(len(path))
-            shapes, terms = read(term)
+            if term in self.path:
+                raise cycle(term, self.path)
+            self.check_depth(len(self.path))
+            shapes, terms = self.read(term)
             if shapes is not ANYTHING:
-                own.append(shapes)
-            path.append(term)
+                self.own.append(shapes)
+            self.path.append(term)
             for part in terms:
-                visit(part)
-            path.pop()
+                self.visit(part)
+            self.path.pop()
         elif term is FALSE:
-            own.append(NOTHING)
+            self.own.append(NOTHING)
         elif term is not TRUE:
-            leaves[term] = None
-
-    visit(term)
-    return own, leaves
+            self.leaves[term] = None
