@@ -18,7 +18,7 @@ __all__ = ["MEMOS", "ROWS", "MemoBudget", "RowBudget"]
 
 
 class RowOwner(Protocol):
-    """Holds rows and can let them go."""
+    """Holds rows and can let them go, by itself as well; then it says so (`forget`)."""
 
     def drop_rows(self) -> None: ...
 

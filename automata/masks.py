@@ -119,6 +119,7 @@ class MaskTable:
 
     def drop_rows(self) -> None:
         """Forget all rows; whoever asks for one has it computed again."""
+        self._budget.forget(self._me)
         self.rows.clear()
         self._held = set()
         self._blurred = None
@@ -145,7 +146,6 @@ class MaskTable:
             if self._check and not np.array_equal(row, self._walk_plainly(state)):
                 raise InvariantError("MASK", f"the row of configuration {state} differs from its full walk")
             if len(self.rows) >= MOST_STATES:
-                self._budget.forget(self._me)
                 self.drop_rows()
             if id(row) not in self._held:
                 self._held.add(id(row))

@@ -52,4 +52,5 @@ class LexedMasks:
 
     def drop_rows(self) -> None:
         """Forget all rows; whoever asks for one has it computed again."""
+        self._budget.forget(self._me)
         self.rows.clear()

@@ -62,6 +62,7 @@ class EmbeddedMasks:
 
     def drop_rows(self) -> None:
         """Forget all rows; whoever asks for one has it computed again."""
+        self._budget.forget(self._me)
         self._own.drop_rows()
         self.rows.clear()
         self._parts.clear()

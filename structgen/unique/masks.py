@@ -70,6 +70,7 @@ class DistinctMasks:
 
     def drop_rows(self) -> None:
         """Forget all rows; whoever asks for one has it computed again."""
+        self._budget.forget(self._me)
         self._masks.drop_rows()
         self.rows.clear()
 

@@ -72,3 +72,12 @@ def test_rows_of_so_many_states_are_remembered(monkeypatch: pytest.MonkeyPatch) 
     for row in rows:
         assert np.array_equal(row, plain.row(state))
         state = plain._configurations.advance(state, b"a")
+
+
+def test_who_drops_its_rows_by_itself_gives_their_bytes_back() -> None:
+    budget = RowBudget(1 << 20)
+    one = table(budget, 5)
+    row = one.row(2).copy()
+    one.drop_rows()
+    assert budget.used == 0
+    assert np.array_equal(one.row(2), row) and budget.used == 4
