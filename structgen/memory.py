@@ -99,31 +99,28 @@ class Bounded(dict[K, V]):
 
 class Heap:
     """What the C library keeps of memory that was freed goes back to the system whenever the process has grown by
-    `step` bytes since it last did. Without locks: two threads that look at once trim twice.
+    `step` bytes, or a 64th if that is more, since it last did. Without locks: two threads that look at once trim twice.
 
     glibc keeps holes between what is in use for itself, however large they are (docs/adr/0035-freed-memory.md). Giving
-    them back takes some milliseconds. Where that gives less than a quarter of `step` the process has grown by what it
-    uses: the next time is after twice as much, so that all of them together take little time however it grows.
+    them back takes some milliseconds; a process that grows by what it uses does so 45 times while it doubles.
     """
 
     def __init__(
         self, resident: Callable[[], int], trim: Callable[[int], object] | None, step: int = STEP, every: int = EVERY
     ) -> None:
         self._resident, self._trim, self._step, self._every = resident, trim, step, every
-        self._grows, self._looks, self._due = step, 0, sys.maxsize
+        self._looks, self._due = 0, sys.maxsize
 
     def look(self) -> None:
         """Called between pieces of work that free much."""
         self._looks += 1
         if self._trim is None or self._looks % self._every:
             return
-        before = self._resident()
-        if before >= self._due:
+        size = self._resident()
+        if size >= self._due:
             self._trim(0)
-            after = self._resident()
-            self._grows = self._step if before - after >= self._step // 4 else 2 * self._grows
-            self._due = after + self._grows
-        self._due = min(self._due, before + self._grows)
+            size, self._due = self._resident(), sys.maxsize
+        self._due = min(self._due, size + max(self._step, size >> 6))
 
 
 def _resident() -> int:

@@ -105,21 +105,24 @@ def test_what_was_freed_goes_back_once_the_process_has_grown() -> None:
     assert (process.trims, process.free) == (2, 0)
 
 
-def test_a_process_that_grows_by_what_it_uses_is_trimmed_ever_less() -> None:
+def test_the_larger_a_process_the_fewer_bytes_of_it_matter() -> None:
     process = Process()
     heap = Heap(process.resident, process.trim, step=100, every=1)
-    for _ in range(1000):
+    heap.look()
+    process.used = 64_000
+    heap.look()
+    assert process.trims == 1
+    process.free = 999
+    heap.look()
+    assert process.trims == 1
+    process.free = 1000
+    heap.look()
+    assert (process.trims, process.free) == (2, 0)
+    process.trims = 0
+    while process.used < 128_000:
         process.used += 100
         heap.look()
-    assert 5 <= process.trims <= 10  # after 100, 200, 400, ...
-    process.free = 1 << 20
-    heap.look()
-    process.free = 99
-    heap.look()
-    assert process.free == 99
-    process.free += 1
-    heap.look()
-    assert process.free == 0  # it gave much, so a step is what it was
+    assert 40 <= process.trims <= 50
 
 
 def test_every_so_often_a_look_is_taken_and_none_where_nothing_can_be_given_back() -> None:

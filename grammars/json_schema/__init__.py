@@ -65,9 +65,12 @@ def _compiled(
     reader = Reader(limits)
     root = reader.read(document)
     algebra = Algebra(reader, limits, registry)
-    term = algebra.schema(root, entered((), root, reader.dynamic))
-    if algebra.is_empty(term):
-        raise conflict_of(term, algebra)
-    lowering = writer(algebra, style)
-    start = lowering.document(term)
-    return CompiledSchema(lowering.builder.build(start), reader)
+    try:
+        term = algebra.schema(root, entered((), root, reader.dynamic))
+        if algebra.is_empty(term):
+            raise conflict_of(term, algebra)
+        lowering = writer(algebra, style)
+        start = lowering.document(term)
+        return CompiledSchema(lowering.builder.build(start), reader)
+    finally:
+        algebra.forget()

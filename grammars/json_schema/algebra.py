@@ -101,6 +101,13 @@ class Algebra:
     search: int = 0  # terms the present search may still look at
     steps: int = 0
 
+    def forget(self) -> None:
+        """Let go of all terms, one after the other: 90,000 objects freed at once keep other threads from the
+        interpreter for 7 ms."""
+        for memo in (self.expanded, self.empties, self.conditionals, self.read, self.terms.table):
+            while memo:
+                memo.popitem()
+
     @property
     def place(self) -> str:
         """The pointer of the schema being expanded, for messages."""

@@ -125,7 +125,7 @@ def token_classes(vocabulary: Vocabulary) -> TokenClasses:
     closings, opaque, within, beyond = _closings(texts, np.flatnonzero(quoted).tolist())
     numeric, digits = held(b" \t\r\n-+.eE0123456789") == lengths, held(b"0123456789")
     numbers, headless = _numbers(texts, np.flatnonzero(numeric & (digits > 0) & (held(b"-+.eE") == 0)).tolist())
-    tokens = dict(zip(reversed(texts), range(size - 1, -1, -1), strict=True))
+    tokens = {texts[token]: token for token in reversed(range(size))}  # no dict(zip(...)): that holds the GIL for 20 ms
     again: dict[bytes, list[int]] = {}
     for token in np.flatnonzero(lengths).tolist() if len(tokens) < size else ():
         if tokens[texts[token]] != token:
