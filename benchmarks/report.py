@@ -252,10 +252,10 @@ def _soak_steady(records: list[dict[str, Any]]) -> str:
     return f"{command}\n\n{load}\n\n{shares}{most} The caches at the end, in MB: {largest}."
 
 
-_STEADY_LOAD = """Every line stands for the same load: a thousand schemas of maskbench, compiled once each and walked; a tenth
-of a day's requests, one every five seconds, for 500 schemas of which the k-th is asked for 1/k times as often as the
-first, 16 at once; nests, elements and keys under one constraint that lives through the run; and 10,000 tokens more of
-one string under `maxLength`, which has 100,000 in the end."""
+_STEADY_LOAD = """Every line stands for the same load: a thousand schemas of maskbench, compiled once each and walked;
+a tenth of a day's requests, one every five seconds, for 500 schemas of which the k-th is asked for 1/k times as often
+as the first, 16 at once; nests, elements and keys under one constraint that lives through the run; and 10,000 tokens
+more of one string under `maxLength`, which has 100,000 in the end."""
 
 
 def _cuda(records: list[dict[str, Any]]) -> str:

@@ -17,6 +17,7 @@ from typing import NamedTuple, TypeVar
 __all__ = ["HEAP", "Bounded", "Cache", "Heap", "Held", "caches", "clear_caches", "register"]
 
 STEP = 16 << 20  # bytes by which a process may grow before freed memory is given back
+STATM = Path("/proc/self/statm")  # of Linux
 EVERY = 8  # looks of which one reads how large the process is: 10 µs
 
 K = TypeVar("K", bound=Hashable)
@@ -66,9 +67,7 @@ def clear_caches() -> None:
     is in use stays alive with whoever uses it."""
     for cache in caches():
         cache.clear()
-    trim = _trim()
-    if trim is not None:
-        trim(0)
+    trim()
 
 
 class Bounded(dict[K, V]):
@@ -106,7 +105,7 @@ class Heap:
     """
 
     def __init__(
-        self, resident: Callable[[], int], trim: Callable[[int], object] | None, step: int = STEP, every: int = EVERY
+        self, resident: Callable[[], int], trim: Callable[[], object] | None, step: int = STEP, every: int = EVERY
     ) -> None:
         self._resident, self._trim, self._step, self._every = resident, trim, step, every
         self._looks, self._due = 0, sys.maxsize
@@ -118,24 +117,31 @@ class Heap:
             return
         size = self._resident()
         if size >= self._due:
-            self._trim(0)
+            self._trim()
             size, self._due = self._resident(), sys.maxsize
         self._due = min(self._due, size + max(self._step, size >> 6))
 
 
 def _resident() -> int:
-    """Bytes of this process in memory, on Linux."""
-    return int(Path("/proc/self/statm").read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    """Bytes of this process in memory."""
+    return int(STATM.read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 @lru_cache(maxsize=1)
-def _trim() -> Callable[[int], object] | None:
-    """malloc_trim of glibc, which lets go of the interpreter's lock; None where the C library is another."""
-    if sys.platform != "linux" or not Path("/proc/self/statm").exists():
+def _malloc_trim() -> Callable[[int], object] | None:
+    if sys.platform != "linux":
         return None
     import ctypes
 
     return getattr(ctypes.CDLL(None), "malloc_trim", None)
 
 
-HEAP = Heap(_resident, _trim())
+def trim() -> None:
+    """Give what is freed back to the system, without the interpreter's lock; nothing where the C library is not glibc.
+    Some milliseconds."""
+    found = _malloc_trim()
+    if found is not None:
+        found(0)
+
+
+HEAP = Heap(_resident, trim if STATM.exists() else None)

@@ -83,8 +83,8 @@ class Process:
     def resident(self) -> int:
         return self.used + self.free
 
-    def trim(self, pad: int) -> None:
-        self.trims, self.free = self.trims + 1, pad
+    def trim(self) -> None:
+        self.trims, self.free = self.trims + 1, 0
 
 
 def test_what_was_freed_goes_back_once_the_process_has_grown() -> None:
@@ -127,7 +127,7 @@ def test_the_larger_a_process_the_fewer_bytes_of_it_matter() -> None:
 
 def test_every_so_often_a_look_is_taken_and_none_where_nothing_can_be_given_back() -> None:
     looks: list[int] = []
-    heap = Heap(lambda: len(looks) or looks.append(1) or 1, lambda pad: None, every=8)
+    heap = Heap(lambda: len(looks) or looks.append(1) or 1, lambda: None, every=8)
     for _ in range(7):
         heap.look()
     assert not looks
