@@ -110,10 +110,10 @@ class Heap:
         self._resident, self._trim, self._step, self._every = resident, trim, step, every
         self._looks, self._due = 0, sys.maxsize
 
-    def look(self) -> None:
-        """Called between pieces of work that free much."""
+    def look(self, *, now: bool = False) -> None:
+        """Called between pieces of work that free much; only every so often something is done, unless `now`."""
         self._looks += 1
-        if self._trim is None or self._looks % self._every:
+        if self._trim is None or (self._looks % self._every and not now):
             return
         size = self._resident()
         if size >= self._due:

@@ -133,5 +133,8 @@ def test_every_so_often_a_look_is_taken_and_none_where_nothing_can_be_given_back
     assert not looks
     heap.look()
     assert looks
+    looks.clear()
+    heap.look(now=True)
+    assert looks == [1]
     Heap(lambda: looks.append(2) or 1, None, every=1).look()
     assert looks == [1]

@@ -24,7 +24,7 @@ from structgen.errors import OptionError, StorageError, Unsatisfiable
 from structgen.grammars.ir_lr import LexedGrammar
 from structgen.kinds import AnyGrammar
 from structgen.matcher import Constraint
-from structgen.memory import Held, register
+from structgen.memory import HEAP, Held, register
 from structgen.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ class Remembered:
             with self._lock:
                 if key in self._kept:
                     return self._kept[key]
+            started = time.perf_counter()
             try:
                 made = make()
                 with self._lock:
@@ -77,6 +78,7 @@ class Remembered:
             finally:
                 with self._lock:
                     self._making.pop(key, None)
+                HEAP.look(now=time.perf_counter() - started > _SLOW)  # what takes long takes much memory meanwhile
         return made
 
     def _shrink(self) -> None:
