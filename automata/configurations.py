@@ -110,7 +110,7 @@ class Configurations:
         return result
 
     def _bind(self) -> None:
-        self._forgets = FORGETS and self._slabs["trans"].size > ROOM  # rows of transitions
+        self._forgets = FORGETS and self._slabs["trans"].size > ROOM  # there are rows of transitions to forget
         self._handle = handle(self.networks.arrays, self._memo, self._work)
         self._look: Callable[[int, int], int] = self._memo.trans.item
 

@@ -110,6 +110,7 @@ SCHEMAS = [
     {"not": {"enum": ["a", 1]}, "if": {"required": ["a"]}, "then": {"properties": {"a": {"multipleOf": 0.01}}}},
     {"allOf": [{"$ref": "#"}]},  # refused
     {"type": "string", "pattern": "("},
+    {"type": "string", "pattern": "^(?!ab)(?=.*c)[a-c]{1,9}(?<!cb)$"},
 ]
 
 

@@ -15,6 +15,7 @@ loops the states stay few; the budget bounds the rest.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable
 from typing import TypeAlias
 
@@ -138,7 +139,7 @@ class _Layer:
     """One expression, laid out as positions with guarded ways between them."""
 
     def __init__(self, owner: Threads, node: Node) -> None:
-        self.owner = owner
+        self.owner: Threads = weakref.proxy(owner)  # which holds this one: no garbage that only a collection finds
         self.follow: list[Guarded] = [{}]
         self.symbol: list[int] = [0]
         self.first = self._enter(node, {0: ACCEPT})

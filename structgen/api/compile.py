@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Compiled", "Remembered", "compile", "compile_source"]
 
 _SLOW = 0.005  # seconds of making a grammar from which a file pays: reading one takes half a millisecond and more
+_LONG = 0.005  # seconds of making a constraint: what takes longer may have needed much memory meanwhile
 _log = logging.getLogger("structgen")
 
 T = TypeVar("T")
@@ -78,7 +79,7 @@ class Remembered:
             finally:
                 with self._lock:
                     self._making.pop(key, None)
-                HEAP.look(now=time.perf_counter() - started > _SLOW)  # what takes long takes much memory meanwhile
+                HEAP.look(now=time.perf_counter() - started > _LONG)
         return made
 
     def _shrink(self) -> None:
