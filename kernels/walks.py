@@ -433,12 +433,10 @@ def token_ends(net, memo, work, trie, config, ends, path):  # type: ignore[no-un
     path[0], i, n, visited = config, np.int64(1), trie.byte.shape[0], np.int64(0)
     while i < n:
         visited += 1
-        depth, byte = np.int64(trie.depth[i]), np.int64(trie.byte[i])
-        after = np.int64(memo.trans[path[depth - 1], byte])
+        depth = np.int64(trie.depth[i])
+        after = np.int64(step(net, memo, work, path[depth - 1], np.int64(trie.byte[i])))
         if after < 0:
-            after = np.int64(step(net, memo, work, path[depth - 1], byte))
-            if after < 0:
-                return after
+            return after
         if after == 0:
             i = np.int64(trie.skip[i])
             continue
