@@ -3,7 +3,7 @@
 A token completes the repetition it begins in, and another for every so many bytes as the shortest takes; bounds that
 are further away are out of its reach. So in the blurred grammar of a reach a count stands for all that have the same
 bounds within reach, the least of them, and a node for all that no text of so many bytes tells from it
-(kernels/similar.py). Its states are few: within a word of at most 20 letters one is left, to which letters lead back.
+(automata/likeness.py). Its states are few: within a word of at most 20 letters one is left, to which letters lead back.
 A mask is the row of the blurred state, for tokens within reach, and a walk in the grammar itself over the few that are
 longer (automata/masks.py).
 
@@ -25,7 +25,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from structgen.automata.configurations import Configurations
-from structgen.kernels import entries
 from structgen.kernels.layout import (
     ARC_TO,
     ARG,
@@ -53,24 +52,13 @@ from structgen.kernels.layout import (
 )
 from structgen.memory import Bounded
 
-__all__ = ["Blurred", "Callers", "like_count", "similar"]
+__all__ = ["Blurred", "Callers", "like_count"]
 
 ALL_ITEMS = -1  # in place of a rule
 NO_ITEMS = np.zeros((0, 3), np.int64)
 MOST_STATES, MOST_BYTES = 4096, 1 << 24  # of which it is remembered what their items call
-MOST_NODES = 1 << 16  # of a network whose nodes are compared: 10 ms
 
 Row = NDArray[np.uint32]
-
-
-def similar(configurations: Configurations, reaches: tuple[int, ...], least: int = 0) -> NDArray[np.int32]:
-    """i32 (reaches, n): of each node the first that no text of up to so many bytes tells from it; of rules of fewer
-    nodes than `least`, itself."""
-    n = len(configurations.networks.arrays.nodes) - 1
-    names = np.tile(np.arange(n, dtype=np.int32), (len(reaches), 1))
-    if n <= MOST_NODES:
-        configurations.call(entries.similar_nodes, np.array(reaches, np.int64), least, names)
-    return names
 
 
 def like_count(count: int, least: int, most: int, more: int) -> int:
@@ -170,7 +158,7 @@ class _Calls(NamedTuple):
 class Blurred:
     """The blurred grammar of one reach, and `rows` of its states. Not thread-safe: used under the lock of `sharp`.
 
-    names i32 (n,): see `similar`. `callers` of `sharp`, shared by all reaches.
+    names i32 (n,): see likeness.similar. `callers` of `sharp`, shared by all reaches.
     """
 
     def __init__(self, sharp: Configurations, names: NDArray[np.int32], reach: int, callers: Callers) -> None:

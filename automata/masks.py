@@ -28,9 +28,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from structgen.automata.blur import Blurred, Callers, similar
+from structgen.automata.blur import Blurred, Callers
 from structgen.automata.budget import ROWS, RowBudget
 from structgen.automata.configurations import Configurations
+from structgen.automata.likeness import similar
 from structgen.automata.policy import WalkPolicy
 from structgen.automata.terminals.lookup import TerminalLookup
 from structgen.automata.terminals.rows import TerminalRow

@@ -1,12 +1,11 @@
 """Nodes of a network that take the same texts up to some length: what differs beyond it does not matter to a token.
 
 An automaton that counts by its states, 63 letters between two dots, has hundreds of them that differ in nothing but how
-many are left. `similar_nodes` names for each node the first that cannot be told from it by so many bytes. Edges stay
-within a rule, so rules are compared each by itself, and small ones, in which little would be won, not at all.
+many are left. `similar_nodes` names for each node the first that cannot be told from it by so many bytes.
 
-Cost: nodes and edges of large rules once, then in each round the nodes before those that were parted in the round
-before; of a class that falls apart, the largest part keeps its name. Edges are copied to where a round finds them side
-by side. Receipt: an e-mail address whose letters may be escaped, 21,000 nodes, 5.7 -> 2.2 ms.
+Cost: nodes and edges once, then in each round the nodes before those that were parted in the round before; of a
+class that falls apart, the largest part keeps its name. Edges are copied to where a round finds them side by side.
+Receipt: an e-mail address whose letters may be escaped, 21,000 nodes, 5.7 -> 2.2 ms.
 Source: Moore 1956, whose rounds are the lengths; only what may change is looked at again, as in Hopcroft 1971.
 Reference: tests/automata/test_blur.py.
 """
@@ -27,20 +26,16 @@ GROUPED, NEW = 3, 4  # of a group: nodes, the name it gets
 
 
 @allocating
-def _members(net, least):  # type: ignore[no-untyped-def]
-    """(the nodes of rules with at least so many, ascending; for each node its place among them or -1)."""
-    n = net.nodes.shape[0] - 1
-    sizes, place, count = filled_ints(net.rules.shape[0], 0), filled_ints(n, -1), 0
-    for node in range(n):
-        sizes[net.nodes[node, RULE]] += 1
-    for node in range(n):
-        if sizes[net.nodes[node, RULE]] >= least:
-            place[node] = count
-            count += 1
-    members = ints(count)
-    for node in range(n):
-        if place[node] >= 0:
-            members[place[node]] = node
+def _members(compared):  # type: ignore[no-untyped-def]
+    """(the nodes that are compared, ascending; for each node its place among them or -1)."""
+    count = 0
+    for node in range(compared.shape[0]):
+        count += compared[node]
+    members, place, k = ints(count), filled_ints(compared.shape[0], -1), 0
+    for node in range(compared.shape[0]):
+        if compared[node]:
+            members[k], place[node] = node, k
+            k += 1
     return members, place
 
 
@@ -240,27 +235,27 @@ def _ask(starts, sources, classes, names, stamp, length, used, parted, todo):  #
 
 
 @allocating
-def similar_nodes(net, reaches, least, names):  # type: ignore[no-untyped-def]
-    """Write to i32 names[t, node] the first node that no text of up to reaches[t] bytes tells from `node`, of nodes of
-    rules with at least `least` of them; the others keep what stands there.
+def similar_nodes(net, reaches, compared, names):  # type: ignore[no-untyped-def]
+    """Write to i32 names[t, node] the first of the nodes in bool `compared` (n,) that no text of up to reaches[t] bytes
+    tells from `node`, of those; the others keep what stands there. Edges by bytes must not leave them.
 
     reaches i64 (t,), ascending; names i32 (t, n). They agree in rule and segment as well, so that an item may stand for
     the other whatever its origin and register. Returns 0.
     """
-    members, place = _members(net, least)
+    members, place = _members(compared)
     size, slots, tier = members.shape[0], 16, 0
     while slots < 2 * size:
         slots *= 2
     first, sets, to = _edges(net, members, place)
     starts, sources = _before(first, to)
-    own, classes = filled_int_rows(size, 2, 0), filled_int_rows(size, 5, 0)
+    own, classes, firsts = filled_int_rows(size, 2, 0), filled_int_rows(size, 5, 0), ints(size)
     table, used, todo, stamp = filled_ints(slots, 0), ints(size), ints(size), filled_ints(size, -1)
     for k in range(size):
         todo[k], classes[k, LARGEST], classes[k, NEW] = k, -1, -1
     count, left = _begin(net, members, first, sets, own, classes, table), size
     for length in range(reaches[-1] + 1):
         while tier < reaches.shape[0] and reaches[tier] == length:
-            _write(members, own, place, names[tier])
+            _write(members, own, firsts, names[tier])
             tier += 1
         _group(first, to, own, classes, table, used, todo, left)
         parted, count = _rename(own, classes, todo, left, used, count)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from structgen import matcher as module
+from structgen.automata.words import words_of
 from structgen.batch import fill_masks
 from structgen.bits import ids_of
 from structgen.compiler import compile_grammar
@@ -208,10 +208,10 @@ def test_rollback_bounds() -> None:
 def test_the_texts_of_an_equal_vocabulary_outlive_it() -> None:
     first, second = (Vocabulary.from_bytes([b"", b"ab", b"c"], eos=[0]) for _ in range(2))
     grammar = Grammar((Rule("start", Literal(b"abc")),))
-    module._words.cache_clear()
+    words_of.cache_clear()
     compile_grammar(grammar, first)
     constraint, spans = compile_grammar(grammar, second), weakref.ref(first.spans)
-    module._words.cache_clear()
+    words_of.cache_clear()
     del first
     gc.collect()
     assert spans() is not None and constraint.matcher().accept(1)

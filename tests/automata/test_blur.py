@@ -9,19 +9,20 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from structgen.automata.blur import like_count, similar
+from structgen.automata.blur import like_count
 from structgen.automata.configurations import Configurations
+from structgen.automata.likeness import similar
 from structgen.automata.masks import MaskTable
 from structgen.automata.network import build_network
 from structgen.automata.policy import WalkPolicy
 from structgen.automata.trie import build_trie
 from structgen.bits import ids_of
-from structgen.grammars.ir import Grammar, Literal, Rule, seq
+from structgen.grammars.ir import Grammar, Literal, Rule, Terminal, seq
 from structgen.grammars.json_schema import JsonStyle, compile_schema
 from structgen.grammars.regular.charset import utf8
 from structgen.grammars.regular.language import Language
 from structgen.grammars.regular.lower import lower
-from structgen.kernels import registers
+from structgen.kernels import entries, registers
 from structgen.kernels.layout import START
 
 LETTERS = "ab -"
@@ -134,22 +135,49 @@ def test_like_counts_answer_alike() -> None:
                 assert (count + read >= least) == (like + read >= least)
 
 
-@pytest.mark.parametrize("pattern", ["(?!.*--)[ab-]{1,9}", "(?=[ab]{3,6}-)(a|b|-b){2,9}", "[ab]{12}|[a-]{12}"])
-def test_similar_nodes_take_the_same_texts(pattern: str) -> None:
-    body = lower(Language.regex(pattern), utf8)
-    automaton = Configurations(build_network(Grammar((Rule("start", seq(Literal(b"<"), body, Literal(b">"))),))))
-    reaches = (0, 1, 2, 4)
-    names = similar(automaton, reaches)
+ALIKE = ["(?!.*--)[ab-]{1,9}", "(?=[ab]{3,6}-)(a|b|-b){2,9}", "[ab]{12}|[a-]{12}"]
+REACHES = (0, 1, 2, 4)
+
+
+def names_that_take_the_same_texts(automaton: Configurations) -> list[int]:
+    """How many names there are by reach; every text is tried at every node and at the one it is named after."""
+    names = similar(automaton, REACHES)
     inner = [node for node in range(names.shape[1]) if automaton.networks.arrays.nodes[node, 5] > 0]
     states = {node: automaton.gather([(node, START, 0)]) for node in inner}
-    for number, reach in enumerate(reaches):
+    for number, reach in enumerate(REACHES):
         for node in inner:
             assert names[number, names[number, node]] == names[number, node] <= node
             for word in product(b"ab->", repeat=reach):
                 alive = [automaton.advance(states[n], bytes(word)) != 0 for n in (node, int(names[number, node]))]
                 assert alive[0] == alive[1]
     found = [len(set(row.tolist())) for row in names]
-    assert found == sorted(found) and found[0] < found[-1] < len(names[0])
+    assert found == sorted(found)
+    return [*found, len(names[0])]
+
+
+@pytest.mark.parametrize("pattern", ALIKE)
+def test_similar_nodes_take_the_same_texts(pattern: str) -> None:
+    body = lower(Language.regex(pattern), utf8)
+    grammar = Grammar((Rule("start", seq(Literal(b"<"), body, Literal(b">"))),))
+    first, *_, last, nodes = names_that_take_the_same_texts(Configurations(build_network(grammar)))
+    assert first < last < nodes
+
+
+@pytest.mark.parametrize("pattern", [*ALIKE, "(a-)*b-", "((a|b)-){0,9}>-"])
+def test_what_is_alike_in_a_terminal_is_so_whatever_follows(pattern: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is found in the first grammar alone, where what follows goes on like the terminal itself."""
+    body, compared = Terminal(lower(Language.regex(pattern), utf8)), list[int]()
+    kernel = entries.similar_nodes
+
+    def counted(h: object, reaches: object, chosen: np.ndarray, names: object) -> int:
+        compared.append(int(chosen.sum()))
+        return kernel(h, reaches, chosen, names)
+
+    monkeypatch.setattr(entries, "similar_nodes", counted)
+    for behind in (b"ab-ab", b">", b"bb>", b"aaaa"):
+        grammar = Grammar((Rule("start", seq(Literal(b"aa"), body, Literal(behind))),))
+        names_that_take_the_same_texts(Configurations(build_network(grammar)))
+    assert [n for n in compared if n > 2] == compared[:1]  # the rule that calls it is compared each time
 
 
 @pytest.mark.parametrize("most", [0, 1, 3, 5, 40])

@@ -66,7 +66,7 @@ def test_rows_of_so_many_states_are_remembered(monkeypatch: pytest.MonkeyPatch) 
     one, state, rows = table(budget, 50), 2, []
     for _ in range(50):
         rows.append(one.row(state).copy())
-        assert len(one._rows) <= 8 and budget.used == 4 * len(one._held) > 0
+        assert len(one.rows) <= 8 and budget.used == 4 * len(one._held) > 0
         state = one._configurations.advance(state, b"a")
     plain, state = table(RowBudget(1 << 20), 50), 2
     for row in rows:
