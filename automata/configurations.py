@@ -96,15 +96,16 @@ class Configurations:
     def attempt(self, kernel: Callable[..., Any], *arguments: Any) -> int:
         """As `call`, for entries that may give up with a negative number of their own."""
         with self.lock:
-            result = self._run(kernel, *arguments)
+            result: int = kernel(self._handle, *arguments)
+            if result < 0:
+                result = self._retried(result, kernel, arguments)
             if self._forgets and self._memo.counts[N_WRITTEN] > MOST_WRITTEN:
                 self._slabs["trans"].forget(ROOM)
                 self._memo.counts[N_WRITTEN] = 0
             return result
 
-    def _run(self, kernel: Callable[..., Any], *arguments: Any) -> int:
-        result: int = kernel(self._handle, *arguments)
-        while result < 0 and result in (GROW, CROWDED):
+    def _retried(self, result: int, kernel: Callable[..., Any], arguments: tuple[Any, ...]) -> int:
+        while result in (GROW, CROWDED):
             self._grow() if result == GROW else self._widen()
             result = kernel(self._handle, *arguments)
         return result
@@ -167,7 +168,8 @@ class Configurations:
         """Next state by byte, i32 (S, 256), and which of the S states accept, of all that can be reached. Raises
         LimitExceeded when there are more than `most_states`."""
         with self.lock:
-            count = self._run(entries.explore, most_states)  # nothing is forgotten before it is copied
+            count: int = entries.explore(self._handle, most_states)  # nothing is forgotten before it is copied
+            count = self._retried(count, entries.explore, (most_states,))
             if count > most_states:
                 raise LimitExceeded("the constraint has many states", limit="most_states", allowed=most_states)
             return self._memo.trans[:count].copy(), self._memo.configs[:count, ACCEPTING] != 0
