@@ -4,6 +4,9 @@ What is alike inside a terminal is so wherever the terminal stands, as all that 
 found once per process and terminal, and remembered by its digest. Of other rules it is found in each grammar, and of
 small ones not at all: little would be won.
 
+Kernels count moves. Where at most s silent edges follow each other a text of r bytes takes up to r + (r + 1) s of them;
+where they run in circles they have to lead to the same node.
+
 Cost: 0.1 ms a thousand nodes that are compared. Receipt: the first mask inside `format: email` under any style, whose
 terminal has 21,000 nodes, 6.1 -> 2.6 ms in every schema but the first.
 """
@@ -21,9 +24,11 @@ from structgen.kernels import entries
 from structgen.kernels.layout import (
     ARC_TO,
     ARCS,
+    ARG,
     CALLS,
     CHAIN,
     EQUIVALENT,
+    OP,
     RULE,
     SILENT,
     SILENT_TO,
@@ -35,9 +40,10 @@ from structgen.kernels.layout import (
 )
 from structgen.memory import Bounded, register
 
-__all__ = ["similar"]
+__all__ = ["longest_run", "similar"]
 
 MOST_NODES = 1 << 16  # that are compared at once: 7 ms
+MOST_SILENT = 4  # edges that follow each other
 MOST_TERMINALS, MOST_BYTES = 256, 1 << 23  # of which it is remembered
 
 Names = NDArray[np.int32]
@@ -76,7 +82,29 @@ def _compare(
     configurations: Configurations, reaches: tuple[int, ...], compared: NDArray[np.bool_], names: Names
 ) -> None:
     if 0 < np.count_nonzero(compared) <= MOST_NODES:
-        configurations.call(entries.similar_nodes, np.array(reaches, np.int64), compared, names)
+        run = longest_run(configurations.networks, compared)
+        moves = np.array([reach + (reach + 1) * (run or 0) for reach in reaches], np.int64)
+        configurations.call(entries.similar_nodes, moves, run is not None, compared, names)
+
+
+def longest_run(networks: RuleNetworks, chosen: NDArray[np.bool_], op: int | None = None) -> int | None:
+    """How many silent edges between some nodes follow each other at most; with `op`, the most that the arguments of
+    those of this operation come to, one after the other. None beyond MOST_SILENT: they may run in circles."""
+    a = networks.arrays
+    source, to = np.repeat(np.arange(len(chosen)), np.diff(a.nodes[:, SILENT])), a.silent[:, SILENT_TO]
+    within = chosen[source] & chosen[to]
+    source, to = source[within], to[within]
+    cost = np.ones(len(to), np.int64) if op is None else np.where(a.silent[:, OP] == op, a.silent[:, ARG], 0)[within]
+    if not len(source):
+        return 0
+    first = np.flatnonzero(np.diff(source, prepend=-1))  # of the edges of a node, which stand together
+    most, edges, known = np.zeros((2, len(chosen)), np.int64), np.ones(len(source), np.int64), -1
+    for _ in range(MOST_SILENT + 2):
+        most[:, source[first]] = np.maximum.reduceat(most[:, to] + (cost, edges), first, axis=1)
+        if (length := int(most[1].max())) == known:
+            return int(most[0].max())
+        known = length
+    return None
 
 
 def _closed(networks: RuleNetworks, least: int) -> list[int]:

@@ -246,6 +246,6 @@ def fill_apart(h: Handle, trie: Handle, config: int, base: int, row: U32_1D, scr
 
 
 @MASKS.entry(allocates=True)
-def similar_nodes(h: Handle, reaches: I64_1D, compared: BOOL_1D, names: I32_2D) -> Any:
+def similar_nodes(h: Handle, moves: I64_1D, silently: bool, compared: BOOL_1D, names: I32_2D) -> Any:
     net, _, _ = automaton(h)
-    return _similar_nodes(net, reaches, compared, names)
+    return _similar_nodes(net, moves, silently, compared, names)

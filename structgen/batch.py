@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from structgen.errors import OptionError
-from structgen.matcher import Matcher
+from structgen.matcher import Matcher, write_row
 
 __all__ = ["fill_masks"]
 
@@ -33,4 +33,4 @@ def fill_masks(matchers: Sequence[Matcher | None], out: Any) -> None:
         if matcher is None:
             row[:] = _ALL
         else:
-            matcher.fill_mask(row)
+            write_row(matcher.mask(), row)

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from structgen.protocols import Encoder, LazyAutomaton, MaskSource
     from structgen.vocabulary import Vocabulary
 
-__all__ = ["BEGUN", "Constraint", "Lease", "Matcher"]
+__all__ = ["BEGUN", "Constraint", "Lease", "Matcher", "write_row"]
 
 BEGUN = -1  # START once a token was read that is nothing but the leading blank (Vocabulary.leading_blank)
 _FORCED_LIMIT = 1 << 16
@@ -158,7 +158,7 @@ class Constraint(Generic[T]):
         if len(out) != len(states):
             raise OptionError(f"{len(states)} states for {len(out)} rows", option="out")
         for target, state in zip(_words_of(out), states, strict=True):
-            _write_row(self.row(state), target)
+            write_row(self.row(state), target)
 
     def step(self, state: int, token: int) -> int:
         """The state after `token`, DEAD if it is not allowed."""
@@ -416,7 +416,7 @@ def _words_of(rows: Any) -> Row:
     return (rows if isinstance(rows, np.ndarray) else rows.numpy()).view(np.uint32)
 
 
-def _write_row(row: Row, target: Row) -> None:
+def write_row(row: Row, target: Row) -> None:
     """Write a mask into as many words or more; those behind it are cleared."""
     target[: len(row)] = row
     if len(target) > len(row):
@@ -502,7 +502,7 @@ class Matcher:
 
     def fill_mask(self, row: Any) -> None:
         """Write the mask into a caller's row: numpy or torch, uint32 or int32, ceil(V / 32) words or more (cleared)."""
-        _write_row(self.mask(), _words_of(row))
+        write_row(self.mask(), _words_of(row))
 
     def accept(self, token: int) -> bool:
         """Take one token. False, and nothing changed, when it is not allowed."""
