@@ -94,16 +94,18 @@ def longest_run(networks: RuleNetworks, chosen: NDArray[np.bool_], op: int | Non
     source, to = np.repeat(np.arange(len(chosen)), np.diff(a.nodes[:, SILENT])), a.silent[:, SILENT_TO]
     within = chosen[source] & chosen[to]
     source, to = source[within], to[within]
-    cost = np.ones(len(to), np.int64) if op is None else np.where(a.silent[:, OP] == op, a.silent[:, ARG], 0)[within]
     if not len(source):
         return 0
+    costs = np.ones((1 if op is None else 2, len(to)), np.int32)  # of each edge, those that are asked for first
+    if op is not None:
+        costs[0] = np.where(a.silent[:, OP] == op, a.silent[:, ARG], 0)[within]
     first = np.flatnonzero(np.diff(source, prepend=-1))  # of the edges of a node, which stand together
-    most, edges, known = np.zeros((2, len(chosen)), np.int64), np.ones(len(source), np.int64), -1
-    for _ in range(MOST_SILENT + 2):
-        most[:, source[first]] = np.maximum.reduceat(most[:, to] + (cost, edges), first, axis=1)
-        if (length := int(most[1].max())) == known:
+    most, before = np.zeros((len(costs), len(chosen)), np.int32), -1
+    for _ in range(MOST_SILENT + 2):  # each round knows of runs that are longer by one
+        most[:, source[first]] = np.maximum.reduceat(most[:, to] + costs, first, axis=1)
+        if (length := int(most[-1].max())) == before:
             return int(most[0].max())
-        known = length
+        before = length
     return None
 
 

@@ -162,6 +162,8 @@ def _begin(net, members, along, first, sets, names, classes, table):  # type: ig
             h = chained(chained(h, net.calls[e, 0]), net.calls[e, 1])
         for e in range(net.nodes[node, SILENT], net.nodes[node + 1, SILENT]):
             h = chained(chained(h, net.silent[e, OP]), net.silent[e, ARG])
+            if along[net.silent[e, SILENT_TO]] < 0:
+                h = chained(h, net.silent[e, SILENT_TO])
         at = slot(table, spread(h))
         while table[at] != 0:
             other = table[at] - 1
