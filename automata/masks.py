@@ -136,7 +136,7 @@ class MaskTable:
         """i32 (V,): the configuration behind each token, DEAD where it is not allowed. Cost: some 5 ns a node of the
         trie that is alive, 1.5 ms inside a string."""
         found, path = np.full(self._trie.size, DEAD, np.int32), np.zeros(self._trie.longest + 2, np.int64)
-        self._configurations.call(entries.token_ends, self._trie.arrays, state, found, path)
+        self._configurations.call(entries.walk_plainly, self._trie.arrays, state, found, path)
         return found
 
     def _compute(self, state: int) -> Row:
@@ -241,8 +241,7 @@ class MaskTable:
 
     def _walk_plainly(self, state: int) -> Row:
         """The row by a walk without any short cut."""
-        row, path = np.zeros(self._trie.words, np.uint32), np.zeros(self._trie.longest + 2, np.int64)
-        self._configurations.call(entries.walk_plainly, self._trie.arrays, state, row, path)
+        row = row_of(self.ends(state) != DEAD, self._trie.size)
         return row | self._stops if self._configurations.is_accepting(state) else row
 
     # ------------------------------------------------------------------------------------------------ group by group

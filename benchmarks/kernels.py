@@ -41,7 +41,7 @@ TWINS = {  # entry, or all of a module: its slow, obvious twin and the test that
     "entries.split": ("automata/masks.py", ROWS),
     "entries.survey": ("automata/masks.py", ROWS),
     "entries.with_member": (REFERENCE, "tests/automata/test_unordered.py"),
-    "entries.token_ends": ("automata/configurations.py", "tests/automata/test_walks.py"),
+    "entries.walk_plainly": ("automata/configurations.py", "tests/automata/test_walks.py"),
     "lexed_entries": ("lark itself", "tests/lark/test_lark.py"),
     "build": (REFERENCE, AGAINST),
     "interning": (REFERENCE, AGAINST),

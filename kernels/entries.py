@@ -51,7 +51,6 @@ _rehash, _rehash_sets, _with_member = _interning.rehash, _registers.rehash_sets,
 _fill_row, _fill_below, _survey, _split = _walks.fill_row, _walks.fill_below, _masks.survey, _masks.split
 _nearest, _fill_apart = _walks.nearest, _walks.fill_apart
 _composed, _walk_plainly, _similar_nodes = _compose.compose, _walks.walk_plainly, _similar.similar_nodes
-_token_ends = _walks.token_ends
 ENDLESS, ALL = _walks.ENDLESS, _earley.ALL
 CONFIGURATION = _walks.CONFIGURATION
 
@@ -146,15 +145,9 @@ def fill_row(h: Handle, trie: Handle, config: int, row: U32_1D, scratch: Handle,
 
 
 @MASKS.entry
-def walk_plainly(h: Handle, trie: Trie, config: int, row: U32_1D, path: I64_1D) -> Any:
+def walk_plainly(h: Handle, trie: Trie, config: int, ends: I32_1D, path: I64_1D) -> Any:
     net, memo, work = automaton(h)
-    return _walk_plainly(net, memo, work, trie, config, row, path)
-
-
-@MASKS.entry
-def token_ends(h: Handle, trie: Trie, config: int, ends: I32_1D, path: I64_1D) -> Any:
-    net, memo, work = automaton(h)
-    return _token_ends(net, memo, work, trie, config, ends, path)
+    return _walk_plainly(net, memo, work, trie, config, ends, path)
 
 
 @MASKS.entry

@@ -404,32 +404,12 @@ def fill_apart(net, memo, work, radix, config, base, row, scratch):  # type: ign
 
 
 @inner
-def walk_plainly(net, memo, work, trie, config, row, path):  # type: ignore[no-untyped-def]
-    """As fill_row for all items and tokens, node by node of a layout.Trie: what the walks above are compared with.
+def walk_plainly(net, memo, work, trie, config, ends, path):  # type: ignore[no-untyped-def]
+    """Write to i32 `ends` (V,) the configuration behind each token of a layout.Trie, node by node: what the walks above
+    are compared with. Tokens that are not allowed keep what stands there.
 
     Returns the nodes visited, or GROW / CROWDED. path i64 (depth + 2,) is scratch.
     """
-    path[0], i, n, visited = config, np.int64(1), trie.byte.shape[0], np.int64(0)
-    while i < n:
-        visited += 1
-        depth = np.int64(trie.depth[i])
-        after = np.int64(step(net, memo, work, path[depth - 1], np.int64(trie.byte[i])))
-        if after < 0:
-            return after
-        if after == 0:
-            i = np.int64(trie.skip[i])
-            continue
-        for k in range(trie.token_start[i], trie.token_start[i + 1]):
-            row[trie.token[k] >> 5] |= np.uint32(1) << np.uint32(trie.token[k] & 31)
-        path[depth] = after
-        i += 1
-    return visited
-
-
-@inner
-def token_ends(net, memo, work, trie, config, ends, path):  # type: ignore[no-untyped-def]
-    """Write to i32 `ends` (V,) the configuration behind each token of a layout.Trie; tokens that are not allowed keep
-    what stands there. Returns and scratch as of `walk_plainly`."""
     path[0], i, n, visited = config, np.int64(1), trie.byte.shape[0], np.int64(0)
     while i < n:
         visited += 1
