@@ -131,13 +131,9 @@ class Configurations:
             state = after
         return state
 
-    def read(self, state: int, words: Any, token: int) -> int:
-        """The configuration after a token, DEAD, or NOT_TEXT if it is not plain text; words: a handle of
-        layout.Words, which has a row for it. Raises LimitExceeded when memory runs out."""
-        return self.attempt(entries.read, words, state, token)
-
     def reader(self, words: Any) -> Callable[[int, int], int]:
-        """`read` over these words."""
+        """From a state and a token to the configuration after it, DEAD, or NOT_TEXT if it is no plain text; words: a
+        handle of layout.Words, which has a row for it. It raises LimitExceeded when memory runs out."""
         attempt, kernel = self.attempt, entries.read
         return lambda state, token: attempt(kernel, words, state, token)
 
@@ -153,8 +149,7 @@ class Configurations:
 
     def live_bytes(self, state: int) -> list[int]:
         """The bytes that may come next, ascending."""
-        words = self._memo.live[state, :LOOPS].astype("<u8").view(np.uint8)
-        return np.flatnonzero(np.unpackbits(words, bitorder="little")).tolist()
+        return _members(self._memo.live[state, :LOOPS])
 
     def likely(self, state: int, last: int) -> list[tuple[float, bytes]]:
         """See structgen.likely.likely_ways: by one kernel."""
@@ -229,7 +224,7 @@ class Configurations:
 
     def members(self, number: int) -> list[int]:
         """The written members in an interned set, which registers of broad segments number, ascending."""
-        return np.flatnonzero(np.unpackbits(self._memo.sets[number].view(np.uint8), bitorder="little")).tolist()
+        return _members(self._memo.sets[number])
 
     def number_of(self, members: Iterable[int]) -> int:
         """The number of the interned set of these members."""
@@ -341,6 +336,11 @@ class Configurations:
             raise LimitExceeded("a configuration holds too many items", limit="items", allowed=MAX_ITEMS)
         self._work = _work(items, len(self._work.predicted))
         self._bind()
+
+
+def _members(words: NDArray[np.uint64]) -> list[int]:
+    """The places of the bits that are set, ascending."""
+    return np.flatnonzero(np.unpackbits(words.astype("<u8").view(np.uint8), bitorder="little")).tolist()
 
 
 def _tuples(rows: NDArray[np.int64]) -> list[tuple[int, int, int]]:
